@@ -1,0 +1,3 @@
+"""Electric-vehicle pricing problems."""
+PROBLEMS: dict[str, str] = {}
+COMMANDS: dict[str, str] = {}

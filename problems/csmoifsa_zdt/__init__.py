@@ -1,0 +1,2 @@
+"""The ZDT benchmark family."""
+PROBLEMS: dict[str, str] = {}
