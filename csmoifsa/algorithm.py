@@ -1,0 +1,271 @@
+"""The pymoo door: `CSMOIFSA` and `MOAFSA` run wherever a pymoo algorithm does.
+
+Inside a generation everything stays arrays and ``problem.evaluate`` is called directly; pymoo's `Population` objects
+are built only when somebody looks at ``pop`` or ``opt``, or drives the search with ``ask`` and ``tell``.
+"""
+
+from __future__ import annotations
+
+import math
+import secrets
+from typing import Any
+
+import numpy as np
+from pymoo.core.algorithm import Algorithm
+from pymoo.core.individual import default_config
+from pymoo.core.population import Population
+from pymoo.core.problem import Problem
+from pymoo.core.termination import Termination
+from pymoo.util.display.multi import MultiObjectiveOutput
+
+from csmoifsa.engine import Engine, ImmuneFishSwarm, Settings
+from csmoifsa.errors import InputError, did_you_mean
+from csmoifsa.moafsa import FishSwarm, SwarmSettings
+
+EQUALITY_TOLERANCE = default_config()["cv_eq"]["eps"]  # pymoo's own, so that its CV and ours agree
+
+
+class EngineAlgorithm(Algorithm):
+    """What both algorithms share: an `Engine` driven through pymoo's `Algorithm` interface.
+
+    One generation is ``pop_size`` evaluations, made in as many broods as that takes; ``("n_eval", N)`` is met exactly.
+    ``ask()`` hands out one brood, and a generation ends when its broods are told.
+
+    Parameters
+    ----------
+    engine_class, settings
+        What to run.
+    sampling : (n, n_var) array or Population, optional
+        First positions; a Latin hypercube fills up the rest.
+    **options
+        pymoo's own: termination, callback, output, display, verbose, save_history, seed, ...
+    """
+
+    def __init__(self, engine_class: type[Engine], settings: Any, *, sampling: Any = None, **options: Any):
+        self._view: tuple[int, Population, Population] | None = None
+        super().__init__(output=options.pop("output", MultiObjectiveOutput()), **options)
+        self.engine_class = engine_class
+        self.settings = settings
+        self.sampling = sampling
+        self.engine: Engine | None = None
+
+    @property
+    def pop_size(self) -> int:
+        """The number of fish in the school."""
+        return self.settings.pop_size
+
+    # -------------------------------------------------------------------------------------------------------- set-up
+    def _setup(self, problem: Problem, **kwargs: Any) -> None:
+        refuse_unsuitable(problem)
+        if self.seed is None:
+            self.seed = secrets.randbits(48)
+        initial = self.sampling.get("X") if isinstance(self.sampling, Population) else self.sampling
+        self.engine = self.engine_class(
+            problem.n_var,
+            problem.n_obj,
+            settings=self.settings,
+            seed=self.seed,
+            xl=problem.xl,
+            xu=problem.xu,
+            n_extra=problem.n_ieq_constr + problem.n_eq_constr,
+            initial=initial,
+        )
+
+    # ---------------------------------------------------------------------------------------------- one generation
+    def next(self) -> None:
+        """Run one generation: ``pop_size`` evaluations, fewer if the budget ends."""
+        if self.problem is None:
+            raise InputError("call setup(problem) before next()")
+        if not self.is_initialized:
+            self._initialize()
+        left = self._generation_left()
+        while left > 0:
+            X = self._engine.ask(left)
+            out = self.problem.evaluate(
+                X, return_values_of=["F", "G", "H"], return_as_dictionary=True, algorithm=self
+            )
+            self._tell(out["F"], out["G"], out["H"])
+            self.evaluator.n_eval += len(X)
+            left -= len(X)
+        self.advance()
+
+    def _generation_left(self) -> int:
+        """Return how many evaluations the running generation still has."""
+        done = self._engine.n_eval % self.pop_size
+        return int(min(self.pop_size - done, max(n_eval_budget(self.termination) - self.evaluator.n_eval, 1)))
+
+    def _tell(self, F: Any, G: Any, H: Any) -> None:
+        constraints = np.column_stack([G, H])
+        self._engine.tell(F, violation(constraints, self.problem.n_ieq_constr), constraints)
+
+    @property
+    def _engine(self) -> Engine:
+        if self.engine is None:
+            raise InputError("call setup(problem) first")
+        return self.engine
+
+    # ----------------------------------------------------------------------------------------- ask and tell, objects
+    def _initialize_infill(self) -> Population:
+        return self._infill()
+
+    def _infill(self) -> Population:
+        return Population.new(X=self._engine.ask(self._generation_left()))
+
+    def _initialize_advance(self, infills: Population | None = None, **kwargs: Any) -> None:
+        self._advance(infills)
+
+    def _advance(self, infills: Population | None = None, **kwargs: Any) -> bool:
+        if infills is None:  # next() has told already
+            return True
+        F, G, H = (infills.get(key) for key in "FGH")
+        n, problem = len(infills), self.problem
+        self._tell(F, G.reshape(n, problem.n_ieq_constr), H.reshape(n, problem.n_eq_constr))
+        over = self.evaluator.n_eval >= n_eval_budget(self.termination)
+        return over or self._engine.n_eval % self.pop_size == 0
+
+    # --------------------------------------------------------------------------------------- what others look at
+    def _look(self) -> tuple[Population, Population]:
+        engine = self._engine
+        if self._view is None or self._view[0] != engine.n_eval:
+            school, count = engine.board.school, engine.board.count
+            rows = school.X[:count], school.F[:count], school.extra[:count]
+            pop = self._population(engine.place(rows[0]), rows[1].copy(), rows[2].copy())
+            front = engine.front()
+            self._view = engine.n_eval, pop, self._population(front.X, front.F, front.extra)
+        return self._view[1:]
+
+    def _population(self, X: np.ndarray, F: np.ndarray, constraints: np.ndarray) -> Population:
+        n_ieq = self.problem.n_ieq_constr
+        pop = Population.new(X=X, F=F, G=constraints[:, :n_ieq], H=constraints[:, n_ieq:])
+        pop.apply(lambda individual: individual.evaluated.update("FGH"))
+        return pop
+
+    @property
+    def pop(self) -> Population | None:
+        """The school (CSMOIFSA) or the bulletin board (MOAFSA), built when asked for."""
+        return self._look()[0] if self._started() else None
+
+    @pop.setter
+    def pop(self, value: Any) -> None:
+        pass  # pymoo assigns it; ours is derived from the engine's arrays
+
+    @property
+    def opt(self) -> Population | None:
+        """The non-dominated solutions, built when asked for; the least infeasible ones while none is feasible."""
+        return self._look()[1] if self._started() else None
+
+    @opt.setter
+    def opt(self, value: Any) -> None:
+        pass
+
+    def _started(self) -> bool:
+        engine = self.__dict__.get("engine")
+        return engine is not None and engine.n_eval > 0
+
+    def _set_optimum(self) -> None:
+        pass
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"_view": None}
+
+
+class CSMOIFSA(EngineAlgorithm):
+    """Contraction-space multi-objective immune fish-swarm algorithm, for pymoo's ``minimize``.
+
+    Parameters
+    ----------
+    pop_size : int
+        Fish in the school, and the most solutions returned.
+    paper : bool
+        Run the paper's own steps (settings: `csmoifsa.moafsa.SwarmSettings`) instead of the default variant
+        (settings: `csmoifsa.engine.Settings`).
+    sampling : (n, n_var) array or Population, optional
+        First positions.
+    **settings
+        Any field of the settings class, or any option of pymoo's ``Algorithm``.
+
+    Raises
+    ------
+    InputError
+        An unknown or bad setting; at ``setup``, a problem that cannot be handled.
+
+    Examples
+    --------
+    >>> from pymoo.optimize import minimize
+    >>> from pymoo.problems import get_problem
+    >>> result = minimize(get_problem("zdt1"), CSMOIFSA(pop_size=50), ("n_eval", 1000), seed=1)
+    >>> len(result.F) <= 50
+    True
+    """
+
+    def __init__(self, pop_size: int = 100, *, paper: bool = False, sampling: Any = None, **settings: Any):
+        kind = SwarmSettings if paper else Settings
+        mine, options = split_settings(kind, settings)
+        if paper:
+            mine = {"immune": True, "contract": True} | mine
+        chosen = kind(pop_size=pop_size, **mine)
+        super().__init__(FishSwarm if paper else ImmuneFishSwarm, chosen, sampling=sampling, **options)
+
+
+class MOAFSA(EngineAlgorithm):
+    """The plain multi-objective artificial fish swarm, the paper's baseline, for pymoo's ``minimize``.
+
+    Parameters as `CSMOIFSA`; its settings are the fields of `csmoifsa.moafsa.SwarmSettings`.
+    """
+
+    def __init__(self, pop_size: int = 100, *, sampling: Any = None, **settings: Any):
+        mine, options = split_settings(SwarmSettings, settings)
+        super().__init__(FishSwarm, SwarmSettings(pop_size=pop_size, **mine), sampling=sampling, **options)
+
+
+# ------------------------------------------------------------------------------------------------------------- helpers
+PYMOO_OPTIONS = (
+    "termination", "output", "display", "callback", "archive", "return_least_infeasible", "save_history", "verbose",
+    "seed", "evaluator",
+)  # fmt: skip
+
+
+def split_settings(kind: type, values: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Split keyword arguments into fields of the settings class and pymoo's options; unknown names are errors."""
+    known = [name for name in kind.__dataclass_fields__ if not name.startswith("_")]
+    for name in values:
+        if name not in known and name not in PYMOO_OPTIONS:
+            hint = did_you_mean(name, [*known, *PYMOO_OPTIONS])
+            raise InputError(f"unknown setting {name!r}; settings are {', '.join(known)}.{hint}")
+    mine = {name: value for name, value in values.items() if name in known}
+    return mine, {name: value for name, value in values.items() if name not in known}
+
+
+def refuse_unsuitable(problem: Problem) -> None:
+    """Raise `InputError` for what cannot be handled: no real variables, no bounds, a single objective."""
+    name = type(problem).__name__
+    if getattr(problem, "vars", None) is not None:
+        kinds = sorted({type(variable).__name__ for variable in problem.vars.values()})
+        raise InputError(
+            f"{name} declares variables of type {', '.join(kinds)}: this optimiser handles arrays of real variables "
+            "only; give n_var, xl and xu instead, or use pymoo's MixedVariableGA"
+        )
+    if problem.vtype is not None and not np.issubdtype(np.dtype(problem.vtype), np.floating):
+        raise InputError(
+            f"{name} has variables of type {np.dtype(problem.vtype)}: this optimiser handles real variables only; "
+            "round inside the problem, or use a genetic algorithm with integer operators"
+        )
+    if problem.n_obj < 2:
+        raise InputError(f"{name} has one objective: this optimiser needs two or more; use pymoo's DE or CMAES for one")
+    if problem.xl is None or problem.xu is None:
+        raise InputError(f"{name} has no bounds: give every variable a lower bound xl and an upper bound xu")
+
+
+def violation(constraints: np.ndarray, n_ieq: int) -> np.ndarray:
+    """Return the total violation (n,) of constraint values (n, n_ieq + n_eq), with pymoo's tolerance for equalities."""
+    inequalities = np.maximum(constraints[:, :n_ieq], 0.0).sum(axis=1)
+    return inequalities + np.maximum(np.abs(constraints[:, n_ieq:]) - EQUALITY_TOLERANCE, 0.0).sum(axis=1)
+
+
+def n_eval_budget(termination: Termination | None) -> float:
+    """Return the most evaluations that a termination allows, infinity if it sets none."""
+    from pymoo.core.termination import TerminateIfAll
+
+    own = getattr(termination, "n_max_evals", None)
+    parts = [] if isinstance(termination, TerminateIfAll) else getattr(termination, "criteria", None) or []
+    return min([math.inf if own is None else own, *(n_eval_budget(part) for part in parts)])

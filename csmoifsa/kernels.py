@@ -1,0 +1,664 @@
+"""All compiled code of the engine, by section: random, dominance, concentration, board, behaviours, school, loop.
+
+Every function works on C-contiguous float64/int64 arrays in the unit box [0, 1]^n_var, minimises, is free of state and
+takes its random key as an argument. Nothing here checks its input: the border is drawn in `csmoifsa.engine`.
+
+"Reconstructed" marks formulas that the source paper (Dong et al. 2022, doi:10.16081/j.epae.202204049) does not print;
+``docs/assumptions.md`` gives the reason for each.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from csmoifsa.jit import jit
+
+
+class School(NamedTuple):
+    """The fish, a row each; rows beyond the count in use are room for the next brood."""
+
+    X: np.ndarray  # (rows, n_var) positions in the unit box
+    heading: np.ndarray  # (rows, n_var) the displacement that brought each fish here
+    F: np.ndarray  # (rows, n_obj) objectives, minimised
+    CV: np.ndarray  # (rows,) total constraint violation, 0 = feasible
+    extra: np.ndarray  # (rows, k) columns of the caller that travel with the fish
+    rank: np.ndarray  # (rows,) int64 layer, 0 = non-dominated
+    space: np.ndarray  # (rows,) free room on the own layer: the reciprocal of antibody concentration
+
+
+class Brood(NamedTuple):
+    """Candidates that wait for their evaluation, a row each."""
+
+    X: np.ndarray  # (rows, n_var)
+    heading: np.ndarray  # (rows, n_var)
+    parent: np.ndarray  # (rows,) int64 row of the parent in the school
+    move: np.ndarray  # (rows,) int64 behaviour that made the child
+
+
+# --------------------------------------------------------------------------------------------------------- random
+# A counter-based stream (splitmix64, Steele et al. 2014, doi:10.1145/2660193.2660195) keyed by (seed, tick, row): the
+# same numbers on any number of threads and in any order of rows, and nothing to save but integers.
+
+
+@jit
+def scramble(z):
+    """Return a 64-bit finaliser of ``z``: every input bit flips every output bit with probability one half."""
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return z ^ (z >> np.uint64(31))
+
+
+@jit
+def open_stream(stream, seed, tick, row):
+    """Point ``stream`` (1,) uint64 at the numbers of one row of one tick."""
+    z = scramble(np.uint64(seed) + np.uint64(0x9E3779B97F4A7C15))
+    z = scramble(z + np.uint64(tick) * np.uint64(0xD1342543DE82EF95))
+    stream[0] = scramble(z + np.uint64(row) * np.uint64(0xAF251AF3B0F025B5))
+
+
+@jit
+def uniform(stream):
+    """Draw the stream's next number from [0, 1)."""
+    stream[0] += np.uint64(0x9E3779B97F4A7C15)
+    return np.float64(scramble(stream[0]) >> np.uint64(11)) * 1.1102230246251565e-16
+
+
+@jit
+def fill_uniform(table, seed, tick):
+    """Fill a table with numbers from [0, 1), each row from its own stream."""
+    stream = np.empty(1, np.uint64)
+    for i in range(table.shape[0]):
+        open_stream(stream, seed, tick, i)
+        for k in range(table.shape[1]):
+            table[i, k] = uniform(stream)
+
+
+@jit
+def below(stream, n):
+    """Draw an integer from 0..n-1."""
+    return min(int(uniform(stream) * n), n - 1)
+
+
+# ------------------------------------------------------------------------------------------------------ dominance
+@jit
+def compare(F, CV, i, j):
+    """Return 1 if row i is better than row j, -1 if it is worse, 0 if neither: less violation, then dominance."""
+    if CV[i] != CV[j]:
+        return 1 if CV[i] < CV[j] else -1
+    better, worse = False, False
+    for k in range(F.shape[1]):
+        if F[i, k] < F[j, k]:
+            better = True
+        elif F[i, k] > F[j, k]:
+            worse = True
+    return int(better) - int(worse)
+
+
+@jit
+def precedes(F, CV, i, j):
+    """Order rows by violation, then objectives from the first to the last, then row number."""
+    if CV[i] != CV[j]:
+        return CV[i] < CV[j]
+    for k in range(F.shape[1]):
+        if F[i, k] != F[j, k]:
+            return F[i, k] < F[j, k]
+    return i < j
+
+
+@jit
+def sort_rows(F, CV, order):
+    """Sort the row numbers in ``order`` by `precedes`: a total order, so the method (Shell's) does not show."""
+    gap = 1
+    while gap < order.size // 3:
+        gap = 3 * gap + 1
+    while gap > 0:
+        for i in range(gap, order.size):
+            row, j = order[i], i
+            while j >= gap and precedes(F, CV, row, order[j - gap]):
+                order[j] = order[j - gap]
+                j -= gap
+            order[j] = row
+        gap //= 3
+
+
+@jit
+def layer_pairs(F, CV, order, rank):
+    """Give each row its layer, two objectives; of equal rows one stays and the others sink. Returns the layer count.
+
+    Rows come sorted, so a layer dominates a row exactly if its least second objective so far is not larger; those
+    minima grow from layer to layer, hence the binary search. Rows with more violation start below all layers so far.
+    """
+    least = np.empty(order.size)
+    base, depth = 0, 0
+    for s in range(order.size):
+        i = order[s]
+        if s > 0 and CV[i] != CV[order[s - 1]]:
+            base = depth
+        low, high = base, depth
+        while low < high:
+            middle = (low + high) // 2
+            if least[middle] <= F[i, 1]:
+                low = middle + 1
+            else:
+                high = middle
+        least[low] = F[i, 1]
+        rank[i] = low
+        depth = max(depth, low + 1)
+    return depth
+
+
+@jit
+def layer_many(F, CV, order, rank):
+    """Give each row its layer, any number of objectives: efficient non-dominated sort, sequential search.
+
+    Zhang et al. 2015, doi:10.1109/TEVC.2014.2308305. Sorted rows can be dominated by earlier ones only; ``last`` and
+    ``before`` chain each layer's rows from its newest on.
+    """
+    last = np.empty(order.size, np.int64)
+    before = np.empty(order.size, np.int64)
+    base, depth = 0, 0
+    for s in range(order.size):
+        i = order[s]
+        if s > 0 and CV[i] != CV[order[s - 1]]:
+            base = depth
+        r = base
+        while r < depth:
+            t = last[r]
+            while t >= 0:
+                no_worse = True
+                for k in range(1, F.shape[1]):  # the first objective is sorted
+                    if F[order[t], k] > F[i, k]:
+                        no_worse = False
+                        break
+                if no_worse:
+                    break
+                t = before[t]
+            if t < 0:
+                break
+            r += 1
+        if r == depth:
+            last[r] = -1
+            depth += 1
+        before[s] = last[r]
+        last[r] = s
+        rank[i] = r
+    return depth
+
+
+# -------------------------------------------------------------------------------------------------- concentration
+@jit
+def reach(F, rows, k):
+    """Return the range of objective ``k`` over ``rows``, never zero."""
+    low, high = F[rows[0], k], F[rows[0], k]
+    for i in rows:
+        low, high = min(low, F[i, k]), max(high, F[i, k])
+    return max(high - low, 1e-300)
+
+
+@jit
+def gap_between(F, i, j, width):
+    """Return the Euclidean distance of two rows in objectives scaled by ``width``."""
+    total = 0.0
+    for k in range(width.size):
+        step = (F[i, k] - F[j, k]) / width[k]
+        total += step * step
+    return np.sqrt(total)
+
+
+@jit
+def thin_pairs(F, rows, keep, space, alive):
+    """Keep the ``keep`` least concentrated of mutually non-dominated ``rows``, two objectives, sorted by the first.
+
+    One at a time the row at the shorter side of the narrowest gap goes and its neighbours are joined. ``alive`` marks
+    who stays; ``space`` of those is the sum of both gaps, infinite at the ends.
+    """
+    n = rows.size
+    width = np.empty(2)
+    width[0], width[1] = reach(F, rows, 0), reach(F, rows, 1)
+    left, right, gap = np.empty(n, np.int64), np.empty(n, np.int64), np.empty(n)
+    for s in range(n):
+        left[s], right[s], alive[s] = s - 1, s + 1, True
+        gap[s] = gap_between(F, rows[s], rows[s + 1], width) if s + 1 < n else np.inf
+    for _ in range(n - keep):
+        narrow = -1
+        for s in range(n):
+            if alive[s] and right[s] < n and (narrow < 0 or gap[s] < gap[narrow]):
+                narrow = s
+        after = right[narrow]
+        gap_before = gap[left[narrow]] if left[narrow] >= 0 else np.inf
+        out = narrow if gap_before < gap[after] else after  # an end's outer gap is infinite, so ends stay
+        p, q = left[out], right[out]
+        alive[out] = False
+        if q < n:
+            left[q] = p
+        if p >= 0:
+            right[p] = q
+            gap[p] = gap_between(F, rows[p], rows[q], width) if q < n else np.inf
+    for s in range(n):
+        if alive[s]:
+            space[rows[s]] = (gap[left[s]] if left[s] >= 0 else np.inf) + gap[s]
+
+
+@jit
+def two_nearest(D, alive, i, nearest):
+    """Write the distances of row ``i`` to its two nearest living neighbours into ``nearest[i]``."""
+    first, second = np.inf, np.inf
+    for j in range(alive.size):
+        if alive[j] and j != i:
+            if D[i, j] < first:
+                first, second = D[i, j], first
+            elif D[i, j] < second:
+                second = D[i, j]
+    nearest[i, 0], nearest[i, 1] = first, second
+
+
+@jit
+def thin_many(F, rows, keep, space, alive):
+    """Keep the ``keep`` least concentrated of mutually non-dominated ``rows``, any number of objectives.
+
+    One at a time the row with the nearest neighbour goes (ties: the nearer second neighbour, then the later row) and
+    the distances of those it was near to are found again; the best row of each objective stays while there is room.
+    ``space`` is the distance to the nearest neighbour.
+    """
+    n, n_obj = rows.size, F.shape[1]
+    width, extreme = np.empty(n_obj), np.zeros(n, np.bool_)
+    for k in range(n_obj):
+        width[k] = reach(F, rows, k)
+        best = 0
+        for s in range(1, n):
+            if F[rows[s], k] < F[rows[best], k]:
+                best = s
+        extreme[best] = True
+    D, nearest = np.empty((n, n)), np.empty((n, 2))
+    for s in range(n):
+        alive[s], D[s, s] = True, np.inf
+        for t in range(s):
+            D[s, t] = gap_between(F, rows[s], rows[t], width)
+            D[t, s] = D[s, t]
+    for s in range(n):
+        two_nearest(D, alive, s, nearest)
+    for left in range(n, keep, -1):
+        out = -1
+        for s in range(n):
+            if alive[s] and not (extreme[s] and left > n_obj):
+                if out < 0 or nearest[s, 0] < nearest[out, 0]:
+                    out = s
+                elif nearest[s, 0] == nearest[out, 0] and nearest[s, 1] <= nearest[out, 1]:
+                    out = s
+        alive[out] = False
+        for s in range(n):
+            if alive[s] and D[s, out] <= nearest[s, 1]:
+                two_nearest(D, alive, s, nearest)
+    for s in range(n):
+        if alive[s]:
+            space[rows[s]] = nearest[s, 0]
+
+
+# ----------------------------------------------------------------------------------------------------------- board
+@jit
+def copy_fish(school, source, target):
+    """Copy one row of every column of the school onto another."""
+    for k in range(school.X.shape[1]):
+        school.X[target, k] = school.X[source, k]
+        school.heading[target, k] = school.heading[source, k]
+    for k in range(school.F.shape[1]):
+        school.F[target, k] = school.F[source, k]
+    for k in range(school.extra.shape[1]):
+        school.extra[target, k] = school.extra[source, k]
+    school.CV[target] = school.CV[source]
+    school.rank[target] = school.rank[source]
+    school.space[target] = school.space[source]
+
+
+@jit
+def keep_best(school, count, capacity, layered):
+    """Keep the best of the first ``count`` rows, in place; returns how many stay, in the first rows.
+
+    Whole layers are kept in turn, the one that does not fit is thinned; without ``layered`` only the first layer
+    counts. Those who stay keep their row if it is among the first, so only newcomers move.
+    """
+    order = np.arange(count)
+    sort_rows(school.F, school.CV, order)
+    if school.F.shape[1] == 2:
+        depth = layer_pairs(school.F, school.CV, order, school.rank)
+    else:
+        depth = layer_many(school.F, school.CV, order, school.rank)
+    stays, alive, rows = np.zeros(count, np.bool_), np.empty(count, np.bool_), np.empty(count, np.int64)
+    kept = 0
+    for r in range(depth if layered else 1):
+        if kept == capacity:
+            break
+        n = 0
+        for s in range(count):
+            if school.rank[order[s]] == r:
+                rows[n] = order[s]
+                n += 1
+        room = min(n, capacity - kept)
+        if school.F.shape[1] == 2:
+            thin_pairs(school.F, rows[:n], room, school.space, alive)
+        else:
+            thin_many(school.F, rows[:n], room, school.space, alive)
+        for s in range(n):
+            stays[rows[s]] = alive[s]
+        kept += room
+    hole = 0
+    for i in range(kept, count):
+        if stays[i]:
+            while stays[hole]:
+                hole += 1
+            copy_fish(school, i, hole)
+            stays[hole] = True
+    return kept
+
+
+# ------------------------------------------------------------------------------------------------------ behaviours
+CLONE, FOLLOW, GLIDE, DIFFER = 0, 1, 2, 3
+
+
+class Tuning(NamedTuple):
+    """The numbers behind the behaviours; `csmoifsa.engine.Settings` documents each."""
+
+    active: int
+    leaders: int
+    eta_cross: float
+    eta_mutate: float
+    scale: float
+    rate: float
+
+
+@jit
+def most_spacious(rank, space, count, most):
+    """Return the rows of the first layer with most free space, at most ``most``, the most spacious first."""
+    rows, n = np.empty(min(most, count), np.int64), 0
+    for i in range(count):
+        if rank[i] != 0 or (n == rows.size and space[i] <= space[rows[n - 1]]):
+            continue
+        j = min(n, rows.size - 1)
+        while j > 0 and space[rows[j - 1]] < space[i]:
+            rows[j] = rows[j - 1]
+            j -= 1
+        rows[j] = i
+        n = min(n + 1, rows.size)
+    return rows[:n]
+
+
+@jit
+def clone_shares(space, rows):
+    """Return the cumulative shares of clones of ``rows``: in proportion to space, an end counting twice the largest."""
+    largest, total = 0.0, 0.0
+    for i in rows:
+        if np.isfinite(space[i]):
+            largest = max(largest, space[i])
+    shares = np.empty(rows.size)
+    for s in range(rows.size):
+        free = space[rows[s]]
+        total += free if np.isfinite(free) else (2.0 * largest if largest > 0.0 else 1.0)
+        shares[s] = total
+    for s in range(rows.size):
+        shares[s] = shares[s] / total if total > 0.0 else (s + 1.0) / rows.size
+    return shares
+
+
+@jit
+def pick(shares, u):
+    """Return the first place whose cumulative share exceeds ``u``."""
+    for s in range(shares.size - 1):
+        if u < shares[s]:
+            return s
+    return shares.size - 1
+
+
+@jit
+def tournament(rank, space, count, stream):
+    """Return the better of two random fish: lower layer, then more space."""
+    i, j = below(stream, count), below(stream, count)
+    if rank[i] != rank[j]:
+        return i if rank[i] < rank[j] else j
+    return i if space[i] > space[j] else j
+
+
+@jit
+def mutate(x, eta, stream):
+    """Polynomial mutation of on average one coordinate, in place (Deb and Goyal 1996), bounded by the unit box.
+
+    The gaps between mutated coordinates are drawn, which costs one number a mutation instead of one a coordinate.
+    """
+    n_var = x.size
+    k = skip(n_var, stream)
+    while k < n_var:
+        u, power = uniform(stream), 1.0 / (eta + 1.0)
+        if u < 0.5:
+            step = (2.0 * u + (1.0 - 2.0 * u) * (1.0 - x[k]) ** (eta + 1.0)) ** power - 1.0
+        else:
+            step = 1.0 - (2.0 * (1.0 - u) + 2.0 * (u - 0.5) * x[k] ** (eta + 1.0)) ** power
+        x[k] = min(max(x[k] + step, 0.0), 1.0)
+        k += 1 + skip(n_var, stream)
+
+
+@jit
+def skip(n_var, stream):
+    """Draw how many coordinates are passed over until the next one that is hit with probability 1 / n_var."""
+    if n_var == 1:
+        return 0
+    return int(min(np.log(1.0 - uniform(stream)) / np.log1p(-1.0 / n_var), n_var + 0.5))
+
+
+@jit
+def come_back(y, x, stream):
+    """Bring a child into the box, in place: half the time onto the bound, else between its parent ``x`` and the bound."""
+    for k in range(y.size):
+        if y[k] < 0.0 or y[k] > 1.0:
+            bound = 0.0 if y[k] < 0.0 else 1.0
+            y[k] = bound + (uniform(stream) * (x[k] - bound) if uniform(stream) < 0.5 else 0.0)
+
+
+@jit
+def clone(y, x, partner, eta, stream):
+    """Write into ``y`` a clone of ``x`` recombined with ``partner``: simulated binary crossover of half the genes.
+
+    Deb and Agrawal 1995; the two halves of each pair are exchanged at random.
+    """
+    for k in range(y.size):
+        y[k] = x[k]
+        if uniform(stream) < 0.5:
+            p, z = (x[k], partner[k]) if uniform(stream) < 0.5 else (partner[k], x[k])
+            u = uniform(stream)
+            ratio = 2.0 * u if u < 0.5 else 1.0 / (2.0 * (1.0 - u))
+            beta = ratio ** (1.0 / (eta + 1.0))
+            y[k] = 0.5 * ((1.0 + beta) * p + (1.0 - beta) * z)
+
+
+@jit
+def nearer_leader(F, i, a, b):
+    """Return which of the fish a, b is nearer in angle to fish i, seen from the origin of the objectives."""
+    dots, norms = np.zeros(2), np.zeros(2)
+    for k in range(F.shape[1]):
+        dots[0] += F[i, k] * F[a, k]
+        dots[1] += F[i, k] * F[b, k]
+        norms[0] += F[a, k] * F[a, k]
+        norms[1] += F[b, k] * F[b, k]
+    return b if dots[1] / np.sqrt(max(norms[1], 1e-300)) > dots[0] / np.sqrt(max(norms[0], 1e-300)) else a
+
+
+@jit
+def follow(y, heading, x, x_leader, stream):
+    """Write into ``y`` and ``heading`` the flight of ``x`` toward its leader; at a bound it stops and turns."""
+    for k in range(y.size):
+        v = uniform(stream) * heading[k] + uniform(stream) * (x_leader[k] - x[k])
+        y[k] = x[k] + v
+        if y[k] < 0.0 or y[k] > 1.0:
+            y[k], v = min(max(y[k], 0.0), 1.0), -v
+        heading[k] = v
+
+
+@jit
+def breed(school, count, seed, tick, share, tuning, brood, n):
+    """Fill the first ``n`` rows of the brood; each row draws its behaviour from ``share`` and its own random stream."""
+    elite = most_spacious(school.rank, school.space, count, max(tuning.active, tuning.leaders))
+    active = elite[: min(tuning.active, elite.size)]
+    n_leaders = min(tuning.leaders, elite.size)
+    clones = clone_shares(school.space, active)
+    stream, moves = np.empty(1, np.uint64), np.cumsum(share)
+    for q in range(n):
+        open_stream(stream, seed, tick, q)
+        y, heading = brood.X[q], brood.heading[q]
+        move = pick(moves, uniform(stream))
+        if move == CLONE:
+            i = active[pick(clones, uniform(stream))]
+            clone(y, school.X[i], school.X[active[below(stream, active.size)]], tuning.eta_cross, stream)
+            come_back(y, school.X[i], stream)
+            mutate(y, tuning.eta_mutate, stream)
+        elif move == FOLLOW:
+            i = below(stream, count)
+            leader = nearer_leader(
+                school.F, i, elite[below(stream, n_leaders)], elite[below(stream, n_leaders)]
+            )
+            for k in range(y.size):
+                heading[k] = school.heading[i, k]
+            follow(y, heading, school.X[i], school.X[leader], stream)
+            mutate(y, tuning.eta_mutate, stream)
+        elif move == GLIDE:
+            i = tournament(school.rank, school.space, count, stream)
+            stretch = 2.0 * uniform(stream)
+            for k in range(y.size):
+                y[k] = school.X[i, k] + stretch * school.heading[i, k]
+            come_back(y, school.X[i], stream)
+            mutate(y, tuning.eta_mutate, stream)
+        else:
+            i = tournament(school.rank, school.space, count, stream)
+            a, b, always = below(stream, count), below(stream, count), below(stream, y.size)
+            for k in range(y.size):
+                y[k] = school.X[i, k]
+                if k == always or uniform(stream) < tuning.rate:
+                    y[k] += tuning.scale * (school.X[a, k] - school.X[b, k])
+            come_back(y, school.X[i], stream)
+        if move != FOLLOW:
+            for k in range(y.size):
+                heading[k] = y[k] - school.X[i, k]
+        brood.parent[q], brood.move[q] = i, move
+
+
+# ------------------------------------------------------------------------------------- the paper's own fish behaviours
+@jit
+def affinities_among(F, CV, school_F, school_CV, affinity):
+    """Write each row's affinity in a school: 1 / (1 + number of fish that are better). Reconstructed."""
+    for i in range(CV.size):
+        better = 0
+        for j in range(school_CV.size):
+            no_worse, less = school_CV[j] == CV[i], False
+            for k in range(F.shape[1]):
+                no_worse &= school_F[j, k] <= F[i, k]
+                less |= school_F[j, k] < F[i, k]
+            better += int(school_CV[j] < CV[i] or (no_worse and less))
+        affinity[i] = 1.0 / (1.0 + better)
+
+
+@jit
+def look_around(X, affinity, visual, partners, best, centre):
+    """Find each fish's partners within ``visual`` (root mean square over coordinates): number, best one, centre.
+
+    The best partner has the highest affinity, of several the nearest. Root mean square because a plain Euclidean range
+    of 0.5 sees nobody in thirty dimensions (reconstructed).
+    """
+    n, n_var = X.shape
+    for i in range(n):
+        partners[i], best[i], nearest = 0, -1, np.inf
+        for k in range(n_var):
+            centre[i, k] = 0.0
+        for j in range(n):
+            if j == i:
+                continue
+            square = 0.0
+            for k in range(n_var):
+                square += (X[j, k] - X[i, k]) ** 2
+            if square > visual * visual * n_var:
+                continue
+            partners[i] += 1
+            for k in range(n_var):
+                centre[i, k] += X[j, k]
+            higher = best[i] < 0 or affinity[j] > affinity[best[i]]
+            if higher or (affinity[j] == affinity[best[i]] and square < nearest):
+                best[i], nearest = j, square
+        for k in range(n_var):
+            centre[i, k] /= max(partners[i], 1)
+
+
+@jit
+def concentrations(F, concentration):
+    """Write each antibody's concentration 1 / sum_j |F_i - F_j|, objectives scaled to their range. Reconstructed."""
+    n, n_obj = F.shape
+    rows, width = np.arange(n), np.empty(n_obj)
+    for k in range(n_obj):
+        width[k] = reach(F, rows, k)
+    for i in range(n):
+        total = 0.0
+        for j in range(n):
+            total += gap_between(F, i, j, width)
+        concentration[i] = 1.0 / max(total, 1e-300)
+
+
+@jit
+def reproduction(affinity, concentration, weight, chance):
+    """Write each antibody's expected reproduction a A / sum A + (1 - a) (1/C) / sum (1/C). Reconstructed."""
+    sum_affinity, sum_room = 0.0, 0.0
+    for i in range(affinity.size):
+        sum_affinity += affinity[i]
+        sum_room += 1.0 / concentration[i]
+    for i in range(affinity.size):
+        room = 1.0 / concentration[i] / max(sum_room, 1e-300)
+        chance[i] = weight * affinity[i] / sum_affinity + (1.0 - weight) * room
+
+
+# ---------------------------------------------------------------------------------------------------------- school
+@jit
+def first_school(X, seed):
+    """Fill ``X`` with a Latin hypercube: along each coordinate one fish in each of the n equal cells."""
+    n, stream = X.shape[0], np.empty(1, np.uint64)
+    for k in range(X.shape[1]):
+        open_stream(stream, seed, 0, k)
+        for i in range(n):  # an inside-out Fisher-Yates shuffle of the cells
+            j = below(stream, i + 1)
+            X[i, k] = X[j, k]
+            X[j, k] = i
+        for i in range(n):
+            X[i, k] = (X[i, k] + uniform(stream)) / n
+
+
+@jit
+def place(U, xl, xu, X):
+    """Write into ``X`` the positions that the unit-box rows ``U`` have between the bounds, never outside them."""
+    for i in range(U.shape[0]):
+        for k in range(U.shape[1]):
+            X[i, k] = min(max(xl[k] + U[i, k] * (xu[k] - xl[k]), xl[k]), xu[k])
+
+
+@jit
+def reward(school, count, brood, n, credit, smoothing):
+    """Smooth each behaviour's credit towards its share of children, in this brood, that are better than their parent."""
+    for move in range(credit.size):
+        trials, wins = 0, 0
+        for q in range(n):
+            if brood.move[q] == move:
+                trials += 1
+                wins += int(compare(school.F, school.CV, count + q, brood.parent[q]) == 1)
+        if trials > 0:
+            credit[move] += smoothing * (wins / trials - credit[move])
+
+
+@jit
+def allot(credit, enabled, floor, share):
+    """Write the share of each enabled behaviour: in proportion to the square of its credit above a floor."""
+    total, n = 0.0, 0
+    for move in range(credit.size):
+        if enabled[move]:
+            total += credit[move] * credit[move]
+            n += 1
+    for move in range(credit.size):
+        if not enabled[move]:
+            share[move] = 0.0
+        elif total > 0.0:
+            share[move] = floor + (1.0 - n * floor) * credit[move] * credit[move] / total
+        else:
+            share[move] = 1.0 / n

@@ -1,0 +1,268 @@
+"""The paper's fish swarm: `FishSwarm` is MOAFSA, and with immunity and contraction the paper's own CSMOIFSA.
+
+An iteration goes through stages, each one brood of `Engine`: *look* (evaluate the centres of the partners), *move*
+(follow the best partner, swarm to the centre), *probe* (forage: up to ``tries`` looks around for those who could not
+move), *step* (go toward what was found, or anywhere), and with immunity *renew* (replace the most concentrated fish by
+clones of the least concentrated). Every evaluated point is offered to the board. Source: Dong et al. 2022, section 3;
+what the paper does not print is marked reconstructed and listed in ``docs/assumptions.md``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from csmoifsa import kernels
+from csmoifsa.engine import Engine, check_range
+
+LOOK, MOVE, PROBE, STEP, RENEW = range(5)
+
+Candidates = tuple[np.ndarray, np.ndarray]  # the fish they belong to (n,), their positions (n, n_var)
+
+
+@dataclass(frozen=True)
+class SwarmSettings:
+    """Settings of the paper's algorithms; the defaults of the first four are the paper's own.
+
+    Attributes
+    ----------
+    pop_size : int
+        Fish in the school (M) and the most solutions on the bulletin board.
+    visual : float
+        Visual range V, root mean square over the unit box's coordinates.
+    crowding : float
+        Crowding factor delta.
+    tries : int
+        Looks around while foraging; the paper does not print it.
+    immune : bool
+        Renew the most concentrated antibodies (equations A1-A9, reconstructed).
+    contract : bool
+        Contract the space in which fish forage (equations A1-A6, reconstructed).
+    contraction : float
+        Factor of the foraging range from one iteration to the next.
+    narrowest : float
+        Least foraging range, as a share of ``visual``.
+    weight : float
+        Weight a of affinity against concentration in the expected reproduction.
+    renewed : float
+        Share of the school that immunity renews in each iteration.
+    """
+
+    pop_size: int = 100
+    visual: float = 0.5
+    crowding: float = 0.25
+    tries: int = 5
+    immune: bool = False
+    contract: bool = False
+    contraction: float = 0.95
+    narrowest: float = 0.002
+    weight: float = 0.5
+    renewed: float = 0.2
+
+    _RANGES: ClassVar[dict[str, tuple[float, float]]] = {
+        "pop_size": (2, 1_000_000),
+        "visual": (1e-12, 1.0),
+        "crowding": (0.0, 1.0),
+        "tries": (1, 1000),
+        "contraction": (0.01, 1.0),
+        "narrowest": (0.0, 1.0),
+        "weight": (0.0, 1.0),
+        "renewed": (0.0, 1.0),
+    }
+
+    def __post_init__(self):
+        check_range(self, self._RANGES)
+
+
+class FishSwarm(Engine):
+    """MOAFSA: fish follow, swarm and forage, and a bulletin board keeps the Pareto set.
+
+    With ``SwarmSettings(immune=True, contract=True)`` it is the paper's CSMOIFSA. Parameters as `Engine`.
+    """
+
+    layered = False
+
+    def __init__(self, n_var: int, n_obj: int, *, settings: SwarmSettings | None = None, **options: Any):
+        settings = settings or SwarmSettings()
+        super().__init__(n_var, n_obj, settings=settings, **options)
+        M = settings.pop_size
+        self._clock = np.array([RENEW, 0, 0])  # stage, attempt, iteration; the first school is taken in as if renewed
+        self._fish = self._rows(M)
+        self._next = self._rows(M)  # where each fish goes, the best seen in this iteration
+        self._moved = np.zeros(M, bool)
+        self._searching = np.zeros(M, bool)
+        self._target = np.zeros((M, n_var))  # what a forager found, else its own place
+        self._memory = np.zeros((M, n_var))  # the displacement that last made a fish better
+        self._affinity = np.ones(M)
+        self._partner = np.zeros(M, np.int64)
+        self._centre = np.zeros((M, n_var))
+        self._limit = np.zeros(M)  # crowding factor * partners * own affinity: what a target's affinity must exceed
+        self._swarms = np.zeros(M, bool)
+        self.brood.parent[:M] = np.arange(M)
+
+    @property
+    def iteration(self) -> int:
+        """Iterations finished, the paper's measure of effort."""
+        return int(self._clock[2])
+
+    def _rows(self, n: int) -> dict[str, np.ndarray]:
+        return {"X": np.zeros((n, self.n_var)), "F": np.zeros((n, self.n_obj)), "CV": np.zeros(n)}
+
+    def _most_planned(self) -> int:
+        return 2 * self.settings.pop_size
+
+    def _arrays(self) -> dict[str, np.ndarray]:
+        arrays = {f"fish_{name}": column for name, column in self._fish.items()}
+        arrays |= {f"next_{name}": column for name, column in self._next.items()}
+        names = "clock moved searching target memory affinity partner centre limit swarms"
+        return arrays | {name: getattr(self, f"_{name}") for name in names.split()}
+
+    # ---------------------------------------------------------------------------------------------- planning stages
+    def _plan(self) -> int:
+        stages = self._look, self._move, self._probe, self._step, self._renew
+        while True:
+            fish, X = stages[self._clock[0]]()
+            n = len(fish)
+            if n:
+                self.brood.parent[:n] = fish
+                self.brood.X[:n] = np.clip(X, 0.0, 1.0)
+                self.brood.heading[:n] = self.brood.X[:n] - self._fish["X"][fish]
+                return n
+            self._turn()
+
+    def _turn(self) -> None:
+        """Go on to the next stage; foraging repeats, and the last stage ends the iteration."""
+        stage, attempt, iteration = self._clock
+        if stage == PROBE and attempt + 1 < self.settings.tries:
+            self._clock[1] = attempt + 1
+            return
+        if stage == MOVE:  # whoever could not move forages
+            self._searching[:] = ~self._moved
+            self._target[...] = self._fish["X"]
+        elif stage == STEP:  # everybody goes where they planned to
+            better = beats(self._next, self._fish)
+            self._memory[better] = (self._next["X"] - self._fish["X"])[better]
+            for name, column in self._next.items():
+                self._fish[name][...] = column
+        self._clock[:] = (LOOK, 0, iteration + 1) if stage == RENEW else (stage + 1, 0, iteration)
+
+    def _look(self) -> Candidates:
+        """Begin an iteration: who is near, who of them is best; ask for the centres of the partners."""
+        s, fish = self.settings, self._fish
+        kernels.affinities_among(fish["F"], fish["CV"], fish["F"], fish["CV"], self._affinity)
+        partners = np.zeros(s.pop_size, np.int64)
+        kernels.look_around(fish["X"], self._affinity, s.visual, partners, self._partner, self._centre)
+        self._limit[:] = np.where(partners > 0, s.crowding * partners * self._affinity, np.inf)
+        self._moved[:] = False
+        for name, column in fish.items():
+            self._next[name][...] = column
+        social = np.flatnonzero(partners > 0)
+        return social, self._centre[social]
+
+    def _move(self) -> Candidates:
+        """Follow the best partner where it is not crowded; swarm to the centre likewise."""
+        follows = np.flatnonzero(self._affinity[self._partner] > self._limit)
+        swarms = np.flatnonzero(self._swarms)
+        fish = np.concatenate([follows, swarms])
+        target = np.concatenate([self._fish["X"][self._partner[follows]], self._centre[swarms]])
+        return fish, self._part_way(fish, target)
+
+    def _probe(self) -> Candidates:
+        """Forage: look somewhere in the contracted visual range, first where the last success points to."""
+        fish = np.flatnonzero(self._searching)
+        x = self._fish["X"][fish]
+        X = x + self._reach() * (2.0 * self._uniform(len(fish), self.n_var) - 1.0)
+        if self.settings.contract and self._clock[1] == 0:
+            remembered = self._memory[fish].any(axis=1)
+            X[remembered] = (x + self._memory[fish])[remembered]
+        return fish, X
+
+    def _step(self) -> Candidates:
+        """Go toward what foraging found; whoever found nothing takes a random step."""
+        found = (self._target != self._fish["X"]).any(axis=1)
+        fish = np.flatnonzero(self._searching | found)
+        toward = self._part_way(fish, self._target[fish])
+        anywhere = self._fish["X"][fish] + self._reach() * (2.0 * self._uniform(len(fish), self.n_var) - 1.0)
+        return fish, np.where(found[fish, None], toward, anywhere)
+
+    def _renew(self) -> Candidates:
+        """Clone the antibodies that may reproduce most in place of those that may least (immunity)."""
+        s, fish = self.settings, self._fish
+        n = int(s.renewed * s.pop_size) if s.immune else 0
+        if n == 0:
+            return np.empty(0, np.int64), np.empty((0, self.n_var))
+        concentration, chance = np.empty(s.pop_size), np.empty(s.pop_size)
+        kernels.affinities_among(fish["F"], fish["CV"], fish["F"], fish["CV"], self._affinity)
+        kernels.concentrations(fish["F"], concentration)
+        kernels.reproduction(self._affinity, concentration, s.weight, chance)
+        order = np.argsort(chance, kind="stable")
+        parents = fish["X"][order[::-1][:n]]
+        return order[:n], parents + self._reach() * (2.0 * self._uniform(n, self.n_var) - 1.0)
+
+    def _uniform(self, n: int, columns: int) -> np.ndarray:
+        table = np.empty((n, columns))
+        kernels.fill_uniform(table, self.seed, self.tick)
+        return table
+
+    def _part_way(self, fish: np.ndarray, target: np.ndarray) -> np.ndarray:
+        x = self._fish["X"][fish]
+        return x + self._uniform(len(fish), 1) * (target - x)
+
+    def _reach(self) -> float:
+        """Return how far foragers look along each coordinate: the visual range, contracted from one iteration to the next."""
+        s = self.settings
+        return s.visual * max(s.contraction**self.iteration, s.narrowest) if s.contract else s.visual
+
+    # ------------------------------------------------------------------------------------------------ taking results in
+    def _absorb(self) -> None:
+        n = self.planned
+        waiting = slice(self.board.count, self.board.count + n)
+        school = self.board.school
+        told = {name: getattr(school, name)[waiting] for name in ("X", "F", "CV")}
+        fish, stage = self.brood.parent[:n], self._clock[0]
+        if stage == LOOK:
+            affinity = np.empty(n)
+            kernels.affinities_among(told["F"], told["CV"], self._fish["F"], self._fish["CV"], affinity)
+            self._swarms[:] = False
+            self._swarms[fish] = affinity > self._limit[fish]
+        elif stage == MOVE:
+            swarmers = int(np.argmax(np.diff(fish, prepend=-1) <= 0)) or n  # numbers start anew where they begin
+            self._offer(fish[:swarmers], part(told, slice(0, swarmers)))
+            self._offer(fish[swarmers:], part(told, slice(swarmers, n)))
+        elif stage == PROBE:
+            better = beats(told, part(self._fish, fish))
+            self._target[fish[better]] = told["X"][better]
+            self._searching[fish[better]] = False
+            self._offer(fish[better], part(told, better))
+        elif stage == STEP:
+            lost = self._searching[fish]
+            for name, column in self._next.items():  # a random step is taken as it comes
+                column[fish[lost]] = told[name][lost]
+            self._offer(fish[~lost], part(told, ~lost))
+        else:
+            for name, column in self._fish.items():
+                column[fish] = told[name]
+            self._memory[fish] = 0.0
+        self.board.settle(n)
+        self._turn()
+
+    def _offer(self, fish: np.ndarray, new: dict[str, np.ndarray]) -> None:
+        """Let fish plan to go to new places: the first that is no worse than their own, then only better ones."""
+        plan = part(self._next, fish)
+        accepted = beats(new, plan) | (~self._moved[fish] & ~beats(plan, new))
+        self._moved[fish[accepted]] = True
+        for name, column in self._next.items():
+            column[fish[accepted]] = new[name][accepted]
+
+
+def part(rows: dict[str, np.ndarray], which: Any) -> dict[str, np.ndarray]:
+    """Return some rows of every column."""
+    return {name: column[which] for name, column in rows.items()}
+
+
+def beats(new: dict[str, np.ndarray], old: dict[str, np.ndarray]) -> np.ndarray:
+    """Tell row by row whether ``new`` is better than ``old``: less violation, or as much and dominating."""
+    dominates = (new["F"] <= old["F"]).all(axis=1) & (new["F"] < old["F"]).any(axis=1)
+    return (new["CV"] < old["CV"]) | ((new["CV"] == old["CV"]) & dominates)
