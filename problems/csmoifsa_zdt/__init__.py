@@ -1,2 +1,15 @@
-"""The ZDT benchmark family."""
-PROBLEMS: dict[str, str] = {}
+"""The ZDT benchmark family (Zitzler, Deb, Thiele 2000) with shifted and rotated twins and offline Pareto fronts."""
+
+from __future__ import annotations
+
+from csmoifsa.errors import InputError
+
+PROBLEMS: dict[str, str | InputError] = {
+    f"zdt{number}{suffix}": f"csmoifsa_zdt.problems:{prefix}ZDT{number}"
+    for suffix, prefix in (("", ""), ("-shifted", "Shifted"), ("-rotated", "Rotated"))
+    for number in (1, 2, 3, 4, 6)
+}
+PROBLEMS["zdt5"] = InputError(
+    "problem 'zdt5' is binary, not real-valued, so a real-coded swarm cannot solve it; "
+    "choose zdt1, zdt2, zdt3, zdt4 or zdt6"
+)

@@ -1,0 +1,284 @@
+"""The command line: ``csmoifsa list``, ``solve``, ``warmup``, and the commands that plugins bring.
+
+Heavy libraries are imported inside the commands, so that ``--help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import time
+import warnings
+from pathlib import Path
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from csmoifsa import __version__
+from csmoifsa.console import JSON_OPTION, print_json, progress, stderr, stdout
+from csmoifsa.errors import InputError
+
+
+class _Commands(TyperGroup):
+    """Our own commands, and those of plugins, which are imported when they are called or listed."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        from csmoifsa.plugins import command_names
+
+        return [*super().list_commands(ctx), *command_names()]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if (own := super().get_command(ctx, cmd_name)) is not None:
+            return own
+        from csmoifsa.plugins import command_names, load_command
+
+        if cmd_name not in command_names():
+            return None
+        try:
+            found = load_command(cmd_name)
+        except InputError as error:
+            if ctx.resilient_parsing or "--help" in sys.argv[1:2]:  # the list of commands survives a broken one
+                warnings.warn(str(error), RuntimeWarning, stacklevel=1)
+                return None
+            raise
+        command = typer.main.get_command(found) if isinstance(found, typer.Typer) else found
+        command.name = cmd_name
+        return command
+
+
+app = typer.Typer(
+    cls=_Commands,
+    name="csmoifsa",
+    help="Multi-objective optimisation with an immune fish swarm, and the problems it was made for.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+
+
+def main() -> None:
+    """Run the command line; wrong input ends in one sentence on stderr and exit code 2."""
+    sys.path.append(os.getcwd())  # so that module:Class finds a module of the folder one works in
+    warnings.showwarning = _show_warning
+    try:
+        app()
+    except InputError as error:
+        stderr().print(f"error: {error}", style="red", markup=False, soft_wrap=True)
+        sys.exit(2)
+
+
+def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
+    stderr().print(f"warning: {message}", style="yellow", markup=False, soft_wrap=True)
+
+
+def _version(value: bool) -> None:
+    if value:
+        print(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
+) -> None:
+    pass
+
+
+@app.command("list")
+def list_command(as_json: bool = JSON_OPTION) -> None:
+    """List the problems and algorithms that can be used by name.
+
+    [bold]Example:[/bold]  csmoifsa list
+    """
+    from csmoifsa.plugins import PYMOO_PROBLEMS, algorithm_names, describe, load_problem, problem_names
+
+    rows: list[dict[str, Any]] = []
+    for name in problem_names():
+        try:
+            problem = load_problem(name)
+        except Exception as error:  # a broken plugin costs its own line, not the list
+            _show_warning(f"{name} cannot be shown: {type(error).__name__}: {error}")
+            continue
+        rows.append(
+            {
+                "name": name,
+                "n_var": problem.n_var,
+                "n_obj": problem.n_obj,
+                "n_constr": problem.n_ieq_constr + problem.n_eq_constr,
+                "description": describe(name),
+            }
+        )
+    if as_json:
+        print_json({"problems": rows, "pymoo_problems": list(PYMOO_PROBLEMS), "algorithms": algorithm_names()})
+        return
+    _print_table(["problem", "n_var", "n_obj", "n_constr", ""], [list(row.values()) for row in rows])
+    console = stdout()
+    console.print(f"\n[bold]pymoo's problems:[/bold] {' '.join(PYMOO_PROBLEMS)}, ...")
+    console.print("[bold]your own:[/bold] path/file.py:Class or package.module:Class")
+    console.print(f"\n[bold]algorithms:[/bold] {' '.join(algorithm_names())}")
+
+
+_SETTINGS = typer.Option([], "--set", metavar="NAME=VALUE", help="A setting of the algorithm; may be repeated.")
+_PARAMS = typer.Option([], "--param", metavar="NAME=VALUE", help="A parameter of the problem; may be repeated.")
+_OUT = typer.Option(None, "--out", "-o", metavar="DIR", help="Write front.csv, run.json and front.png there.")
+
+
+@app.command()
+def solve(
+    problem: str = typer.Argument(..., help="A name from 'csmoifsa list', file.py:Class or module:Class."),
+    algorithm: str = typer.Option("csmoifsa", "--algorithm", "-a", help="csmoifsa, moafsa or any of pymoo's by name."),
+    n_eval: int = typer.Option(10_000, "--n-eval", "-n", min=1, help="Budget of evaluations."),
+    pop_size: int = typer.Option(100, "--pop-size", "-p", min=2, help="Individuals in the population."),
+    seed: int = typer.Option(1, "--seed", "-s", min=0, help="Same seed, same front."),
+    settings: list[str] = _SETTINGS,
+    params: list[str] = _PARAMS,
+    out: Path | None = _OUT,
+    figures: bool = typer.Option(True, "--figures/--no-figures", help="Draw front.png."),
+    as_json: bool = JSON_OPTION,
+) -> None:
+    """Solve a problem and write the front found.
+
+    [bold]Example:[/bold]  csmoifsa solve zdt4-shifted --param seed=3 --n-eval 20000 --out out/zdt4
+
+    [bold]Example:[/bold]  csmoifsa solve my_problem.py:Bridge --algorithm nsga2 --set n_offsprings=20 --out out/bridge
+    """
+    chosen, given = parse_settings("--set", settings), parse_settings("--param", params)
+    from csmoifsa.plugins import load_algorithm, load_problem
+
+    # what a problem or an algorithm prints is not to end up between the lines of our answer
+    with contextlib.redirect_stdout(sys.stderr):
+        target = load_problem(problem, **given)
+        method = load_algorithm(algorithm, problem=target, pop_size=pop_size, **chosen)
+        from csmoifsa import runs
+        from csmoifsa.fronts import true_front
+
+        with progress(f"{algorithm} on {problem}", n_eval) as update:
+            run = runs.solve(target, method, n_eval=n_eval, seed=seed, progress=update)
+        front = true_front(target)
+    answer = {
+        "problem": problem,
+        "algorithm": algorithm,
+        "n_eval": run.n_eval,
+        "seed": seed,
+        "n_front": len(run.F) if run.feasible else 0,
+        "seconds": round(run.seconds, 4),
+        "metrics": runs.run_metrics(run, front),
+    }
+    if out is not None:
+        shape = {"n_var": target.n_var, "n_obj": target.n_obj, "n_constr": target.n_ieq_constr + target.n_eq_constr}
+        asked = {"n_eval_budget": n_eval, "pop_size": pop_size, "settings": chosen, "params": given}
+        runs.write_run(run, out, {**answer, "feasible": run.feasible, **shape, **asked})
+        if figures:
+            from csmoifsa.figures import draw_front, save_figure
+
+            title = f"{problem}, {algorithm}, {run.n_eval:,} evaluations"
+            save_figure(draw_front(run.F, true_front=front, title=title), out / "front.png")
+    if as_json:
+        print_json(answer)
+    else:
+        _print_answer(answer, front is not None, out, figures)
+    if not run.feasible:
+        stderr().print(
+            f"no feasible point in {run.n_eval} evaluations; the least total violation is {run.CV.min():.6g}. "
+            "Try a larger --n-eval.",
+            style="yellow",
+        )
+        raise typer.Exit(1)
+
+
+@app.command()
+def warmup(as_json: bool = JSON_OPTION) -> None:
+    """Compile everything now, so that the next run starts at once.
+
+    [bold]Example:[/bold]  csmoifsa warmup
+    """
+    from csmoifsa import runs
+    from csmoifsa.plugins import load_algorithm, load_problem
+
+    start = time.perf_counter()
+    jobs = [
+        ("csmoifsa, compiled evaluator", "csmoifsa", "zdt1", {}),
+        ("csmoifsa, any problem", "csmoifsa", "bnh", {}),
+        ("csmoifsa, three objectives", "csmoifsa", "dtlz2", {}),
+        ("csmoifsa as in the paper", "csmoifsa", "zdt1", {"paper": True}),
+        ("moafsa", "moafsa", "zdt1", {}),
+    ]
+    seconds = {}
+    with progress("compiling", len(jobs)) as update:
+        for done, (label, algorithm, name, settings) in enumerate(jobs, 1):
+            problem = load_problem(name)
+            method = load_algorithm(algorithm, problem=problem, pop_size=20, **settings)
+            seconds[label] = round(runs.solve(problem, method, n_eval=200).seconds, 2)
+            update(done)
+    total = round(time.perf_counter() - start, 2)
+    if as_json:
+        print_json({"seconds": total, "parts": seconds})
+        return
+    _print_table(["compiled", "seconds"], [[k, f"{v:.2f}"] for k, v in seconds.items()])
+    stdout().print(f"Ready in {total:.1f} s.")
+
+
+def parse_settings(option: str, pairs: list[str]) -> dict[str, Any]:
+    """Turn ``["a=1", "b=0.5", "c=true", "d=text"]`` into a dict with int, float, bool, None and str values.
+
+    Raises
+    ------
+    InputError
+        An entry that is not NAME=VALUE, or a name given twice.
+    """
+    values: dict[str, Any] = {}
+    for pair in pairs:
+        name, equals, text = pair.partition("=")
+        name = name.strip()
+        if not equals or not name.isidentifier():
+            raise InputError(f"{option} takes NAME=VALUE, got {pair!r}")
+        if name in values:
+            raise InputError(f"{option} {name} is given twice")
+        values[name] = _value(text.strip())
+    return values
+
+
+def _value(text: str) -> int | float | bool | str | None:
+    words = {"true": True, "false": False, "none": None}
+    if text.lower() in words:
+        return words[text.lower()]
+    for kind in (int, float):
+        with contextlib.suppress(ValueError):
+            return kind(text)
+    return text
+
+
+def _print_answer(answer: dict[str, Any], front_known: bool, out: Path | None, figures: bool) -> None:
+    rows = [
+        ["evaluations", f"{answer['n_eval']:,}"],
+        ["points on the front", str(answer["n_front"])],
+        ["seconds", f"{answer['seconds']:.2f}"],
+    ]
+    rows += [[name, "-" if value is None else f"{value:.5f}"] for name, value in answer["metrics"].items()]
+    _print_table([f"{answer['algorithm']} on {answer['problem']}", ""], rows)
+    console = stdout()
+    if not front_known:
+        console.print("The true front is not known here, so there is nothing to measure against.")
+    if out is None:
+        console.print("Nothing was written; add --out DIR to keep the front.")
+    else:
+        console.print(f"Written: {out}/front.csv, run.json{', front.png' if figures else ''}", soft_wrap=True)
+
+
+def _print_table(header: list[str], rows: list[list[Any]]) -> None:
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for i, title in enumerate(header):
+        numeric = bool(rows) and i > 0 and all(str(row[i]).replace(",", "").replace(".", "").isdigit() for row in rows)
+        table.add_column(title, justify="right" if numeric else "left")
+    for row in rows:
+        table.add_row(*(str(cell) for cell in row))
+    stdout().print(table)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,358 @@
+"""Problems, algorithms and commands by name: registered through entry points, written in any file, or pymoo's own.
+
+A package registers with one entry point per group (``csmoifsa.problems``, ``csmoifsa.algorithms``,
+``csmoifsa.commands``) that names a dict: name -> class, factory, or a string ``"module:Class"`` that is imported only
+when asked for. A name may also map to an `InputError`, which tells why there is no such thing. A package that cannot be
+loaded costs a warning, never the other packages.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import inspect
+import pkgutil
+import sys
+import warnings
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from csmoifsa.errors import InputError, did_you_mean
+
+if TYPE_CHECKING:
+    from pymoo.core.algorithm import Algorithm
+    from pymoo.core.problem import Problem
+
+ALGORITHMS = {"csmoifsa": "csmoifsa.algorithm:CSMOIFSA", "moafsa": "csmoifsa.algorithm:MOAFSA"}
+
+# pymoo's own multi-objective problems that need no arguments, for messages and listings; others by name work as well.
+PYMOO_PROBLEMS = (
+    *("bnh", "carside", "kursawe", "osy", "srn", "tnk", "truss2d", "welded_beam"),
+    *(f"ctp{i}" for i in range(1, 9)),
+    *(f"dtlz{i}" for i in range(1, 8)),
+    *("c1dtlz1", "c1dtlz3", "c2dtlz2", "c3dtlz1", "c3dtlz4", "sdtlz1"),
+    *(f"mw{i}" for i in range(1, 15)),
+    *(f"wfg{i}" for i in range(1, 10)),
+)
+# pymoo asks for the size of these; the usual two-objective setting (Huband et al. 2006, section X: 4 + 20 variables).
+_PYMOO_DEFAULTS = {f"wfg{i}": {"n_var": 24, "n_obj": 2} for i in range(1, 10)}
+_PYMOO_UNFIT = {
+    "pinsga2": "asks a person while it runs",
+    "dnsga2": "is for problems that change over time",
+    "rnsga2": "needs reference points",
+    "rnsga3": "needs reference points",
+}
+# what a run decides, not a setting of the algorithm
+_RUN_PARAMETERS = {"termination", "output", "display", "callback", "archive", "seed", "verbose", "evaluator"}
+_RUN_PARAMETERS |= {"save_history", "pop_size", "ref_dirs"}
+
+
+def problem_names() -> list[str]:
+    """Return the names of all registered problems, sorted."""
+    return _names(_registered("csmoifsa.problems")[0])
+
+
+def load_problem(spec: str, /, **params: Any) -> Problem:
+    """Build a problem.
+
+    Parameters
+    ----------
+    spec : str
+        A registered name (``"zdt4-shifted"``), ``"package.module:Class"``, ``"path/file.py:Class"``, or the name of one
+        of pymoo's problems (``"dtlz2"``), in this order.
+    **params
+        Handed to the class or factory.
+
+    Raises
+    ------
+    InputError
+        Nothing of that name, a parameter that it does not take or refuses, or a plugin that cannot be loaded.
+    """
+    from pymoo.core.problem import Problem
+
+    label = f"problem {spec!r}"
+    target = _find("csmoifsa.problems", "problem", spec, fallback=_pymoo_problem, others=PYMOO_PROBLEMS)
+    if isinstance(target, Problem) and not params:
+        return target
+    problem = _build(label, target, params)
+    if not isinstance(problem, Problem):
+        raise InputError(f"{label} is a {type(problem).__name__}, not a pymoo.core.problem.Problem")
+    return problem
+
+
+def algorithm_names() -> list[str]:
+    """Return the names of all registered algorithms and of pymoo's multi-objective ones, sorted."""
+    return sorted({*_names(_registered("csmoifsa.algorithms")[0]), *_pymoo_algorithms()})
+
+
+def load_algorithm(spec: str, /, *, problem: Problem, pop_size: int = 100, **settings: Any) -> Algorithm:
+    """Build an algorithm.
+
+    Parameters
+    ----------
+    spec : str
+        A registered name (``"csmoifsa"``), ``"package.module:Class"``, ``"path/file.py:Class"``, or the name of one of
+        pymoo's multi-objective algorithms (``"nsga2"``).
+    problem : Problem
+        What it is for: algorithms that work along reference directions get ``pop_size`` of them, evenly spread over the
+        problem's objectives.
+    pop_size : int
+        Individuals in the population, at least 2.
+    **settings
+        Handed to the class.
+
+    Raises
+    ------
+    InputError
+        Nothing of that name, or a setting that it does not take or refuses.
+    """
+    if isinstance(pop_size, bool) or not isinstance(pop_size, int) or pop_size < 2:
+        raise InputError(f"pop_size must be a whole number of at least 2, got {pop_size!r}")
+    label = f"algorithm {spec!r}"
+    if reason := _PYMOO_UNFIT.get(spec.lower()):
+        raise InputError(f"{label} {reason}; choose another one (csmoifsa list)")
+    target = _find(
+        "csmoifsa.algorithms",
+        "algorithm",
+        spec,
+        fallback=lambda name: _pymoo_algorithms().get(name.replace("_", "-")),
+        others=lambda: _pymoo_algorithms(),
+    )
+    for name in settings.keys() & _RUN_PARAMETERS:
+        raise InputError(f"{label}: {name} is not a setting of the algorithm")
+    own = inspect.signature(target).parameters
+    sizes: dict[str, Any] = {}
+    if "ref_dirs" in own:
+        sizes["ref_dirs"] = reference_directions(problem.n_obj, pop_size)
+    if "pop_size" in own or ("ref_dirs" not in own and _takes_anything(own)):
+        sizes["pop_size"] = pop_size
+    return _build(label, target, settings, **sizes)
+
+
+def reference_directions(n_obj: int, n_points: int) -> Any:
+    """Return exactly ``n_points`` reference directions, (n_points, n_obj), evenly spread over the unit simplex.
+
+    Das and Dennis's lattice (1998) where one of that size exists, else points of least Riesz energy (Blank 2021).
+    """
+    from math import comb
+
+    from pymoo.util.ref_dirs import get_reference_directions
+
+    partitions = 1
+    while comb(partitions + n_obj - 1, n_obj - 1) < n_points:
+        partitions += 1
+    if comb(partitions + n_obj - 1, n_obj - 1) == n_points:
+        return get_reference_directions("das-dennis", n_obj, n_partitions=partitions)
+    return get_reference_directions("energy", n_obj, n_points, seed=1)
+
+
+def command_names() -> list[str]:
+    """Return the names of the commands that plugins bring, sorted."""
+    return _names(_registered("csmoifsa.commands")[0])
+
+
+def load_command(name: str) -> Any:
+    """Return the typer application or click command that a plugin registered as ``name``."""
+    return _find("csmoifsa.commands", "command", name)
+
+
+def describe(name: str) -> str:
+    """Return the first line of a registered problem's or factory's docstring."""
+    target = _find("csmoifsa.problems", "problem", name)
+    return (inspect.getdoc(target) or "").partition("\n")[0].rstrip(".")
+
+
+# ---- finding ----
+
+
+def _registered(group: str) -> tuple[dict[str, tuple[Any, str]], list[str]]:
+    """Return name -> (target, package) of a group, and one sentence for each package that could not be loaded."""
+    found: dict[str, tuple[Any, str]] = {}
+    broken: list[str] = []
+
+    def complain(sentence: str) -> None:
+        broken.append(sentence)
+        warnings.warn(sentence, RuntimeWarning, stacklevel=4)
+
+    # our own first, so that nobody's zdt1 takes the place of ours
+    entries = sorted(entry_points(group=group), key=lambda e: (_package(e) != "csmoifsa", _package(e), e.name))
+    for entry in entries:
+        package = _package(entry)
+        try:
+            names = entry.load()
+        except Exception as error:  # whatever a foreign package throws at its import
+            complain(f"plugin {package!r} cannot be loaded: {type(error).__name__}: {error}")
+            continue
+        if not isinstance(names, Mapping):
+            complain(f"plugin {package!r}: its {group} entry point {entry.value!r} is not a dict of names")
+            continue
+        for name, target in names.items():
+            if name in found:
+                complain(f"plugin {package!r}: its {name!r} is ignored, {found[name][1]!r} has one of that name")
+            else:
+                found[name] = (target, package)
+    return found, broken
+
+
+def _package(entry: Any) -> str:
+    return entry.dist.name if entry.dist else entry.module
+
+
+def _names(registered: Mapping[str, tuple[Any, str]]) -> list[str]:
+    return sorted(name for name, (target, _) in registered.items() if not isinstance(target, InputError))
+
+
+def _find(
+    group: str,
+    kind: str,
+    spec: str,
+    fallback: Callable[[str], Any] = lambda name: None,
+    others: Iterable[str] | Callable[[], Iterable[str]] = (),
+) -> Any:
+    """Return what is registered as, written at, or known to pymoo as ``spec``."""
+    name = spec.lower()
+    registered, broken = _registered(group)
+    if name in registered:
+        target, package = registered[name]
+        if isinstance(target, InputError):
+            raise target
+        return _import(target, f"{kind} {spec!r} of plugin {package!r}") if isinstance(target, str) else target
+    if ":" in spec:
+        return _import(spec, f"{kind} {spec!r}")
+    if (target := fallback(name)) is not None:
+        return target
+    known = sorted({*_names(registered), *(others() if callable(others) else others)})
+    hint = did_you_mean(name, known) or " See them all with: csmoifsa list. Your own: file.py:Class or module:Class."
+    raise InputError(f"there is no {kind} {spec!r}.{hint}" + "".join(f" Note: {sentence}." for sentence in broken))
+
+
+def _import(spec: str, label: str) -> Any:
+    """Import ``module:attribute`` or ``path/file.py:attribute``."""
+    where, _, attribute = spec.rpartition(":")
+    if not where or not attribute.isidentifier():
+        raise InputError(f"{label} is not of the form module:Class or path/file.py:Class")
+    try:
+        module = _import_file(Path(where)) if where.endswith(".py") else importlib.import_module(where)
+    except FileNotFoundError:
+        raise InputError(f"{label}: there is no file {where}") from None
+    except Exception as error:  # whatever the file throws at its import
+        raise InputError(f"{label} cannot be loaded: {type(error).__name__}: {error}") from error
+    if not hasattr(module, attribute):
+        hint = did_you_mean(attribute, [n for n in vars(module) if not n.startswith("_")])
+        raise InputError(f"{label}: {where} has no {attribute}.{hint}")
+    return getattr(module, attribute)
+
+
+def _import_file(path: Path) -> Any:
+    if not path.is_file():
+        raise FileNotFoundError(path)
+    name = f"csmoifsa_file_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses and pickle look their module up here
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
+
+
+def _pymoo_problem(name: str) -> Callable[..., Any] | None:
+    """Return a factory for one of pymoo's problems, or None if it has none of that name."""
+    from pymoo.problems import get_problem
+
+    def factory(**params: Any) -> Any:
+        problem = get_problem(name, **{**_PYMOO_DEFAULTS.get(name, {}), **params})
+        _check_names(type(problem), params)  # pymoo swallows what it does not know
+        return problem
+
+    try:
+        get_problem(name, **_PYMOO_DEFAULTS.get(name, {}))
+    except Exception as error:
+        if str(error) == "Problem not found.":
+            return None
+        # anything else is a parameter that it lacks or a package that it needs: told when it is built
+    return factory
+
+
+@cache
+def _pymoo_algorithms() -> dict[str, Any]:
+    """Return name -> class of pymoo's multi-objective algorithms that a name and a population size are enough for."""
+    from pymoo.algorithms import moo
+    from pymoo.core.algorithm import Algorithm
+
+    found = {}
+    for info in pkgutil.iter_modules(moo.__path__):
+        try:
+            module = importlib.import_module(f"{moo.__name__}.{info.name}")
+        except ImportError:  # needs a package that pymoo does not require
+            continue
+        for name, value in vars(module).items():
+            own = inspect.isclass(value) and issubclass(value, Algorithm) and value.__module__ == module.__name__
+            if own and name.lower() not in _PYMOO_UNFIT:
+                found[name.lower().replace("_", "-")] = value
+    return found
+
+
+# ---- building ----
+
+
+def _build(label: str, target: Any, params: Mapping[str, Any], **more: Any) -> Any:
+    """Call a class or factory; what it does not take or refuses becomes one sentence."""
+    if not callable(target):
+        raise InputError(f"{label} is a {type(target).__name__}, not a class or a factory")
+    try:
+        _check_names(target, params)
+        return target(**more, **params)
+    except InputError as error:
+        raise InputError(f"{label}: {error}") from error
+    except (TypeError, ValueError, ArithmeticError, AttributeError) as error:
+        given = ", ".join(f"{name}={value!r}" for name, value in params.items()) or "no parameters"
+        raise InputError(f"{label} cannot be built with {given}: {type(error).__name__}: {error}") from error
+
+
+def _check_names(target: Any, params: Mapping[str, Any]) -> None:
+    accepted = _accepted(target)
+    for name in params:
+        if accepted is not None and name not in accepted:
+            hint = did_you_mean(name, list(accepted)) or f" It takes: {', '.join(accepted) or 'none'}."
+            raise InputError(f"unknown parameter {name!r}.{hint}")
+
+
+def _accepted(target: Any) -> list[str] | None:
+    """Return the names that a class or factory takes, or None where it takes anything and judges for itself.
+
+    Classes that hand ``**kwargs`` up are followed to the top. pymoo's base classes take any name and forget it, so
+    there the list ends.
+    """
+    if not inspect.isclass(target):
+        parameters = inspect.signature(target).parameters
+        return None if _takes_anything(parameters) else _keywords(parameters)
+    names: list[str] = []
+    for cls in target.__mro__:
+        if "__init__" not in vars(cls):
+            continue
+        base = cls.__module__ in ("pymoo.core.problem", "pymoo.core.algorithm")
+        if base and cls.__name__ == "Algorithm" and not target.__module__.startswith("pymoo."):
+            return None
+        parameters = inspect.signature(cls.__init__).parameters
+        if not (base and names):
+            names += [n for n in _keywords(parameters) if n not in names]
+        if base or not _takes_anything(parameters):
+            break
+    return names
+
+
+def _keywords(parameters: Mapping[str, inspect.Parameter]) -> list[str]:
+    kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    return [name for name, p in parameters.items() if p.kind in kinds and name != "self"]
+
+
+def _takes_anything(parameters: Mapping[str, inspect.Parameter]) -> bool:
+    return any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values())

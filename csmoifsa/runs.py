@@ -1,0 +1,142 @@
+"""One run as a pure function of (problem, algorithm, budget, seed), and the files that are written from its result."""
+
+from __future__ import annotations
+
+import csv
+import platform
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import moocore
+import numpy as np
+
+from csmoifsa.errors import InputError
+from csmoifsa.files import atomic_write, output_folder, write_json
+
+VERSIONS_OF = ("csmoifsa", "numpy", "numba", "pymoo", "moocore")
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run found.
+
+    Attributes
+    ----------
+    X, F : (n, n_var) and (n, n_obj) arrays
+        The mutually non-dominated feasible candidates by rising objectives; if no candidate was feasible, the ones that
+        violate the constraints least.
+    CV : (n,) array
+        Total constraint violation, 0 for a feasible candidate.
+    feasible : bool
+        Whether the candidates are feasible.
+    n_eval : int
+        Evaluations made.
+    seed : int
+        Of the algorithm.
+    seconds : float
+        Wall time of the search.
+    """
+
+    X: np.ndarray
+    F: np.ndarray
+    CV: np.ndarray
+    feasible: bool
+    n_eval: int
+    seed: int
+    seconds: float
+
+
+def solve(
+    problem: Any, algorithm: Any, *, n_eval: int = 10_000, seed: int = 1, progress: Callable[[int], None] | None = None
+) -> Run:
+    """Run an algorithm on a problem.
+
+    Parameters
+    ----------
+    problem : pymoo.core.problem.Problem
+        See `csmoifsa.plugins.load_problem`.
+    algorithm : pymoo.core.algorithm.Algorithm
+        See `csmoifsa.plugins.load_algorithm`; it is copied, not changed.
+    n_eval : int
+        Budget of evaluations. pymoo's own algorithms look at it once a generation and may exceed it.
+    seed : int
+        Same seed, same result.
+    progress : callable, optional
+        Called with the number of evaluations made so far.
+
+    Raises
+    ------
+    InputError
+        The algorithm cannot handle the problem.
+    """
+    from pymoo.core.callback import Callback
+    from pymoo.optimize import minimize
+
+    class Report(Callback):
+        def notify(self, algorithm: Any) -> None:
+            assert progress is not None
+            progress(algorithm.evaluator.n_eval)
+
+    for name, value, least in (("n_eval", n_eval, 1), ("seed", seed, 0)):
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            raise InputError(f"{name} must be a whole number of at least {least}, got {value!r}")
+    options: dict[str, Any] = {} if progress is None else {"callback": Report()}
+    start = time.perf_counter()
+    try:
+        result = minimize(problem, algorithm, ("n_eval", n_eval), seed=seed, **options)
+    except AssertionError as error:  # how pymoo's algorithms refuse a problem
+        reason = f": {error}" if str(error) else ""
+        raise InputError(f"{type(algorithm).__name__} cannot run on {problem.name()}{reason}") from error
+    seconds = time.perf_counter() - start
+
+    X, F, CV = (np.asarray(a, dtype=float) for a in result.algorithm.opt.get("X", "F", "CV"))
+    CV = CV.reshape(len(F), -1).sum(axis=1)
+    feasible = bool((CV <= 0).any())
+    allowed = max(float(CV.min()), 0.0)
+    keep = CV <= allowed
+    X, F, CV = X[keep], F[keep], CV[keep]
+    if feasible:
+        keep = moocore.is_nondominated(F, keep_weakly=True)
+        X, F, CV = X[keep], F[keep], CV[keep]
+    order = np.lexsort(np.hstack([F, X]).T[::-1])
+    return Run(X[order], F[order], CV[order], feasible, int(result.algorithm.evaluator.n_eval), seed, seconds)
+
+
+def run_metrics(run: Run, front: np.ndarray | None) -> dict[str, float | None]:
+    """Return igd, igd_plus and hypervolume as `csmoifsa.metrics` defines them; None where they cannot be had."""
+    from csmoifsa import metrics
+
+    if front is None or not run.feasible:
+        return dict.fromkeys(("igd", "igd_plus", "hypervolume"))
+    return {**metrics.summary(run.F, front)}
+
+
+def write_run(run: Run, folder: str | Path, facts: Mapping[str, Any]) -> None:
+    """Write ``front.csv`` and ``run.json``.
+
+    Parameters
+    ----------
+    run : Run
+        What was found.
+    folder : path
+        Created if need be.
+    facts : mapping
+        What run.json says about the run, beside the machine and the versions.
+    """
+    folder = output_folder(folder)
+    names = [
+        *(f"x{i + 1}" for i in range(run.X.shape[1])),
+        *(f"f{i + 1}" for i in range(run.F.shape[1])),
+        "cv",
+    ]
+    with atomic_write(folder / "front.csv") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(names)
+        # repr: the shortest text that reads back to the same number
+        writer.writerows([repr(v) for v in row] for row in np.column_stack([run.X, run.F, run.CV]).tolist())
+    machine = {"python": platform.python_version(), "machine": platform.machine(), "system": platform.system()}
+    write_json(folder / "run.json", {**facts, "versions": {n: version(n) for n in VERSIONS_OF}, **machine})

@@ -1,0 +1,225 @@
+"""ZDT1-4 and 6 as pymoo problems, each with a shifted and a rotated twin.
+
+Why twins: the optimum of the standard functions lies on the bounds (ZDT4: in the centre of the box), where a move that
+clips at a bound or flips through the centre finds it for free. A twin puts it at a random place inside the box and
+keeps the rest. All of them read z in place of x_2..x_d; x_1 is never touched:
+
+======== ======================================== ===============================================
+twin     ZDT1, 2, 3, 6; s_i in [0.2, 0.8]         ZDT4; s_i in [-2.5, 2.5]
+======== ======================================== ===============================================
+plain    z_i = x_i                                z_i = x_i
+shifted  z_i = |x_i - s_i| / w_i,                 z_i = x_i - s_i
+         w_i = max(s_i, 1 - s_i)
+rotated  z = |A (x - s)|, A = R diag(1 / w)       z = A (x - s), A = R
+======== ======================================== ===============================================
+
+R is a random orthogonal matrix, uniform over all of them (Haar). The rotated twin is the shifted one turned about its
+optimum and nothing else: with R = I the two are equal, the distances to the optimum are the same, and an algorithm that
+does not care about axes does equally well on both. A single |z_i| may exceed 1, but g cannot leave its domain [1, 10]:
+it depends on the mean of |z| only, and mean |z| <= rms z = rms (x - s) / w <= 1. The Pareto front is the standard one,
+reached exactly in x = (x_1, s), where z = 0.
+
+Shift and rotation follow from ``seed`` alone, and the same seed gives the shifted and the rotated twin the same shift.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from operator import index
+from typing import Any
+
+import numpy as np
+from pymoo.core.problem import Problem
+
+from csmoifsa.errors import InputError
+from csmoifsa_zdt import fronts
+
+
+class ZDT(Problem):
+    """A member of the family; the subclasses say which.
+
+    Parameters
+    ----------
+    n_var : int
+        Number of variables, at least 2.
+
+    Attributes
+    ----------
+    kernel_data : (k,) float64 array
+        What `kernel` needs to know beside the candidates.
+    """
+
+    number: int
+    twin = 0
+
+    def __init__(self, n_var: int = 30) -> None:
+        n_var = _integer("n_var", n_var, least=2)
+        low, high = np.zeros(n_var), np.ones(n_var)
+        if self.number == 4:
+            low[1:], high[1:] = -5.0, 5.0
+        super().__init__(n_var=n_var, n_obj=2, xl=low, xu=high, vtype=float)
+        self.optimum = np.zeros(n_var - 1)
+        self.kernel_data = np.array([self.number, self.twin], dtype=float)
+
+    @property
+    def kernel(self) -> Callable[..., None]:
+        """The compiled evaluator ``f(X, data, F, G)``, imported when first asked for."""
+        from csmoifsa_zdt.kernels import evaluate
+
+        return evaluate
+
+    def _evaluate(self, X: np.ndarray, out: dict[str, Any], *args: Any, **kwargs: Any) -> None:
+        X = np.array(X, dtype=float, order="C")  # a copy: a read-only array would compile the kernel once more
+        F = np.empty((len(X), 2))
+        self.kernel(X, self.kernel_data, F, np.empty((len(X), 0)))
+        out["F"] = F
+
+    def name(self) -> str:
+        """Return the name under which `csmoifsa.load_problem` finds it."""
+        return f"zdt{self.number}{('', '-shifted', '-rotated')[self.twin]}"
+
+    # pymoo caches the first answer whatever its arguments were, so these four are overridden, not the _calc_ hooks.
+
+    def pareto_front(self, n_points: int = 1000, **_: Any) -> np.ndarray:
+        """Return ``n_points`` of the Pareto front, (n_points, 2), by rising f1."""
+        return fronts.front(self.number, _integer("n_points", n_points, least=1))
+
+    def pareto_set(self, n_points: int = 1000, **_: Any) -> np.ndarray:
+        """Return the optimal candidates, (n_points, n_var), row for row those of `pareto_front`."""
+        x1 = fronts.front_x1(self.number, self.pareto_front(n_points)[:, 0])
+        return np.column_stack([x1, np.broadcast_to(self.optimum, (len(x1), self.n_var - 1))])
+
+    def ideal_point(self, *_: Any, **__: Any) -> np.ndarray:
+        """Return the least value of each objective on the front, (2,)."""
+        return self.pareto_front(10).min(axis=0)
+
+    def nadir_point(self, *_: Any, **__: Any) -> np.ndarray:
+        """Return the greatest value of each objective on the front, (2,)."""
+        return self.pareto_front(10).max(axis=0)
+
+
+class ZDT1(ZDT):
+    """Convex front."""
+
+    number = 1
+
+
+class ZDT2(ZDT):
+    """Concave front."""
+
+    number = 2
+
+
+class ZDT3(ZDT):
+    """Front in five pieces."""
+
+    number = 3
+
+
+class ZDT4(ZDT):
+    """Convex front behind 21^(n_var - 1) local ones."""
+
+    number = 4
+
+    def __init__(self, n_var: int = 10) -> None:
+        super().__init__(n_var)
+
+
+class ZDT6(ZDT):
+    """Concave front, few candidates near it and unevenly spread."""
+
+    number = 6
+
+    def __init__(self, n_var: int = 10) -> None:
+        super().__init__(n_var)
+
+
+class _Twin(ZDT):
+    """What the twins share: the shift and the rotation drawn from a seed.
+
+    Parameters
+    ----------
+    n_var : int, optional
+        Number of variables, at least 2; the standard function's if not given.
+    seed : int
+        Where the optimum lies and how the box is turned.
+    """
+
+    def __init__(self, n_var: int | None = None, seed: int = 0) -> None:
+        # the member of the family next in line knows its usual number of variables
+        super().__init__(**({} if n_var is None else {"n_var": n_var}))
+        self.seed = _integer("seed", seed, least=0)
+        tail = self.n_var - 1
+        random = np.random.default_rng(self.seed)
+        low, high = (-2.5, 2.5) if self.number == 4 else (0.2, 0.8)
+        self.optimum = random.uniform(low, high, tail)
+        scale = np.ones(tail) if self.number == 4 else np.maximum(self.optimum, 1 - self.optimum)
+        second = scale if self.twin == 1 else (random_rotation(tail, random) / scale).ravel()
+        self.kernel_data = np.concatenate([self.kernel_data, self.optimum, second])
+
+
+class _Shifted(_Twin):
+    twin = 1
+
+
+class _Rotated(_Twin):
+    twin = 2
+
+
+class ShiftedZDT1(_Shifted, ZDT1):
+    """ZDT1 with its optimum inside the box."""
+
+
+class ShiftedZDT2(_Shifted, ZDT2):
+    """ZDT2 with its optimum inside the box."""
+
+
+class ShiftedZDT3(_Shifted, ZDT3):
+    """ZDT3 with its optimum inside the box."""
+
+
+class ShiftedZDT4(_Shifted, ZDT4):
+    """ZDT4 with its optimum off the centre."""
+
+
+class ShiftedZDT6(_Shifted, ZDT6):
+    """ZDT6 with its optimum inside the box."""
+
+
+class RotatedZDT1(_Rotated, ZDT1):
+    """ZDT1 with its optimum inside the box and its variables coupled."""
+
+
+class RotatedZDT2(_Rotated, ZDT2):
+    """ZDT2 with its optimum inside the box and its variables coupled."""
+
+
+class RotatedZDT3(_Rotated, ZDT3):
+    """ZDT3 with its optimum inside the box and its variables coupled."""
+
+
+class RotatedZDT4(_Rotated, ZDT4):
+    """ZDT4 with its optimum off the centre and its variables coupled."""
+
+
+class RotatedZDT6(_Rotated, ZDT6):
+    """ZDT6 with its optimum inside the box and its variables coupled."""
+
+
+def random_rotation(n: int, random: np.random.Generator) -> np.ndarray:
+    """Return an orthogonal (n, n) matrix, uniform over all of them.
+
+    The Q of a Gaussian matrix, with the signs of R's diagonal moved into it (Mezzadri 2007, Notices of the AMS 54:592).
+    """
+    q, r = np.linalg.qr(random.standard_normal((n, n)))
+    return q * np.sign(np.diag(r))
+
+
+def _integer(name: str, value: object, *, least: int) -> int:
+    try:
+        number = index(value)  # type: ignore[arg-type]
+    except TypeError:
+        number = None
+    if number is None or isinstance(value, bool) or number < least:
+        raise InputError(f"{name} must be a whole number of at least {least}, got {value!r}")
+    return number
