@@ -27,7 +27,7 @@ quick: $(STAMP)
 lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/pyright
+	$(BIN)/pyright --pythonpath $(BIN)/python
 
 perf: $(STAMP)
 	$(BIN)/python benchmarks/perf/quality.py

@@ -12,12 +12,13 @@ from typing import Any
 
 import numpy as np
 from pymoo.core.algorithm import Algorithm
+from pymoo.core.evaluator import Evaluator
 from pymoo.core.individual import default_config
 from pymoo.core.population import Population
 from pymoo.core.problem import Problem
-from pymoo.core.termination import Termination
 from pymoo.util.display.multi import MultiObjectiveOutput
 
+from csmoifsa import kernels
 from csmoifsa.engine import Engine, ImmuneFishSwarm, Settings
 from csmoifsa.errors import InputError, did_you_mean
 from csmoifsa.moafsa import FishSwarm, SwarmSettings
@@ -76,18 +77,38 @@ class EngineAlgorithm(Algorithm):
         """Run one generation: ``pop_size`` evaluations, fewer if the budget ends."""
         if self.problem is None:
             raise InputError("call setup(problem) before next()")
+        if self.archive is not None or self.evaluator.callback or type(self.evaluator) is not Evaluator:
+            return super().next()  # somebody wants to see every individual
         if not self.is_initialized:
             self._initialize()
+            self.is_initialized = True
         left = self._generation_left()
         while left > 0:
-            X = self._engine.ask(left)
-            out = self.problem.evaluate(
-                X, return_values_of=["F", "G", "H"], return_as_dictionary=True, algorithm=self
-            )
-            self._tell(out["F"], out["G"], out["H"])
-            self.evaluator.n_eval += len(X)
-            left -= len(X)
-        self.advance()
+            done = self._swim(left) or self._evaluate(left)
+            self.evaluator.n_eval += done
+            left -= done
+        self._post_advance()
+        termination: Any = self.termination
+        if termination.has_terminated():
+            self.finalize()
+
+    def _swim(self, most: int) -> int:
+        """Run compiled broods if the problem offers a compiled evaluator; returns the evaluations made."""
+        kernel = getattr(self.problem, "kernel", None)
+        if kernel is None or not isinstance(self.engine, ImmuneFishSwarm):
+            return 0
+        problem: Any = self.problem
+        return self.engine.swim(
+            kernel, problem.kernel_data, most, n_ieq=problem.n_ieq_constr, tolerance=EQUALITY_TOLERANCE
+        )
+
+    def _evaluate(self, most: int) -> int:
+        """Evaluate a brood, or what is left of one, through the problem; returns the evaluations made."""
+        problem: Any = self.problem
+        X = self._engine.ask(most)
+        out = problem.evaluate(X, return_values_of=["F", "G", "H"], return_as_dictionary=True, algorithm=self)
+        self._tell(out["F"], out["G"], out["H"])
+        return len(X)
 
     def _generation_left(self) -> int:
         """Return how many evaluations the running generation still has."""
@@ -95,8 +116,10 @@ class EngineAlgorithm(Algorithm):
         return int(min(self.pop_size - done, max(n_eval_budget(self.termination) - self.evaluator.n_eval, 1)))
 
     def _tell(self, F: Any, G: Any, H: Any) -> None:
-        constraints = np.column_stack([G, H])
-        self._engine.tell(F, violation(constraints, self.problem.n_ieq_constr), constraints)
+        problem: Any = self.problem
+        constraints, CV = np.ascontiguousarray(np.column_stack([G, H]), dtype=float), np.empty(len(F))
+        kernels.violation(constraints, problem.n_ieq_constr, EQUALITY_TOLERANCE, CV)
+        self._engine.tell(F, CV, constraints)
 
     @property
     def _engine(self) -> Engine:
@@ -115,11 +138,17 @@ class EngineAlgorithm(Algorithm):
         self._advance(infills)
 
     def _advance(self, infills: Population | None = None, **kwargs: Any) -> bool:
-        if infills is None:  # next() has told already
-            return True
-        F, G, H = (infills.get(key) for key in "FGH")
-        n, problem = len(infills), self.problem
-        self._tell(F, G.reshape(n, problem.n_ieq_constr), H.reshape(n, problem.n_eq_constr))
+        if infills is None:
+            raise InputError("tell(infills=...) needs the population that ask() returned, evaluated")
+        problem: Any = self.problem
+        F, G, H = (np.asarray(infills.get(key)) for key in "FGH")
+        n_ieq, n_eq = problem.n_ieq_constr, problem.n_eq_constr
+        if G.size != len(infills) * n_ieq or H.size != len(infills) * n_eq:
+            raise InputError(
+                f"tell() needs {n_ieq} inequality and {n_eq} equality values (G, H) of each candidate; "
+                "evaluate with algorithm.evaluator.eval(problem, infills), or set them beside F"
+            )
+        self._tell(F, G.reshape(-1, n_ieq) if n_ieq else G, H.reshape(-1, n_eq) if n_eq else H)
         over = self.evaluator.n_eval >= n_eval_budget(self.termination)
         return over or self._engine.n_eval % self.pop_size == 0
 
@@ -135,7 +164,8 @@ class EngineAlgorithm(Algorithm):
         return self._view[1:]
 
     def _population(self, X: np.ndarray, F: np.ndarray, constraints: np.ndarray) -> Population:
-        n_ieq = self.problem.n_ieq_constr
+        problem: Any = self.problem
+        n_ieq = problem.n_ieq_constr
         pop = Population.new(X=X, F=F, G=constraints[:, :n_ieq], H=constraints[:, n_ieq:])
         pop.apply(lambda individual: individual.evaluated.update("FGH"))
         return pop
@@ -202,8 +232,8 @@ class CSMOIFSA(EngineAlgorithm):
         kind = SwarmSettings if paper else Settings
         mine, options = split_settings(kind, settings)
         if paper:
-            mine = {"immune": True, "contract": True} | mine
-        chosen = kind(pop_size=pop_size, **mine)
+            mine = {"immune": True, "contract": True, **mine}
+        chosen: Any = kind(pop_size=pop_size, **mine)
         super().__init__(FishSwarm if paper else ImmuneFishSwarm, chosen, sampling=sampling, **options)
 
 
@@ -256,13 +286,7 @@ def refuse_unsuitable(problem: Problem) -> None:
         raise InputError(f"{name} has no bounds: give every variable a lower bound xl and an upper bound xu")
 
 
-def violation(constraints: np.ndarray, n_ieq: int) -> np.ndarray:
-    """Return the total violation (n,) of constraint values (n, n_ieq + n_eq), with pymoo's tolerance for equalities."""
-    inequalities = np.maximum(constraints[:, :n_ieq], 0.0).sum(axis=1)
-    return inequalities + np.maximum(np.abs(constraints[:, n_ieq:]) - EQUALITY_TOLERANCE, 0.0).sum(axis=1)
-
-
-def n_eval_budget(termination: Termination | None) -> float:
+def n_eval_budget(termination: Any) -> float:
     """Return the most evaluations that a termination allows, infinity if it sets none."""
     from pymoo.core.termination import TerminateIfAll
 

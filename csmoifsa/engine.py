@@ -101,9 +101,8 @@ class Settings:
         behaviours = (self.behaviours,) if isinstance(self.behaviours, str) else tuple(self.behaviours)
         unknown = [name for name in behaviours if name not in BEHAVIOURS]
         if unknown or not behaviours:
-            raise InputError(
-                f"setting behaviours must name at least one of {', '.join(BEHAVIOURS)}; got {', '.join(unknown) or 'none'}"
-            )
+            known, got = ", ".join(BEHAVIOURS), ", ".join(unknown) or "none"
+            raise InputError(f"setting behaviours must name at least one of {known}; got {got}")
         object.__setattr__(self, "behaviours", behaviours)
 
 
@@ -249,18 +248,22 @@ class Engine(ABC):
 
     # ------------------------------------------------------------------------------------------------------ borders
     def _bound(self, value: Any, default: float, name: str) -> np.ndarray:
-        bound = np.full(self.n_var, default) if value is None else np.asarray(value, dtype=float)
+        bound = np.full(self.n_var, default) if value is None else np.array(value, dtype=float)
         if bound.shape != (self.n_var,):
             raise InputError(f"{name} must have one value for each of {self.n_var} variables, got shape {bound.shape}")
         bad = np.flatnonzero(~np.isfinite(bound))
         if bad.size:
-            raise InputError(f"variable {bad[0]} has no finite bound {name} ({bound[bad[0]]}); give every variable bounds")
+            raise InputError(
+                f"variable {bad[0]} has no finite bound {name} ({bound[bad[0]]}); give every variable bounds"
+            )
         return np.ascontiguousarray(bound)
 
     def _table(self, values: Any, n: int, n_columns: int, name: str) -> np.ndarray:
         table = np.array(values, dtype=float)
         if table.size != n * n_columns or (table.ndim > 0 and len(table) != n):
-            raise InputError(f"{name} must have shape ({n}, {n_columns}), one row a candidate asked for; got {table.shape}")
+            raise InputError(
+                f"{name} must have shape ({n}, {n_columns}), one row a candidate asked for; got {table.shape}"
+            )
         table = table.reshape(n, n_columns)
         bad = np.flatnonzero(~np.isfinite(table).all(axis=1))
         if bad.size:
@@ -365,3 +368,37 @@ class ImmuneFishSwarm(Engine):
 
     def _arrays(self) -> dict[str, np.ndarray]:
         return {"credit": self._credit}
+
+    def swim(self, evaluate: Any, data: np.ndarray, n_eval: int, *, n_ieq: int, tolerance: float) -> int:
+        """Run as many whole broods as fit into ``n_eval`` evaluations in compiled code; returns the evaluations made.
+
+        The same search as ``ask`` and ``tell``, bit for bit. It stops, maybe at once, where a brood is under way or a
+        value is not finite: ``ask`` again to go on or to be told what is wrong.
+
+        Parameters
+        ----------
+        evaluate, data
+            A compiled evaluator and its parameters (k,), see `csmoifsa.jit`; it fills ``extra`` with the constraints.
+        n_eval : int
+            The most evaluations.
+        n_ieq : int
+            How many of the constraints are inequalities; they come first.
+        tolerance : float
+            How far from zero an equality may be.
+        """
+        s, n_broods = self.settings, n_eval // self.settings.brood
+        if self.told < self.planned or n_broods < 1:
+            return 0
+        counters = np.array([self.board.count, self.tick, self.seed, s.brood, s.pop_size, n_ieq])
+        numbers = np.array([s.share_floor, s.credit_rate, tolerance])
+        bounds = np.stack([self.xl, self.xu])
+        done = kernels.swim(
+            evaluate, data, self.board.school, self.brood, self._tuning, bounds, counters, self._credit, self._enabled,
+            numbers, n_broods,
+        )  # fmt: skip
+        self.board.count, self.tick = int(counters[0]), int(counters[1])
+        if done:
+            self.planned = self.told = s.brood
+        self.asked = 0
+        self.n_eval += done * s.brood
+        return done * s.brood

@@ -14,5 +14,8 @@ def did_you_mean(name: str, known: list[str]) -> str:
     """Return ``" Did you mean 'x' or 'y'?"`` for a near miss, else an empty string."""
     from difflib import get_close_matches
 
-    near = get_close_matches(name.lower(), known, n=3, cutoff=0.6)
+    spelt: dict[str, list[str]] = {}
+    for other in known:
+        spelt.setdefault(other.lower(), []).append(other)
+    near = [n for match in get_close_matches(name.lower(), spelt, n=3, cutoff=0.6) for n in spelt[match]][:3]
     return f" Did you mean {' or '.join(repr(n) for n in near)}?" if near else ""

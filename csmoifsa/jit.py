@@ -4,10 +4,11 @@ Machine code is cached on disk where a cache folder can be written and compiled 
 read-only installation still works. Division follows IEEE rules (no ZeroDivisionError branches in inner loops) and
 ``fastmath`` stays off: results must be equal bit for bit between the compiled loop and the plain one.
 
-A problem may offer a compiled evaluator to the engine: a function ``f(X, data, F, G)`` decorated with `jit` that reads
-the candidates ``X`` (n, n_var) and the problem's parameters ``data`` (k,), and fills the objectives ``F`` (n, n_obj) and
-the constraints ``G`` (n, n_ieq_constr + n_eq_constr; inequalities ``<= 0`` first, then equalities ``= 0``). `EVALUATOR`
-is its type. Every row must be computed alone, with no state kept between calls.
+A problem may offer a compiled evaluator to the engine, as ``problem.kernel`` with ``problem.kernel_data``: a function
+``f(X, data, F, G)`` decorated with `jit` that reads the candidates ``X`` (n, n_var) and the problem's parameters
+``data`` (k,), and fills the objectives ``F`` (n, n_obj) and the constraints ``G`` (n, n_ieq_constr + n_eq_constr;
+inequalities ``<= 0`` first, then equalities ``= 0``). `EVALUATOR` is its type. Every row must be computed alone, and
+nothing may be kept between calls.
 """
 
 from __future__ import annotations

@@ -12,8 +12,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
+from numba import float64, int64, types
 
-from csmoifsa.jit import jit
+from csmoifsa.jit import EVALUATOR, jit
 
 
 class School(NamedTuple):
@@ -282,11 +283,11 @@ def thin_many(F, rows, keep, space, alive):
     for left in range(n, keep, -1):
         out = -1
         for s in range(n):
-            if alive[s] and not (extreme[s] and left > n_obj):
-                if out < 0 or nearest[s, 0] < nearest[out, 0]:
-                    out = s
-                elif nearest[s, 0] == nearest[out, 0] and nearest[s, 1] <= nearest[out, 1]:
-                    out = s
+            if not alive[s] or (extreme[s] and left > n_obj):
+                continue
+            place = 0 if out >= 0 and nearest[s, 0] != nearest[out, 0] else 1
+            if out < 0 or nearest[s, place] < nearest[out, place] or (place and nearest[s, 1] == nearest[out, 1]):
+                out = s
         alive[out] = False
         for s in range(n):
             if alive[s] and D[s, out] <= nearest[s, 1]:
@@ -337,9 +338,9 @@ def keep_best(school, count, capacity, layered):
                 n += 1
         room = min(n, capacity - kept)
         if school.F.shape[1] == 2:
-            thin_pairs(school.F, rows[:n], room, school.space, alive)
+            thin_pairs(school.F, rows[:n], room, school.space, alive[:n])
         else:
-            thin_many(school.F, rows[:n], room, school.space, alive)
+            thin_many(school.F, rows[:n], room, school.space, alive[:n])
         for s in range(n):
             stays[rows[s]] = alive[s]
         kept += room
@@ -447,7 +448,7 @@ def skip(n_var, stream):
 
 @jit
 def come_back(y, x, stream):
-    """Bring a child into the box, in place: half the time onto the bound, else between its parent ``x`` and the bound."""
+    """Bring a child into the box, in place: half the time onto the bound, else between there and its parent ``x``."""
     for k in range(y.size):
         if y[k] < 0.0 or y[k] > 1.0:
             bound = 0.0 if y[k] < 0.0 else 1.0
@@ -512,9 +513,7 @@ def breed(school, count, seed, tick, share, tuning, brood, n):
             mutate(y, tuning.eta_mutate, stream)
         elif move == FOLLOW:
             i = below(stream, count)
-            leader = nearer_leader(
-                school.F, i, elite[below(stream, n_leaders)], elite[below(stream, n_leaders)]
-            )
+            leader = nearer_leader(school.F, i, elite[below(stream, n_leaders)], elite[below(stream, n_leaders)])
             for k in range(y.size):
                 heading[k] = school.heading[i, k]
             follow(y, heading, school.X[i], school.X[leader], stream)
@@ -636,7 +635,7 @@ def place(U, xl, xu, X):
 
 @jit
 def reward(school, count, brood, n, credit, smoothing):
-    """Smooth each behaviour's credit towards its share of children, in this brood, that are better than their parent."""
+    """Smooth each behaviour's credit towards its share of this brood's children that are better than their parent."""
     for move in range(credit.size):
         trials, wins = 0, 0
         for q in range(n):
@@ -645,6 +644,16 @@ def reward(school, count, brood, n, credit, smoothing):
                 wins += int(compare(school.F, school.CV, count + q, brood.parent[q]) == 1)
         if trials > 0:
             credit[move] += smoothing * (wins / trials - credit[move])
+
+
+@jit
+def violation(G, n_ieq, tolerance, CV):
+    """Write each row's total violation: inequalities G <= 0 first, then equalities |H| <= tolerance."""
+    for i in range(CV.size):
+        total = 0.0
+        for k in range(G.shape[1]):
+            total += max(G[i, k], 0.0) if k < n_ieq else max(abs(G[i, k]) - tolerance, 0.0)
+        CV[i] = total
 
 
 @jit
@@ -662,3 +671,53 @@ def allot(credit, enabled, floor, share):
             share[move] = floor + (1.0 - n * floor) * credit[move] * credit[move] / total
         else:
             share[move] = 1.0 / n
+
+
+# ------------------------------------------------------------------------------------------------------------ loop
+_TABLE, _COLUMN, _NUMBERS = float64[:, ::1], float64[::1], int64[::1]
+_LOOP = int64(
+    EVALUATOR,
+    _COLUMN,
+    types.NamedTuple((_TABLE, _TABLE, _TABLE, _COLUMN, _TABLE, _NUMBERS, _COLUMN), School),
+    types.NamedTuple((_TABLE, _TABLE, _NUMBERS, _NUMBERS), Brood),
+    types.NamedTuple((int64, int64, float64, float64, float64, float64), Tuning),
+    _TABLE,
+    _NUMBERS,
+    _COLUMN,
+    types.Array(types.boolean, 1, "C"),
+    _COLUMN,
+    int64,
+)
+
+
+@jit(_LOOP)
+def swim(evaluate, data, school, brood, tuning, bounds, counters, credit, enabled, numbers, n_broods):
+    """Run whole broods without leaving compiled code; returns how many were evaluated before a value was not finite.
+
+    The loop is compiled once for all problems: ``evaluate`` is a first-class function (`csmoifsa.jit.EVALUATOR`) and
+    gets ``data``. ``bounds`` (2, n_var); ``counters`` = (count, tick, seed, brood, capacity, n_ieq); ``numbers`` =
+    (share floor, credit rate, tolerance of equalities). ``counters`` and ``credit`` are updated in place.
+    """
+    n, capacity = counters[3], counters[4]
+    X, share = np.empty((n, bounds.shape[1])), np.empty(credit.size)
+    for done in range(n_broods):
+        count = counters[0]
+        allot(credit, enabled, numbers[0], share)
+        breed(school, count, counters[2], counters[1], share, tuning, brood, n)
+        place(brood.X[:n], bounds[0], bounds[1], X)
+        F, G, CV = school.F[count : count + n], school.extra[count : count + n], school.CV[count : count + n]
+        evaluate(X, data, F, G)
+        violation(G, counters[5], numbers[2], CV)
+        for i in range(n):
+            fine = np.isfinite(CV[i])
+            for k in range(F.shape[1]):
+                fine &= np.isfinite(F[i, k])
+            if not fine:
+                return done
+            for k in range(X.shape[1]):
+                school.X[count + i, k] = brood.X[i, k]
+                school.heading[count + i, k] = brood.heading[i, k]
+        reward(school, count, brood, n, credit, numbers[1])
+        counters[0] = keep_best(school, count + n, capacity, True)
+        counters[1] += 1
+    return n_broods

@@ -211,7 +211,7 @@ class FishSwarm(Engine):
         return x + self._uniform(len(fish), 1) * (target - x)
 
     def _reach(self) -> float:
-        """Return how far foragers look along each coordinate: the visual range, contracted from one iteration to the next."""
+        """Return how far foragers look along each coordinate: the visual range, contracting with the iterations."""
         s = self.settings
         return s.visual * max(s.contraction**self.iteration, s.narrowest) if s.contract else s.visual
 
