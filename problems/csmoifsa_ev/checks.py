@@ -1,0 +1,41 @@
+"""What every class of parameters shares: no unknown keys, no infinities, and range checks that name the field."""
+
+from __future__ import annotations
+
+from math import isfinite
+from typing import Any
+
+from csmoifsa.errors import InputError
+
+
+class Parameters:
+    """Base of the frozen dataclasses that a scenario file fills; they hold no behaviour of pydantic's."""
+
+    __pydantic_config__ = {"extra": "forbid", "allow_inf_nan": False}  # noqa: RUF012  (read by pydantic, never changed)
+
+
+def _check(owner: Any, names: tuple[str, ...], wanted: str, good: Any) -> None:
+    for name in names:
+        value = getattr(owner, name)
+        if not (isfinite(value) and good(value)):
+            raise InputError(f"{name} must be {wanted}, not {value}")
+
+
+def require_positive(owner: Any, *names: str) -> None:
+    """Raise InputError unless every named attribute is a number above zero."""
+    _check(owner, names, "a number above 0", lambda value: value > 0)
+
+
+def require_not_negative(owner: Any, *names: str) -> None:
+    """Raise InputError unless every named attribute is zero or more."""
+    _check(owner, names, "a number from 0 up", lambda value: value >= 0)
+
+
+def require_fraction(owner: Any, *names: str) -> None:
+    """Raise InputError unless every named attribute lies in [0, 1]."""
+    _check(owner, names, "between 0 and 1", lambda value: 0 <= value <= 1)
+
+
+def require_efficiency(owner: Any, *names: str) -> None:
+    """Raise InputError unless every named attribute lies in (0, 1]."""
+    _check(owner, names, "above 0 and at most 1", lambda value: 0 < value <= 1)

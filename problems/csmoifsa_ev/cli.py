@@ -1,0 +1,91 @@
+"""The command line of this package: ``csmoifsa ev price``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from csmoifsa.console import JSON_OPTION, print_json, progress, stdout
+from csmoifsa.errors import InputError, did_you_mean
+
+app = typer.Typer(
+    name="ev",
+    help="Electric-vehicle pricing: charge and discharge tariffs for a load curve and a fleet.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+)
+
+
+@app.callback()
+def _root() -> None:
+    """Electric-vehicle pricing: charge and discharge tariffs for a load curve and a fleet."""
+
+
+_SCENARIO = typer.Argument(None, metavar="[SCENARIO.toml]", help="What differs from the case; nothing for the case.")
+_OUT = typer.Option(None, "--out", "-o", metavar="DIR", help="Write tables, summary.json and figures/ there.")
+
+
+@app.command()
+def price(
+    scenario: Path | None = _SCENARIO,
+    case: str | None = typer.Option(None, "--case", help="The bundled case: paper-2022 (default) or duke-2017."),
+    objectives: str = typer.Option(
+        "paper",
+        "--objectives",
+        help="paper: peak-valley difference, saving, satisfaction. market: difference, profit, drivers' bill.",
+    ),
+    n_eval: int = typer.Option(10_000, "--n-eval", "-n", min=1, help="Tariffs to try."),
+    pop_size: int = typer.Option(100, "--pop-size", "-p", min=2, help="Tariffs on the front."),
+    seed: int = typer.Option(1, "--seed", "-s", min=0, help="Same seed, same front."),
+    deposit: str | None = typer.Option(
+        None, "--deposit", help="Where moved charging settles: uniform (drivers alone) or water-filling (managed)."
+    ),
+    out: Path | None = _OUT,
+    figures: bool = typer.Option(True, "--figures/--no-figures", help="Draw figures/fig1..fig4 as PNG and PDF."),
+    as_json: bool = JSON_OPTION,
+) -> None:
+    """Find peak, flat and valley prices for charging and discharging, and recommend one tariff.
+
+    [bold]Example:[/bold]  csmoifsa ev price --out out/demo
+
+    [bold]Example:[/bold]  csmoifsa ev price my.toml --objectives market --out out/mine
+    """
+    _check_choice("--objectives", objectives, ["paper", "market"])
+    if deposit is not None:
+        _check_choice("--deposit", deposit, ["uniform", "water-filling"])
+    from csmoifsa_ev.scenario import load_scenario
+    from csmoifsa_ev.study import run_study
+    from csmoifsa_ev.tables import summarise, write_tables
+
+    wanted: Any = load_scenario(scenario, case=case).with_changes(deposit=deposit)  # type: ignore[arg-type]
+    with progress(f"pricing {wanted.name}", n_eval) as update:
+        study = run_study(wanted, objectives=objectives, n_eval=n_eval, pop_size=pop_size, seed=seed, progress=update)
+    summary = summarise(study) if out is None else write_tables(study, out)
+    if out is not None and figures:
+        from csmoifsa_ev.figures import draw_all
+
+        draw_all(out)
+    if as_json:
+        print_json(summary)
+        return
+    from csmoifsa_ev.terminal import show_study
+
+    show_study(study, summary)
+    console = stdout()
+    if out is None:
+        console.print("\nNothing was written; add --out DIR to keep tables and figures.")
+    else:
+        console.print(
+            f"\nWritten: {out}/ pareto.csv tariff.csv extremes.csv load.csv choices_load.csv summary.json"
+            + (" comparison.csv" if summary["paper"] else "")
+            + (" figures/" if figures else ""),
+            soft_wrap=True,
+        )
+
+
+def _check_choice(option: str, value: str, known: list[str]) -> None:
+    if value not in known:
+        raise InputError(f"{option} must be {' or '.join(known)}, not {value!r}." + did_you_mean(value, known))

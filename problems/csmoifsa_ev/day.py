@@ -1,0 +1,120 @@
+"""One day ready to be priced: load, fleet and terms as arrays, prepared once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from csmoifsa_ev.fleet_sums import FleetSums
+from csmoifsa_ev.objectives import CurveFigures, Grid, Satisfaction, curve_figures, generation_cost, waiting_hours
+from csmoifsa_ev.response import Response
+from csmoifsa_ev.tariff import Prices
+from csmoifsa_ev.v2g import V2G
+
+
+@dataclass(frozen=True, kw_only=True)
+class Day:
+    """Everything `pricing.evaluate` needs; its size does not depend on the number of cars.
+
+    Attributes
+    ----------
+    period : (T,) array
+        Period of each step (0 peak, 1 flat, 2 valley).
+    base_mw : (T,) array
+        Load without electric vehicles [MW].
+    fleet : FleetSums
+        The cars.
+    round_trip : float
+        eta_c eta_d.
+    battery_kwh, discharge_efficiency : float
+        Mean capacity CB of the fleet [kWh], and eta_d.
+    prices, response, v2g, grid, satisfaction
+        Terms, as in the scenario.
+    """
+
+    period: np.ndarray
+    base_mw: np.ndarray
+    fleet: FleetSums
+    round_trip: float
+    battery_kwh: float
+    discharge_efficiency: float
+    prices: Prices
+    response: Response
+    v2g: V2G
+    grid: Grid
+    satisfaction: Satisfaction
+
+    @property
+    def dt_h(self) -> float:
+        """Length of a step [h]."""
+        return 24.0 / len(self.period)
+
+    @cached_property
+    def steps(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Indices of the steps of each period."""
+        peak, flat, valley = (np.flatnonzero(self.period == p) for p in range(3))
+        return peak, flat, valley
+
+    @cached_property
+    def before_mw(self) -> np.ndarray:
+        """Total load before pricing, L0 = base + e, shape (T,) [MW]."""
+        return self.base_mw + self.fleet.profile_mw
+
+    @cached_property
+    def energy_mwh(self) -> np.ndarray:
+        """Uncontrolled charging of each period, E_a, summed from the profile, shape (3,) [MWh]; never quite zero."""
+        return np.array([max(self.fleet.profile_mw[steps].sum() * self.dt_h, 1e-300) for steps in self.steps])
+
+    @cached_property
+    def total_energy_mwh(self) -> float:
+        """Uncontrolled charging of the day [MWh]."""
+        return float(self.energy_mwh.sum())
+
+    @cached_property
+    def ramps(self) -> np.ndarray:
+        """From `Response.ramps`, shape (3, 3)."""
+        return self.response.ramps()
+
+    @cached_property
+    def reference(self) -> np.ndarray:
+        """Reference charge prices, shape (3,) [price unit per kWh]."""
+        return self.prices.reference_prices(self.period)
+
+    @cached_property
+    def level(self) -> float:
+        """Mean price drivers pay at the reference tariff [price unit per kWh]."""
+        return float((self.reference * self.energy_mwh).sum() / self.total_energy_mwh)
+
+    @cached_property
+    def before(self) -> CurveFigures:
+        """G1, G2, G3 of the load before pricing, each shape (1,)."""
+        return curve_figures(self.before_mw[None])
+
+    @cached_property
+    def generation_before(self) -> float:
+        """Cost of generation before pricing [currency/day]."""
+        return float(generation_cost(self.before_mw[None], self.grid, self.dt_h)[0])
+
+    @cached_property
+    def supply_cost_before(self) -> float:
+        """What the cars' charging adds to generation and peak cost before pricing [currency/day]."""
+        base = float(generation_cost(self.base_mw[None], self.grid, self.dt_h)[0])
+        peak = float(self.before.g1_mw[0] - self.base_mw.max())
+        return (self.generation_before - base) / self.grid.conversion_efficiency + self.grid.peak_cost_per_mw_day * peak
+
+    @cached_property
+    def bill_before(self) -> float:
+        """What drivers pay at the reference tariff [currency/day]."""
+        return float((self.reference * self.energy_mwh).sum()) * self.prices.per_mwh
+
+    @cached_property
+    def waits_h(self) -> np.ndarray:
+        """From `objectives.waiting_hours`, shape (3, T) [h]."""
+        return waiting_hours(self.fleet.profile_mw, self.period)
+
+    @property
+    def given_per_share_mwh(self) -> float:
+        """Energy at the grid when every car discharges once: N lambda CB eta_d [MWh]."""
+        return self.fleet.n_ev * self.v2g.depth * self.battery_kwh * self.discharge_efficiency / 1000.0

@@ -1,0 +1,117 @@
+"""A study on the terminal: what a manager needs to see, on one screen."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.table import Table
+
+from csmoifsa.console import stdout
+from csmoifsa_ev.study import Study
+from csmoifsa_ev.tariff import PERIODS
+
+
+def show_study(study: Study, summary: dict[str, Any]) -> None:
+    """Print the study's tables on stdout."""
+    console = stdout()
+    console.print(f"[bold]{study.scenario.title}[/bold]", soft_wrap=True)
+    console.print(
+        f"{summary['n_front']} tariffs on the front after {summary['n_eval']:,} tried in {summary['seconds']:.1f} s; "
+        f"objectives: {summary['objectives']}; recommended: the compromise\n",
+        soft_wrap=True,
+    )
+    console.print(_effect_table(study, summary))
+    console.print(_tariff_table(study))
+    for line in _remarks(study, summary):
+        console.print(line, soft_wrap=True)
+    if summary["paper"]:
+        console.print()
+        console.print(_paper_table(summary["paper"]))
+        for one in summary["paper"]:
+            console.print(f"- {one['quantity']}: {one['remark']}", soft_wrap=True)
+
+
+def _effect_table(study: Study, summary: dict[str, Any]) -> Table:
+    before, after = summary["before"], summary["after"]
+    money = study.scenario.prices.currency
+    table = _table("", "before", "recommended", "change")
+    rows = [
+        ("peak load, MW", "g1_mw", 1.0, 0),
+        ("peak-valley difference, MW", "g2_mw", 1.0, 0),
+        ("mean square deviation, 1000 MW²", "g3_mw2", 1e-3, 0),
+        (f"operator's saving, 1000 {money} a day", "saving_per_day", 1e-3, 0),
+        (f"operator's profit, 1000 {money} a day", "operator_profit_per_day", 1e-3, 0),
+        (f"drivers' bill, {money} a car and month", "driver_bill_per_car_month", 1.0, 2),
+        ("drivers' satisfaction, 0 to 1", "satisfaction", 1.0, 2),
+    ]
+    for label, key, scale, digits in rows:
+        old, new = before[key] * scale, after[key] * scale
+        percent = f" ({100.0 * (new / old - 1.0):+.1f} %)" if old and key != "satisfaction" else ""
+        table.add_row(label, f"{old:,.{digits}f}", f"{new:,.{digits}f}", f"{new - old:+,.{digits}f}{percent}")
+    return table
+
+
+def _tariff_table(study: Study) -> Table:
+    prices, windows = study.scenario.prices, study.scenario.tariff
+    hours = [f"{name} {' '.join(getattr(windows, name))}" for name in PERIODS]
+    table = _table(f"\n{prices.unit}", *(f"\n{one}" for one in hours))
+    given = study.choice_outcome.discharging_share[list(study.choices).index("compromise")]
+    x = study.recommended
+    discharge = [f"{x[3 + p]:.1f}" if p < 2 and given[p] > 0 else "none" for p in range(3)]
+    table.add_row("charge, before", *(f"{price:.1f}" for price in study.day.reference))
+    table.add_row("charge, start tariff", *(f"{price:.1f}" for price in prices.start.as_array()))
+    table.add_row("charge, recommended", *(f"{price:.1f}" for price in x[:3]), style="bold")
+    table.add_row("discharge, recommended", *discharge, style="bold")
+    return table
+
+
+def _remarks(study: Study, summary: dict[str, Any]) -> list[str]:
+    lines = [""]
+    shares = summary["driver_groups"]
+    lines.append(
+        f"Drivers: {shares['non_responders']:.0%} stay as they are, {shares['charge_responders']:.0%} charge at other "
+        f"hours, {shares['charge_discharge_responders']:.1%} also discharge "
+        f"({summary['after']['discharged_mwh']:,.0f} MWh a day)."
+    )
+    low, high = summary["no_effect"]["price_level"]
+    if high - low > 0.05:
+        lines.append(
+            f"All prices together could be {-low:.1f} lower or {high:.1f} higher ({study.scenario.prices.unit}) without any "
+            "effect on these objectives: only the differences act."
+        )
+    if summary["checks"]["rebound"]:
+        lines.append(f"Mind the rebound: the new peak is in the valley hours, at {summary['checks']['peak_at']}.")
+    told = {
+        "satisfaction_and_saving": "with the saving",
+        "satisfaction_and_peak_valley_difference": "with the peak-valley difference",
+    }
+    parts = [f"{told[key]} {value:+.3f}" for key, value in summary["rank_correlations"].items() if value is not None]
+    if parts:
+        lines.append(f"Along the front, satisfaction's rank correlation is {', '.join(parts)} (fig1).")
+    return lines
+
+
+def _paper_table(rows: list[dict[str, Any]]) -> Table:
+    table = _table("beside the paper", "paper", "here", "difference", "here at the paper's satisfaction")
+    for one in rows:
+        twin = one["same_satisfaction"]
+        table.add_row(
+            f"{one['quantity']}, {one['unit']}",
+            _number(one["paper"]),
+            _number(one["here"]),
+            f"{one['difference_percent']:+.1f} %",
+            "" if twin is None else _number(twin),
+        )
+    return table
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.2f}"
+
+
+def _table(first: str, *others: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column(first)
+    for other in others:
+        table.add_column(other, justify="right")
+    return table
