@@ -41,8 +41,7 @@ def true_front(problem: Any, n_points: int = 1000) -> np.ndarray | None:
     if points is None or len(points) == 0:
         return None
     points = np.atleast_2d(np.asarray(points, dtype=float))
-    points = points[moocore.is_nondominated(points, keep_weakly=True)]
-    return points[np.lexsort(points.T[::-1])]
+    return np.unique(points[moocore.is_nondominated(points, keep_weakly=True)], axis=0)
 
 
 def _calculate(problem: Any, n_points: int) -> np.ndarray | None:
@@ -110,26 +109,30 @@ def _wfg(number: int, n_obj: int, n_points: int) -> np.ndarray | None:
     if number == 3:
         x = np.linspace(0, 1, n_points)
         return size * np.column_stack([x, 1 - x]) if n_obj == 2 else None
-    # convex but for the last objective; a grid fine enough that as many stay when the dominated points have gone
-    axis = np.linspace(0, 1, int(np.ceil((20 * n_points) ** (1 / (n_obj - 1)))))
-    x = np.stack(np.meshgrid(*[axis] * (n_obj - 1), indexing="ij"), axis=-1).reshape(-1, n_obj - 1)
-    rise, fall = 1 - np.cos(x * np.pi / 2), 1 - np.sin(x * np.pi / 2)
-    columns = [np.prod(rise, axis=1)]
-    columns += [np.prod(rise[:, : n_obj - m], axis=1) * fall[:, n_obj - m] for m in range(2, n_obj)]
-    first = x[:, 0]
+    # The last objective is a function of the first variable alone, and all others rise with it: the front has those of
+    # its values that are less than any before.
+    first = np.linspace(0, 1, 100_001)
     if number == 1:
-        columns.append(1 - first - np.cos(10 * np.pi * first + np.pi / 2) / (10 * np.pi))
+        last = 1 - first - np.cos(10 * np.pi * first + np.pi / 2) / (10 * np.pi)
     else:
-        columns.append(1 - first * np.cos(5 * np.pi * first) ** 2)
-    points = size * np.column_stack(columns)
-    return _thin(points[moocore.is_nondominated(points)], n_points)
+        last = 1 - first * np.cos(5 * np.pi * first) ** 2
+    better = last < np.concatenate([[np.inf], np.minimum.accumulate(last)[:-1]])
+    first, last = first[better], last[better]
+    if n_obj == 2:
+        return _thin(size * np.column_stack([1 - np.cos(first * np.pi / 2), last]), n_points)
+    count = int(np.ceil(n_points ** (1 / (n_obj - 1))))
+    chosen = np.linspace(0, len(first) - 1, count).astype(int)
+    axes = [np.arange(count), *[np.linspace(0, 1, count)] * (n_obj - 2)]
+    x = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, n_obj - 1)
+    tip = last[chosen[x[:, 0].astype(int)]]
+    x[:, 0] = first[chosen[x[:, 0].astype(int)]]
+    rise, fall = 1 - np.cos(x * np.pi / 2), 1 - np.sin(x * np.pi / 2)
+    columns = [np.prod(rise[:, : n_obj - m], axis=1) * (fall[:, n_obj - m] if m > 1 else 1.0) for m in range(1, n_obj)]
+    return size * np.column_stack([*columns, tip])
 
 
 def _thin(points: np.ndarray, n_points: int) -> np.ndarray:
-    """Keep ``n_points`` of many, evenly spaced along the front where there are two objectives."""
-    points = points[np.lexsort(points.T[::-1])]
-    if points.shape[1] != 2:
-        return points[np.unique(np.linspace(0, len(points) - 1, n_points).astype(int))]
+    """Keep ``n_points`` of very many on a front of two objectives, evenly spaced along it."""
     step = np.linalg.norm(np.diff(points, axis=0), axis=1)
     step[step > 20 * np.median(step)] = 0  # a gap between pieces holds no points
     along = np.concatenate([[0], np.cumsum(step)])

@@ -79,7 +79,7 @@ def load_problem(spec: str, /, **params: Any) -> Problem:
         return target
     problem = _build(label, target, params)
     if not isinstance(problem, Problem):
-        raise InputError(f"{label} is a {type(problem).__name__}, not a pymoo.core.problem.Problem")
+        raise InputError(f"{label} is of type {type(problem).__name__}, not a pymoo.core.problem.Problem")
     return problem
 
 
@@ -306,7 +306,7 @@ def _pymoo_algorithms() -> dict[str, Any]:
 def _build(label: str, target: Any, params: Mapping[str, Any], **more: Any) -> Any:
     """Call a class or factory; what it does not take or refuses becomes one sentence."""
     if not callable(target):
-        raise InputError(f"{label} is a {type(target).__name__}, not a class or a factory")
+        raise InputError(f"{label} is of type {type(target).__name__}, not a class or a factory")
     try:
         _check_names(target, params)
         return target(**more, **params)

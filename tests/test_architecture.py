@@ -1,0 +1,157 @@
+"""Imports only point down, and looking at the package costs nothing. The plan is in CONTRIBUTING.md."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+TREES = [ROOT / "csmoifsa", *sorted((ROOT / "problems").glob("csmoifsa_*")), ROOT / "benchmarks" / "csmoifsa_bench"]
+FILES = [path for tree in TREES for path in sorted(tree.rglob("*.py"))]
+
+BASE = {"csmoifsa.errors", "csmoifsa.files", "csmoifsa.console", "csmoifsa.jit"}
+ENGINE = ["csmoifsa.kernels", "csmoifsa.board", "csmoifsa.engine", "csmoifsa.moafsa"]  # each may import those before it
+TOP = {"csmoifsa.cli"}
+APPLICATION = {"study", "cli"}  # a problem package's own modules that may run the engine
+PRESENTATION = {"comparison", "figures", "report", "tables", "terminal"}  # and those that show what it found
+HEAVY = {"numba", "pandas", "matplotlib", "pymoo"}
+# what the engine must not know of
+BESIDE_ENGINE = {"pymoo", "pandas", "matplotlib", "scipy", "typer", "rich", "pydantic"}
+
+
+def module_name(path):
+    parts = list(path.with_suffix("").parts)
+    start = next(i for i, part in enumerate(parts) if part.startswith("csmoifsa") and (i, part) != (0, ""))
+    for tree in TREES:
+        if path.is_relative_to(tree):
+            start = len(tree.parts) - 1
+    parts = parts[start:]
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imports(source, package=""):
+    """Return every module named in an import, wherever in the source; ``from a import b`` names a and a.b."""
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                up = package.split(".")[: len(package.split(".")) - node.level + 1]
+                base = ".".join([*up, base] if base else up)
+            found |= {base, *(f"{base}.{alias.name}" for alias in node.names)}
+    return found
+
+
+def violations(name, imported):
+    """Return what is wrong with the imports of one module, one sentence each."""
+    own = name.partition(".")[0]
+    roots = {i.partition(".")[0] for i in imported}
+    ours = {i for i in imported if i.startswith("csmoifsa.")}
+    wrong = []
+
+    def within(targets, names):
+        return {i for i in names if any(i == t or i.startswith(f"{t}.") for t in targets)}
+
+    def forbid(targets, why):
+        if hit := sorted(within(targets, imported)):
+            wrong.append(f"{name} imports {', '.join(hit)}: {why}")
+
+    if "numba" in roots and not (name == "csmoifsa.jit" or name.endswith(".kernels")):
+        forbid({"numba"}, "only csmoifsa/jit.py and files named kernels.py may")
+    if own == "csmoifsa":
+        forbid({r for r in roots if r.startswith("csmoifsa_")}, "plugins are found by name, never imported")
+        if name in BASE:
+            forbid(ours - within(BASE, ours), "the base knows nothing above it")
+        elif name in ENGINE:
+            forbid(ours - within({*BASE, *ENGINE[: ENGINE.index(name)]}, ours), "it is not below")
+            forbid(BESIDE_ENGINE, "the engine is arrays in, arrays out")
+        elif name != "csmoifsa.__main__":
+            forbid(TOP, "the command line is on top")
+    elif own == "csmoifsa_bench":
+        pass  # on top of everything
+    else:
+        others = {r for r in roots if r.startswith("csmoifsa_") and r != own}
+        forbid(others, "problem packages stand alone")
+        forbid(TOP, "the command line is on top")
+        room = name.rpartition(".")[2]
+        if room not in APPLICATION:
+            forbid({*ENGINE, "csmoifsa.algorithm", "csmoifsa.runs", "csmoifsa.CSMOIFSA", "csmoifsa.MOAFSA"}, "a model")
+        if room not in APPLICATION | PRESENTATION:
+            forbid({f"{own}.{a}" for a in APPLICATION | PRESENTATION}, "a model does not know who uses it")
+    return wrong
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_imports_point_down(path):
+    name = module_name(path)
+    package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+    imported = imports(path.read_text(encoding="utf-8"), package)
+    assert violations(name, imported) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "source"),
+    [
+        ("csmoifsa.engine", "from csmoifsa.algorithm import CSMOIFSA"),
+        ("csmoifsa.engine", "def f():\n    import pymoo.core.problem"),
+        ("csmoifsa.board", "from csmoifsa import engine"),
+        ("csmoifsa.board", "from . import engine"),
+        ("csmoifsa.kernels", "import csmoifsa_zdt"),
+        ("csmoifsa.board", "import numba"),
+        ("csmoifsa.errors", "from csmoifsa.files import write_json, atomic_write\nfrom csmoifsa.runs import Run"),
+        ("csmoifsa.runs", "import csmoifsa_ev.study"),
+        ("csmoifsa.runs", "from csmoifsa.cli import app"),
+        ("csmoifsa_ev.response", "from csmoifsa import CSMOIFSA"),
+        ("csmoifsa_ev.response", "from csmoifsa_ev.study import price"),
+        ("csmoifsa_ev.response", "from csmoifsa_zdt.kernels import evaluate"),
+        ("csmoifsa_ev.response", "from numba import njit"),
+    ],
+)
+def test_an_arrow_that_points_up_is_seen(name, source):
+    assert violations(name, imports(source, name.rpartition(".")[0]))
+
+
+def test_names_of_modules():
+    assert module_name(ROOT / "csmoifsa" / "engine.py") == "csmoifsa.engine"
+    assert module_name(ROOT / "problems" / "csmoifsa_zdt" / "__init__.py") == "csmoifsa_zdt"
+    assert len(FILES) > 15
+
+
+# ---- what looking at it costs ----
+
+LOADED = "print(sorted(set(sys.modules) & set(" + repr(sorted(HEAVY)) + ")), seconds)"
+
+
+def cheapest(run_python, code, tries=4):
+    """Return what is loaded after the code and the least CPU time that it took, in seconds."""
+    program = f"import sys, time; t = time.process_time()\n{code}\nseconds = time.process_time() - t\n{LOADED}"
+    best, loaded = float("inf"), ""
+    for _ in range(tries):  # other processes slow a run down, nothing makes it faster
+        done = run_python(program)
+        assert done.code == 0, done.err
+        loaded, _, seconds = done.out.strip().splitlines()[-1].rpartition(" ")
+        best = min(best, float(seconds))
+    return loaded, best
+
+
+def test_importing_the_package_loads_nothing_heavy(run_python):
+    loaded, seconds = cheapest(run_python, "import csmoifsa; dir(csmoifsa); csmoifsa.__version__")
+    assert loaded == "[]"
+    assert seconds < 0.1
+
+
+def test_help_loads_nothing_heavy(run_python):
+    code = (
+        "sys.argv = ['csmoifsa', '--help']\nfrom csmoifsa.cli import main\n"
+        "try:\n    main()\nexcept SystemExit as stop:\n    assert not stop.code"
+    )
+    loaded, seconds = cheapest(run_python, code)
+    assert loaded == "[]"
+    assert seconds < 0.5
+
+
+def test_listing_the_problems_names_needs_no_compiler(run_python):
+    loaded, _ = cheapest(run_python, "import csmoifsa; csmoifsa.problem_names()", tries=1)
+    assert loaded == "[]"
