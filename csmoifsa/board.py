@@ -49,6 +49,7 @@ class BulletinBoard:
             extra=np.zeros((rows, n_extra)),
             rank=np.zeros(rows, np.int64),
             space=np.zeros(rows),
+            order=np.arange(rows),
         )
 
     def post(self, start: int, X: np.ndarray, heading: np.ndarray, F: np.ndarray, CV: np.ndarray, extra: np.ndarray):
@@ -59,7 +60,7 @@ class BulletinBoard:
 
     def settle(self, n: int) -> None:
         """Compare the first ``n`` waiting rows with the fish in use and keep the best."""
-        self.count = kernels.keep_best(self.school, self.count + n, self.capacity, self.layered)
+        self.count = kernels.keep_best(self.school, self.count, n, self.capacity, self.layered)
 
     def front(self, waiting: int = 0) -> Front:
         """Return the non-dominated rows, including the first ``waiting`` newcomers; changes nothing."""
@@ -67,6 +68,6 @@ class BulletinBoard:
         school, count = self.school, self.count
         if waiting:
             school = kernels.School(*(column[:rows].copy() for column in school))
-            count = kernels.keep_best(school, rows, self.capacity, False)
+            count = kernels.keep_best(school, count, waiting, self.capacity, False)
         first = np.flatnonzero(school.rank[:count] == 0)
         return Front(school.X[first], school.F[first], school.CV[first], school.extra[first])

@@ -27,6 +27,7 @@ class School(NamedTuple):
     extra: np.ndarray  # (rows, k) columns of the caller that travel with the fish
     rank: np.ndarray  # (rows,) int64 layer, 0 = non-dominated
     space: np.ndarray  # (rows,) free room on the own layer: the reciprocal of antibody concentration
+    order: np.ndarray  # (rows,) int64 the rows in use, sorted by violation, then objectives
 
 
 class Brood(NamedTuple):
@@ -109,19 +110,19 @@ def precedes(F, CV, i, j):
 
 
 @jit
-def sort_rows(F, CV, order):
-    """Sort the row numbers in ``order`` by `precedes`: a total order, so the method (Shell's) does not show."""
-    gap = 1
-    while gap < order.size // 3:
-        gap = 3 * gap + 1
-    while gap > 0:
-        for i in range(gap, order.size):
-            row, j = order[i], i
-            while j >= gap and precedes(F, CV, row, order[j - gap]):
-                order[j] = order[j - gap]
-                j -= gap
-            order[j] = row
-        gap //= 3
+def sort_in(F, CV, order, n_sorted):
+    """Bring ``order`` (row numbers, the first ``n_sorted`` in order) into the order of `precedes`, in place."""
+    for s in range(n_sorted, order.size):
+        row, low, high = order[s], 0, s
+        while low < high:
+            middle = (low + high) // 2
+            if precedes(F, CV, row, order[middle]):
+                high = middle
+            else:
+                low = middle + 1
+        for t in range(s, low, -1):
+            order[t] = order[t - 1]
+        order[low] = row
 
 
 @jit
@@ -222,11 +223,13 @@ def thin_pairs(F, rows, keep, space, alive):
     for s in range(n):
         left[s], right[s], alive[s] = s - 1, s + 1, True
         gap[s] = gap_between(F, rows[s], rows[s + 1], width) if s + 1 < n else np.inf
+    first = 0
     for _ in range(n - keep):
-        narrow = -1
-        for s in range(n):
-            if alive[s] and right[s] < n and (narrow < 0 or gap[s] < gap[narrow]):
+        narrow, s = first, right[first]
+        while right[s] < n:
+            if gap[s] < gap[narrow]:
                 narrow = s
+            s = right[s]
         after = right[narrow]
         gap_before = gap[left[narrow]] if left[narrow] >= 0 else np.inf
         out = narrow if gap_before < gap[after] else after  # an end's outer gap is infinite, so ends stay
@@ -234,7 +237,9 @@ def thin_pairs(F, rows, keep, space, alive):
         alive[out] = False
         if q < n:
             left[q] = p
-        if p >= 0:
+        if p < 0:
+            first = q
+        else:
             right[p] = q
             gap[p] = gap_between(F, rows[p], rows[q], width) if q < n else np.inf
     for s in range(n):
@@ -314,29 +319,36 @@ def copy_fish(school, source, target):
 
 
 @jit
-def keep_best(school, count, capacity, layered):
-    """Keep the best of the first ``count`` rows, in place; returns how many stay, in the first rows.
+def keep_best(school, count, newcomers, capacity, layered):
+    """Keep the best of the first ``count + newcomers`` rows, in place; returns how many stay, in the first rows.
 
     Whole layers are kept in turn, the one that does not fit is thinned; without ``layered`` only the first layer
-    counts. Those who stay keep their row if it is among the first, so only newcomers move.
+    counts. Those who stay keep their row if it is among the first, so only newcomers move. ``order`` keeps the rows
+    sorted from one call to the next, so that only the newcomers have to find their place.
     """
-    order = np.arange(count)
-    sort_rows(school.F, school.CV, order)
+    total = count + newcomers
+    order = school.order[:total]
+    for i in range(count, total):
+        order[i] = i
+    sort_in(school.F, school.CV, order, count)
     if school.F.shape[1] == 2:
         depth = layer_pairs(school.F, school.CV, order, school.rank)
     else:
         depth = layer_many(school.F, school.CV, order, school.rank)
-    stays, alive, rows = np.zeros(count, np.bool_), np.empty(count, np.bool_), np.empty(count, np.int64)
+    sizes = np.zeros(depth, np.int64)
+    for i in range(total):
+        sizes[school.rank[i]] += 1
+    stays, alive, rows = np.zeros(total, np.bool_), np.empty(total, np.bool_), np.empty(total, np.int64)
     kept = 0
     for r in range(depth if layered else 1):
-        if kept == capacity:
+        room = min(sizes[r], capacity - kept)
+        if room == 0:
             break
         n = 0
-        for s in range(count):
+        for s in range(total):
             if school.rank[order[s]] == r:
                 rows[n] = order[s]
                 n += 1
-        room = min(n, capacity - kept)
         if school.F.shape[1] == 2:
             thin_pairs(school.F, rows[:n], room, school.space, alive[:n])
         else:
@@ -344,13 +356,19 @@ def keep_best(school, count, capacity, layered):
         for s in range(n):
             stays[rows[s]] = alive[s]
         kept += room
+    place = 0
+    for s in range(total):
+        if stays[order[s]]:
+            order[place] = order[s]
+            place += 1
     hole = 0
-    for i in range(kept, count):
-        if stays[i]:
+    for s in range(kept):
+        if order[s] >= kept:
             while stays[hole]:
                 hole += 1
-            copy_fish(school, i, hole)
+            copy_fish(school, order[s], hole)
             stays[hole] = True
+            order[s] = hole
     return kept
 
 
@@ -678,7 +696,7 @@ _TABLE, _COLUMN, _NUMBERS = float64[:, ::1], float64[::1], int64[::1]
 _LOOP = int64(
     EVALUATOR,
     _COLUMN,
-    types.NamedTuple((_TABLE, _TABLE, _TABLE, _COLUMN, _TABLE, _NUMBERS, _COLUMN), School),
+    types.NamedTuple((_TABLE, _TABLE, _TABLE, _COLUMN, _TABLE, _NUMBERS, _COLUMN, _NUMBERS), School),
     types.NamedTuple((_TABLE, _TABLE, _NUMBERS, _NUMBERS), Brood),
     types.NamedTuple((int64, int64, float64, float64, float64, float64), Tuning),
     _TABLE,
@@ -718,6 +736,6 @@ def swim(evaluate, data, school, brood, tuning, bounds, counters, credit, enable
                 school.X[count + i, k] = brood.X[i, k]
                 school.heading[count + i, k] = brood.heading[i, k]
         reward(school, count, brood, n, credit, numbers[1])
-        counters[0] = keep_best(school, count + n, capacity, True)
+        counters[0] = keep_best(school, count, n, capacity, True)
         counters[1] += 1
     return n_broods

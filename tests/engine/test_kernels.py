@@ -32,7 +32,7 @@ def school_of(F, CV, seed=0):
     n = len(F)
     rng = np.random.default_rng(seed)
     X, heading, extra = rng.random((n, 3)), rng.normal(size=(n, 3)), rng.random((n, 2))
-    return kernels.School(X, heading, F.copy(), CV.copy(), extra, np.zeros(n, np.int64), np.zeros(n))
+    return kernels.School(X, heading, F.copy(), CV.copy(), extra, np.zeros(n, np.int64), np.zeros(n), np.arange(n))
 
 
 @given(SEEDS, st.integers(0, 10**6), st.integers(0, 10**6))
@@ -60,7 +60,7 @@ def test_compare_precedes_and_sort(seed, n, n_obj, coarse, violated):
         for j in range(n):
             assert kernels.compare(F, CV, i, j) == oracle.compare(F, CV, i, j)
     order = np.random.default_rng(seed).permutation(n)
-    kernels.sort_rows(F, CV, order)
+    kernels.sort_in(F, CV, order, 0)
     assert order.tolist() == sorted(range(n), key=lambda i: (CV[i], *F[i], i))
 
 
@@ -68,7 +68,7 @@ def test_compare_precedes_and_sort(seed, n, n_obj, coarse, violated):
 def test_layers_equal_peeling(seed, n, n_obj, coarse, violated):
     F, CV = random_rows(seed, n, n_obj, coarse=coarse, violated=violated)
     order, rank = np.arange(n), np.empty(n, np.int64)
-    kernels.sort_rows(F, CV, order)
+    kernels.sort_in(F, CV, order, 0)
     layer = kernels.layer_pairs if n_obj == 2 else kernels.layer_many
     depth = layer(F, CV, order, rank)
     assert rank.tolist() == oracle.layers(F, CV)
@@ -92,7 +92,7 @@ def test_thinning_equals_the_plain_one(n_obj, seed, n, data):
 def test_keep_best_keeps_whole_layers_first(seed, n, n_obj, capacity, coarse, violated, layered):
     F, CV = random_rows(seed, n, n_obj, coarse=coarse, violated=violated)
     school, before = school_of(F, CV), school_of(F, CV)
-    kept = kernels.keep_best(school, n, capacity, layered)
+    kept = kernels.keep_best(school, 0, n, capacity, layered)
     rank = np.array(oracle.layers(F, CV))
     assert kept == min(capacity, n if layered else int((rank == 0).sum()))
     # every kept fish is one of the old ones, with all its columns, and none is kept twice
@@ -102,6 +102,7 @@ def test_keep_best_keeps_whole_layers_first(seed, n, n_obj, capacity, coarse, vi
     for new, column in zip(school[:5], before[:5], strict=True):
         assert (new[:kept] == column[rows]).all()
     assert school.rank[:kept].tolist() == rank[rows].tolist()
+    assert school.order[:kept].tolist() == sorted(range(kept), key=lambda i: (school.CV[i], *school.F[i], rows[i]))
     # a fish of a layer is left out only if none of a deeper layer is in
     out = sorted(set(range(n)) - set(rows))
     if out and layered:
