@@ -97,7 +97,7 @@ def solve(
     CV = CV.reshape(len(F), -1).sum(axis=1)
     feasible = bool((CV <= 0).any())
     allowed = max(float(CV.min()), 0.0)
-    keep = ~(CV > allowed)
+    keep = np.less_equal(CV, allowed)
     X, F, CV = X[keep], F[keep], CV[keep]
     if feasible:
         keep = moocore.is_nondominated(F, keep_weakly=True)
