@@ -6,6 +6,7 @@ Colours are Okabe and Ito's, told apart by colour-blind readers; markers, dashes
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -90,24 +91,29 @@ def draw_all(folder: Path) -> list[Path]:
 
 
 def draw_front(pareto: pd.DataFrame, extremes: pd.DataFrame, summary: dict[str, Any]) -> Figure:
-    """Draw how saving and peak-valley difference go with the drivers' satisfaction along the front."""
+    """Draw how the operator's and the grid's interest go with the drivers' along the front."""
     figure = Figure(figsize=(10.0, 4.8), dpi=150, layout="constrained")
-    money = summary["units"]["saving_per_year"].split("/")[0]
-    panels = (
-        ("saving_per_year", 1e-6, f"operator's saving [million {money}/year]", "saving"),
-        ("g2_mw", 1e-3, "peak-valley difference [GW]", "peak_valley_difference"),
-    )
-    pareto = pareto.assign(saving_per_year=365.0 * pareto["saving_per_day"])
+    money = summary["units"]["saving_per_day"].split("/")[0]
+    axis = {
+        "satisfaction": (1.0, "drivers' satisfaction [0 to 1]"),
+        "saving_per_day": (365e-6, f"operator's saving [million {money}/year]"),
+        "g2_mw": (1e-3, "peak-valley difference [GW]"),
+        "driver_bill_per_day": (365e-6, f"drivers' bill [million {money}/year]"),
+        "operator_profit_per_day": (365e-6, f"operator's profit [million {money}/year]"),
+    }
     paper = _paper_point(summary)
-    for k, (column, scale, label, key) in enumerate(panels):
+    for k, (pair, rho) in enumerate(summary["rank_correlations"].items()):
+        across, column = pair.split(", ")
+        (across_scale, across_label), (scale, label) = axis[across], axis[column]
         axes = figure.add_subplot(1, 2, k + 1)
-        axes.scatter(pareto["satisfaction"], scale * pareto[column], s=18, color=GREY, label="front", zorder=2)
+        x, y = across_scale * pareto[across], scale * pareto[column]
+        axes.scatter(x, y, s=18, color=GREY, label="front", zorder=2)
         for row in extremes.to_dict("records"):
             if row["choice"] in ("before", "start"):
                 continue
             marker, colour = MARKERS[row["choice"]]
             axes.scatter(
-                row["satisfaction"],
+                across_scale * row[across],
                 scale * row[column],
                 s=75,
                 marker=marker,
@@ -117,14 +123,13 @@ def draw_front(pareto: pd.DataFrame, extremes: pd.DataFrame, summary: dict[str, 
                 label=LABELS[row["choice"]],
                 zorder=4,
             )
-        if paper:
+        if paper and across in paper:
             axes.scatter(
-                paper["satisfaction"], scale * paper[column], s=140, marker="*", facecolor="white", edgecolor=BLACK,
+                paper[across], scale * paper[column], s=140, marker="*", facecolor="white", edgecolor=BLACK,
                 label="the paper's compromise", zorder=3,
             )  # fmt: skip
-        rho = summary["rank_correlations"][f"satisfaction_and_{key}"]
-        axes.set_title("" if rho is None else f"rank correlation {rho:+.3f}", fontsize=10)
-        axes.set(xlabel="drivers' satisfaction [0 to 1]", ylabel=label)
+        axes.set_title("" if rho is None else f"rank correlation along the front {rho:+.3f}", fontsize=10)
+        axes.set(xlabel=across_label, ylabel=label)
         axes.grid(alpha=0.3)
     handles, names = figure.axes[0].get_legend_handles_labels()
     figure.legend(handles, names, loc="outside lower center", ncols=4, frameon=False, fontsize=9)
@@ -133,13 +138,13 @@ def draw_front(pareto: pd.DataFrame, extremes: pd.DataFrame, summary: dict[str, 
 
 def _paper_point(summary: dict[str, Any]) -> dict[str, float] | None:
     told = {row["quantity"]: row["paper"] for row in summary["paper"]}
-    names = {"drivers' satisfaction", "operator's saving", "24 x peak-valley difference after"}
+    names = {"satisfaction", "saving", "24 x peak-valley after"}
     if not names <= told.keys():
         return None
     return {
-        "satisfaction": told["drivers' satisfaction"],
-        "saving_per_year": told["operator's saving"],
-        "g2_mw": told["24 x peak-valley difference after"] / 24.0,
+        "satisfaction": told["satisfaction"],
+        "saving_per_day": told["saving"] / 365.0,
+        "g2_mw": told["24 x peak-valley after"] / 24.0,
     }
 
 
@@ -148,9 +153,11 @@ def draw_load(curves: pd.DataFrame, extremes: pd.DataFrame) -> Figure:
     figure, panels = _panels(curves, extremes)
     for axes, choice, rows in panels:
         hours, base = _steps(rows, "base_mw", 1e-3)
-        axes.fill_between(hours, 0.0, base, step="post", color="#d9e6f0", label="load without electric vehicles")
-        _line(axes, rows, "before_mw", 1e-3, color=BLACK, linestyle=(0, (4, 2)), label="before")
-        _line(axes, rows, "after_mw", 1e-3, color=BLUE, linewidth=2.2, label="after")
+        _, after = _steps(rows, "after_mw", 1e-3)
+        axes.fill_between(hours, base, after, step="post", color="#bfdcee", label="electric vehicles, after")
+        _line(axes, rows, "base_mw", 1e-3, color="#5a5a5a", linewidth=1.2, label="without electric vehicles")
+        _line(axes, rows, "before_mw", 1e-3, color=BLACK, linestyle=(0, (4, 2)), label="total before")
+        _line(axes, rows, "after_mw", 1e-3, color=BLUE, linewidth=2.2, label="total after")
         figures = extremes.set_index("choice").loc[choice]
         axes.text(
             0.02,
@@ -188,9 +195,10 @@ def draw_groups(curves: pd.DataFrame, extremes: pd.DataFrame) -> Figure:
         shares = " / ".join(f"{100 * figures[f'{group}_share']:.0f}" for group in GROUPS)
         axes.text(0.02, 0.97, f"groups {shares} % of drivers", transform=axes.transAxes, va="top", fontsize=9)
         columns = [f"{group}_mw" for group in GROUPS]
-        low = float(np.minimum(curves[columns], 0.0).sum(axis=1).min()) * 1e-3
-        high = max(float(np.maximum(curves[columns], 0.0).sum(axis=1).max()), float(curves["ev_before_mw"].max()))
-        axes.set_ylim(1.15 * low - 0.05, 1.22 * high * 1e-3)
+        everywhere = curves[columns].to_numpy()
+        low = np.minimum(everywhere, 0.0).sum(axis=1).min() * 1e-3
+        high = max(np.maximum(everywhere, 0.0).sum(axis=1).max(), curves["ev_before_mw"].max())
+        axes.set_ylim(1.15 * low - 0.09e-3 * high, 1.22e-3 * high)
     _finish_panels(figure, panels, "electric vehicles' load [GW]")
     return figure
 
@@ -199,8 +207,8 @@ def draw_prices(tariff: pd.DataFrame, extremes: pd.DataFrame, curves: pd.DataFra
     """Draw the recommended prices over the day, and the charge prices of every choice side by side."""
     figure = Figure(figsize=(10.0, 4.8), dpi=150, layout="constrained")
     unit = summary["units"]["prices"]
-    prices = tariff.set_index("price")
-    rows = curves[curves["choice"] == "compromise"].reset_index(drop=True)
+    prices: Any = tariff.set_index("price")
+    rows = _curves_of(curves, "compromise")
     axes = figure.add_subplot(1, 2, 1)
     _shade(axes, rows)
     lines = (
@@ -215,7 +223,8 @@ def draw_prices(tariff: pd.DataFrame, extremes: pd.DataFrame, curves: pd.DataFra
             unused = prices["note"].notna()
             by_period = {p: np.nan if unused[f"discharge_{p}"] else by_period[p] for p in PERIODS}
             style = {**style, "marker": "v", "markevery": 2, "markersize": 5}
-        _line(axes, rows.assign(price=rows["period"].map(by_period)), "price", 1.0, label=label, **style)
+        over_day = rows.assign(price=[by_period[period] for period in rows["period"]])
+        _line(axes, over_day, "price", 1.0, label=label, **style)
     axes.set(ylabel=f"price [{unit}]", xlabel="hour of the day", ylim=(0, None))
     axes.set_title("recommended tariff", fontsize=10)
     _hours(axes)
@@ -223,7 +232,7 @@ def draw_prices(tariff: pd.DataFrame, extremes: pd.DataFrame, curves: pd.DataFra
     axes.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(0.0, 0.93))
 
     axes = figure.add_subplot(1, 2, 2)
-    shown = extremes[~extremes["choice"].isin(["before"])].reset_index(drop=True)
+    shown: Any = extremes[extremes["choice"] != "before"].reset_index(drop=True)
     styles = {"peak": (VERMILION, "o"), "flat": (GREY, "s"), "valley": (BLUE, "v")}
     places = np.arange(len(shown))[::-1]
     axes.hlines(places, shown["charge_valley"], shown["charge_peak"], color=GREY, linewidth=1.5, zorder=1)
@@ -242,11 +251,16 @@ def draw_prices(tariff: pd.DataFrame, extremes: pd.DataFrame, curves: pd.DataFra
     axes.set_ylim(-0.6, len(shown) - 0.4)
     axes.set_title("prices of each choice", fontsize=10)
     axes.grid(axis="x", alpha=0.3)
-    axes.legend(frameon=False, fontsize=8, ncols=4, loc="upper center", bbox_to_anchor=(0.4, -0.12), columnspacing=1.0)
+    axes.legend(frameon=False, fontsize=8, ncols=4, loc="upper center", bbox_to_anchor=(0.3, -0.12), columnspacing=1.0)
     return figure
 
 
 Panel = tuple[Axes, str, pd.DataFrame]
+
+
+def _curves_of(curves: pd.DataFrame, choice: str) -> pd.DataFrame:
+    chosen: Any = curves[curves["choice"] == choice]
+    return chosen.reset_index(drop=True)
 
 
 def _panels(curves: pd.DataFrame, extremes: pd.DataFrame) -> tuple[Figure, list[Panel]]:
@@ -257,7 +271,7 @@ def _panels(curves: pd.DataFrame, extremes: pd.DataFrame) -> tuple[Figure, list[
     for k, choice in enumerate(names):
         share = panels[0][0] if panels else None
         axes = figure.add_subplot(2, 2, k + 1, sharex=share, sharey=share)
-        rows = curves[curves["choice"] == choice].reset_index(drop=True)
+        rows = _curves_of(curves, choice)
         axes.set_title(LABELS[choice], fontsize=10, fontweight="bold" if choice == "compromise" else "normal")
         _shade(axes, rows)
         panels.append((axes, choice, rows))
@@ -292,10 +306,7 @@ def _stretches(rows: pd.DataFrame) -> list[tuple[str, float, float]]:
     """Return (period, from, to) of each unbroken stretch of the day [h]."""
     period = rows["period"].to_list()
     edges = [0, *(k for k in range(1, len(period)) if period[k] != period[k - 1]), len(period)]
-    return [
-        (period[first], first * 24.0 / len(period), last * 24.0 / len(period))
-        for first, last in zip(edges[:-1], edges[1:], strict=True)
-    ]
+    return [(period[first], first * 24.0 / len(period), last * 24.0 / len(period)) for first, last in pairwise(edges)]
 
 
 def _shade(axes: Axes, rows: pd.DataFrame) -> None:

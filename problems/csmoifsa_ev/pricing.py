@@ -7,6 +7,7 @@ for all candidates at once; `EVPricing` offers it to pymoo.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, NamedTuple
@@ -245,6 +246,31 @@ def _waited(flows: np.ndarray, arriving_mw: np.ndarray, day: Day) -> np.ndarray:
     return (from_peak + from_flat + to_flat) * day.dt_h
 
 
+def kernel_data(day: Day, *, market: bool) -> np.ndarray:
+    """Return the parameters of `kernels.evaluate` as one flat array, in the order that module lists."""
+    terms = day.v2g.response
+    return np.concatenate(
+        [
+            [len(day.period), day.dt_h, day.response.deposit == "water-filling", market],
+            day.reference,
+            day.ramps.ravel(),
+            day.energy_mwh,
+            day.fleet.flow_limit_mwh,
+            [terms.dead_zone, terms.saturation, terms.max_share, day.v2g.wear, day.v2g.fee],
+            [*day.fleet.able[:2], day.fleet.able_any, day.given_per_share_mwh, day.round_trip],
+            [*day.grid.marginal_cost, day.grid.conversion_efficiency, day.grid.peak_cost_per_mw_day],
+            [day.generation_before, day.before.g1_mw[0], day.supply_cost_before, day.bill_before],
+            [day.level, day.prices.per_mwh, day.satisfaction.habit_weight, day.satisfaction.delay_weight],
+            [day.fleet.mean_parking_h],
+            day.period,
+            day.base_mw,
+            day.fleet.profile_mw,
+            day.waits_h[PEAK],
+            day.waits_h[FLAT],
+        ]
+    ).astype(float)
+
+
 class EVPricing(Problem):
     """Peak, flat and valley prices for charging and discharging, as a pymoo problem with three objectives.
 
@@ -290,8 +316,15 @@ class EVPricing(Problem):
             scenario = load_scenario(scenario, case=case)
         self.scenario: Scenario = scenario.with_changes(deposit=deposit, n_ev=n_ev, seed=seed)
         self.objective_set = objectives
-        low, high = np.transpose([self.scenario.prices.charge_bounds] * 3 + [self.scenario.prices.discharge_bounds] * 3)
+        low, high = self.bounds
         super().__init__(n_var=6, n_obj=3, n_ieq_constr=len(CONSTRAINTS), xl=low, xu=high)
+
+    @property
+    def bounds(self) -> tuple[np.ndarray, np.ndarray]:
+        """Lowest and highest price of each variable, (6,) each [price unit per kWh]."""
+        prices = self.scenario.prices
+        low, high = np.array([prices.charge_bounds] * 3 + [prices.discharge_bounds] * 3, dtype=float).T
+        return low.copy(), high.copy()
 
     @cached_property
     def day(self) -> Day:
@@ -302,12 +335,24 @@ class EVPricing(Problem):
 
     def outcome(self, X: np.ndarray) -> Outcome:
         """Return everything the tariffs ``X``, shape (n, 6), do."""
-        return evaluate(np.atleast_2d(np.asarray(X, dtype=float)), self.day)
+        return evaluate(np.ascontiguousarray(np.atleast_2d(X), dtype=float), self.day)
+
+    @property
+    def kernel(self) -> Callable[..., None]:
+        """The compiled evaluator ``f(X, data, F, G)``, imported when first asked for."""
+        from csmoifsa_ev.kernels import evaluate
+
+        return evaluate
+
+    @cached_property
+    def kernel_data(self) -> np.ndarray:
+        """What `kernel` needs to know, shape (k,)."""
+        return kernel_data(self.day, market=self.objective_set == "market")
 
     def _evaluate(self, x: np.ndarray, out: dict[str, Any], *args: Any, **kwargs: Any) -> None:
-        outcome = evaluate(np.asarray(x, dtype=float), self.day)
-        out["F"] = outcome.objectives(self.objective_set)
-        out["G"] = outcome.constraints
+        X = np.array(x, dtype=float, order="C")  # a copy: a read-only array would compile the kernel once more
+        out["F"], out["G"] = np.empty((len(X), self.n_obj)), np.empty((len(X), self.n_ieq_constr))
+        self.kernel(X, self.kernel_data, out["F"], out["G"])
 
 
 class EVPricingMarket(EVPricing):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -16,6 +17,7 @@ from csmoifsa_ev.day import Day
 from csmoifsa_ev.groups import Groups, driver_groups
 from csmoifsa_ev.pricing import CONSTRAINTS, OBJECTIVE_SETS, EVPricing, Outcome
 from csmoifsa_ev.scenario import Scenario
+from csmoifsa_ev.ties import settle_level, ties
 
 EXTREME_NAMES = {
     "g2_mw": "min_difference",
@@ -25,8 +27,11 @@ EXTREME_NAMES = {
     "driver_bill_per_day": "min_bill",
 }
 
-_TIE_TOLERANCE = 1e-9
-_TIE_STEPS = 450
+FIG1_PAIRS = {
+    "paper": (("satisfaction", "saving_per_day"), ("satisfaction", "g2_mw")),
+    "market": (("driver_bill_per_day", "operator_profit_per_day"), ("driver_bill_per_day", "g2_mw")),
+}
+"""What the paper's first figure sets against each other, and its like for the other objectives."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +43,7 @@ class Study:
     problem : EVPricing
         What was solved.
     front : (n, 6) array
-        Tariffs of the front by rising peak-valley difference [price unit per kWh].
+        Tariffs of the front by rising peak-valley difference, ties settled by `ties.settle_level` [price unit per kWh].
     outcome : Outcome
         What they do.
     chosen : dict
@@ -75,9 +80,16 @@ class Study:
         return self.front[self.chosen["compromise"]]
 
     @cached_property
+    def no_effect(self) -> tuple[np.ndarray, tuple[float, float]]:
+        """From `ties`, of the recommended tariff."""
+        return ties(self.problem, self.recommended)
+
+    @cached_property
     def choices(self) -> dict[str, np.ndarray]:
         """Tariffs worth a closer look, by name: the one in force, if nobody discharges, and the chosen ones."""
-        in_force = np.concatenate([self.scenario.prices.start.as_array(), self.problem.xl[3:]])
+        in_force = np.concatenate(
+            [self.scenario.prices.start.as_array(), np.full(3, self.scenario.prices.discharge_bounds[0])]
+        )
         return {"start": in_force} | {name: self.front[row] for name, row in self.chosen.items()}
 
     @cached_property
@@ -119,6 +131,7 @@ def run_study(
         No tariff within the bounds keeps the constraints.
     """
     problem = EVPricing(scenario, objectives=objectives)
+    problem.day  # noqa: B018  (prepared now, so that it does not count as search)
     run = solve(problem, CSMOIFSA(pop_size=pop_size), n_eval=n_eval, seed=seed, progress=progress)
     if not run.feasible:
         worst = CONSTRAINTS[int(problem.outcome(run.X[:1]).constraints[0].argmax())]
@@ -131,10 +144,11 @@ def run_study(
     satisfied = best_acceptable(run.F, -1)
     if satisfied is not None:
         chosen["satisfied"] = satisfied
+    front = settle_level(problem, run.X)
     return Study(
         problem=problem,
-        front=run.X,
-        outcome=problem.outcome(run.X),
+        front=front,
+        outcome=problem.outcome(front),
         chosen=chosen,
         n_eval=run.n_eval,
         pop_size=pop_size,
@@ -143,60 +157,21 @@ def run_study(
     )
 
 
-def rank_correlations(outcome: Outcome) -> dict[str, float | None]:
-    """Return Spearman's correlation of satisfaction with saving, and with the peak-valley difference, on a front.
+def rank_correlations(outcome: Outcome, objectives: str) -> dict[str, float | None]:
+    """Return how the drivers' interest goes with the two others along a front, as Spearman's rank correlation.
 
-    None where it is not defined: fewer than three tariffs, or a quantity that does not vary.
+    Returns
+    -------
+    dict
+        For the pairs of `FIG1_PAIRS`, such as ``"satisfaction, g2_mw"``; None where it is not defined: fewer than three
+        tariffs, or a quantity that does not vary.
     """
     from scipy.stats import spearmanr
 
     result: dict[str, float | None] = {}
-    for name, column in (("saving", outcome.saving_per_day), ("peak_valley_difference", outcome.g2_mw)):
-        defined = len(column) > 2 and np.ptp(column) > 0 and np.ptp(outcome.satisfaction) > 0
-        value = float(spearmanr(outcome.satisfaction, column).statistic) if defined else None
-        result[f"satisfaction_and_{name}"] = value
+    for pair in FIG1_PAIRS[objectives]:
+        one, other = (getattr(outcome, name) for name in pair)
+        defined = len(one) > 2 and np.ptp(one) > 0 and np.ptp(other) > 0
+        answer: Any = spearmanr(one, other) if defined else None
+        result[", ".join(pair)] = float(answer.statistic) if defined else None
     return result
-
-
-def ties(problem: EVPricing, tariff: np.ndarray) -> tuple[np.ndarray, tuple[float, float]]:
-    """Return how far each price could move, alone, without any effect on the objectives or breaking a constraint.
-
-    Parameters
-    ----------
-    problem : EVPricing
-        The problem, whose objectives decide what counts as an effect.
-    tariff : (6,) array
-        The tariff to move about.
-
-    Returns
-    -------
-    (6, 2) array
-        Lowest and highest equivalent value of each price [price unit per kWh]; both the price itself if it is firm.
-    (float, float)
-        How far the level of all prices could fall (<= 0) and rise (>= 0) together: charge prices by this much and
-        discharge prices by as much over the round trip, which leaves every driver's incentive as it was.
-    """
-    low, high = problem.xl, problem.xu
-    ranges = np.empty((6, 2))
-    for k, direction in enumerate(np.eye(6)):
-        ranges[k] = tariff[k] + np.array(_free_stretch(problem, tariff, direction))
-    level = np.concatenate([np.ones(3), np.full(3, 1.0 / problem.day.round_trip)])
-    return np.clip(ranges, low[:, None], high[:, None]), _free_stretch(problem, tariff, level)
-
-
-def _free_stretch(problem: EVPricing, tariff: np.ndarray, direction: np.ndarray) -> tuple[float, float]:
-    """Return how far one may go back (<= 0) and forth (>= 0) along a direction with nothing changing."""
-    span = float((problem.xu - problem.xl).max())
-    ends = []
-    here = problem.outcome(tariff)
-    for sign in (-1.0, 1.0):
-        lengths = sign * np.linspace(0.0, span, _TIE_STEPS + 1)[1:]
-        tariffs = tariff + lengths[:, None] * direction
-        there = problem.outcome(tariffs)
-        before, after = (one.objectives(problem.objective_set) for one in (here, there))
-        same = (np.abs(after - before) <= _TIE_TOLERANCE * np.maximum(np.abs(before), 1.0)).all(axis=1)
-        same &= (there.constraints <= 0).all(axis=1)
-        same &= (tariffs >= problem.xl - 1e-12).all(axis=1) & (tariffs <= problem.xu + 1e-12).all(axis=1)
-        stop = int(np.argmin(same)) if not same.all() else len(same)
-        ends.append(float(lengths[stop - 1]) if stop else 0.0)
-    return ends[0], ends[1]

@@ -13,7 +13,7 @@ from csmoifsa.files import atomic_write, output_folder, write_json
 from csmoifsa_ev.comparison import compare_with_paper
 from csmoifsa_ev.groups import GROUPS
 from csmoifsa_ev.pricing import Outcome
-from csmoifsa_ev.study import Study, rank_correlations, ties
+from csmoifsa_ev.study import Study, rank_correlations
 from csmoifsa_ev.tariff import PERIODS, VARIABLES
 
 FRONT_QUANTITIES = (
@@ -36,7 +36,7 @@ def pareto_table(study: Study) -> pd.DataFrame:
 def tariff_table(study: Study) -> pd.DataFrame:
     """Return each price before, as in force, and recommended, with the range in which it has no effect."""
     day, prices = study.day, study.scenario.prices
-    ranges, _ = ties(study.problem, study.recommended)
+    ranges, _ = study.no_effect
     given = study.choice_outcome.discharging_share[list(study.choices).index("compromise")]
     rows = []
     for k, name in enumerate(VARIABLES):
@@ -173,11 +173,10 @@ def summarise(study: Study) -> dict[str, Any]:
     row = list(study.choices).index("compromise")
     before = _before(study)
     after = {name: float(column[row]) for name, column in _figures(study.choice_outcome, study).items()}
-    ranges, level = ties(study.problem, study.recommended)
+    ranges, level = study.no_effect
     day, load = study.day, study.choice_outcome.load_mw[row]
     ev = load - day.base_mw
     peak_step = int(load.argmax())
-    comparison = compare_with_paper(study)
     return {
         "scenario": study.scenario.name,
         "title": study.scenario.title,
@@ -195,7 +194,7 @@ def summarise(study: Study) -> dict[str, Any]:
         "after": after,
         "recommended": dict(zip(VARIABLES, study.recommended.tolist(), strict=True)),
         "driver_groups": dict(zip(GROUPS, study.choice_groups.share[row].tolist(), strict=True)),
-        "rank_correlations": rank_correlations(study.outcome),
+        "rank_correlations": rank_correlations(study.outcome, study.problem.objective_set),
         "no_effect": {
             "prices": {name: ranges[k].tolist() for k, name in enumerate(VARIABLES)},
             "price_level": list(level),
@@ -206,7 +205,7 @@ def summarise(study: Study) -> dict[str, Any]:
             "most_of_connected_power_used": float((ev / np.maximum(day.fleet.connected_mw, 1e-9)).max()),
             "energy_mwh": float(load.sum() * day.dt_h - day.before_mw.sum() * day.dt_h),
         },
-        "paper": comparison,
+        "paper": compare_with_paper(study),
     }
 
 

@@ -66,41 +66,49 @@ def _tariff_table(study: Study) -> Table:
 
 
 def _remarks(study: Study, summary: dict[str, Any]) -> list[str]:
-    lines = [""]
-    shares = summary["driver_groups"]
-    lines.append(
+    shares, unit = summary["driver_groups"], study.scenario.prices.unit
+    lines = [
+        "",
         f"Drivers: {shares['non_responders']:.0%} stay as they are, {shares['charge_responders']:.0%} charge at other "
         f"hours, {shares['charge_discharge_responders']:.1%} also discharge "
-        f"({summary['after']['discharged_mwh']:,.0f} MWh a day)."
-    )
-    low, high = summary["no_effect"]["price_level"]
-    if high - low > 0.05:
+        f"({summary['after']['discharged_mwh']:,.0f} MWh a day).",
+    ]
+    low, _ = summary["no_effect"]["price_level"]
+    if low < -0.05:
         lines.append(
-            f"All prices together could be {-low:.1f} lower or {high:.1f} higher ({study.scenario.prices.unit}) without any "
-            "effect on these objectives: only the differences act."
+            "Only the differences between hours act on these objectives: all prices together could be "
+            f"{-low:.1f} {unit} lower with the same effect. They stand as high as the constraints allow."
         )
     if summary["checks"]["rebound"]:
         lines.append(f"Mind the rebound: the new peak is in the valley hours, at {summary['checks']['peak_at']}.")
-    told = {
-        "satisfaction_and_saving": "with the saving",
-        "satisfaction_and_peak_valley_difference": "with the peak-valley difference",
-    }
-    parts = [f"{told[key]} {value:+.3f}" for key, value in summary["rank_correlations"].items() if value is not None]
-    if parts:
-        lines.append(f"Along the front, satisfaction's rank correlation is {', '.join(parts)} (fig1).")
+    for pair, value in summary["rank_correlations"].items():
+        if value is not None:
+            one, other = (_WORDS[name] for name in pair.split(", "))
+            lines.append(f"Along the front, {one} and {other}: rank correlation {value:+.3f} (fig1).")
     return lines
 
 
+_WORDS = {
+    "satisfaction": "satisfaction",
+    "saving_per_day": "saving",
+    "g2_mw": "peak-valley difference",
+    "driver_bill_per_day": "drivers' bill",
+    "operator_profit_per_day": "operator's profit",
+}
+
+
 def _paper_table(rows: list[dict[str, Any]]) -> Table:
-    table = _table("beside the paper", "paper", "here", "difference", "here at the paper's satisfaction")
+    theta = next((row["paper"] for row in rows if row["quantity"] == "satisfaction"), None)
+    table = _table("beside the paper", "paper", "here", "difference", "" if theta is None else f"at satisf. {theta}")
     for one in rows:
+        scale, unit = (1e-6, "million ") if max(abs(one["paper"]), abs(one["here"])) >= 1e6 else (1.0, "")
         twin = one["same_satisfaction"]
         table.add_row(
-            f"{one['quantity']}, {one['unit']}",
-            _number(one["paper"]),
-            _number(one["here"]),
+            f"{one['quantity']}, {unit}{one['unit']}",
+            _number(one["paper"] * scale),
+            _number(one["here"] * scale),
             f"{one['difference_percent']:+.1f} %",
-            "" if twin is None else _number(twin),
+            "" if twin is None else _number(twin * scale),
         )
     return table
 
@@ -113,5 +121,5 @@ def _table(first: str, *others: str) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column(first)
     for other in others:
-        table.add_column(other, justify="right")
+        table.add_column(other, justify="right", no_wrap=True)
     return table
