@@ -94,12 +94,11 @@ class EngineAlgorithm(Algorithm):
 
     def _swim(self, most: int) -> int:
         """Run compiled broods if the problem offers a compiled evaluator; returns the evaluations made."""
-        kernel = getattr(self.problem, "kernel", None)
-        if kernel is None or not isinstance(self.engine, ImmuneFishSwarm):
-            return 0
         problem: Any = self.problem
+        if not isinstance(self.engine, ImmuneFishSwarm) or not offers_kernel(problem):
+            return 0
         return self.engine.swim(
-            kernel, problem.kernel_data, most, n_ieq=problem.n_ieq_constr, tolerance=EQUALITY_TOLERANCE
+            problem.kernel, problem.kernel_data, most, n_ieq=problem.n_ieq_constr, tolerance=EQUALITY_TOLERANCE
         )
 
     def _evaluate(self, most: int) -> int:
@@ -284,6 +283,18 @@ def refuse_unsuitable(problem: Problem) -> None:
         raise InputError(f"{name} has one objective: this optimiser needs two or more; use pymoo's DE or CMAES for one")
     if problem.xl is None or problem.xu is None:
         raise InputError(f"{name} has no bounds: give every variable a lower bound xl and an upper bound xu")
+
+
+def offers_kernel(problem: Any) -> bool:
+    """Tell whether a problem has a compiled evaluator that a subclass has not made stale by its own ``_evaluate``."""
+    if getattr(problem, "kernel", None) is None:
+        return False
+    for kind in type(problem).__mro__:
+        if "kernel" in vars(kind):
+            return True
+        if "_evaluate" in vars(kind):
+            return "kernel" in vars(problem)
+    return True
 
 
 def n_eval_budget(termination: Any) -> float:

@@ -4,8 +4,6 @@ import math
 
 import numpy as np
 import pytest
-from csmoifsa_zdt import fronts
-from csmoifsa_zdt.problems import random_rotation
 from hypothesis import given
 from hypothesis import strategies as st
 from pymoo.problems import get_problem
@@ -13,6 +11,8 @@ from scipy.optimize import brentq, minimize_scalar
 
 from csmoifsa import load_problem
 from csmoifsa.errors import InputError
+from csmoifsa_zdt import fronts
+from csmoifsa_zdt.problems import random_rotation
 
 NUMBERS = (1, 2, 3, 4, 6)
 TWINS = ("", "-shifted", "-rotated")

@@ -276,3 +276,41 @@ def test_beats_nsga2_where_it_should():
         for a in (CSMOIFSA(pop_size=100), NSGA2(pop_size=100))
     )
     assert ours < 0.5 * theirs
+
+
+def test_a_subclass_with_its_own_evaluation_is_not_run_with_the_inherited_kernel():
+    from csmoifsa import load_problem
+
+    base = type(load_problem("zdt1"))
+
+    class Doubled(base):
+        def _evaluate(self, X, out, *args, **kwargs):
+            super()._evaluate(X, out)
+            out["F"] = 2 * out["F"] + 1
+
+    result = minimize(Doubled(), CSMOIFSA(pop_size=20), ("n_eval", 300), seed=1)
+    assert result.F.min() >= 1.0
+
+
+@pytest.mark.parametrize("name", ["zdt1", "zdt4-shifted", "zdt6-rotated"])
+@pytest.mark.parametrize("n_eval", [100, 995, 3000])
+def test_compiled_loop_and_batch_path_give_the_same_front(name, n_eval):
+    from csmoifsa import load_problem
+
+    class Batch(Problem):
+        """The same problem without its compiled evaluator."""
+
+        def __init__(self, inner):
+            super().__init__(n_var=inner.n_var, n_obj=inner.n_obj, xl=inner.xl, xu=inner.xu)
+            self.inner = inner
+
+        def _evaluate(self, X, out, *args, **kwargs):
+            out["F"] = self.inner.evaluate(X)
+
+    problem = load_problem(name)
+    compiled, batch = (
+        minimize(p, CSMOIFSA(pop_size=50), ("n_eval", n_eval), seed=2) for p in (problem, Batch(problem))
+    )
+    assert np.array_equal(compiled.F, batch.F)
+    assert np.array_equal(compiled.X, batch.X)
+    assert compiled.algorithm.evaluator.n_eval == batch.algorithm.evaluator.n_eval == n_eval
