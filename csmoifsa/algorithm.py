@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from pymoo.core.algorithm import Algorithm
 from pymoo.core.evaluator import Evaluator
-from pymoo.core.individual import default_config
+from pymoo.core.individual import Individual, default_config
 from pymoo.core.population import Population
 from pymoo.core.problem import Problem
 from pymoo.util.display.multi import MultiObjectiveOutput
@@ -165,9 +165,12 @@ class EngineAlgorithm(Algorithm):
     def _population(self, X: np.ndarray, F: np.ndarray, constraints: np.ndarray) -> Population:
         problem: Any = self.problem
         n_ieq = problem.n_ieq_constr
-        pop = Population.new(X=X, F=F, G=constraints[:, :n_ieq], H=constraints[:, n_ieq:])
-        pop.apply(lambda individual: individual.evaluated.update("FGH"))
-        return pop
+        individuals = []
+        for x, f, c in zip(X, F, constraints, strict=True):
+            individual = Individual(X=x, F=f, G=c[:n_ieq], H=c[n_ieq:])
+            individual.evaluated = {"F", "G", "H"}
+            individuals.append(individual)
+        return Population(individuals)
 
     @property
     def pop(self) -> Population | None:
