@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import secrets
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from pymoo.core.problem import Problem
 from pymoo.util.display.multi import MultiObjectiveOutput
 
 from csmoifsa import kernels
+from csmoifsa.checkpoint import read_checkpoint, write_checkpoint
 from csmoifsa.engine import Engine, ImmuneFishSwarm, Settings
 from csmoifsa.errors import InputError, did_you_mean
 from csmoifsa.moafsa import FishSwarm, SwarmSettings
@@ -49,6 +51,7 @@ class EngineAlgorithm(Algorithm):
         self.settings = settings
         self.sampling = sampling
         self.engine: Engine | None = None
+        self._resumed: dict[str, np.ndarray] | None = None
 
     @property
     def pop_size(self) -> int:
@@ -71,6 +74,72 @@ class EngineAlgorithm(Algorithm):
             n_extra=problem.n_ieq_constr + problem.n_eq_constr,
             initial=initial,
         )
+        if self._resumed is not None:
+            self._go_on()
+
+    def _go_on(self) -> None:
+        """Take up the state that `load` read."""
+        state = self._resumed or {}
+        saved_seed = int(state["seed"])
+        if self.seed != saved_seed:
+            raise InputError(f"the saved run has seed {saved_seed}; go on without a seed or with that one")
+        self._engine.state = state
+        self._resumed = None
+        self._initialize()
+        self.is_initialized = True
+        self.evaluator.n_eval = self._engine.n_eval
+        self.n_iter = self._engine.n_eval // self.pop_size + 1  # the generation that comes next or is under way
+
+    # ------------------------------------------------------------------------------------------------ save and load
+    def save(self, path: str | Path) -> None:
+        """Write the run to one file, atomically and without pickle; the file it replaces stays as ``.previous``.
+
+        Save at any time between two calls: the run goes on from `load` with the very numbers it would have had.
+
+        Raises
+        ------
+        InputError
+            Nothing has been set up yet, or the file cannot be written.
+        """
+        engine = self._engine
+        facts = {
+            "engine": self.engine_class.__name__,
+            "settings": engine.describe(),
+            "seed": engine.seed,
+            "problem": fingerprint(self.problem),
+        }
+        write_checkpoint(path, facts, engine.state)
+
+    @classmethod
+    def load(cls, path: str | Path, problem: Problem) -> EngineAlgorithm:
+        """Read a saved run of ``problem``; pass the result to ``minimize`` with any termination to go on.
+
+        ``minimize(problem, CSMOIFSA.load(path, problem), ("n_eval", 20000))`` counts from the evaluations saved.
+
+        Raises
+        ------
+        InputError
+            The file is missing, truncated, corrupt or foreign; it holds another problem or another algorithm.
+        """
+        facts, arrays = read_checkpoint(path)
+        try:
+            values, engine, seed, saved = (facts[key] for key in ("settings", "engine", "seed", "problem"))
+        except KeyError as error:
+            raise InputError(f"{path} lacks {error}: it was written by another version") from error
+        mine = fingerprint(problem)
+        if saved != mine:
+            what = next(key for key in mine if saved.get(key) != mine[key])
+            raise InputError(f"{path} is of another problem: its {what} is {saved.get(what)}, here it is {mine[what]}")
+        algorithm = cls(**cls._options_of(engine, values), seed=seed)
+        if algorithm.engine_class.__name__ != engine:
+            raise InputError(f"{path} was written by {engine}, which {cls.__name__} does not run")
+        algorithm._resumed = {**arrays, "seed": np.array(seed)}
+        return algorithm
+
+    @classmethod
+    def _options_of(cls, engine: str, values: dict[str, Any]) -> dict[str, Any]:
+        """Return the constructor's arguments that give an engine with these settings."""
+        return values
 
     # ---------------------------------------------------------------------------------------------- one generation
     def next(self) -> None:
@@ -238,6 +307,10 @@ class CSMOIFSA(EngineAlgorithm):
         chosen: Any = kind(pop_size=pop_size, **mine)
         super().__init__(FishSwarm if paper else ImmuneFishSwarm, chosen, sampling=sampling, **options)
 
+    @classmethod
+    def _options_of(cls, engine: str, values: dict[str, Any]) -> dict[str, Any]:
+        return {**values, "paper": engine == FishSwarm.__name__}
+
 
 class MOAFSA(EngineAlgorithm):
     """The plain multi-objective artificial fish swarm, the paper's baseline, for pymoo's ``minimize``.
@@ -286,6 +359,19 @@ def refuse_unsuitable(problem: Problem) -> None:
         raise InputError(f"{name} has one objective: this optimiser needs two or more; use pymoo's DE or CMAES for one")
     if problem.xl is None or problem.xu is None:
         raise InputError(f"{name} has no bounds: give every variable a lower bound xl and an upper bound xu")
+
+
+def fingerprint(problem: Any) -> dict[str, Any]:
+    """Return what tells one problem from another, as plain values."""
+    return {
+        "class": type(problem).__name__,
+        "n_var": int(problem.n_var),
+        "n_obj": int(problem.n_obj),
+        "n_ieq_constr": int(problem.n_ieq_constr),
+        "n_eq_constr": int(problem.n_eq_constr),
+        "xl": np.asarray(problem.xl, dtype=float).tolist(),
+        "xu": np.asarray(problem.xu, dtype=float).tolist(),
+    }
 
 
 def offers_kernel(problem: Any) -> bool:
