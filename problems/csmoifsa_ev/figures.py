@@ -40,7 +40,7 @@ LABELS = {
     "max_profit": "largest profit",
     "min_bill": "smallest bill",
     "compromise": "compromise (recommended)",
-    "satisfied": "most satisfied acceptable",
+    "drivers_best": "drivers' best acceptable",
 }
 MARKERS = {
     "start": ("X", GREY),
@@ -50,7 +50,7 @@ MARKERS = {
     "max_profit": ("^", ORANGE),
     "min_bill": ("s", GREEN),
     "compromise": ("D", BLUE),
-    "satisfied": ("P", SKY),
+    "drivers_best": ("P", SKY),
 }
 GROUP_STYLES = {
     "non_responders": ("answer no price", "#bdbdbd", ""),
@@ -265,7 +265,7 @@ def _curves_of(curves: pd.DataFrame, choice: str) -> pd.DataFrame:
 
 def _panels(curves: pd.DataFrame, extremes: pd.DataFrame) -> tuple[Figure, list[Panel]]:
     """Return one panel for each extreme and the compromise, shaded by period."""
-    names = [name for name in extremes["choice"] if name not in ("before", "start", "satisfied")]
+    names = [name for name in extremes["choice"] if name not in ("before", "start", "drivers_best")]
     figure = Figure(figsize=(10.0, 6.6), dpi=150, layout="constrained")
     panels: list[Panel] = []
     for k, choice in enumerate(names):

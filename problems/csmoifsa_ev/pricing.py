@@ -17,8 +17,9 @@ from pymoo.core.problem import Problem
 
 from csmoifsa.errors import InputError, did_you_mean
 from csmoifsa_ev.day import Day
+from csmoifsa_ev.fleet_sums import FLOW_FROM
 from csmoifsa_ev.objectives import curve_figures, generation_cost, habit_kept
-from csmoifsa_ev.response import limit_flows, settle, wanted_flows
+from csmoifsa_ev.response import limit_flows, period_mean_curve, settle, wanted_flows
 from csmoifsa_ev.tariff import FLAT, PEAK, VALLEY
 from csmoifsa_ev.v2g import discharge_margin, discharging_shares
 
@@ -127,13 +128,14 @@ def evaluate(X: np.ndarray, day: Day) -> Outcome:
     Returns
     -------
     Outcome
-        Each row depends on its own candidate only. Energy is conserved:
-        ``sum L' - sum L0 = E_r - E_d`` (in MWh).
+        Each row depends on its own candidate only. Energy is conserved, ``sum L' - sum L0 = E_r - E_d`` (in MWh),
+        unless the scenario asks for the paper's literal ``transfer = "total-load"``.
     """
     charge, discharge = X[:, :3], X[:, 3:]
     money = day.prices.per_mwh
     flows = wanted_flows(charge, day.reference, day.ramps, day.energy_mwh)
-    flows = limit_flows(flows, day.fleet.flow_limit_mwh)
+    if day.response.transfer == "ev-load":
+        flows = limit_flows(flows, day.fleet.flow_limit_mwh)
     responding = (flows[:, 0] + flows[:, 1] + flows[:, 2]) / day.total_energy_mwh
     margins = discharge_margin(charge, discharge, day.round_trip, day.v2g.wear)
     psi = discharging_shares(margins, day.v2g, day.fleet.able, day.fleet.able_any, responding)
@@ -204,16 +206,22 @@ def load_curves(flows: np.ndarray, given: np.ndarray, recharged: np.ndarray, day
     base, profile = day.base_mw, day.fleet.profile_mw
     curves = Curves(np.repeat(profile[None], n, axis=0), *np.zeros((3, n, len(profile))))
 
+    if day.response.transfer == "total-load":
+        after = period_mean_curve(day.before_mw, flows / day.energy_mwh[list(FLOW_FROM)], day.period)
+        curves.charging[:] = after - base
+        curves.arriving[:] = np.maximum(curves.charging - profile, 0.0)
+        flows = np.zeros_like(flows)
     curves.charging[:, peak] *= 1.0 - ((flows[:, 0] + flows[:, 1]) / day.energy_mwh[PEAK])[:, None]
     curves.charging[:, flat] *= 1.0 - (flows[:, 2] / day.energy_mwh[FLAT])[:, None]
-    curves.arriving[:, flat] = settle(base[flat] + curves.charging.take(flat, axis=1), flows[:, 1], dt, deposit)
+    curves.arriving[:, flat] += settle(base[flat] + curves.charging.take(flat, axis=1), flows[:, 1], dt, deposit)
 
     total = flows[:, 0] + flows[:, 2] + recharged
     settled = settle(np.repeat(day.before_mw[None, valley], n, axis=0), total, dt, deposit)
     recharge = settled * (recharged / np.maximum(total, _TINY))[:, None]
     curves.recharging[:, valley] = recharge
-    curves.arriving[:, valley] = settled - recharge
-    curves.charging[:] += curves.arriving
+    curves.arriving[:, valley] += settled - recharge
+    if day.response.transfer == "ev-load":
+        curves.charging[:] += curves.arriving
 
     for column, steps in enumerate((peak, flat)):
         level = base[steps] + curves.charging.take(steps, axis=1)
@@ -339,7 +347,15 @@ class EVPricing(Problem):
 
     @property
     def kernel(self) -> Callable[..., None]:
-        """The compiled evaluator ``f(X, data, F, G)``, imported when first asked for."""
+        """The compiled evaluator ``f(X, data, F, G)``, imported when first asked for.
+
+        Raises
+        ------
+        AttributeError
+            The scenario asks for ``transfer = "total-load"``, which only the plain model knows.
+        """
+        if self.scenario.response.transfer != "ev-load":
+            raise AttributeError("kernel")
         from csmoifsa_ev.kernels import evaluate
 
         return evaluate
@@ -351,6 +367,10 @@ class EVPricing(Problem):
 
     def _evaluate(self, x: np.ndarray, out: dict[str, Any], *args: Any, **kwargs: Any) -> None:
         X = np.array(x, dtype=float, order="C")  # a copy: a read-only array would compile the kernel once more
+        if self.scenario.response.transfer != "ev-load":
+            outcome = evaluate(X, self.day)
+            out["F"], out["G"] = outcome.objectives(self.objective_set), outcome.constraints
+            return
         out["F"], out["G"] = np.empty((len(X), self.n_obj)), np.empty((len(X), self.n_ieq_constr))
         self.kernel(X, self.kernel_data, out["F"], out["G"])
 

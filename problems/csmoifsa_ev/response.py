@@ -53,12 +53,16 @@ class Response(Parameters):
     deposit : "uniform" or "water-filling"
         Drivers act alone and spread evenly over the period's hours (a rebound peak is possible), or an operator fills
         the lowest hours first.
+    transfer : "ev-load" or "total-load"
+        What the shares are shares of: the cars' charging, as far as their sessions allow, or the period means of the
+        total load, as the paper's text literally has it. The second does not conserve energy.
     """
 
     peak_valley: Ramp
     peak_flat: Ramp
     flat_valley: Ramp
     deposit: Deposit
+    transfer: Literal["ev-load", "total-load"] = "ev-load"
 
     def ramps(self) -> np.ndarray:
         """Return l, h, phi_max of each flow, shape (3, 3)."""
@@ -139,7 +143,7 @@ def limit_flows(flows: np.ndarray, limits_mwh: np.ndarray) -> np.ndarray:
     flows = flows.copy()
     for weights, limit in zip(FLOW_LIMITS, limits_mwh, strict=True):
         total = weights[0] * flows[:, 0] + weights[1] * flows[:, 1] + weights[2] * flows[:, 2]
-        factor = np.where(total > limit, limit / np.maximum(total, 1e-300), 1.0)
+        factor = limit / np.maximum(total, max(limit, 1e-300))  # exactly 1 where the limit is met
         flows[:, weights > 0] *= factor[:, None]
     return flows
 

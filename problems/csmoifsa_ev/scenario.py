@@ -205,7 +205,8 @@ def _explain_all(error: ValidationError) -> list[str]:
         place = tuple(part for part in one["loc"] if part not in _KINDS)
         by_key.setdefault(place, []).append(one)
     whole = [place for place in by_key if not any(other[: len(place)] == place != other for other in by_key)]
-    return [_explain(place, by_key[place]) for place in whole]
+    told = [_explain(place, by_key[place]) for place in whole]
+    return sorted(told, key=lambda one: not one.startswith("unknown key"))  # a misspelt key explains a missing one
 
 
 def _explain(place: tuple[Any, ...], errors: list[Any]) -> str:

@@ -47,8 +47,8 @@ class Study:
     outcome : Outcome
         What they do.
     chosen : dict
-        Row of the front by choice: the extremes, ``"compromise"`` (recommended) and ``"satisfied"``, the paper's pick:
-        the most satisfied drivers (or the smallest bill) among tariffs acceptable to all. It may be missing.
+        Row of the front by choice: the extremes, ``"compromise"`` (recommended) and ``"drivers_best"``, the
+        paper's pick: the most satisfied drivers (or the smallest bill) among tariffs acceptable to the others, if any.
     n_eval, pop_size, seed : int
         The search.
     seconds : float
@@ -141,9 +141,9 @@ def run_study(
         )
     names = [EXTREME_NAMES[quantity] for quantity in OBJECTIVE_SETS[objectives]]
     chosen = dict(zip(names, extremes(run.F), strict=True)) | {"compromise": compromise(run.F)}
-    satisfied = best_acceptable(run.F, -1)
-    if satisfied is not None:
-        chosen["satisfied"] = satisfied
+    pick = best_acceptable(run.F, -1)
+    if pick is not None:
+        chosen["drivers_best"] = pick
     front = settle_level(problem, run.X)
     return Study(
         problem=problem,

@@ -99,4 +99,4 @@ def discharging_shares(
         shares[:, column] = np.minimum(wanted, able[period])
     total = shares[:, 0] + shares[:, 1]
     most = np.minimum(responding, able_any)
-    return shares * np.where(total > most, most / np.maximum(total, 1e-300), 1.0)[:, None]
+    return shares * (most / np.maximum(total, np.maximum(most, 1e-300)))[:, None]  # exactly 1 where they all may

@@ -1,0 +1,221 @@
+"""The whole chain: the case's bars, energy and money accounts, and the compiled twin."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from csmoifsa.errors import InputError
+from csmoifsa_ev.groups import driver_groups
+from csmoifsa_ev.objectives import Grid, curve_figures, generation_cost, habit_kept, waiting_hours
+from csmoifsa_ev.pricing import CONSTRAINTS, EVPricing, EVPricingMarket, evaluate
+from csmoifsa_ev.response import Response
+from csmoifsa_ev.scenario import build_day
+from csmoifsa_ev.tariff import FLAT, PEAK, VALLEY
+
+TARIFFS = arrays(float, (3, 6), elements=st.floats(5, 50))
+
+
+@pytest.fixture(scope="module")
+def managed():
+    return EVPricing(n_ev=2_000, deposit="water-filling")
+
+
+# ------------------------------------------------------------------------------------------- the bundled case
+
+
+def test_before_pricing_the_case_meets_its_bars():
+    g1, g2, g3 = (float(figure[0]) for figure in EVPricing().day.before)
+    assert g1 == pytest.approx(15_752, rel=0.005)
+    assert g2 == pytest.approx(7_359, rel=0.005)
+    assert g3 == pytest.approx(6.21e6, rel=0.01)
+    assert g1 == pytest.approx(15_740.95, rel=1e-3)  # the paper's own
+
+
+@pytest.mark.parametrize(
+    ("deposit", "tariff", "g1", "g2", "g3", "saving_per_year", "theta"),
+    [
+        ("uniform", [26, 20, 14, 30, 5, 5], 14_831, 5_771, 3.93e6, 0.91e8, 0.84),
+        ("uniform", [32, 22, 12, 30, 5, 5], 14_020, 4_359, 2.41e6, 1.70e8, 0.70),
+        ("water-filling", [35.2, 22.6, 16.5, 29.8, 5, 5], 14_021, 3_801, 2.10e6, 1.81e8, 0.71),
+    ],
+)
+def test_tariffs_worked_out_independently(deposit, tariff, g1, g2, g3, saving_per_year, theta):
+    """Figures of another, earlier implementation of the same description."""
+    outcome = EVPricing(deposit=deposit).outcome(tariff)
+    assert outcome.g1_mw[0] == pytest.approx(g1, rel=0.002)
+    assert outcome.g2_mw[0] == pytest.approx(g2, rel=0.002)
+    assert outcome.g3_mw2[0] == pytest.approx(g3, rel=0.005)
+    assert 365 * outcome.saving_per_day[0] == pytest.approx(saving_per_year, rel=0.01)
+    assert outcome.satisfaction[0] == pytest.approx(theta, abs=0.03)
+
+
+def test_the_price_of_pricing_does_not_grow_with_the_fleet():
+    assert EVPricing(n_ev=100).kernel_data.shape == EVPricing(n_ev=5_000).kernel_data.shape
+
+
+# --------------------------------------------------------------------------------------------- what must hold
+
+
+@given(TARIFFS)
+def test_energy_is_conserved(small, managed, X):
+    for problem in (small, managed):
+        day, outcome = problem.day, problem.outcome(X)
+        extra = (outcome.load_mw.sum(axis=1) - day.before_mw.sum()) * day.dt_h
+        total = day.before_mw.sum() * day.dt_h
+        assert np.abs(extra - (outcome.recharged_mwh - outcome.discharged_mwh)).max() <= 1e-9 * total
+        assert np.abs(outcome.charging_mw.sum(axis=1) * day.dt_h - day.total_energy_mwh).max() <= 1e-9 * total
+        assert outcome.recharged_mwh * day.round_trip == pytest.approx(outcome.discharged_mwh)
+        assert np.abs(outcome.discharging_mw.sum(axis=1) * day.dt_h - outcome.discharged_mwh).max() <= 1e-9 * total
+
+
+@given(TARIFFS)
+def test_accounts_balance(small, X):
+    """What drivers pay less what the operator gains is the cost of supply, whatever the tariff."""
+    day, outcome = small.day, small.outcome(X)
+    money = day.prices.per_mwh
+    base = generation_cost(day.base_mw[None], day.grid, day.dt_h)[0]
+    cost = (generation_cost(outcome.load_mw, day.grid, day.dt_h) - base) / day.grid.conversion_efficiency
+    cost += day.grid.peak_cost_per_mw_day * (outcome.g1_mw - day.base_mw.max())
+    cost += day.v2g.fee * outcome.discharged_mwh * money
+    assert outcome.driver_bill_per_day - outcome.operator_profit_per_day == pytest.approx(cost)
+
+
+@given(TARIFFS)
+def test_groups_add_up(small, managed, X):
+    for problem in (small, managed):
+        outcome = problem.outcome(X)
+        groups = driver_groups(outcome, problem.day)
+        np.testing.assert_allclose(groups.share.sum(axis=1), 1.0)
+        assert (groups.share >= -1e-12).all()
+        np.testing.assert_allclose(groups.load_mw.sum(axis=1), outcome.load_mw - problem.day.base_mw, atol=1e-8)
+        assert (groups.load_mw[:, :2] >= -1e-9).all()
+
+
+@given(TARIFFS)
+def test_satisfaction_and_shares_stay_in_range(small, managed, X):
+    for problem in (small, managed):
+        outcome = problem.outcome(X)
+        assert ((outcome.satisfaction >= 0) & (outcome.satisfaction <= 1)).all()
+        assert ((outcome.responding >= 0) & (outcome.responding <= 1)).all()
+        assert (outcome.discharging_share.sum(axis=1) <= outcome.responding + 1e-12).all()
+        assert (outcome.charging_mw >= -1e-12).all()
+
+
+@given(TARIFFS, st.floats(0, 5))
+def test_only_differences_of_charge_prices_move_charging(small, X, rise):
+    raised = X + rise * np.array([1, 1, 1, 0, 0, 0])
+    np.testing.assert_allclose(small.outcome(raised).flow_mwh, small.outcome(X).flow_mwh, atol=1e-9)
+
+
+def test_the_reference_tariff_changes_nothing(small):
+    day = small.day
+    outcome = small.outcome(np.concatenate([day.reference, [5, 5, 5]]))
+    np.testing.assert_allclose(outcome.load_mw[0], day.before_mw)
+    assert outcome.saving_per_day[0] == pytest.approx(0, abs=1e-6)
+    assert outcome.satisfaction[0] == pytest.approx(1)
+    assert outcome.driver_bill_per_day[0] == pytest.approx(day.bill_before)
+    assert outcome.operator_profit_per_day[0] == pytest.approx(day.bill_before - day.supply_cost_before)
+    assert outcome.mean_price[0] == pytest.approx(day.level)
+
+
+def test_constraints_by_hand(small):
+    kept = dict(zip(CONSTRAINTS, small.outcome([30, 20, 10, 25, 15, 10]).constraints[0] <= 0, strict=True))
+    assert all(kept.values())
+    for k, tariff in enumerate(
+        [
+            [30, 9, 10, 25, 15, 10],
+            [19, 20, 10, 18.9, 15, 10],
+            [30, 20, 10, 18, 15, 10],
+            [30, 20, 10, 31, 15, 10],
+            [30, 20, 10, 25, 26, 10],
+            [30, 20, 10, 25, 15, 16],
+            [50, 49, 48, 50, 15, 10],
+            [6, 5.5, 5, 5, 5, 5],
+        ]
+    ):
+        assert small.outcome(tariff).constraints[0, k] > 0, CONSTRAINTS[k]
+
+
+def test_literal_transfer_is_there_for_comparison_only(case):
+    literal = dataclasses.replace(case.response, transfer="total-load")
+    problem = EVPricing(dataclasses.replace(case, response=literal).with_changes(n_ev=2_000))
+    assert getattr(problem, "kernel", None) is None
+    tariff = np.array([30.0, 20.0, 10.0, 25.0, 15.0, 10.0])
+    load = problem.outcome(tariff).load_mw[0]
+    assert abs(load.sum() - problem.day.before_mw.sum()) > 0.01 * load.sum()
+    F, G = problem.evaluate(tariff[None], return_values_of=["F", "G"])
+    assert np.isfinite(F).all()
+    assert G.shape == (1, 8)
+
+
+# --------------------------------------------------------------------------------------------------- the twin
+
+
+@given(X=TARIFFS)
+def test_compiled_evaluator_is_the_plain_model(small, managed, X):
+    for problem in (small, managed, EVPricingMarket(small.scenario), EVPricingMarket(managed.scenario)):
+        F, G = problem.evaluate(X, return_values_of=["F", "G"])
+        outcome = evaluate(X, problem.day)
+        plain = outcome.objectives(problem.objective_set)
+        size = np.array([problem.day.before_mw.max(), problem.day.bill_before, problem.day.bill_before])
+        assert (np.abs(F - plain) <= 1e-11 * np.maximum(np.abs(plain), size)).all()
+        np.testing.assert_allclose(G, outcome.constraints, rtol=1e-11, atol=1e-12)
+
+
+def test_plain_model_takes_rows_alone(small, managed):
+    X = np.random.default_rng(0).uniform(5, 50, (50, 6))
+    for problem in (small, managed):
+        together = problem.outcome(X)
+        for i in range(len(X)):
+            alone = problem.outcome(X[i])
+            for name, value in vars(together).items():
+                np.testing.assert_array_equal(getattr(alone, name)[0], value[i])
+
+
+# ------------------------------------------------------------------------------------------- parts, by hand
+
+
+def test_figures_of_curves_by_hand():
+    g1, g2, g3 = curve_figures(np.array([[1.0, 3.0], [5.0, 5.0]]))
+    assert (g1.tolist(), g2.tolist(), g3.tolist()) == ([3, 5], [2, 0], [1, 0])
+
+
+def test_generation_cost_by_hand():
+    grid = Grid(
+        conversion_efficiency=1,
+        marginal_cost_load_mw=(0, 100),
+        marginal_cost_per_mwh=(10, 30),
+        peak_cost_per_mw_day=0,
+    )
+    assert grid.marginal_cost == (10, 0.2)
+    # 50 MW for 2 h at a marginal cost from 10 to 20
+    assert generation_cost(np.array([[50.0]]), grid, 2.0)[0] == pytest.approx(2 * 50 * 15)
+
+
+def test_habit_and_waiting_by_hand():
+    before, after = np.array([4.0, 0.0]), np.array([[3.0, 1.0]])
+    assert habit_kept(before, after)[0] == pytest.approx(0.75)
+    waits = waiting_hours(np.array([1.0, 3.0, 0.0, 0.0]), np.array([PEAK, PEAK, FLAT, VALLEY]))
+    assert waits[PEAK].tolist() == pytest.approx([0.75 * 18, 0.25 * 6, 0.25 * 12 + 0.75 * 6, 0.25 * 18 + 0.75 * 12])
+    assert waits[VALLEY].tolist() == [0, 0, 0, 0]
+
+
+# --------------------------------------------------------------------------------------------------- refusals
+
+
+def test_bad_arguments_are_named(case):
+    with pytest.raises(InputError, match="Did you mean 'market'"):
+        EVPricing(objectives="markt")
+    with pytest.raises(InputError, match="deposit must be"):
+        EVPricing(deposit="even")  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=r"there is no case 'paper'.* Did you mean 'paper-2022'"):
+        EVPricing(case="paper")
+    with pytest.raises(InputError, match=r"prices\.reference"):
+        build_day(dataclasses.replace(case, prices=dataclasses.replace(case.prices, reference=0.0)))
+    assert isinstance(case.response, Response)

@@ -1,0 +1,123 @@
+"""Drivers' response: hand-checked points, and what must hold for any tariff."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from csmoifsa.errors import InputError
+from csmoifsa_ev.fleet_sums import FLOW_LIMITS
+from csmoifsa_ev.response import (
+    Ramp,
+    fill_lowest_first,
+    limit_flows,
+    period_mean_curve,
+    ramp_share,
+    settle,
+    wanted_flows,
+)
+from csmoifsa_ev.v2g import V2G, discharge_margin, discharging_shares
+
+PRICES = arrays(float, (4, 3), elements=st.floats(0, 60))
+RAMPS = np.array([[3.0, 25.0, 0.6], [3.0, 20.0, 0.2], [3.0, 20.0, 0.4]])
+
+
+def test_ramp_by_hand():
+    points = np.array([-50.0, 3.0, 14.0, 25.0, 100.0])
+    assert ramp_share(points, 3, 25, 0.6) == pytest.approx([0, 0, 0.3, 0.6, 0.6])
+
+
+@given(st.floats(-100, 100), st.floats(0, 10), st.floats(0, 50), st.floats(0.1, 30), st.floats(0, 1))
+def test_ramp_rises_between_its_ends(incentive, more, dead_zone, width, most):
+    low, high = ramp_share(np.array([incentive, incentive + more]), dead_zone, dead_zone + width, most)
+    assert 0 <= low <= high <= most
+
+
+def test_flows_by_hand():
+    energy = np.array([100.0, 40.0, 10.0])
+    charge = np.array([[34.0, 20.0, 20.0], [20.0, 20.0, 20.0]])
+    flows = wanted_flows(charge, np.zeros(3), RAMPS, energy)
+    assert flows[0] == pytest.approx([100 * 0.3, 100 * 0.2 * 11 / 17, 0.0])
+    assert flows[1].tolist() == [0, 0, 0]
+    # under a reference that is already peaked, the same prices are no news
+    assert wanted_flows(charge, charge[0], RAMPS, energy)[0].tolist() == [0, 0, 0]
+
+
+@given(PRICES, arrays(float, 7, elements=st.floats(0, 60)))
+def test_flows_stay_within_every_limit(charge, limits):
+    wanted = wanted_flows(charge, np.zeros(3), RAMPS, np.array([100.0, 40.0, 10.0]))
+    flows = limit_flows(wanted, limits)
+    assert (flows >= 0).all()
+    assert (flows <= wanted).all()
+    assert (flows @ FLOW_LIMITS.T <= limits * (1 + 1e-12) + 1e-12).all()
+    free = limit_flows(wanted, np.full(7, 1e9))
+    np.testing.assert_array_equal(free, wanted)
+
+
+def test_competing_flows_give_way_in_proportion():
+    limits = np.array([1e9, 1e9, 1e9, 6.0, 1e9, 1e9, 1e9])
+    assert limit_flows(np.array([[8.0, 4.0, 5.0]]), limits)[0] == pytest.approx([4.0, 2.0, 5.0])
+
+
+def test_water_by_hand():
+    level = np.array([[1.0, 5.0, 3.0]])
+    assert fill_lowest_first(level, np.array([1.0]))[0] == pytest.approx([1, 0, 0])
+    assert fill_lowest_first(level, np.array([4.0]))[0] == pytest.approx([3, 0, 1])
+    assert fill_lowest_first(level, np.array([9.0]))[0] == pytest.approx([5, 1, 3])
+    assert fill_lowest_first(level, np.array([0.0]))[0].tolist() == [0, 0, 0]
+
+
+@given(arrays(float, (3, 5), elements=st.floats(-1e4, 1e4)), arrays(float, 3, elements=st.floats(0, 1e5)))
+def test_water_keeps_its_amount_and_its_level(level, energy):
+    added = fill_lowest_first(level, energy)
+    assert (added >= 0).all()
+    np.testing.assert_allclose(added.sum(axis=1), energy, rtol=1e-9, atol=1e-7)
+    for row, extra in zip(level, added, strict=True):
+        wet = extra > 0
+        if wet.any():
+            after = row + extra
+            np.testing.assert_allclose(after[wet], after[wet][0], rtol=0, atol=1e-6)
+            assert (row[~wet] >= after[wet][0] - 1e-6).all()
+
+
+def test_even_deposit_by_hand():
+    assert settle(np.zeros((1, 4)), np.array([6.0]), 0.5, "uniform")[0].tolist() == [3.0] * 4
+
+
+def test_margin_by_hand():
+    charge, discharge = np.array([[30.0, 20.0, 9.0]]), np.array([[30.0, 18.0, 5.0]])
+    peak, flat = discharge_margin(charge, discharge, 0.9, 6.0)
+    assert (peak[0], flat[0]) == pytest.approx((30 - 10 - 6, 18 - 10 - 6))
+
+
+def test_discharging_is_bounded_by_cars_and_by_responders():
+    terms = V2G(response=Ramp(dead_zone=5, saturation=25, max_share=0.15), depth=0.1, wear=6, fee=2)
+    high = (np.array([99.0]), np.array([99.0]))
+    able = np.array([0.6, 0.7, 0.0])
+
+    def shares(able, able_any, responding):
+        return discharging_shares(high, terms, np.array(able), able_any, np.array([responding]))[0].tolist()
+
+    assert shares(able, 0.7, 0.5) == pytest.approx([0.15, 0.15])
+    assert shares([0.6, 0.05, 0], 0.7, 0.5) == pytest.approx([0.15, 0.05])
+    assert shares(able, 0.1, 0.5) == pytest.approx([0.05, 0.05])  # a car acts once
+    assert shares(able, 0.7, 0.2) == pytest.approx([0.1, 0.1])  # who ignores the charge price does not discharge
+    assert shares(able, 0.7, 0.0) == [0, 0]
+
+
+def test_the_papers_literal_form_moves_period_means():
+    load, period = np.array([10.0, 20.0, 6.0, 4.0]), np.array([0, 0, 1, 2])
+    after = period_mean_curve(load, np.array([[0.2, 0.1, 0.5]]), period)[0]
+    assert after == pytest.approx([10 - 4.5, 20 - 4.5, 6 + 1.5 - 3, 4 + 3 + 3])
+    assert after.sum() != pytest.approx(load.sum())  # energy is not conserved: periods differ in length
+
+
+def test_bad_ramps_are_named():
+    for values in ({"dead_zone": 5, "saturation": 5}, {"dead_zone": -1, "saturation": 5}):
+        with pytest.raises(InputError, match="dead_zone"):
+            Ramp(**values, max_share=0.5)
+    with pytest.raises(InputError, match=r"max_share must be between 0 and 1, not 1\.5"):
+        Ramp(dead_zone=1, saturation=5, max_share=1.5)
