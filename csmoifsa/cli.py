@@ -19,6 +19,7 @@ from typer.core import TyperGroup
 from csmoifsa import __version__
 from csmoifsa.console import JSON_OPTION, print_json, progress, stderr, stdout
 from csmoifsa.errors import InputError
+from csmoifsa.files import output_folder
 
 
 class _Commands(TyperGroup):
@@ -123,6 +124,9 @@ def list_command(as_json: bool = JSON_OPTION) -> None:
 
 _SETTINGS = typer.Option([], "--set", metavar="NAME=VALUE", help="A setting of the algorithm; may be repeated.")
 _PARAMS = typer.Option([], "--param", metavar="NAME=VALUE", help="A parameter of the problem; may be repeated.")
+_EVERY = typer.Option(
+    None, "--checkpoint-every", metavar="SECONDS", min=0.0, help="Save the run to DIR/checkpoint.npz as it goes."
+)
 _OUT = typer.Option(None, "--out", "-o", metavar="DIR", help="Write front.csv, run.json and front.png there.")
 
 
@@ -137,26 +141,41 @@ def solve(
     params: list[str] = _PARAMS,
     out: Path | None = _OUT,
     figures: bool = typer.Option(True, "--figures/--no-figures", help="Draw front.png."),
+    checkpoint_every: float | None = _EVERY,
+    resume: bool = typer.Option(False, "--resume", help="Go on from the checkpoint in --out DIR."),
     as_json: bool = JSON_OPTION,
 ) -> None:
     """Solve a problem and write the front found.
 
     [bold]Example:[/bold]  csmoifsa solve zdt4-shifted --param seed=3 --n-eval 20000 --out out/zdt4
 
+    [bold]Example:[/bold]  csmoifsa solve zdt1 --n-eval 1000000 --out out/long --checkpoint-every 60 --resume
+
     [bold]Example:[/bold]  csmoifsa solve my_problem.py:Bridge --algorithm nsga2 --set n_offsprings=20 --out out/bridge
     """
     chosen, given = parse_settings("--set", settings), parse_settings("--param", params)
     from csmoifsa.plugins import load_algorithm, load_problem
 
+    if out is None and (resume or checkpoint_every is not None):
+        raise InputError("--checkpoint-every and --resume need --out DIR, where the checkpoint is kept")
+
+    from csmoifsa.jit import watch_compilation
+
     # what a problem or an algorithm prints is not to end up between the lines of our answer
-    with contextlib.redirect_stdout(sys.stderr):
+    with contextlib.redirect_stdout(sys.stderr), watch_compilation(_say_compiling):
         target = load_problem(problem, **given)
         method = load_algorithm(algorithm, problem=target, pop_size=pop_size, **chosen)
         from csmoifsa import runs
         from csmoifsa.fronts import true_front
 
+        checkpoint = None
+        if out is not None and (resume or checkpoint_every is not None):
+            path = output_folder(out) / "checkpoint.npz"
+            checkpoint = runs.Checkpoint(path, 60.0 if checkpoint_every is None else checkpoint_every)
+            if resume:
+                method = _resumed(method, target, path)
         with progress(f"{algorithm} on {problem}", n_eval) as update:
-            run = runs.solve(target, method, n_eval=n_eval, seed=seed, progress=update)
+            run = runs.solve(target, method, n_eval=n_eval, seed=seed, progress=update, checkpoint=checkpoint)
         front = true_front(target)
     answer = {
         "problem": problem,
@@ -187,6 +206,23 @@ def solve(
             style="yellow",
         )
         raise typer.Exit(1)
+
+
+def _resumed(method: Any, problem: Any, path: Path) -> Any:
+    """Return the saved run, if there is one and it is of this algorithm with these settings."""
+    if not hasattr(method, "save"):
+        raise InputError(f"{type(method).__name__} cannot be resumed; csmoifsa and moafsa can")
+    if not path.exists():
+        stderr().print(f"no checkpoint {path} yet: starting from the beginning")
+        return method
+    saved = type(method).load(path, problem)
+    if saved.settings != method.settings:
+        raise InputError(f"{path} was made with {saved.settings}; resume with the same --pop-size and --set")
+    return saved
+
+
+def _say_compiling() -> None:
+    stderr().print("compiling for this machine, once; later runs start at once")
 
 
 @app.command()

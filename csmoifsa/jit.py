@@ -13,14 +13,35 @@ nothing may be kept between calls.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from numba import float64, njit, types
+from numba.core import event
 
 EVALUATOR = types.FunctionType(
     types.void(float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1]),
 )
+
+
+@contextmanager
+def watch_compilation(notify: Callable[[], None]) -> Iterator[None]:
+    """Call ``notify`` once if anything has to be compiled in this block; code that comes from the cache is silent."""
+
+    class Listener(event.Listener):
+        told = False
+
+        def on_start(self, event: Any) -> None:
+            if not self.told:
+                self.told = True
+                notify()
+
+        def on_end(self, event: Any) -> None:
+            pass
+
+    with event.install_listener("numba:compile", Listener()):
+        yield
 
 
 def jit(*signature: Any, **options: Any) -> Callable[..., Any]:

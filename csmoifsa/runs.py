@@ -50,8 +50,39 @@ class Run:
     seconds: float
 
 
+class Checkpoint:
+    """Saves a run every so often, and once more at its end.
+
+    Parameters
+    ----------
+    path : path
+        Of the file that `csmoifsa.algorithm.EngineAlgorithm.save` writes.
+    every : float
+        Seconds between two saves, at least; 0 saves after each generation.
+    """
+
+    def __init__(self, path: str | Path, every: float):
+        if not every >= 0.0:
+            raise InputError(f"the seconds between two checkpoints must be a number of at least 0, got {every!r}")
+        self.path = Path(path)
+        self.every = every
+        self._last = time.monotonic()
+
+    def consider(self, algorithm: Any) -> None:
+        """Save if the time has come."""
+        if time.monotonic() - self._last >= self.every:
+            algorithm.save(self.path)
+            self._last = time.monotonic()
+
+
 def solve(
-    problem: Any, algorithm: Any, *, n_eval: int = 10_000, seed: int = 1, progress: Callable[[int], None] | None = None
+    problem: Any,
+    algorithm: Any,
+    *,
+    n_eval: int = 10_000,
+    seed: int = 1,
+    progress: Callable[[int], None] | None = None,
+    checkpoint: Checkpoint | None = None,
 ) -> Run:
     """Run an algorithm on a problem.
 
@@ -67,6 +98,8 @@ def solve(
         Same seed, same result.
     progress : callable, optional
         Called with the number of evaluations made so far.
+    checkpoint : Checkpoint, optional
+        Where and how often to save the run, for algorithms of this package.
 
     Raises
     ------
@@ -78,13 +111,17 @@ def solve(
 
     class Report(Callback):
         def notify(self, algorithm: Any) -> None:
-            assert progress is not None
-            progress(algorithm.evaluator.n_eval)
+            if progress is not None:
+                progress(algorithm.evaluator.n_eval)
+            if checkpoint is not None:
+                checkpoint.consider(algorithm)
 
     for name, value, least in (("n_eval", n_eval, 1), ("seed", seed, 0)):
         if isinstance(value, bool) or not isinstance(value, int) or value < least:
             raise InputError(f"{name} must be a whole number of at least {least}, got {value!r}")
-    options: dict[str, Any] = {} if progress is None else {"callback": Report()}
+    if checkpoint is not None and not hasattr(algorithm, "save"):
+        raise InputError(f"{type(algorithm).__name__} cannot be saved and resumed; csmoifsa and moafsa can")
+    options: dict[str, Any] = {} if progress is None and checkpoint is None else {"callback": Report()}
     start = time.perf_counter()
     try:
         result = minimize(problem, algorithm, ("n_eval", n_eval), seed=seed, **options)
@@ -92,6 +129,8 @@ def solve(
         reason = f": {error}" if str(error) else ""
         raise InputError(f"{type(algorithm).__name__} cannot run on {problem.name()}{reason}") from error
     seconds = time.perf_counter() - start
+    if checkpoint is not None:
+        result.algorithm.save(checkpoint.path)
 
     X, F, CV = (np.asarray(a, dtype=float) for a in result.algorithm.opt.get("X", "F", "CV"))
     CV = CV.reshape(len(F), -1).sum(axis=1)
