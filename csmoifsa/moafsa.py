@@ -36,6 +36,9 @@ class SwarmSettings:
         Crowding factor delta.
     tries : int
         Looks around while foraging; the paper does not print it.
+    coordinates : float
+        Coordinates that a look around or a random step changes on average, at least one (reconstructed: in thirty
+        dimensions a look that changes all of them hardly ever finds anything, for either algorithm).
     immune : bool
         Renew the most concentrated antibodies (equations A1-A9, reconstructed).
     contract : bool
@@ -54,9 +57,10 @@ class SwarmSettings:
     visual: float = 0.5
     crowding: float = 0.25
     tries: int = 5
+    coordinates: float = 1.0
     immune: bool = False
     contract: bool = False
-    contraction: float = 0.95
+    contraction: float = 0.98
     narrowest: float = 0.002
     weight: float = 0.5
     renewed: float = 0.2
@@ -66,6 +70,7 @@ class SwarmSettings:
         "visual": (1e-12, 1.0),
         "crowding": (0.0, 1.0),
         "tries": (1, 1000),
+        "coordinates": (0.0, 1e6),
         "contraction": (0.01, 1.0),
         "narrowest": (0.0, 1.0),
         "weight": (0.0, 1.0),
@@ -172,11 +177,10 @@ class FishSwarm(Engine):
     def _probe(self) -> Candidates:
         """Forage: look somewhere in the contracted visual range, first where the last success points to."""
         fish = np.flatnonzero(self._searching)
-        x = self._fish["X"][fish]
-        X = x + self._reach() * (2.0 * self._uniform(len(fish), self.n_var) - 1.0)
+        X = self._somewhere_near(self._fish["X"][fish])
         if self.settings.contract and self._clock[1] == 0:
             remembered = self._memory[fish].any(axis=1)
-            X[remembered] = (x + self._memory[fish])[remembered]
+            X[remembered] = (self._fish["X"] + self._memory)[fish[remembered]]
         return fish, X
 
     def _step(self) -> Candidates:
@@ -184,8 +188,7 @@ class FishSwarm(Engine):
         found = (self._target != self._fish["X"]).any(axis=1)
         fish = np.flatnonzero(self._searching | found)
         toward = self._part_way(fish, self._target[fish])
-        anywhere = self._fish["X"][fish] + self._reach() * (2.0 * self._uniform(len(fish), self.n_var) - 1.0)
-        return fish, np.where(found[fish, None], toward, anywhere)
+        return fish, np.where(found[fish, None], toward, self._somewhere_near(self._fish["X"][fish]))
 
     def _renew(self) -> Candidates:
         """Clone the antibodies that may reproduce most in place of those that may least (immunity)."""
@@ -199,7 +202,7 @@ class FishSwarm(Engine):
         kernels.reproduction(self._affinity, concentration, s.weight, chance)
         order = np.argsort(chance, kind="stable")
         parents = fish["X"][order[::-1][:n]]
-        return order[:n], parents + self._reach() * (2.0 * self._uniform(n, self.n_var) - 1.0)
+        return order[:n], self._somewhere_near(parents)
 
     def _uniform(self, n: int, columns: int) -> np.ndarray:
         table = np.empty((n, columns))
@@ -210,10 +213,14 @@ class FishSwarm(Engine):
         x = self._fish["X"][fish]
         return x + self._uniform(len(fish), 1) * (target - x)
 
-    def _reach(self) -> float:
-        """Return how far foragers look along each coordinate: the visual range, contracting with the iterations."""
-        s = self.settings
-        return s.visual * max(s.contraction**self.iteration, s.narrowest) if s.contract else s.visual
+    def _somewhere_near(self, x: np.ndarray) -> np.ndarray:
+        """Return random places within the visual range of ``x`` (n, n_var), which contracts with the iterations."""
+        s, (n, n_var) = self.settings, x.shape
+        reach = s.visual * max(s.contraction**self.iteration, s.narrowest) if s.contract else s.visual
+        numbers = self._uniform(n, 2 * n_var)
+        changed = numbers[:, :n_var] < s.coordinates / n_var
+        changed[np.arange(n), numbers[:, :n_var].argmin(axis=1)] = True  # at least one
+        return np.where(changed, x + reach * (2.0 * numbers[:, n_var:] - 1.0), x)
 
     # ------------------------------------------------------------------------------------------------ taking results in
     def _absorb(self) -> None:
