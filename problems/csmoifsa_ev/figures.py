@@ -59,8 +59,15 @@ GROUP_STYLES = {
 }
 
 
-def draw_all(folder: Path) -> list[Path]:
+def draw_all(folder: Path, *, dpi: int = 150) -> list[Path]:
     """Draw fig1 to fig4 of a study's folder into ``folder/figures``, each as PNG and PDF.
+
+    Parameters
+    ----------
+    folder : Path
+        Written by `tables.write_tables`.
+    dpi : int
+        Resolution of the PNG files.
 
     Returns
     -------
@@ -85,7 +92,7 @@ def draw_all(folder: Path) -> list[Path]:
         for ending, metadata in (("png", {}), ("pdf", {"CreationDate": None})):
             path = target / f"{name}.{ending}"
             with atomic_write(path, "wb") as file:
-                figure.savefig(file, format=ending, metadata=metadata)
+                figure.savefig(file, format=ending, dpi=dpi, metadata=metadata)
             written.append(path)
     return written
 

@@ -222,13 +222,13 @@ def _uniforms(seed: int, stream: int, first: int, count: int) -> np.ndarray:
 def _vehicle_columns(fleet: Fleet, first: int, count: int) -> tuple[np.ndarray, ...]:
     """Return battery_kwh, charge_kw, discharge_kw and consumption of each car; types are drawn by their shares."""
     types = fleet.vehicles
+    columns = ("battery_kwh", "charge_kw", "discharge_kw", "consumption_kwh_per_km")
     edges = np.cumsum([vehicle.share for vehicle in types])
-    if len(types) > 1:
+    if any(len({getattr(vehicle, name) for vehicle in types}) > 1 for name in columns):
         drawn = _uniforms(fleet.seed, 1, first, count)[0] * edges[-1]
         kind = np.minimum(np.searchsorted(edges, drawn, side="right"), len(types) - 1)
     else:
         kind = np.zeros(count, dtype=np.int64)
-    columns = ("battery_kwh", "charge_kw", "discharge_kw", "consumption_kwh_per_km")
     return tuple(np.array([getattr(vehicle, name) for vehicle in types])[kind] for name in columns)
 
 

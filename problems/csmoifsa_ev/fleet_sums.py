@@ -103,7 +103,12 @@ class PeriodClock:
         """Return the hours of each period in [0, instant), shape (3, n), for instants in [0, 72) [h]."""
         step = (instant_h / self.dt_h).astype(np.int64)
         rest = instant_h - step * self.dt_h
-        return self.until_h[:, step] + self.inside[:, step] * rest
+        return self.until_h.take(step, axis=1) + self.inside.take(step, axis=1) * rest
+
+    def hours_of(self, period: int, instant_h: np.ndarray) -> np.ndarray:
+        """Return the hours of one period in [0, instant), shape (n,)."""
+        step = (instant_h / self.dt_h).astype(np.int64)
+        return self.until_h[period].take(step) + self.inside[period].take(step) * (instant_h - step * self.dt_h)
 
     def instant_when(self, period: int, hours: np.ndarray) -> np.ndarray:
         """Return the first instant by which ``hours`` of the period have passed since 0 h, shape (n,) [h]."""
@@ -170,7 +175,8 @@ def _add(totals: _Totals, cars: Sessions, clock: PeriodClock, fleet: Fleet, v2g_
 
     from_h = clock.hours_until(cars.arrival_h)
     charging_h = clock.hours_until(charged_h) - from_h
-    present_h = clock.hours_until(cars.departure_h) - from_h
+    until_departure_h = clock.hours_until(cars.departure_h)
+    present_h = until_departure_h - from_h
     used = _grains(charging_h * cars.charge_kw)
     free = _grains((present_h - charging_h) * cars.charge_kw)
     totals.energy += used.sum(axis=1)
@@ -182,7 +188,7 @@ def _add(totals: _Totals, cars: Sessions, clock: PeriodClock, fleet: Fleet, v2g_
 
     totals.sessions += len(cars)
     totals.parking += np.rint((cars.departure_h - cars.arrival_h) * _GRAINS_PER_KWH).sum()
-    able = _able(cars, clock, from_h, fleet, v2g_depth)
+    able = _able(cars, clock, from_h, until_departure_h[VALLEY], fleet, v2g_depth)
     able = np.concatenate([able, (able[PEAK] | able[FLAT])[None]])
     starts = np.flatnonzero(np.diff(cars.car, prepend=cars.car[0] - 1))
     totals.cars += len(starts)
@@ -237,22 +243,24 @@ def _flow_limits(used: np.ndarray, free: np.ndarray) -> np.ndarray:
     )
 
 
-def _able(cars: Sessions, clock: PeriodClock, from_h: np.ndarray, fleet: Fleet, v2g_depth: float) -> np.ndarray:
+def _able(
+    cars: Sessions, clock: PeriodClock, from_h: np.ndarray, valley_end: np.ndarray, fleet: Fleet, v2g_depth: float
+) -> np.ndarray:
     """Say which cars can discharge once in each period, shape (3, n) bool (eqs. 17-26, reconstructed).
 
     The charge left covers the next trip and the reserve; the car is parked long enough in the period to discharge; and
-    afterwards, in the same session, it is parked long enough in the valley to recharge what it gave.
+    afterwards, in the same session, it is parked long enough in the valley to recharge what it gave. ``from_h`` (3, n)
+    are the hours of each period until arrival, ``valley_end`` (n,) those of the valley until departure.
     """
     given_kwh = v2g_depth * cars.battery_kwh
     left_kwh = cars.soc_arrival * cars.battery_kwh - given_kwh
     enough = left_kwh >= fleet.soc_min * cars.battery_kwh + cars.next_trip_kwh
     discharge_h = given_kwh * fleet.discharge_efficiency / cars.discharge_kw
     recharge_h = given_kwh / fleet.charge_efficiency / cars.charge_kw
-    valley_end = clock.hours_until(cars.departure_h)[VALLEY]
     able = np.zeros((3, len(cars)), dtype=bool)
     for period in (PEAK, FLAT):
         done = np.minimum(clock.instant_when(period, from_h[period] + discharge_h), 72.0 - 1e-9)
-        valley_begin = clock.hours_until(done)[VALLEY]
+        valley_begin = clock.hours_of(VALLEY, done)
         able[period] = enough & (done <= cars.departure_h) & (valley_end - valley_begin >= recharge_h)
     return able
 

@@ -79,6 +79,12 @@ def _remarks(study: Study, summary: dict[str, Any]) -> list[str]:
             "Only the differences between hours act on these objectives: all prices together could be "
             f"{-low:.1f} {unit} lower with the same effect. They stand as high as the constraints allow."
         )
+    profit = [summary[when]["operator_profit_per_day"] for when in ("before", "after")]
+    if summary["objectives"] == "paper" and profit[1] < 0.95 * profit[0]:
+        lines.append(
+            "Mind the operator's books: payments between drivers and operator do not count in these objectives, and the "
+            "profit falls. --objectives market counts them."
+        )
     if summary["checks"]["rebound"]:
         lines.append(f"Mind the rebound: the new peak is in the valley hours, at {summary['checks']['peak_at']}.")
     for pair, value in summary["rank_correlations"].items():
