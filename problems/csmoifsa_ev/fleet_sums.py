@@ -261,7 +261,7 @@ def _able(
     for period in (PEAK, FLAT):
         done = np.minimum(clock.instant_when(period, from_h[period] + discharge_h), 72.0 - 1e-9)
         valley_begin = clock.hours_of(VALLEY, done)
-        able[period] = enough & (done <= cars.departure_h) & (valley_end - valley_begin >= recharge_h)
+        able[period] = enough & (valley_end - valley_begin >= recharge_h)  # so it was done before leaving, too
     return able
 
 

@@ -203,7 +203,7 @@ def summarise(study: Study) -> dict[str, Any]:
             "rebound": bool(load[day.steps[2]].max() > load[np.concatenate(day.steps[:2])].max()),
             "peak_at": f"{int(peak_step * day.dt_h):02d}:{int(peak_step * day.dt_h * 60) % 60:02d}",
             "most_of_connected_power_used": float((ev / np.maximum(day.fleet.connected_mw, 1e-9)).max()),
-            "energy_mwh": float(load.sum() * day.dt_h - day.before_mw.sum() * day.dt_h),
+            "energy_added_mwh": float(load.sum() * day.dt_h - day.before_mw.sum() * day.dt_h),
         },
         "paper": compare_with_paper(study),
     }

@@ -82,8 +82,8 @@ def _remarks(study: Study, summary: dict[str, Any]) -> list[str]:
     profit = [summary[when]["operator_profit_per_day"] for when in ("before", "after")]
     if summary["objectives"] == "paper" and profit[1] < 0.95 * profit[0]:
         lines.append(
-            "Mind the operator's books: payments between drivers and operator do not count in these objectives, and the "
-            "profit falls. --objectives market counts them."
+            "Mind the operator's books: payments between drivers and operator do not count in these objectives, "
+            "and the profit falls. --objectives market counts them."
         )
     if summary["checks"]["rebound"]:
         lines.append(f"Mind the rebound: the new peak is in the valley hours, at {summary['checks']['peak_at']}.")
