@@ -24,7 +24,7 @@ from csmoifsa import kernels
 from csmoifsa.board import BulletinBoard, Front
 from csmoifsa.errors import InputError
 
-BEHAVIOURS = ("clone", "follow", "glide", "differ")
+BEHAVIOURS = ("clone", "follow", "swarm", "forage")
 
 
 def check_range(settings: Any, ranges: dict[str, tuple[float, float]]) -> None:
@@ -56,31 +56,49 @@ class Settings:
     brood : int
         Offspring between two updates of the board; raise it to the number of workers for parallel evaluation.
     active : int
-        Least concentrated fish of the first layer that are cloned (immunity).
+        Least concentrated fish of the first layer that are cloned (immunity) and that forage.
     leaders : int
-        Least concentrated fish of the first layer that are followed.
+        The least concentrated of those, which the others follow.
     eta_cross, eta_mutate : float
-        Distribution indices of simulated binary crossover and of polynomial mutation.
-    scale, rate : float
-        Factor of the difference of two fish in the differential move, and the share of coordinates that it changes.
+        Distribution indices of the clones' simulated binary crossover and polynomial mutation.
+    mutations : float
+        Coordinates of a clone that mutate on average.
+    pull, scale : float
+        Factors of the way to the leader and of the difference of two fish, in swarming: the contraction.
+    fewest : float
+        Least share of the coordinates that swarming changes; each child draws its own between this and 1.
+    jump : float
+        Scale of a forager's jumps along one coordinate, a share of its range.
+    remembered : int
+        Lengths of long steps that succeeded, which foragers remember.
     share_floor : float
         Least share of each behaviour in a brood.
+    hunger : float
+        Least credit of foraging, so that it takes over when nothing else succeeds.
     credit_rate : float
         Smoothing of each behaviour's success rate, 0 (frozen) to 1 (last brood only).
+    gain_tolerance : float
+        Improvement over the parent, in extents of the first layer, below which a child counts as no success.
     behaviours : tuple of str
-        Which of clone, follow, glide, differ take part; all by default.
+        Which of clone, follow, swarm, forage take part; all by default.
     """
 
     pop_size: int = 100
     brood: int = 10
-    active: int = 20
-    leaders: int = 10
+    active: int = 10
+    leaders: int = 7
     eta_cross: float = 15.0
     eta_mutate: float = 20.0
+    mutations: float = 0.5
+    pull: float = 0.9
     scale: float = 0.5
-    rate: float = 0.9
-    share_floor: float = 0.05
+    fewest: float = 0.3
+    jump: float = 0.05
+    remembered: int = 10
+    share_floor: float = 0.03
+    hunger: float = 0.14
     credit_rate: float = 0.05
+    gain_tolerance: float = 1e-4
     behaviours: tuple[str, ...] = BEHAVIOURS
 
     _RANGES: ClassVar[dict[str, tuple[float, float]]] = {
@@ -90,10 +108,16 @@ class Settings:
         "leaders": (1, 1_000_000),
         "eta_cross": (0.0, 1e4),
         "eta_mutate": (0.0, 1e4),
+        "mutations": (0.0, 1e6),
+        "pull": (0.0, 2.0),
         "scale": (0.0, 2.0),
-        "rate": (0.0, 1.0),
+        "fewest": (0.0, 1.0),
+        "jump": (0.0, 1.0),
+        "remembered": (1, 1000),
         "share_floor": (0.0, 0.25),
+        "hunger": (0.0, 1.0),
         "credit_rate": (0.0, 1.0),
+        "gain_tolerance": (0.0, 1.0),
     }
 
     def __post_init__(self):
@@ -161,16 +185,19 @@ class Engine(ABC):
         if crossed.size:
             k = crossed[0]
             raise InputError(f"variable {k}: lower bound {self.xl[k]:g} is above upper bound {self.xu[k]:g}")
+        moving = np.flatnonzero(self.xu > self.xl)
+        self.free = moving if moving.size else np.zeros(1, np.int64)  # the search goes on in these variables only
+        n_free = self.free.size
         self.n_eval = 0
         self.tick = 0  # broods planned so far
         rows = max(settings.pop_size, self._most_planned())
         self.brood = kernels.Brood(
-            X=np.zeros((rows, self.n_var)),
-            heading=np.zeros((rows, self.n_var)),
+            X=np.zeros((rows, n_free)),
+            heading=np.zeros((rows, n_free)),
             parent=np.zeros(rows, np.int64),
             move=np.zeros(rows, np.int64),
         )
-        self.board = BulletinBoard(settings.pop_size, rows, self.n_var, self.n_obj, n_extra, layered=self.layered)
+        self.board = BulletinBoard(settings.pop_size, rows, n_free, self.n_obj, n_extra, layered=self.layered)
         kernels.first_school(self.brood.X[: settings.pop_size], self.seed)
         if initial is not None:
             self._seat(np.atleast_2d(np.asarray(initial, dtype=float)))
@@ -228,9 +255,9 @@ class Engine(ABC):
         return front._replace(X=self.place(front.X))
 
     def place(self, U: np.ndarray) -> np.ndarray:
-        """Map unit-box rows (n, n_var) between the bounds."""
-        X = np.empty_like(U)
-        kernels.place(U, self.xl, self.xu, X)
+        """Map unit-box rows (n, n_free) between the bounds (n, n_var); fixed variables get their only value."""
+        X = np.empty((len(U), self.n_var))
+        kernels.place(U, self.free, self.xl, self.xu, X)
         return X
 
     # --------------------------------------------------------------------------------------------------- subclasses
@@ -285,7 +312,7 @@ class Engine(ABC):
             raise InputError(f"initial position {outside[0]} lies outside the bounds or is not a number")
         n = min(len(initial), self.settings.pop_size)
         width = np.where(self.xu > self.xl, self.xu - self.xl, 1.0)
-        self.brood.X[:n] = (initial[:n] - self.xl) / width
+        self.brood.X[:n] = ((initial[:n] - self.xl) / width)[:, self.free]
 
     # -------------------------------------------------------------------------------------------------------- state
     _INTEGERS: ClassVar[tuple[str, ...]] = ("n_eval", "tick", "planned", "told")
@@ -331,10 +358,10 @@ class Engine(ABC):
 
 
 class ImmuneFishSwarm(Engine):
-    """The default CSMOIFSA: cloning, following, gliding and differential moves on one layered board.
+    """The default CSMOIFSA: fish follow, swarm and forage, immunity clones the uncrowded, on one layered board.
 
-    Each child draws its behaviour; shares follow the credit that behaviours earn with children that dominate their own
-    parent. See ``docs/assumptions.md`` for how these organs descend from the paper's.
+    Each child draws its behaviour; shares follow the credit that behaviours earn with children that are better than
+    their own parent. See ``docs/assumptions.md`` for how these organs descend from the paper's.
     """
 
     layered = True
@@ -343,31 +370,34 @@ class ImmuneFishSwarm(Engine):
         super().__init__(n_var, n_obj, settings=settings or Settings(), **options)
         s: Settings = self.settings
         self._enabled = np.array([name in s.behaviours for name in BEHAVIOURS])
-        self._credit = np.ones(len(BEHAVIOURS))
-        self._share = np.zeros(len(BEHAVIOURS))
-        self._tuning = kernels.Tuning(
-            s.active, s.leaders, float(s.eta_cross), float(s.eta_mutate), float(s.scale), float(s.rate)
-        )
+        self._credit = np.full(len(BEHAVIOURS), 0.1)
+        self._lengths = np.zeros(s.remembered)
+        numbers = s.eta_cross, s.eta_mutate, s.mutations, s.pull, s.scale, s.fewest, s.jump
+        self._tuning = kernels.Tuning(s.active, s.leaders, *(float(number) for number in numbers))
 
     def _most_planned(self) -> int:
         return self.settings.brood
 
     def _plan(self) -> int:
-        s = self.settings
-        kernels.allot(self._credit, self._enabled, s.share_floor, self._share)
+        s, board = self.settings, self.board
+        share = np.empty(len(BEHAVIOURS))
+        kernels.allot(self._credit, self._enabled, s.share_floor, s.hunger, share)
         kernels.breed(
-            self.board.school, self.board.count, self.seed, self.tick, self._share, self._tuning, self.brood, s.brood
+            board.school, board.count, self.seed, self.tick, share, self._tuning, self._lengths, self.brood, s.brood
         )
         return s.brood
 
     def _absorb(self) -> None:
         if self.tick > 0:  # the first school has no parents
-            rate = self.settings.credit_rate
-            kernels.reward(self.board.school, self.board.count, self.brood, self.planned, self._credit, rate)
+            s, board = self.settings, self.board
+            kernels.reward(
+                board.school, board.count, self.brood, self.planned,
+                self._credit, s.credit_rate, s.gain_tolerance, self._lengths,
+            )  # fmt: skip
         self.board.settle(self.planned)
 
     def _arrays(self) -> dict[str, np.ndarray]:
-        return {"credit": self._credit}
+        return {"credit": self._credit, "lengths": self._lengths}
 
     def swim(self, evaluate: Any, data: np.ndarray, n_eval: int, *, n_ieq: int, tolerance: float) -> int:
         """Run as many whole broods as fit into ``n_eval`` evaluations in compiled code; returns the evaluations made.
@@ -389,12 +419,14 @@ class ImmuneFishSwarm(Engine):
         s, n_broods = self.settings, n_eval // self.settings.brood
         if self.told < self.planned or n_broods < 1:
             return 0
-        counters = np.array([self.board.count, self.tick, self.seed, s.brood, s.pop_size, n_ieq])
-        numbers = np.array([s.share_floor, s.credit_rate, tolerance])
-        bounds = np.stack([self.xl, self.xu])
+        plan = kernels.Plan(
+            self.free, np.stack([self.xl, self.xu]), self._enabled, self.seed, s.brood, s.pop_size, n_ieq,
+            float(s.share_floor), float(s.hunger), float(s.credit_rate), float(s.gain_tolerance), float(tolerance),
+        )  # fmt: skip
+        counters = np.array([self.board.count, self.tick])
         done = kernels.swim(
-            evaluate, data, self.board.school, self.brood, self._tuning, bounds, counters, self._credit, self._enabled,
-            numbers, n_broods,
+            evaluate, data, self.board.school, self.brood, self._tuning, plan, counters, self._credit, self._lengths,
+            n_broods,
         )  # fmt: skip
         self.board.count, self.tick = int(counters[0]), int(counters[1])
         if done:

@@ -266,7 +266,7 @@ def thin_many(F, rows, keep, space, alive):
 
     One at a time the row with the nearest neighbour goes (ties: the nearer second neighbour, then the later row) and
     the distances of those it was near to are found again; the best row of each objective stays while there is room.
-    ``space`` is the distance to the nearest neighbour.
+    ``space`` is the squared distance to the nearest neighbour, infinite for the best of each objective.
     """
     n, n_obj = rows.size, F.shape[1]
     width, extreme = np.empty(n_obj), np.zeros(n, np.bool_)
@@ -299,7 +299,7 @@ def thin_many(F, rows, keep, space, alive):
                 two_nearest(D, alive, s, nearest)
     for s in range(n):
         if alive[s]:
-            space[rows[s]] = nearest[s, 0]
+            space[rows[s]] = np.inf if extreme[s] else nearest[s, 0] ** 2
 
 
 # ----------------------------------------------------------------------------------------------------------- board
@@ -373,7 +373,9 @@ def keep_best(school, count, newcomers, capacity, layered):
 
 
 # ------------------------------------------------------------------------------------------------------ behaviours
-CLONE, FOLLOW, GLIDE, DIFFER = 0, 1, 2, 3
+CLONE, FOLLOW, SWARM, FORAGE = 0, 1, 2, 3
+FINEST, COARSEST = 4.0, 1.3  # fine foraging steps are 10^-4 to 10^-1.3 of a variable's range
+LONG = 0.01  # a foraging step that is worth remembering, in the same unit
 
 
 class Tuning(NamedTuple):
@@ -383,8 +385,11 @@ class Tuning(NamedTuple):
     leaders: int
     eta_cross: float
     eta_mutate: float
+    mutations: float
+    pull: float
     scale: float
-    rate: float
+    fewest: float
+    jump: float
 
 
 @jit
@@ -430,22 +435,22 @@ def pick(shares, u):
 
 
 @jit
-def tournament(rank, space, count, stream):
-    """Return the better of two random fish: lower layer, then more space."""
-    i, j = below(stream, count), below(stream, count)
-    if rank[i] != rank[j]:
-        return i if rank[i] < rank[j] else j
-    return i if space[i] > space[j] else j
+def skip(rate, n_var, stream):
+    """Draw how many coordinates are passed over until the next one that is hit with probability ``rate`` each."""
+    if rate >= 1.0:
+        return 0
+    return int(min(np.log(1.0 - uniform(stream)) / np.log1p(-rate), n_var + 0.5)) if rate > 0.0 else n_var
 
 
 @jit
-def mutate(x, eta, stream):
-    """Polynomial mutation of on average one coordinate, in place (Deb and Goyal 1996), bounded by the unit box.
+def mutate(x, mutations, eta, stream):
+    """Polynomial mutation of on average ``mutations`` coordinates, in place, inside the box (Deb and Goyal 1996).
 
     The gaps between mutated coordinates are drawn, which costs one number a mutation instead of one a coordinate.
     """
     n_var = x.size
-    k = skip(n_var, stream)
+    rate = mutations / n_var
+    k = skip(rate, n_var, stream)
     while k < n_var:
         u, power = uniform(stream), 1.0 / (eta + 1.0)
         if u < 0.5:
@@ -453,15 +458,7 @@ def mutate(x, eta, stream):
         else:
             step = 1.0 - (2.0 * (1.0 - u) + 2.0 * (u - 0.5) * x[k] ** (eta + 1.0)) ** power
         x[k] = min(max(x[k] + step, 0.0), 1.0)
-        k += 1 + skip(n_var, stream)
-
-
-@jit
-def skip(n_var, stream):
-    """Draw how many coordinates are passed over until the next one that is hit with probability 1 / n_var."""
-    if n_var == 1:
-        return 0
-    return int(min(np.log(1.0 - uniform(stream)) / np.log1p(-1.0 / n_var), n_var + 0.5))
+        k += 1 + skip(rate, n_var, stream)
 
 
 @jit
@@ -481,7 +478,7 @@ def clone(y, x, partner, eta, stream):
     """
     for k in range(y.size):
         y[k] = x[k]
-        if uniform(stream) < 0.5:
+        if uniform(stream) < 0.5 and x[k] != partner[k]:
             p, z = (x[k], partner[k]) if uniform(stream) < 0.5 else (partner[k], x[k])
             u = uniform(stream)
             ratio = 2.0 * u if u < 0.5 else 1.0 / (2.0 * (1.0 - u))
@@ -492,13 +489,13 @@ def clone(y, x, partner, eta, stream):
 @jit
 def nearer_leader(F, i, a, b):
     """Return which of the fish a, b is nearer in angle to fish i, seen from the origin of the objectives."""
-    dots, norms = np.zeros(2), np.zeros(2)
+    dot_a, dot_b, norm_a, norm_b = 0.0, 0.0, 1e-300, 1e-300
     for k in range(F.shape[1]):
-        dots[0] += F[i, k] * F[a, k]
-        dots[1] += F[i, k] * F[b, k]
-        norms[0] += F[a, k] * F[a, k]
-        norms[1] += F[b, k] * F[b, k]
-    return b if dots[1] / np.sqrt(max(norms[1], 1e-300)) > dots[0] / np.sqrt(max(norms[0], 1e-300)) else a
+        dot_a += F[i, k] * F[a, k]
+        dot_b += F[i, k] * F[b, k]
+        norm_a += F[a, k] * F[a, k]
+        norm_b += F[b, k] * F[b, k]
+    return b if dot_b / np.sqrt(norm_b) > dot_a / np.sqrt(norm_a) else a
 
 
 @jit
@@ -513,48 +510,144 @@ def follow(y, heading, x, x_leader, stream):
 
 
 @jit
-def breed(school, count, seed, tick, share, tuning, brood, n):
+def swarm(y, x, x_leader, x_a, x_b, tuning, stream):
+    """Write into ``y`` the way of ``x`` toward a leader plus a difference of two fish, in a share of the coordinates.
+
+    Both terms shrink as the school gathers: this is the contraction of the search space.
+    """
+    share = tuning.fewest + (1.0 - tuning.fewest) * uniform(stream)
+    always = below(stream, y.size)
+    for k in range(y.size):
+        y[k] = x[k]
+        if k == always or uniform(stream) < share:
+            y[k] += tuning.pull * (x_leader[k] - x[k]) + tuning.scale * (x_a[k] - x_b[k])
+
+
+@jit
+def forage(y, x, jump, lengths, stream):
+    """Write into ``y`` a look along one coordinate of ``x``: as often a fine step as a jump.
+
+    Fine steps are of any order of magnitude. Jumps are as long as one that succeeded lately, or else heavy-tailed
+    (Cauchy): the basins of a periodic landscape are evenly spaced, so a length that worked once works again.
+    """
+    for k in range(y.size):
+        y[k] = x[k]
+    k, known = below(stream, y.size), 0
+    while known < lengths.size and lengths[known] > 0.0:
+        known += 1
+    sign = 1.0 if uniform(stream) < 0.5 else -1.0
+    if uniform(stream) < 0.5:
+        y[k] += sign * 10.0 ** (-COARSEST - (FINEST - COARSEST) * uniform(stream))
+    elif known > 0 and uniform(stream) < 0.5:
+        y[k] += sign * lengths[below(stream, known)]
+    else:
+        y[k] += jump * np.tan(np.pi * (uniform(stream) - 0.5))
+
+
+@jit
+def breed(school, count, seed, tick, share, tuning, lengths, brood, n):
     """Fill the first ``n`` rows of the brood; each row draws its behaviour from ``share`` and its own random stream."""
-    elite = most_spacious(school.rank, school.space, count, max(tuning.active, tuning.leaders))
-    active = elite[: min(tuning.active, elite.size)]
-    n_leaders = min(tuning.leaders, elite.size)
+    X, heading = school.X, school.heading
+    active = most_spacious(school.rank, school.space, count, tuning.active)
+    n_leaders = min(tuning.leaders, active.size)
     clones = clone_shares(school.space, active)
     stream, moves = np.empty(1, np.uint64), np.cumsum(share)
     for q in range(n):
         open_stream(stream, seed, tick, q)
-        y, heading = brood.X[q], brood.heading[q]
+        y, v = brood.X[q], brood.heading[q]
         move = pick(moves, uniform(stream))
         if move == CLONE:
             i = active[pick(clones, uniform(stream))]
-            clone(y, school.X[i], school.X[active[below(stream, active.size)]], tuning.eta_cross, stream)
-            come_back(y, school.X[i], stream)
-            mutate(y, tuning.eta_mutate, stream)
-        elif move == FOLLOW:
-            i = below(stream, count)
-            leader = nearer_leader(school.F, i, elite[below(stream, n_leaders)], elite[below(stream, n_leaders)])
-            for k in range(y.size):
-                heading[k] = school.heading[i, k]
-            follow(y, heading, school.X[i], school.X[leader], stream)
-            mutate(y, tuning.eta_mutate, stream)
-        elif move == GLIDE:
-            i = tournament(school.rank, school.space, count, stream)
-            stretch = 2.0 * uniform(stream)
-            for k in range(y.size):
-                y[k] = school.X[i, k] + stretch * school.heading[i, k]
-            come_back(y, school.X[i], stream)
-            mutate(y, tuning.eta_mutate, stream)
+            clone(y, X[i], X[active[below(stream, active.size)]], tuning.eta_cross, stream)
+        elif move == FORAGE:
+            i = active[pick(clones, uniform(stream))]
+            forage(y, X[i], tuning.jump, lengths, stream)
+        elif move == SWARM:
+            i, leader = below(stream, count), active[below(stream, n_leaders)]
+            swarm(y, X[i], X[leader], X[below(stream, count)], X[below(stream, count)], tuning, stream)
         else:
-            i = tournament(school.rank, school.space, count, stream)
-            a, b, always = below(stream, count), below(stream, count), below(stream, y.size)
+            i = below(stream, count)
+            leader = nearer_leader(school.F, i, active[below(stream, n_leaders)], active[below(stream, n_leaders)])
             for k in range(y.size):
-                y[k] = school.X[i, k]
-                if k == always or uniform(stream) < tuning.rate:
-                    y[k] += tuning.scale * (school.X[a, k] - school.X[b, k])
-            come_back(y, school.X[i], stream)
+                v[k] = heading[i, k]
+            follow(y, v, X[i], X[leader], stream)
         if move != FOLLOW:
+            come_back(y, X[i], stream)
+            if move == CLONE:
+                mutate(y, tuning.mutations, tuning.eta_mutate, stream)
             for k in range(y.size):
-                heading[k] = y[k] - school.X[i, k]
+                v[k] = y[k] - X[i, k]
         brood.parent[q], brood.move[q] = i, move
+
+
+@jit
+def gain(school, child, parent, width):
+    """Return by how much a child is better than its parent: summed over objectives in units of ``width``, else 0."""
+    if compare(school.F, school.CV, child, parent) != 1:
+        return 0.0
+    if school.CV[child] < school.CV[parent]:
+        return 1.0 - school.CV[child] / school.CV[parent]
+    total = 0.0
+    for k in range(width.size):
+        total += (school.F[parent, k] - school.F[child, k]) / width[k]
+    return total
+
+
+@jit
+def reward(school, count, brood, n, credit, smoothing, tolerance, lengths):
+    """Smooth each behaviour's credit towards its share of successes in this brood; remember long foraging steps.
+
+    A success is a child that is better than its own parent by more than ``tolerance`` of the first layer's extent:
+    microscopic gains on a wrong front would otherwise feed greedy behaviours for ever.
+    """
+    width, trials, wins = np.empty(school.F.shape[1]), np.zeros(credit.size), np.zeros(credit.size)
+    for k in range(width.size):
+        low, high = np.inf, -np.inf
+        for i in range(count):
+            if school.rank[i] == 0:
+                low, high = min(low, school.F[i, k]), max(high, school.F[i, k])
+        width[k] = max(high - low, 1e-300)
+    for q in range(n):
+        move = brood.move[q]
+        better = gain(school, count + q, brood.parent[q], width)
+        trials[move] += 1.0
+        wins[move] += better > tolerance
+        if move == FORAGE and better > 0.0:
+            remember(brood.heading[q], lengths)
+    for move in range(credit.size):
+        if trials[move] > 0.0:
+            credit[move] += smoothing * (wins[move] / trials[move] - credit[move])
+
+
+@jit
+def remember(heading, lengths):
+    """Put a foraging step's length before those remembered, if it is a long one; the oldest falls out."""
+    length = 0.0
+    for k in range(heading.size):
+        length = max(length, abs(heading[k]))
+    if length >= LONG:
+        for s in range(lengths.size - 1, 0, -1):
+            lengths[s] = lengths[s - 1]
+        lengths[0] = length
+
+
+@jit
+def allot(credit, enabled, floor, hunger, share):
+    """Write the share of each enabled behaviour: a floor, the rest in proportion to credit to the power 1.5.
+
+    Foraging has a credit of at least ``hunger``: it takes over when nothing else succeeds.
+    """
+    total, n = 0.0, 0
+    credit[FORAGE] = max(credit[FORAGE], hunger)
+    for move in range(credit.size):
+        share[move] = 0.0
+        if enabled[move]:
+            share[move] = credit[move] ** 1.5
+            total += share[move]
+            n += 1
+    for move in range(credit.size):
+        if enabled[move]:
+            share[move] = floor + (1.0 - n * floor) * share[move] / total if total > 0.0 else 1.0 / n
 
 
 # ------------------------------------------------------------------------------------- the paper's own fish behaviours
@@ -644,24 +737,14 @@ def first_school(X, seed):
 
 
 @jit
-def place(U, xl, xu, X):
-    """Write into ``X`` the positions that the unit-box rows ``U`` have between the bounds, never outside them."""
+def place(U, free, xl, xu, X):
+    """Write into ``X`` the positions of the unit-box rows ``U`` of the ``free`` variables, never outside the bounds."""
     for i in range(U.shape[0]):
-        for k in range(U.shape[1]):
-            X[i, k] = min(max(xl[k] + U[i, k] * (xu[k] - xl[k]), xl[k]), xu[k])
-
-
-@jit
-def reward(school, count, brood, n, credit, smoothing):
-    """Smooth each behaviour's credit towards its share of this brood's children that are better than their parent."""
-    for move in range(credit.size):
-        trials, wins = 0, 0
-        for q in range(n):
-            if brood.move[q] == move:
-                trials += 1
-                wins += int(compare(school.F, school.CV, count + q, brood.parent[q]) == 1)
-        if trials > 0:
-            credit[move] += smoothing * (wins / trials - credit[move])
+        for k in range(xl.size):
+            X[i, k] = xl[k]
+        for s in range(free.size):
+            k = free[s]
+            X[i, k] = min(max(xl[k] + U[i, s] * (xu[k] - xl[k]), xl[k]), xu[k])
 
 
 @jit
@@ -674,68 +757,67 @@ def violation(G, n_ieq, tolerance, CV):
         CV[i] = total
 
 
-@jit
-def allot(credit, enabled, floor, share):
-    """Write the share of each enabled behaviour: in proportion to the square of its credit above a floor."""
-    total, n = 0.0, 0
-    for move in range(credit.size):
-        if enabled[move]:
-            total += credit[move] * credit[move]
-            n += 1
-    for move in range(credit.size):
-        if not enabled[move]:
-            share[move] = 0.0
-        elif total > 0.0:
-            share[move] = floor + (1.0 - n * floor) * credit[move] * credit[move] / total
-        else:
-            share[move] = 1.0 / n
-
-
 # ------------------------------------------------------------------------------------------------------------ loop
 _TABLE, _COLUMN, _NUMBERS = float64[:, ::1], float64[::1], int64[::1]
+
+
+class Plan(NamedTuple):
+    """What stays the same during a run, beside `Tuning`."""
+
+    free: np.ndarray  # (n_free,) int64 the variables that are not fixed
+    bounds: np.ndarray  # (2, n_var) lower and upper
+    enabled: np.ndarray  # (n_behaviours,) bool
+    seed: int
+    brood: int
+    capacity: int
+    n_ieq: int
+    floor: float
+    hunger: float
+    credit_rate: float
+    gain_tolerance: float
+    equality_tolerance: float
+
+
 _LOOP = int64(
     EVALUATOR,
     _COLUMN,
     types.NamedTuple((_TABLE, _TABLE, _TABLE, _COLUMN, _TABLE, _NUMBERS, _COLUMN, _NUMBERS), School),
     types.NamedTuple((_TABLE, _TABLE, _NUMBERS, _NUMBERS), Brood),
-    types.NamedTuple((int64, int64, float64, float64, float64, float64), Tuning),
-    _TABLE,
+    types.NamedTuple((int64,) * 2 + (float64,) * 7, Tuning),
+    types.NamedTuple((_NUMBERS, _TABLE, types.Array(types.boolean, 1, "C"), *(int64,) * 4, *(float64,) * 5), Plan),
     _NUMBERS,
     _COLUMN,
-    types.Array(types.boolean, 1, "C"),
     _COLUMN,
     int64,
 )
 
 
 @jit(_LOOP)
-def swim(evaluate, data, school, brood, tuning, bounds, counters, credit, enabled, numbers, n_broods):
+def swim(evaluate, data, school, brood, tuning, plan, counters, credit, lengths, n_broods):
     """Run whole broods without leaving compiled code; returns how many were evaluated before a value was not finite.
 
     The loop is compiled once for all problems: ``evaluate`` is a first-class function (`csmoifsa.jit.EVALUATOR`) and
-    gets ``data``. ``bounds`` (2, n_var); ``counters`` = (count, tick, seed, brood, capacity, n_ieq); ``numbers`` =
-    (share floor, credit rate, tolerance of equalities). ``counters`` and ``credit`` are updated in place.
+    gets ``data``. ``counters`` = (count, tick), ``credit`` and ``lengths`` are updated in place.
     """
-    n, capacity = counters[3], counters[4]
-    X, share = np.empty((n, bounds.shape[1])), np.empty(credit.size)
+    n, X, share = plan.brood, np.empty((plan.brood, plan.bounds.shape[1])), np.empty(credit.size)
     for done in range(n_broods):
         count = counters[0]
-        allot(credit, enabled, numbers[0], share)
-        breed(school, count, counters[2], counters[1], share, tuning, brood, n)
-        place(brood.X[:n], bounds[0], bounds[1], X)
+        allot(credit, plan.enabled, plan.floor, plan.hunger, share)
+        breed(school, count, plan.seed, counters[1], share, tuning, lengths, brood, n)
+        place(brood.X[:n], plan.free, plan.bounds[0], plan.bounds[1], X)
         F, G, CV = school.F[count : count + n], school.extra[count : count + n], school.CV[count : count + n]
         evaluate(X, data, F, G)
-        violation(G, counters[5], numbers[2], CV)
+        violation(G, plan.n_ieq, plan.equality_tolerance, CV)
         for i in range(n):
             fine = np.isfinite(CV[i])
             for k in range(F.shape[1]):
                 fine &= np.isfinite(F[i, k])
             if not fine:
                 return done
-            for k in range(X.shape[1]):
+            for k in range(brood.X.shape[1]):
                 school.X[count + i, k] = brood.X[i, k]
                 school.heading[count + i, k] = brood.heading[i, k]
-        reward(school, count, brood, n, credit, numbers[1])
-        counters[0] = keep_best(school, count, n, capacity, True)
+        reward(school, count, brood, n, credit, plan.credit_rate, plan.gain_tolerance, lengths)
+        counters[0] = keep_best(school, count, n, plan.capacity, True)
         counters[1] += 1
     return n_broods

@@ -92,17 +92,17 @@ class FishSwarm(Engine):
     def __init__(self, n_var: int, n_obj: int, *, settings: SwarmSettings | None = None, **options: Any):
         settings = settings or SwarmSettings()
         super().__init__(n_var, n_obj, settings=settings, **options)
-        M = settings.pop_size
+        M, n_free = settings.pop_size, self.free.size
         self._clock = np.array([RENEW, 0, 0])  # stage, attempt, iteration; the first school is taken in as if renewed
         self._fish = self._rows(M)
         self._next = self._rows(M)  # where each fish goes, the best seen in this iteration
         self._moved = np.zeros(M, bool)
         self._searching = np.zeros(M, bool)
-        self._target = np.zeros((M, n_var))  # what a forager found, else its own place
-        self._memory = np.zeros((M, n_var))  # the displacement that last made a fish better
+        self._target = np.zeros((M, n_free))  # what a forager found, else its own place
+        self._memory = np.zeros((M, n_free))  # the displacement that last made a fish better
         self._affinity = np.ones(M)
         self._partner = np.zeros(M, np.int64)
-        self._centre = np.zeros((M, n_var))
+        self._centre = np.zeros((M, n_free))
         self._limit = np.zeros(M)  # crowding factor * partners * own affinity: what a target's affinity must exceed
         self._swarms = np.zeros(M, bool)
         self.brood.parent[:M] = np.arange(M)
@@ -113,7 +113,7 @@ class FishSwarm(Engine):
         return int(self._clock[2])
 
     def _rows(self, n: int) -> dict[str, np.ndarray]:
-        return {"X": np.zeros((n, self.n_var)), "F": np.zeros((n, self.n_obj)), "CV": np.zeros(n)}
+        return {"X": np.zeros((n, self.free.size)), "F": np.zeros((n, self.n_obj)), "CV": np.zeros(n)}
 
     def _most_planned(self) -> int:
         return 2 * self.settings.pop_size
@@ -195,7 +195,7 @@ class FishSwarm(Engine):
         s, fish = self.settings, self._fish
         n = int(s.renewed * s.pop_size) if s.immune else 0
         if n == 0:
-            return np.empty(0, np.int64), np.empty((0, self.n_var))
+            return np.empty(0, np.int64), np.empty((0, self.free.size))
         concentration, chance = np.empty(s.pop_size), np.empty(s.pop_size)
         kernels.affinities_among(fish["F"], fish["CV"], fish["F"], fish["CV"], self._affinity)
         kernels.concentrations(fish["F"], concentration)

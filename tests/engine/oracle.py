@@ -73,7 +73,7 @@ def thin_pairs(F, keep):
 
 
 def thin_many(F, keep):
-    """Return kept rows and the distance of each to its nearest neighbour; everything is found anew each time."""
+    """Return kept rows and their space; everything is found anew each time."""
     G, n_obj = scaled(F), F.shape[1]
     rows, extremes = list(range(len(F))), {int(np.argmin(F[:, k])) for k in range(n_obj)}
 
@@ -84,14 +84,17 @@ def thin_many(F, keep):
     while len(rows) > keep:
         free = [i for i in rows if i not in extremes or len(rows) <= n_obj]
         rows.remove(min(free, key=lambda i: (*nearest(i), -i)))
-    return rows, [nearest(i)[0] for i in rows]
+    return rows, [math.inf if i in extremes else nearest(i)[0] ** 2 for i in rows]
 
 
-def mutate(x, eta, stream):
+def mutate(x, mutations, eta, stream):
     n_var = len(x)
+    rate = mutations / n_var
 
     def skip():
-        return 0 if n_var == 1 else int(min(math.log(1 - stream.uniform()) / math.log1p(-1 / n_var), n_var + 0.5))
+        if rate >= 1:
+            return 0
+        return int(min(math.log(1 - stream.uniform()) / math.log1p(-rate), n_var + 0.5)) if rate > 0 else n_var
 
     k = skip()
     while k < n_var:
@@ -102,3 +105,69 @@ def mutate(x, eta, stream):
             step = 1 - (2 * (1 - u) + 2 * (u - 0.5) * x[k] ** (eta + 1)) ** power
         x[k] = min(max(x[k] + step, 0.0), 1.0)
         k += 1 + skip()
+
+
+def pick(shares, u):
+    return min(int(np.searchsorted(shares, u, side="right")), len(shares) - 1)
+
+
+def child(school, count, share, tuning, lengths, stream):
+    """Return position, heading and parent of the child that a row's stream makes."""
+    X, F, n_var = school.X, school.F, school.X.shape[1]
+    first = [i for i in range(count) if school.rank[i] == 0]
+    active = sorted(first, key=lambda i: -school.space[i])[: tuning.active]
+    leaders = active[: tuning.leaders]
+    room = school.space[active]
+    largest = max(room[np.isfinite(room)], default=0.0)
+    room = np.where(np.isfinite(room), room, 2 * largest if largest > 0 else 1.0)
+    wheel = np.cumsum(room) / room.sum() if room.sum() > 0 else np.arange(1, len(room) + 1) / len(room)
+    move = pick(np.cumsum(share), stream.uniform())
+    if move == 0:
+        i = active[pick(wheel, stream.uniform())]
+        partner, y = active[stream.below(len(active))], X[i].copy()
+        for k in range(n_var):
+            if stream.uniform() < 0.5 and X[i, k] != X[partner, k]:
+                p, z = X[i, k], X[partner, k]
+                if stream.uniform() >= 0.5:
+                    p, z = z, p
+                u = stream.uniform()
+                beta = (2 * u if u < 0.5 else 1 / (2 * (1 - u))) ** (1 / (tuning.eta_cross + 1))
+                y[k] = ((1 + beta) * p + (1 - beta) * z) / 2
+    elif move == 3:
+        i = active[pick(wheel, stream.uniform())]
+        y, k, known = X[i].copy(), stream.below(n_var), int((lengths > 0).sum())
+        sign = 1 if stream.uniform() < 0.5 else -1
+        if stream.uniform() < 0.5:
+            y[k] += sign * 10 ** (-1.3 - 2.7 * stream.uniform())
+        elif known and stream.uniform() < 0.5:
+            y[k] += sign * lengths[stream.below(known)]
+        else:
+            y[k] += tuning.jump * math.tan(math.pi * (stream.uniform() - 0.5))
+    elif move == 2:
+        i, leader = stream.below(count), leaders[stream.below(len(leaders))]
+        a, b, y = stream.below(count), stream.below(count), X[i].copy()
+        part = tuning.fewest + (1 - tuning.fewest) * stream.uniform()
+        always = stream.below(n_var)
+        for k in range(n_var):
+            if k == always or stream.uniform() < part:
+                y[k] += tuning.pull * (X[leader, k] - X[i, k]) + tuning.scale * (X[a, k] - X[b, k])
+    else:
+        i = stream.below(count)
+        a, b = leaders[stream.below(len(leaders))], leaders[stream.below(len(leaders))]
+        angle = {e: F[i] @ F[e] / np.linalg.norm(F[e]) if F[e].any() else 0.0 for e in (a, b)}
+        leader = b if angle[b] > angle[a] + 1e-15 else a
+        y, v = X[i].copy(), school.heading[i].copy()
+        for k in range(n_var):
+            v[k] = stream.uniform() * v[k] + stream.uniform() * (X[leader, k] - X[i, k])
+            y[k] += v[k]
+            if not 0 <= y[k] <= 1:
+                y[k], v[k] = min(max(y[k], 0.0), 1.0), -v[k]
+        return y, v, i
+    for k in range(n_var):
+        if not 0 <= y[k] <= 1:
+            bound = 0.0 if y[k] < 0 else 1.0
+            inside = stream.uniform() < 0.5
+            y[k] = bound + (stream.uniform() * (X[i, k] - bound) if inside else 0.0)
+    if move == 0:
+        mutate(y, tuning.mutations, tuning.eta_mutate, stream)
+    return y, y - X[i], i

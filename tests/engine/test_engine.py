@@ -193,8 +193,8 @@ def test_bad_arguments(arguments, message):
         (Settings, {"pop_size": 1}, "pop_size must lie between 2"),
         (Settings, {"pop_size": 10.5}, "pop_size must be a whole number"),
         (Settings, {"brood": True}, "brood must be a whole number"),
-        (Settings, {"rate": "high"}, "rate must be a number, got 'high'"),
-        (Settings, {"rate": float("nan")}, "rate must lie"),
+        (Settings, {"scale": "high"}, "scale must be a number, got 'high'"),
+        (Settings, {"scale": float("nan")}, "scale must lie"),
         (Settings, {"behaviours": ("clone", "fly")}, "got fly"),
         (Settings, {"behaviours": ()}, "at least one"),
         (SwarmSettings, {"visual": 0.0}, "visual must lie"),
@@ -213,13 +213,13 @@ def test_initial_positions_come_first(make):
     np.testing.assert_allclose(engine.ask()[:8], initial, rtol=1e-15)
 
 
-@pytest.mark.parametrize("behaviour", ["clone", "follow", "glide", "differ"])
+@pytest.mark.parametrize("behaviour", ["clone", "follow", "swarm", "forage"])
 def test_each_behaviour_alone_makes_progress(behaviour):
     engine = ImmuneFishSwarm(6, 2, settings=Settings(pop_size=20, behaviours=(behaviour,)), seed=1)
     engine.tell(objectives(engine.ask(), 2))
     start = engine.front().F.sum(axis=1).min()
     assert run(engine, 2000).F.sum(axis=1).min() < start
-    assert set(engine.brood.move[:10]) == {("clone", "follow", "glide", "differ").index(behaviour)}
+    assert set(engine.brood.move[:10]) == {("clone", "follow", "swarm", "forage").index(behaviour)}
 
 
 SCRIPT = """

@@ -127,25 +127,51 @@ def test_clone_shares_by_hand():
     assert [kernels.pick(shares, u) for u in (0.0, 0.0999, 0.1, 0.69, 0.7, 0.9999)] == [0, 0, 1, 1, 2, 2]
 
 
-@given(SEEDS, st.integers(1, 40), st.floats(0, 50))
-def test_mutation_equals_the_plain_one(seed, n_var, eta):
+@given(SEEDS, st.integers(1, 40), st.floats(0, 3), st.floats(0, 50))
+def test_mutation_equals_the_plain_one(seed, n_var, mutations, eta):
     x = np.random.default_rng(seed).random(n_var)
     y, stream = x.copy(), np.empty(1, np.uint64)
     kernels.open_stream(stream, seed, 3, 4)
-    kernels.mutate(y, eta, stream)
-    oracle.mutate(x, eta, oracle.Stream(seed, 3, 4))
+    kernels.mutate(y, mutations, eta, stream)
+    oracle.mutate(x, mutations, eta, oracle.Stream(seed, 3, 4))
     np.testing.assert_allclose(y, x, rtol=1e-12, atol=1e-12)
     assert ((y >= 0) & (y <= 1)).all()
 
 
-def test_mutation_hits_one_coordinate_on_average():
+@pytest.mark.parametrize(("n_var", "mutations"), [(10, 1.0), (10, 0.5), (1, 0.5), (3, 3.0)])
+def test_mutation_hits_as_many_coordinates_as_told(n_var, mutations):
     hits, stream = 0, np.empty(1, np.uint64)
     for row in range(4000):
-        x = np.full(10, 0.5)
+        x = np.full(n_var, 0.5)
         kernels.open_stream(stream, 1, 0, row)
-        kernels.mutate(x, 20.0, stream)
+        kernels.mutate(x, mutations, 20.0, stream)
         hits += int((x != 0.5).sum())
-    assert 0.95 < hits / 4000 < 1.05
+    assert hits / 4000 == pytest.approx(mutations, rel=0.06)
+
+
+TUNING = kernels.Tuning(5, 3, 15.0, 20.0, 0.5, 0.9, 0.5, 0.3, 0.05)
+
+
+@settings(max_examples=60)
+@given(SEEDS, st.integers(1, 20), st.integers(2, 3), st.integers(0, 3), st.integers(1, 6), st.integers(0, 4))
+def test_every_behaviour_equals_the_plain_one(seed, count, n_obj, move, n_var, known):
+    rng = np.random.default_rng(seed)
+    F, CV = random_rows(seed, count, n_obj)
+    school = kernels.School(
+        rng.random((count, n_var)), rng.normal(size=(count, n_var)), F, CV, np.empty((count, 0)),
+        np.zeros(count, np.int64), np.zeros(count), np.arange(count),
+    )  # fmt: skip
+    kernels.keep_best(school, 0, count, count, True)
+    brood = kernels.Brood(np.zeros((8, n_var)), np.zeros((8, n_var)), np.zeros(8, np.int64), np.zeros(8, np.int64))
+    share, lengths = np.zeros(4), np.zeros(4)
+    share[move], lengths[:known] = 1.0, rng.uniform(0.01, 0.5, known)
+    kernels.breed(school, count, seed, 6, share, TUNING, lengths, brood, 8)
+    for q in range(8):
+        y, v, parent = oracle.child(school, count, share, TUNING, lengths, oracle.Stream(seed, 6, q))
+        assert (brood.parent[q], brood.move[q]) == (parent, move)
+        np.testing.assert_allclose(brood.X[q], y, rtol=1e-12, atol=1e-12)
+        np.testing.assert_allclose(brood.heading[q], v, rtol=1e-12, atol=1e-12)
+        assert ((brood.X[q] >= 0) & (brood.X[q] <= 1)).all()
 
 
 def test_latin_hypercube_has_one_fish_in_each_cell():
@@ -156,24 +182,60 @@ def test_latin_hypercube_has_one_fish_in_each_cell():
 
 def test_place_stays_within_bounds_and_hits_them():
     U = np.array([[0.0, 0.0], [1.0, 1.0], [0.5, 0.3]])
-    X, xl, xu = np.empty((3, 2)), np.array([0.1, 2.0]), np.array([0.7, 2.0])
-    kernels.place(U, xl, xu, X)
-    assert (xl <= X).all()
-    assert (xu >= X).all()
-    np.testing.assert_allclose(X, [[0.1, 2.0], [0.7, 2.0], [0.4, 2.0]])
+    X, xl, xu = np.empty((3, 3)), np.array([0.1, 2.0, -1.0]), np.array([0.7, 2.0, 1.0])
+    kernels.place(U, np.array([0, 2]), xl, xu, X)
+    assert (X >= xl).all()
+    assert (X <= xu).all()
+    np.testing.assert_allclose(X, [[0.1, 2.0, -1.0], [0.7, 2.0, 1.0], [0.4, 2.0, -0.4]])
 
 
-def test_reward_and_allot_by_hand():
-    school = school_of(np.array([[1.0, 1.0], [0.5, 0.5], [2.0, 0.0], [0.0, 1.0]]), np.zeros(4))
-    brood = kernels.Brood(np.zeros((3, 3)), np.zeros((3, 3)), np.array([0, 0, 0]), np.array([0, 0, 1]))
-    credit = np.array([0.2, 0.2, 0.2, 0.2])
-    kernels.reward(school, 1, brood, 3, credit, 0.5)  # of two clones one beats its parent, of one follower one
-    np.testing.assert_allclose(credit, [0.35, 0.6, 0.2, 0.2])
-    share = np.empty(4)
-    kernels.allot(credit, np.array([True, True, False, False]), 0.1, share)
-    np.testing.assert_allclose(share, [0.1 + 0.8 * 0.35**2 / (0.35**2 + 0.6**2), 0.1 + 0.8 * 0.6**2 / 0.4825, 0, 0])
-    kernels.allot(np.zeros(4), np.array([True, True, False, True]), 0.1, share)
-    np.testing.assert_allclose(share, [1 / 3, 1 / 3, 0, 1 / 3])
+def test_violation_by_hand():
+    G, CV = np.array([[1.0, -1.0, 0.5], [-1.0, 2.0, -1e-5], [0.0, 0.0, -0.5]]), np.empty(3)
+    kernels.violation(G, 2, 1e-4, CV)
+    np.testing.assert_allclose(CV, [1.0 + 0.5 - 1e-4, 2.0, 0.5 - 1e-4])
+
+
+def test_reward_by_hand():
+    # one fish on the first layer's ends each, then a parent inside and its children
+    F = np.array([[0.0, 4.0], [2.0, 0.0], [1.0, 1.0], [0.5, 0.5], [1.0, 1.0 - 1e-9], [2.0, 0.5], [0.9, 1.0]])
+    school = school_of(F, np.zeros(7))
+    school.rank[:3] = 0
+    brood = kernels.Brood(
+        np.zeros((4, 3)),
+        np.array([[0.2, 0, 0], [0, 0, 0], [0, -0.3, 0], [0, 0, 0.005]]),
+        np.array([2, 2, 2, 2]),
+        np.array([kernels.CLONE, kernels.CLONE, kernels.SWARM, kernels.FORAGE]),
+    )
+    credit, lengths = np.array([0.2, 0.2, 0.2, 0.2]), np.zeros(2)
+    kernels.reward(school, 3, brood, 4, credit, 0.5, 1e-4, lengths)
+    # of two clones one gains more than the tolerance; nobody follows; the swarmer is worse; the forager gains 0.05
+    np.testing.assert_allclose(credit, [0.35, 0.2, 0.1, 0.6])
+    assert lengths.tolist() == [0.0, 0.0]  # its step was too short to remember
+    brood.move[0] = kernels.FORAGE
+    kernels.reward(school, 3, brood, 1, credit, 0.5, 1e-4, lengths)
+    assert lengths.tolist() == [0.2, 0.0]
+    brood.heading[0] = [0, -0.4, 0]
+    kernels.reward(school, 3, brood, 1, credit, 0.5, 1e-4, lengths)
+    kernels.reward(school, 3, brood, 1, credit, 0.5, 1e-4, lengths)
+    assert lengths.tolist() == [0.4, 0.4]
+
+
+def test_gain_counts_violation_first():
+    school = school_of(np.array([[1.0, 1.0], [2.0, 2.0], [0.0, 2.0]]), np.array([1.0, 0.25, 1.0]))
+    width = np.array([2.0, 4.0])
+    assert kernels.gain(school, 1, 0, width) == 0.75
+    assert kernels.gain(school, 0, 1, width) == 0.0
+    assert kernels.gain(school, 2, 0, width) == 0.0
+
+
+def test_allot_by_hand():
+    credit, share = np.array([0.4, 0.1, 0.9, 0.05]), np.empty(4)
+    kernels.allot(credit, np.array([True, True, False, True]), 0.1, 0.1, share)
+    parts = np.array([0.4, 0.1, 0.0, 0.1]) ** 1.5
+    np.testing.assert_allclose(share, np.where(parts > 0, 0.1 + 0.7 * parts / parts.sum(), 0.0))
+    assert credit[3] == 0.1  # foraging is never less hungry
+    kernels.allot(np.zeros(4), np.array([True, True, False, False]), 0.1, 0.1, share)
+    np.testing.assert_allclose(share, [0.5, 0.5, 0.0, 0.0])
 
 
 @given(SEEDS, st.integers(1, 20), st.booleans())
