@@ -17,7 +17,7 @@ from csmoifsa_ev.day import Day
 from csmoifsa_ev.groups import Groups, driver_groups
 from csmoifsa_ev.pricing import CONSTRAINTS, OBJECTIVE_SETS, EVPricing, Outcome
 from csmoifsa_ev.scenario import Scenario
-from csmoifsa_ev.ties import settle_level, ties
+from csmoifsa_ev.ties import settle, ties
 
 EXTREME_NAMES = {
     "g2_mw": "min_difference",
@@ -43,7 +43,7 @@ class Study:
     problem : EVPricing
         What was solved.
     front : (n, 6) array
-        Tariffs of the front by rising peak-valley difference, ties settled by `ties.settle_level` [price unit per kWh].
+        Tariffs of the front by rising peak-valley difference, ties settled by `ties.settle` [price unit per kWh].
     outcome : Outcome
         What they do.
     chosen : dict
@@ -132,7 +132,8 @@ def run_study(
     """
     problem = EVPricing(scenario, objectives=objectives)
     problem.day  # noqa: B018  (prepared now, so that it does not count as search)
-    run = solve(problem, CSMOIFSA(pop_size=pop_size), n_eval=n_eval, seed=seed, progress=progress)
+    school = CSMOIFSA(pop_size=pop_size, sampling=first_school(problem, pop_size, seed))
+    run = solve(problem, school, n_eval=n_eval, seed=seed, progress=progress)
     if not run.feasible:
         worst = CONSTRAINTS[int(problem.outcome(run.X[:1]).constraints[0].argmax())]
         raise InputError(
@@ -144,7 +145,7 @@ def run_study(
     pick = best_acceptable(run.F, -1)
     if pick is not None:
         chosen["drivers_best"] = pick
-    front = settle_level(problem, run.X)
+    front = settle(problem, run.X)
     return Study(
         problem=problem,
         front=front,
@@ -155,6 +156,23 @@ def run_study(
         seed=seed,
         seconds=run.seconds,
     )
+
+
+def first_school(problem: EVPricing, pop_size: int, seed: int) -> np.ndarray:
+    """Return random tariffs to start from, shape (pop_size, 6): in order, so that most constraints are kept at once.
+
+    Prices fall from peak to valley, and the peak's discharge price lies between its cost and the charge price where
+    there is room.
+    """
+    low, high = problem.bounds
+    X = np.random.default_rng([seed, pop_size]).uniform(low, high, (pop_size, 6))
+    X[:, :3] = -np.sort(-X[:, :3], axis=1)
+    terms = problem.scenario.v2g
+    least = np.clip(X[:, 2] / problem.day.round_trip + terms.wear + terms.fee, low[3], high[3])
+    most = np.clip(X[:, 0], least, high[3])
+    X[:, 3] = least + (most - least) * (X[:, 3] - low[3]) / (high[3] - low[3])
+    X[:, 3:] = -np.sort(-np.minimum(X[:, 3:], X[:, 3:4]), axis=1)
+    return X
 
 
 def rank_correlations(outcome: Outcome, objectives: str) -> dict[str, float | None]:

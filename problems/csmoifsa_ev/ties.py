@@ -40,17 +40,23 @@ def ties(problem: EVPricing, tariff: np.ndarray) -> tuple[np.ndarray, tuple[floa
     return tariff[:, None] + stretch[:6], (float(stretch[6, 0]), float(stretch[6, 1]))
 
 
-def settle_level(problem: EVPricing, front: np.ndarray) -> np.ndarray:
-    """Raise the level of each tariff as far as it has no effect on the objectives, shape (n, 6).
+def settle(problem: EVPricing, front: np.ndarray) -> np.ndarray:
+    """Choose among tariffs of equal effect, for each of a front, shape (n, 6).
 
-    What stops it, as a rule, is the constraint that the mean price paid stays within the reference: drivers then pay
-    per kWh, on average, what they paid before, and the operator's books show the tariff's effect, not its level.
+    A discharge price that moves nobody falls to the least of its range. Then the level of all prices rises as far as
+    it has no effect. What stops it, as a rule, is the constraint that the mean price paid stays within the reference:
+    drivers then pay per kWh, on average, what they paid before, and the operator's books show the tariff's effect, not
+    its level.
     """
-    raised = front.copy()
-    for row, tariff in enumerate(front):
+    settled = front.copy()
+    for tariff, shares in zip(settled, problem.outcome(front).discharging_share, strict=True):
+        used = (*shares, 0.0)
+        for k in (5, 4, 3):
+            if used[k - 3] == 0:
+                tariff[k] -= free_stretch(problem, tariff, -np.eye(6)[k])
         direction = level_direction(problem, tariff)
-        raised[row] = tariff + free_stretch(problem, tariff, direction) * direction
-    return raised
+        tariff += free_stretch(problem, tariff, direction) * direction
+    return settled
 
 
 def level_direction(problem: EVPricing, tariff: np.ndarray) -> np.ndarray:

@@ -10,10 +10,10 @@ import pytest
 
 from csmoifsa_ev.pricing import EVPricing
 from csmoifsa_ev.scenario import load_scenario
-from csmoifsa_ev.study import rank_correlations, run_study
+from csmoifsa_ev.study import first_school, rank_correlations, run_study
 from csmoifsa_ev.tables import FRONT_QUANTITIES
 from csmoifsa_ev.tariff import VARIABLES
-from csmoifsa_ev.ties import free_stretch, settle_level, ties
+from csmoifsa_ev.ties import free_stretch, settle, ties
 
 
 @pytest.fixture(scope="module")
@@ -151,6 +151,14 @@ def test_comparison_stands_beside_the_papers_figures(paper_study):
     assert compare_with_paper(market) == []
 
 
+def test_first_school_is_in_order_and_within_bounds(small):
+    X = first_school(small, 50, 3)
+    low, high = small.bounds
+    assert ((low <= X) & (high >= X)).all()
+    assert (small.outcome(X).constraints[:, [0, 1, 4, 5]] <= 0).all()
+    np.testing.assert_array_equal(X, first_school(small, 50, 3))
+
+
 # ------------------------------------------------------------------------------------------------------- ties
 
 
@@ -172,12 +180,13 @@ def test_ties_are_ties_and_firm_prices_are_firm(small):
 
 def test_settled_level_keeps_objectives_and_ends_at_the_reference_price(small):
     tariff = np.array([[36.0, 24.0, 14.0, 32.0, 20.0, 10.0]])
-    settled = settle_level(small, tariff)
+    settled = settle(small, tariff)
     before, after = small.outcome(tariff), small.outcome(settled)
     np.testing.assert_allclose(after.objectives("paper"), before.objectives("paper"), rtol=1e-8)
     assert after.mean_price[0] == pytest.approx(small.day.level, abs=1e-6)
     assert (after.constraints <= 0).all()
-    np.testing.assert_allclose(settle_level(small, settled), settled, atol=1e-6)
+    assert settled[0, 4:].tolist() == pytest.approx([5, 5], abs=1e-6)  # nobody discharges then: the least price will do
+    np.testing.assert_allclose(settle(small, settled), settled, atol=1e-6)
 
 
 def test_nothing_is_free_where_money_counts():
