@@ -1,0 +1,171 @@
+"""The coordinator: makes the runs that a results file lacks and writes each one as it comes in."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from csmoifsa.errors import InputError
+from csmoifsa_bench.cells import Cell, grid
+from csmoifsa_bench.execute import Outcome, environment
+from csmoifsa_bench.pools import Map, open_pool
+from csmoifsa_bench.rivals import require
+from csmoifsa_bench.store import Store, one_writer
+from csmoifsa_bench.suite import Suite
+
+MAX_DEATHS = 2  # workers that one run may take down before it counts as failed
+MAX_BREAKS = 8  # breakdowns of the pool in a row without a single run coming in
+
+
+@dataclass(frozen=True)
+class Tally:
+    """What a campaign did.
+
+    Attributes
+    ----------
+    wanted, found, done, failed : int
+        Runs of the suite; those that the file already had; those made now, and those of them that failed.
+    breakdowns : int
+        Times that a worker died and its runs were made again.
+    seconds : float
+        Wall time.
+    """
+
+    wanted: int
+    found: int
+    done: int
+    failed: int
+    breakdowns: int
+    seconds: float
+
+
+def run_campaign(
+    suite: Suite,
+    path: str | Path,
+    *,
+    full: Suite | None = None,
+    jobs: int | None = None,
+    backend: str = "loky",
+    address: str | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Tally:
+    """Make all runs of a suite that a results file lacks or has as failures.
+
+    Parameters
+    ----------
+    suite : Suite
+        Which runs.
+    path : path
+        The results file; created if need be.
+    full : Suite, optional
+        The definition to remember for reports, if ``suite`` is only a part of it.
+    jobs, backend, address
+        See `csmoifsa_bench.pools.open_pool`.
+    progress : callable, optional
+        Called with the number of runs that the file has.
+
+    Raises
+    ------
+    InputError
+        A library is missing, the file cannot be used, another campaign writes it, or workers die without end.
+    """
+    for library in {algorithm.library for algorithm in suite.algorithms}:
+        require(library)
+    with one_writer(path), Store(path) as store:
+        store.put_suite(full or suite)
+        return Campaign(suite, store, progress).run(jobs, backend, address)
+
+
+def missing_cells(suite: Suite, done: set[str]) -> Iterator[Cell]:
+    """Yield the cells of a suite that are not done."""
+    return (cell for cell in grid(suite) if cell.key not in done)
+
+
+class Campaign:
+    """One pass over the missing runs; keeps account of which are on their way.
+
+    Parameters
+    ----------
+    suite : Suite
+        Which runs.
+    store : Store
+        Where results go; nobody else writes there.
+    progress : callable, optional
+        Called with the number of runs that the file has.
+    """
+
+    def __init__(self, suite: Suite, store: Store, progress: Callable[[int], None] | None = None):
+        self.suite, self.store = suite, store
+        self.progress = progress or (lambda done: None)
+        self.on_their_way: dict[str, Cell] = {}
+        self.last_break = ""
+        self.made = self.failed = self.breakdowns = self.breaks_in_a_row = 0
+
+    def run(self, jobs: int | None, backend: str = "loky", address: str | None = None) -> Tally:
+        """Make the runs; see `run_campaign`."""
+        start = time.perf_counter()
+        done = self.store.done(self.suite.name)
+        wanted = sum(1 for _ in grid(self.suite))
+        missing = list(missing_cells(self.suite, done))
+        self.found = wanted - len(missing)
+        self.progress(self.found)
+        if missing:
+            with open_pool(backend, jobs, address) as pool:
+                self._make(pool, missing)
+        seconds = time.perf_counter() - start
+        return Tally(wanted, self.found, self.made, self.failed, self.breakdowns, seconds)
+
+    def _make(self, pool: Map, cells: Iterable[Cell]) -> None:
+        rest = iter(cells)
+        while not self._pass(pool, rest):
+            # A worker died. Whoever was on the way is made again, each one alone, so that the culprit is known.
+            for cell in list(self.on_their_way.values()):
+                self._alone(pool, cell)
+
+    def _alone(self, pool: Map, cell: Cell) -> None:
+        for _ in range(MAX_DEATHS):
+            self.on_their_way = {}
+            if self._pass(pool, iter([cell]), carefully=True):
+                return
+        message = f"its worker died {MAX_DEATHS} times in a row (killed, out of memory, or a crash)"
+        self._came_in(Outcome(cell, error=message, traceback=self.last_break, environment=environment()))
+
+    def _pass(self, pool: Map, cells: Iterator[Cell], carefully: bool = False) -> bool:
+        """Send cells until they are through (True) or the pool breaks (False); outcomes are written as they come."""
+        results = pool(self._sent(cells), carefully)
+        try:
+            while True:
+                try:
+                    outcome = next(results)
+                except StopIteration:
+                    return True
+                except Exception as error:  # `execute` raises nothing, so it is the pool
+                    self._broken(error)
+                    return False
+                self._came_in(outcome)
+        finally:
+            close = getattr(results, "close", None)
+            if close is not None:
+                close()
+
+    def _sent(self, cells: Iterator[Cell]) -> Iterator[Cell]:
+        for cell in cells:
+            self.on_their_way[cell.key] = cell
+            yield cell
+
+    def _came_in(self, outcome: Outcome) -> None:
+        self.on_their_way.pop(outcome.cell.key, None)
+        self.breaks_in_a_row = 0
+        self.store.put(outcome)
+        self.made += 1
+        self.failed += outcome.failed
+        self.progress(self.found + self.made)
+
+    def _broken(self, error: Exception) -> None:
+        self.breakdowns += 1
+        self.breaks_in_a_row += 1
+        self.last_break = f"{type(error).__name__}: {str(error).strip() or 'no reason given'}"
+        if self.breaks_in_a_row > MAX_BREAKS:
+            raise InputError(f"the workers keep dying ({self.last_break}); all runs written so far are safe") from error

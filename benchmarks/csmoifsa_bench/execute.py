@@ -1,0 +1,183 @@
+"""One run: a pure function from a cell to its outcome. It writes nothing; it may run on any machine."""
+
+from __future__ import annotations
+
+import os
+import platform
+import random
+import time
+import traceback
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from hashlib import sha256
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from csmoifsa.plugins import load_problem
+from csmoifsa_bench.cells import Cell
+from csmoifsa_bench.recorder import Exhausted, Recorder, Snapshot
+from csmoifsa_bench.rivals import Task, generations
+
+PACKAGES = ("csmoifsa", "numpy", "numba", "pymoo", "moocore", "joblib", "pygmo", "jmetalpy", "platypus-opt")
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a cell.
+
+    Attributes
+    ----------
+    cell : Cell
+        Which one.
+    snapshots : list of Snapshot
+        One for each stop; none if the run failed.
+    error, traceback : str
+        Why it failed; empty if it did not.
+    n_eval : int
+        Evaluations made in all.
+    same_start : bool
+        Whether it began from the repetition's common population.
+    wall_seconds, cpu_seconds : float
+        Spent by the algorithm and by evaluating, recording included.
+    environment : dict
+        Versions, code and machine that made it.
+    """
+
+    cell: Cell
+    snapshots: list[Snapshot] = field(default_factory=list)
+    error: str = ""
+    traceback: str = ""
+    n_eval: int = 0
+    same_start: bool = False
+    wall_seconds: float = 0.0
+    cpu_seconds: float = 0.0
+    environment: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def failed(self) -> bool:
+        """Whether there is an error."""
+        return bool(self.error)
+
+
+def execute(cell: Cell) -> Outcome:
+    """Make one run. Whatever goes wrong in it becomes an outcome with the traceback, never an exception."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    try:
+        recorder, same_start = _run(cell)
+        wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+        return Outcome(
+            cell,
+            snapshots=recorder.fronts(cell.points),
+            n_eval=recorder.n_eval,
+            same_start=same_start,
+            wall_seconds=wall,
+            cpu_seconds=cpu,
+            environment=environment(),
+        )
+    except Exception as error:
+        return Outcome(
+            cell,
+            error=f"{type(error).__name__}: {error}",
+            traceback=traceback.format_exc(),
+            wall_seconds=time.perf_counter() - wall,
+            cpu_seconds=time.process_time() - cpu,
+            environment=environment(),
+        )
+
+
+def _run(cell: Cell) -> tuple[Recorder, bool]:
+    problem = load_problem(cell.problem_name, **cell.problem_params)
+    recorder = Recorder(problem, cell.stops, cell.count)
+    task = Task(
+        name=cell.algorithm_name,
+        settings=dict(cell.settings),
+        pop_size=cell.pop_size,
+        seed=cell.seed,
+        start=first_population(problem, cell.pop_size, cell.start_seed),
+        stops=cell.stops,
+        count=cell.count,
+    )
+    same_start = False
+    with quiet(cell.seed):
+        steps = generations(cell.library, recorder, task)
+        try:
+            for generation in steps:
+                same_start = generation.same_start
+                if not recorder.report(generation.answer, generation.iteration):
+                    break
+        except Exhausted:
+            pass
+        finally:
+            steps.close()  # type: ignore[attr-defined]
+    return recorder, same_start
+
+
+@contextmanager
+def quiet(seed: int) -> Iterator[None]:
+    """Seed the global generators that libraries draw from, put them back, and let no library's warnings out."""
+    states = random.getstate(), np.random.get_state()  # noqa: NPY002
+    random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        random.setstate(states[0])
+        np.random.set_state(states[1])  # noqa: NPY002
+
+
+def first_population(problem: Any, pop_size: int, seed: int) -> np.ndarray | None:
+    """Return the repetition's first population, (pop_size, n_var), uniform in the box; None for a problem without one.
+
+    Uniform, because that is what most libraries do by themselves.
+    """
+    if problem.xl is None or problem.xu is None or getattr(problem, "vars", None) is not None:
+        return None
+    return np.random.default_rng(seed).uniform(problem.xl, problem.xu, (pop_size, problem.n_var))
+
+
+@cache
+def environment() -> dict[str, Any]:
+    """Return the versions, the state of our own code and the machine; made once in each process."""
+    versions = {}
+    for name in PACKAGES:
+        try:
+            versions[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return {
+        "python": platform.python_version(),
+        "versions": versions,
+        "code": code_state(),
+        "machine": platform.machine(),
+        "system": platform.system(),
+        "processor": _processor(),
+        "cpus": os.cpu_count(),
+        "node": platform.node(),
+    }
+
+
+def code_state() -> str:
+    """Return a hash of the source of csmoifsa, so that results of two states of one version are told apart."""
+    import csmoifsa
+
+    folder = Path(csmoifsa.__file__).parent
+    digest = sha256()
+    for path in sorted(folder.glob("*.py")):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor()

@@ -1,0 +1,249 @@
+"""From fronts to numbers: every front of every algorithm measured by the same code against the same true front.
+
+A run without a feasible point gets the worst value of each metric, so that it counts and ranks last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import moocore
+import numpy as np
+import pandas as pd
+
+from csmoifsa import metrics
+from csmoifsa.fronts import true_front
+from csmoifsa.plugins import load_problem
+from csmoifsa_bench.cells import Cell, fingerprint, grid
+from csmoifsa_bench.store import Store
+from csmoifsa_bench.suite import Suite
+
+MORE_IS_BETTER = frozenset({"hypervolume"})
+TITLES = {
+    "igd": "IGD",
+    "igd_plus": "IGD+",
+    "hypervolume": "hypervolume",
+    "epsilon": "additive epsilon",
+    "convergence": "convergence (GD)",
+    "uniformity": "uniformity (spacing)",
+    "error_ratio": "error ratio",
+}
+
+
+def worst(metric: str) -> float:
+    """Return the value of a run that found nothing."""
+    return 0.0 if metric in MORE_IS_BETTER else 1.0 if metric == "error_ratio" else np.inf
+
+
+@dataclass
+class Results:
+    """All that a results file says about one suite.
+
+    Attributes
+    ----------
+    suite : Suite
+        Its definition.
+    table : DataFrame
+        A row a run and stop: problem, algorithm, repetition, stop, n_eval, n_points, and a column a metric.
+    fronts : dict
+        (problem, algorithm, repetition, stop) -> points (n, m).
+    references : dict
+        problem -> points (k, m) of the true front, for drawing.
+    estimated : set of str
+        Problems whose true front is not known: all runs together stand for it.
+    runs : DataFrame
+        A row a run: problem, algorithm, repetition, n_eval, same_start, wall_seconds, cpu_seconds.
+    missing, failed : int
+        Runs of the suite that the file lacks, or has as failures.
+    environments : list of dict
+        What made the runs.
+    speeds : list
+        See `Store.speeds`.
+    """
+
+    suite: Suite
+    table: pd.DataFrame
+    fronts: dict[tuple[str, str, int, int], np.ndarray]
+    references: dict[str, np.ndarray]
+    estimated: set[str]
+    runs: pd.DataFrame
+    missing: int
+    failed: int
+    environments: list[dict[str, Any]]
+    speeds: list[tuple[str, str, int, list[float]]] = field(default_factory=list)
+
+    @cached_property
+    def algorithms(self) -> list[str]:
+        """Labels of the algorithms that have runs, in the suite's order."""
+        present = set(self.table.algorithm)
+        return [a.label for a in self.suite.algorithms if a.label in present]
+
+    @cached_property
+    def problems(self) -> list[str]:
+        """Labels of the problems that have runs, in the suite's order."""
+        present = set(self.table.problem)
+        return [p.label for p in self.suite.problems if p.label in present]
+
+    def values(self, metric: str, stop: int) -> dict[tuple[str, str], pd.Series]:
+        """Return (problem, algorithm) -> values by repetition."""
+        part: Any = self.table[self.table.stop == stop]
+        return {
+            (str(key[0]), str(key[1])): group.set_index("repetition")[metric].sort_index()
+            for key, group in part.groupby(["problem", "algorithm"], sort=False)
+        }
+
+
+def read_results(store: Store, suite: Suite, progress: Callable[[float], None] | None = None) -> Results:
+    """Measure all fronts of a suite; ``progress`` is told the share done."""
+    cells = {cell.key: cell for cell in grid(suite)}
+    rows = {key: row for key, row in store.runs(suite.name).items() if key in cells}
+    kept: list[tuple[Cell, int, int, np.ndarray]] = [
+        (cells[key], stop, n_eval, F) for key, stop, n_eval, F in store.fronts(suite.name) if key in cells
+    ]
+    references = _References(kept)
+    table, fronts = [], {}
+    for i, (cell, stop, n_eval, F) in enumerate(kept):
+        where = {"problem": cell.problem, "algorithm": cell.algorithm, "repetition": cell.repetition, "stop": stop}
+        table.append({**where, "n_eval": n_eval, "n_points": len(F), **measure(F, references.of(cell), suite)})
+        fronts[tuple(where.values())] = F
+        if progress is not None and i % 100 == 0:
+            progress(i / len(kept))
+    columns = ["problem", "algorithm", "repetition", "stop", "n_eval", "n_points", *suite.metrics]
+    runs = [
+        {
+            **{"problem": cells[key].problem, "algorithm": cells[key].algorithm, "repetition": cells[key].repetition},
+            **{
+                name: getattr(row, name) for name in ("n_eval", "same_start", "wall_seconds", "cpu_seconds", "finished")
+            },
+        }
+        for key, row in rows.items()
+        if row.status == "done"
+    ]
+    used = {row.environment for row in rows.values() if row.status == "done"}
+    return Results(
+        suite=suite,
+        table=pd.DataFrame(table, columns=columns),
+        fronts=fronts,
+        references=references.drawn,
+        estimated=references.estimated,
+        runs=pd.DataFrame(runs),
+        missing=len(cells) - len(rows),
+        failed=sum(row.status == "failed" for row in rows.values()),
+        environments=[facts for number, facts in store.environments().items() if number in used],
+        speeds=_in_order(store.speeds(suite.name), [a.label for a in suite.algorithms]),
+    )
+
+
+def measure(F: np.ndarray, front: np.ndarray, suite: Suite) -> dict[str, float]:
+    """Return the suite's metrics of a front ``F`` (n, m) against points of the true front (k, m)."""
+    if len(F) == 0:
+        return {name: worst(name) for name in suite.metrics}
+    found = {}
+    for name in suite.metrics:
+        if name == "uniformity":
+            found[name] = metrics.uniformity(F) if len(F) > 1 else worst(name)
+        elif name == "error_ratio":
+            found[name] = metrics.error_ratio(F, front, eps=suite.eps)
+        else:
+            found[name] = getattr(metrics, name)(F, front)
+    return found
+
+
+class _References:
+    """The true front of each cell's problem, with its drawn parameters; the best of all runs where it is unknown."""
+
+    def __init__(self, kept: list[tuple[Cell, int, int, np.ndarray]]):
+        self.drawn: dict[str, np.ndarray] = {}
+        self.estimated: set[str] = set()
+        self._known: dict[str, np.ndarray] = {}
+        found: dict[str, list[np.ndarray]] = {}
+        for cell, _, _, F in kept:
+            mark = self._mark(cell)
+            if mark not in self._known and mark not in found:
+                front = true_front(load_problem(cell.problem_name, **cell.problem_params))
+                if front is None:
+                    found[mark] = []
+                    self.estimated.add(cell.problem)
+                else:
+                    self._known[mark] = front
+                    self.drawn.setdefault(cell.problem, front)
+            if mark in found and len(F):
+                found[mark].append(F)
+        for mark, fronts in found.items():
+            everything = np.unique(np.vstack(fronts), axis=0) if fronts else np.empty((0, 0))
+            self._known[mark] = everything[moocore.is_nondominated(everything)] if fronts else everything
+        for cell, *_ in kept:
+            self.drawn.setdefault(cell.problem, self.of(cell))
+
+    def of(self, cell: Cell) -> np.ndarray:
+        return self._known[self._mark(cell)]
+
+    def _mark(self, cell: Cell) -> str:
+        return fingerprint([cell.problem_name, cell.problem_params])
+
+
+def code_states(environments: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the different states of the code among environments: versions and source, whatever the machine."""
+    states = {
+        fingerprint([facts.get("versions"), facts.get("code"), facts.get("python")]): facts for facts in environments
+    }
+    return list(states.values())
+
+
+def best_possible_igd(front: np.ndarray, points: int) -> float:
+    """Return the least IGD, scaled, that so many points of the front (k, m) itself can have, to about one percent.
+
+    Points are chosen evenly spread and then moved, by turns, to the middle of the part of the front that is nearest to
+    them (Lloyd's algorithm with medians), until that gains nothing.
+    """
+    from scipy.spatial.distance import cdist
+
+    from csmoifsa_bench.recorder import thin
+
+    scaled = metrics.normalise(front, front)
+    if len(scaled) <= points:
+        return 0.0
+    distance = cdist(scaled, scaled)
+    _, chosen = np.unique(scaled, axis=0, return_index=True)
+    place = {tuple(row): i for i, row in enumerate(scaled.tolist())}
+    chosen = np.array([place[tuple(row)] for row in thin(scaled[np.sort(chosen)], points).tolist()])
+    best = np.inf
+    while (now := float(distance[:, chosen].min(axis=1).mean())) < best * (1 - 1e-6):
+        best = now
+        nearest = distance[:, chosen].argmin(axis=1)
+        members = [np.flatnonzero(nearest == j) for j in range(len(chosen))]
+        chosen = np.array([m[distance[np.ix_(m, m)].sum(axis=0).argmin()] for m in members if len(m)])
+    return best
+
+
+def evaluations_to(results: Results, factor: float) -> pd.DataFrame:
+    """Return how many evaluations each run needed to reach ``factor`` times the best possible IGD.
+
+    Returns
+    -------
+    DataFrame
+        problem, algorithm, repetition, target, n_eval (infinite if the run did not reach it); as fine as the stops.
+    """
+    rows = []
+    for problem in results.problems:
+        if problem in results.estimated or "igd" not in results.suite.metrics:
+            continue
+        target = factor * best_possible_igd(results.references[problem], results.suite.points)
+        part: Any = results.table[results.table.problem == problem]
+        part = part.sort_values("stop")
+        for key, run in part.groupby(["algorithm", "repetition"], sort=False):
+            reached = run.n_eval[run.igd <= target]
+            rows.append(
+                {
+                    **{"problem": problem, "algorithm": key[0], "repetition": key[1], "target": target},
+                    "n_eval": float(reached.iloc[0]) if len(reached) else np.inf,
+                }
+            )
+    return pd.DataFrame(rows, columns=["problem", "algorithm", "repetition", "target", "n_eval"])
+
+
+def _in_order(speeds: list[Any], labels: list[str]) -> list[Any]:
+    return sorted((row for row in speeds if row[0] in labels), key=lambda row: labels.index(row[0]))

@@ -1,0 +1,179 @@
+"""``report.html``: one file, everything inside, opens without a network; its filters choose suite, metric, budget."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import moocore
+import numpy as np
+
+from csmoifsa import __version__
+from csmoifsa.files import atomic_write
+from csmoifsa_bench import tables
+from csmoifsa_bench.figures import colour, median_repetition
+from csmoifsa_bench.measure import MORE_IS_BETTER, TITLES, Results
+from csmoifsa_bench.recorder import thin
+from csmoifsa_bench.report import provenance, verdict
+from csmoifsa_bench.statistics import performance_profile, rank_over_problems
+
+MOST_POINTS = 300  # of a true front or an attainment surface, which is all that a screen shows
+
+
+def write_page(everything: list[Results], path: Path) -> None:
+    """Write the page for some suites."""
+    from jinja2 import Environment, StrictUndefined
+    from plotly.offline import get_plotlyjs
+
+    folder = files("csmoifsa_bench") / "templates"
+    environment = Environment(autoescape=True, undefined=StrictUndefined)
+    template = environment.from_string((folder / "report.html.j2").read_text(encoding="utf-8"))
+    data = json.dumps({"suites": [page_data(results) for results in everything]}, allow_nan=False, ensure_ascii=False)
+    page = template.render(
+        titles=[results.suite.title for results in everything],
+        version=__version__,
+        data=data.replace("<", "\\u003c"),  # nothing in a label ends the script
+        script=(folder / "report.js").read_text(encoding="utf-8"),
+        plotly=get_plotlyjs(),
+    )
+    with atomic_write(path) as file:
+        file.write(page)
+
+
+def page_data(results: Results) -> dict[str, Any]:
+    """Return what the page's script draws, for one suite: plain values, tables as HTML."""
+    suite = results.suite
+    return {
+        "name": suite.name,
+        "title": suite.title,
+        "description": suite.description,
+        "count": suite.count,
+        "problems": results.problems,
+        "algorithms": [{"label": a, "colour": colour(results, a)} for a in results.algorithms],
+        "metrics": [{"key": m, "title": TITLES[m], "more": m in MORE_IS_BETTER} for m in suite.metrics],
+        "budgets": list(reversed(suite.compare_at)),
+        "verdicts": {str(stop): verdict(results, stop) for stop in suite.compare_at},
+        "provenance": [_inline(line) for line in provenance(results)],
+        "views": {f"{m}|{stop}": _view(results, m, stop) for m in suite.metrics for stop in suite.compare_at},
+        "curves": {m: _curves(results, m) for m in suite.metrics},
+        "fronts": {str(stop): _fronts(results, stop) for stop in suite.compare_at},
+        "surfaces": {str(stop): _surfaces(results, stop) for stop in suite.compare_at},
+        "references": {p: _points(thin(results.references[p], MOST_POINTS)) for p in results.problems},
+        "more_tables": [
+            to_html(table)
+            for table in (tables.target_table(results), tables.speed_table(results), tables.effort_table(results))
+            if table is not None
+        ],
+    }
+
+
+def _view(results: Results, metric: str, stop: int) -> dict[str, Any]:
+    values = results.values(metric, stop)
+    ranking = rank_over_problems(results, metric, stop)
+    tests = tables.comparison_table(results, metric, stop)
+    ratios = np.geomspace(1, 2 if metric in MORE_IS_BETTER else 100, 60)
+    return {
+        "summary": to_html(tables.summary_table(results, metric, stop)),
+        "tests": to_html(tests) if tests else "",
+        "values": {
+            p: {a: _numbers(values[p, a].to_numpy()) for a in results.algorithms if (p, a) in values}
+            for p in results.problems
+        },
+        "ranking": {
+            "names": ranking.names,
+            "ranks": _numbers(ranking.ranks),
+            "difference": _number(ranking.critical_difference),
+            "cliques": ranking.cliques(),
+            "note": tables.ranking_note(ranking) if ranking.n >= 2 else "",
+        },
+        "profile": {
+            "ratios": _numbers(ratios),
+            "shares": {a: _numbers(s) for a, s in performance_profile(results, metric, stop, ratios).items()},
+        },
+    }
+
+
+def _curves(results: Results, metric: str) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for problem, part in results.table.groupby("problem", sort=False):
+        groups: Any = part.groupby(["algorithm", "stop"], sort=False)[metric]
+        quartiles = [groups.quantile(q, interpolation="nearest") for q in (0.25, 0.5, 0.75)]
+        found[str(problem)] = {
+            a: {
+                "x": [int(stop) for stop in quartiles[1][a].index],
+                **{
+                    name: _numbers(q[a].to_numpy())
+                    for name, q in zip(("low", "middle", "high"), quartiles, strict=True)
+                },
+            }
+            for a in results.algorithms
+            if a in quartiles[1].index.get_level_values(0)
+        }
+    return found
+
+
+def _fronts(results: Results, stop: int) -> dict[str, Any]:
+    values = results.values(results.suite.metrics[0], stop)
+    return {
+        p: {
+            a: _points(results.fronts[p, a, median_repetition(values[p, a]), stop])
+            for a in results.algorithms
+            if (p, a) in values
+        }
+        for p in results.problems
+    }
+
+
+def _surfaces(results: Results, stop: int) -> dict[str, Any]:
+    """Return, for problems of two objectives, what each algorithm attains in half of its runs."""
+    found: dict[str, Any] = {}
+    for (problem, algorithm, repetition, at), F in results.fronts.items():
+        if at == stop and F.shape[1] == 2 and len(F):
+            runs = found.setdefault(problem, {}).setdefault(algorithm, [])
+            runs.append(np.column_stack([F, np.full(len(F), repetition)]))
+    for algorithms in found.values():
+        for algorithm, runs in algorithms.items():
+            points = np.vstack(runs)
+            surface = moocore.eaf(points[:, :2], points[:, 2], percentiles=[50.0])[:, :2]
+            algorithms[algorithm] = _points(thin(surface[np.argsort(surface[:, 0])], MOST_POINTS))
+    return found
+
+
+def to_html(table: tables.Table) -> str:
+    """Return a table as HTML, everything escaped."""
+    head = "".join(f"<th>{html.escape(text)}</th>" for text in table.header)
+    body = []
+    for i, row in enumerate(table.rows):
+        cells = "".join(
+            f"<td{' class=best' if (i, j) in table.bold else ''}>{html.escape(text)}</td>" for j, text in enumerate(row)
+        )
+        body.append(f"<tr>{cells}</tr>")
+    return (
+        f"<figure><figcaption>{html.escape(table.title)}</figcaption><div class=scroll><table><thead><tr>{head}</tr>"
+        f"</thead><tbody>{''.join(body)}</tbody></table></div><p class=note>{html.escape(table.note)}</p></figure>"
+    )
+
+
+def _inline(markdown: str) -> str:
+    """Turn the little Markdown of `provenance` into HTML."""
+    text = html.escape(markdown)
+    text = re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", text)
+    return re.sub(r"`(.+?)`", r"<code>\1</code>", text)
+
+
+@cache
+def _number(value: float) -> float | None:
+    return float(f"{value:.5g}") if np.isfinite(value) else None
+
+
+def _numbers(values: Any) -> list[float | None]:
+    return [_number(float(v)) for v in values]
+
+
+def _points(F: np.ndarray) -> list[list[float | None]]:
+    return [_numbers(row) for row in F]

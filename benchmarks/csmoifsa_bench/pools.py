@@ -1,0 +1,119 @@
+"""Where runs are made: here one by one, in processes, or on a Dask or Ray cluster that is already there.
+
+joblib is the layer for all of them. Workers return outcomes; they never see the results file.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from csmoifsa.errors import InputError, did_you_mean
+from csmoifsa_bench.cells import Cell
+from csmoifsa_bench.execute import Outcome, execute
+
+BACKENDS = ("loky", "dask", "ray")
+_IDLE_SECONDS = 30  # after which a worker whose coordinator was killed ends by itself
+
+Map = Callable[[Iterable[Cell], bool], Iterator[Outcome]]
+
+
+@contextmanager
+def open_pool(backend: str = "loky", jobs: int | None = None, address: str | None = None) -> Iterator[Map]:
+    """Give a function ``map(cells, carefully)`` that yields outcomes as they come in.
+
+    ``carefully`` keeps one run at a time in the pool, so that it is known which one takes its worker down.
+
+    Parameters
+    ----------
+    backend : str
+        ``loky`` (processes on this machine; with one job, this process), ``dask`` or ``ray``.
+    jobs : int, optional
+        Runs at a time; by default the machine's processors, on a cluster all it has.
+    address : str, optional
+        Of a cluster's scheduler.
+
+    Raises
+    ------
+    InputError
+        An unknown backend, a cluster that cannot be reached, or a package that is missing.
+    """
+    if backend not in BACKENDS:
+        raise InputError(
+            f"--backend must be {', '.join(BACKENDS)}, not {backend!r}." + did_you_mean(backend, [*BACKENDS])
+        )
+    if jobs is not None and jobs < 1:
+        raise InputError(f"--jobs must be at least 1, got {jobs}")
+    if backend == "loky" and address is not None:
+        raise InputError("--address is for --backend dask or ray")
+    if backend == "loky":
+        yield from _local(jobs or os.cpu_count() or 1)
+    elif backend == "dask":
+        yield from _dask(jobs, address)
+    else:
+        yield from _ray(jobs, address)
+
+
+def _local(jobs: int) -> Iterator[Map]:
+    if jobs == 1:
+        yield lambda cells, carefully: map(execute, cells)
+        return
+    from joblib.externals.loky import get_reusable_executor
+
+    try:
+        yield _mapper("loky", jobs, idle_worker_timeout=_IDLE_SECONDS)
+    finally:
+        get_reusable_executor().shutdown(wait=True, kill_workers=True)
+
+
+def _dask(jobs: int | None, address: str | None) -> Iterator[Map]:
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise InputError("--backend dask needs the package distributed: pip install 'csmoifsa[cluster]'") from error
+    if address is None:
+        raise InputError("--backend dask needs --address, e.g. tcp://127.0.0.1:8786 as 'dask scheduler' prints it")
+    try:
+        client = Client(address, timeout=10)
+    except (OSError, ValueError) as error:
+        raise InputError(f"there is no Dask scheduler at {address}: {error or type(error).__name__}") from error
+    with client:
+        yield _mapper("dask", jobs or -1)
+
+
+def _ray(jobs: int | None, address: str | None) -> Iterator[Map]:
+    try:
+        import ray
+        from ray.util.joblib import register_ray
+    except ImportError as error:
+        raise InputError("--backend ray needs the package ray: pip install 'csmoifsa[cluster]'") from error
+    mine = not ray.is_initialized()
+    if mine:
+        try:
+            ray.init(address=address or "auto", log_to_driver=False, logging_level=logging.ERROR)
+        except (ConnectionError, ValueError, RuntimeError) as error:
+            raise InputError(f"there is no Ray cluster at {address or 'this machine'}: {error}") from error
+    try:
+        register_ray()
+        yield _mapper("ray", jobs or -1)
+    finally:
+        if mine:
+            ray.shutdown()
+
+
+def _mapper(backend: str, jobs: int, **options: Any) -> Map:
+    from joblib import Parallel, delayed, parallel_config
+
+    def run(cells: Iterable[Cell], carefully: bool) -> Iterator[Outcome]:
+        # in joblib, one job would mean this very process: carefully is two workers and one task
+        ahead: Any = 1 if carefully else "2 * n_jobs"
+        with parallel_config(backend, n_jobs=max(jobs, 2) if jobs > 0 else jobs, **options):
+            one: Any = 1
+            parallel = Parallel(return_as="generator_unordered", batch_size=one, pre_dispatch=ahead)
+            outcomes: Any = parallel(delayed(execute)(cell) for cell in cells)
+            return outcomes
+
+    return run

@@ -1,0 +1,159 @@
+"""The observer on the problem: counts every evaluation, whoever asks for it, and keeps the fronts along the way.
+
+An algorithm sees `Recorder` in place of the problem. It is a plain batch problem without a compiled evaluator, so each
+candidate of every library passes here and is counted once, and none beyond the budget is evaluated. The snapshot of a
+budget is the algorithm's own answer after its last generation within it. When the run is over, `fronts` evaluates the
+candidates anew with the problem itself: an algorithm's word about its own objectives is not used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import moocore
+import numpy as np
+from pymoo.core.individual import default_config
+from pymoo.core.problem import Problem
+
+EQUALITY_TOLERANCE = default_config()["cv_eq"]["eps"]  # pymoo's own
+SLACK = 1e-9  # share of a variable's range by which rounding in a library may overstep a bound
+
+
+class Exhausted(Exception):  # noqa: N818 - the end of the budget is no error
+    """The algorithm asks for more evaluations than its budget."""
+
+
+class OutOfBoundsError(ValueError):
+    """The algorithm proposes a candidate outside the problem's bounds."""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What an algorithm had at a budget.
+
+    Attributes
+    ----------
+    stop : int
+        The budget.
+    n_eval : int
+        Evaluations spent on it, at most the budget if that counts evaluations.
+    F : (n, m) array
+        Feasible, mutually non-dominated points, each once, sorted; none (0, m) if no candidate was feasible.
+    """
+
+    stop: int
+    n_eval: int
+    F: np.ndarray
+
+
+class Recorder(Problem):
+    """A problem that counts and remembers.
+
+    Parameters
+    ----------
+    inner : Problem
+        The problem.
+    stops : tuple of int
+        Where snapshots are taken, rising; the last is the budget.
+    count : str
+        Whether ``stops`` are ``evaluations``, which no run exceeds, or ``iterations``.
+    """
+
+    def __init__(self, inner: Problem, stops: tuple[int, ...], count: str = "evaluations"):
+        super().__init__(
+            n_var=inner.n_var,
+            n_obj=inner.n_obj,
+            n_ieq_constr=inner.n_ieq_constr,
+            n_eq_constr=inner.n_eq_constr,
+            xl=inner.xl,
+            xu=inner.xu,
+            vtype=inner.vtype,
+            vars=getattr(inner, "vars", None),
+        )
+        self.inner = inner
+        self.count = count
+        self.n_eval = 0
+        self._pending = list(stops)
+        self._limit = stops[-1] if count == "evaluations" else np.inf
+        self._latest = (0, np.empty((0, inner.n_var)))
+        self._kept: list[tuple[int, int, np.ndarray]] = []
+        self._low: Any = inner.xl
+        self._high: Any = inner.xu
+        self._slack = SLACK * (self._high - self._low) if self._low is not None and self._high is not None else None
+
+    def name(self) -> str:
+        """Return the problem's own name."""
+        return self.inner.name()
+
+    def _evaluate(self, X: np.ndarray, out: dict[str, Any], *args: Any, **kwargs: Any) -> None:
+        wanted = self.n_eval + len(X)
+        if self.count == "evaluations":
+            while self._pending and wanted > self._pending[0]:
+                self._keep()
+        if wanted > self._limit:
+            raise Exhausted
+        if self._slack is not None and ((X < self._low - self._slack) | (X > self._high + self._slack)).any():
+            raise OutOfBoundsError("the algorithm proposed a candidate outside the problem's bounds")
+        self.n_eval = wanted
+        X = X if self._slack is None else np.clip(X, self._low, self._high)
+        out.update(self.inner.evaluate(X, return_values_of=["F", "G", "H"], return_as_dictionary=True))
+
+    def report(self, answer: Callable[[], np.ndarray], iteration: int) -> bool:
+        """Take note that a generation is over; tells whether the run goes on.
+
+        Parameters
+        ----------
+        answer : callable
+            Returns the candidates, (n, n_var), that the algorithm would return if it ended now.
+        iteration : int
+            Generations finished.
+        """
+        progress = self.n_eval if self.count == "evaluations" else iteration
+        self._latest = self.n_eval, np.array(answer(), dtype=float).reshape(-1, self.n_var)
+        while self._pending and progress >= self._pending[0]:
+            self._keep()
+        return bool(self._pending)
+
+    def _keep(self) -> None:
+        n_eval, X = self._latest
+        self._kept.append((self._pending.pop(0), n_eval, X))
+
+    def fronts(self, most: int) -> list[Snapshot]:
+        """Return a snapshot for every stop, at most ``most`` points each, evaluated anew by the problem itself."""
+        while self._pending:
+            self._keep()
+        return [Snapshot(stop, n_eval, self._front(X, most)) for stop, n_eval, X in self._kept]
+
+    def _front(self, X: np.ndarray, most: int) -> np.ndarray:
+        if len(X) == 0:
+            return np.empty((0, self.n_obj))
+        if self._slack is not None:
+            X = np.clip(X, self._low, self._high)
+        out: Any = self.inner.evaluate(X, return_values_of=["F", "G", "H"], return_as_dictionary=True)
+        feasible = (out["G"] <= 0).all(axis=1) & (np.abs(out["H"]) <= EQUALITY_TOLERANCE).all(axis=1)
+        F = out["F"][feasible & np.isfinite(out["F"]).all(axis=1)]
+        if len(F) == 0:
+            return np.empty((0, self.n_obj))
+        F = np.unique(F, axis=0)
+        return thin(F[moocore.is_nondominated(F)], most)
+
+
+def thin(F: np.ndarray, most: int) -> np.ndarray:
+    """Choose ``most`` of the points ``F`` (n, m), evenly spread, by one rule for all algorithms.
+
+    The extremes first, then always the point farthest from those chosen, in objectives scaled to the points' own range
+    (distance-based subset selection, Singh et al. 2019).
+    """
+    if len(F) <= most:
+        return F
+    low, extent = F.min(axis=0), np.ptp(F, axis=0)
+    scaled = (F - low) / np.where(extent > 0, extent, 1.0)
+    chosen = list(dict.fromkeys(int(i) for i in scaled.argmin(axis=0)))[:most]
+    distance = np.min([np.linalg.norm(scaled - scaled[i], axis=1) for i in chosen], axis=0)
+    while len(chosen) < most:
+        farthest = int(distance.argmax())
+        chosen.append(farthest)
+        distance = np.minimum(distance, np.linalg.norm(scaled - scaled[farthest], axis=1))
+    return F[np.sort(chosen)]

@@ -1,0 +1,120 @@
+"""jMetalPy's algorithms, with the operators of its own examples. They handle inequality constraints.
+
+jMetalPy draws from Python's and NumPy's global generators; whoever runs a task seeds both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from csmoifsa.errors import InputError, did_you_mean
+from csmoifsa_bench.rivals import Generation, Task
+
+ALGORITHMS = ("NSGAII", "SMPSO", "GDE3", "SPEA2", "OMOPSO")
+
+
+def generations(problem: Any, task: Task) -> Iterator[Generation]:
+    """Yield after every generation; see `csmoifsa_bench.rivals`."""
+    if task.name not in ALGORITHMS:
+        raise InputError(
+            f"jMetalPy has no algorithm {task.name!r} here; known are {', '.join(ALGORITHMS)}."
+            + did_you_mean(task.name, list(ALGORITHMS))
+        )
+    if problem.n_eq_constr:
+        raise InputError(f"jMetalPy's {task.name} handles no equality constraints; leave it out with --algorithms")
+    algorithm = _build(_adapt(problem), task)
+    # what Algorithm.run does, with a pause after each step; its own stop is never reached
+    algorithm.solutions = algorithm.evaluate(algorithm.create_initial_solutions())
+    algorithm.init_progress()
+    iteration = 0
+    while True:
+        iteration += 1
+        yield Generation(algorithm.evaluations, iteration, lambda: _answer(algorithm), task.start is not None)
+        algorithm.step()
+        algorithm.update_progress()
+
+
+def _answer(algorithm: Any) -> np.ndarray:
+    return np.array([list(solution.variables) for solution in algorithm.result()], dtype=float)
+
+
+def _adapt(problem: Any) -> Any:
+    from jmetal.core.problem import FloatProblem
+
+    class Adapted(FloatProblem):
+        def __init__(self) -> None:
+            super().__init__()
+            self.lower_bound, self.upper_bound = problem.xl.tolist(), problem.xu.tolist()
+            self.directions = [self.MINIMIZE] * problem.n_obj
+
+        def number_of_objectives(self) -> int:
+            return problem.n_obj
+
+        def number_of_constraints(self) -> int:
+            return problem.n_ieq_constr
+
+        def name(self) -> str:
+            return str(problem.name())
+
+        def evaluate(self, solution: Any) -> Any:
+            x = np.array(solution.variables, dtype=float)
+            out = problem.evaluate(x, return_values_of=["F", "G"], return_as_dictionary=True)
+            solution.objectives = out["F"].tolist()
+            solution.constraints = (-np.asarray(out["G"])).tolist()  # violated where negative
+            return solution
+
+    return Adapted()
+
+
+def _build(problem: Any, task: Task) -> Any:
+    from jmetal.algorithm.multiobjective import gde3, nsgaii, omopso, smpso, spea2
+    from jmetal.core.solution import FloatSolution
+    from jmetal.operator.crossover import SBXCrossover
+    from jmetal.operator.mutation import NonUniformMutation, PolynomialMutation, UniformMutation
+    from jmetal.util.archive import CrowdingDistanceArchive
+    from jmetal.util.generator import InjectorGenerator, RandomGenerator
+    from jmetal.util.termination_criterion import StoppingByEvaluations
+
+    def solution(x: np.ndarray) -> Any:
+        made = FloatSolution(
+            problem.lower_bound, problem.upper_bound, problem.number_of_objectives(), problem.number_of_constraints()
+        )
+        made.variables = x.tolist()
+        return made
+
+    n, never = task.pop_size, StoppingByEvaluations(2**62)
+    # the injector hands its list out from the end
+    first = RandomGenerator() if task.start is None else InjectorGenerator([solution(x) for x in task.start[::-1]])
+    rate = 1.0 / problem.number_of_variables()
+    mutation = PolynomialMutation(probability=rate, distribution_index=20)
+    common: dict[str, Any] = {"problem": problem, "termination_criterion": never}
+    genetic = {"mutation": mutation, "crossover": SBXCrossover(probability=1.0, distribution_index=20)}
+    recipes: dict[str, tuple[Any, dict[str, Any]]] = {
+        "NSGAII": (nsgaii.NSGAII, {"offspring_population_size": n, **genetic}),
+        "SPEA2": (spea2.SPEA2, {"offspring_population_size": n, **genetic}),
+        "GDE3": (gde3.GDE3, {"cr": 0.5, "f": 0.5}),
+        "SMPSO": (smpso.SMPSO, {"mutation": mutation, "leaders": CrowdingDistanceArchive(n)}),
+        "OMOPSO": (
+            omopso.OMOPSO,
+            {
+                "epsilon": 0.0075,
+                "uniform_mutation": UniformMutation(probability=rate, perturbation=0.5),
+                "non_uniform_mutation": NonUniformMutation(
+                    rate, perturbation=0.5, max_iterations=max(1, task.stops[-1] // n)
+                ),
+                "leaders": CrowdingDistanceArchive(n),
+            },
+        ),
+    }
+    kind, settings = recipes[task.name]
+    swarm = task.name in ("SMPSO", "OMOPSO")
+    sizes = (
+        {"swarm_size": n, "swarm_generator": first} if swarm else {"population_size": n, "population_generator": first}
+    )
+    try:
+        return kind(**{**common, **sizes, **settings, **task.settings})
+    except (TypeError, ValueError) as error:
+        raise InputError(f"jMetalPy's {task.name} refuses its settings: {error}") from error

@@ -1,0 +1,79 @@
+"""Platypus's algorithms with its defaults. They handle constraints.
+
+Platypus draws from Python's global generator; whoever runs a task seeds it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from csmoifsa.errors import InputError, did_you_mean
+from csmoifsa_bench.rivals import Generation, Task
+
+ALGORITHMS = ("NSGAII", "SMPSO", "GDE3", "SPEA2", "IBEA", "OMOPSO", "EpsMOEA")
+_SWARMS = ("SMPSO", "OMOPSO")
+_WITH_EPSILONS = ("OMOPSO", "EpsMOEA")
+
+
+def generations(problem: Any, task: Task) -> Iterator[Generation]:
+    """Yield after every step; see `csmoifsa_bench.rivals`."""
+    import platypus
+
+    if task.name not in ALGORITHMS:
+        raise InputError(
+            f"Platypus has no algorithm {task.name!r} here; known are {', '.join(ALGORITHMS)}."
+            + did_you_mean(task.name, list(ALGORITHMS))
+        )
+    adapted = _adapt(platypus, problem)
+    settings = dict(task.settings)
+    if task.start is not None:
+        settings["generator"] = _inject(platypus, adapted, task.start)
+    settings["swarm_size" if task.name in _SWARMS else "population_size"] = task.pop_size
+    if task.name in _SWARMS:
+        settings.setdefault("leader_size", task.pop_size)
+        settings.setdefault("max_iterations", max(1, task.stops[-1] // task.pop_size))
+    if task.name in _WITH_EPSILONS:
+        settings.setdefault("epsilons", [0.0075])
+    try:
+        algorithm = getattr(platypus, task.name)(adapted, **settings)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"Platypus's {task.name} refuses its settings: {error}") from error
+    iteration = 0
+    while True:
+        algorithm.step()
+        iteration += 1
+        yield Generation(algorithm.nfe, iteration, lambda: _answer(algorithm), task.start is not None)
+
+
+def _answer(algorithm: Any) -> np.ndarray:
+    return np.array([list(solution.variables) for solution in algorithm.result], dtype=float)
+
+
+def _adapt(platypus: Any, problem: Any) -> Any:
+    n_ieq, n_eq = problem.n_ieq_constr, problem.n_eq_constr
+
+    def function(variables: list[float]) -> Any:
+        x = np.array(variables, dtype=float)
+        out = problem.evaluate(x, return_values_of=["F", "G", "H"], return_as_dictionary=True)
+        F = np.asarray(out["F"]).tolist()
+        return (F, np.concatenate([out["G"], out["H"]]).tolist()) if n_ieq + n_eq else F
+
+    adapted = platypus.Problem(problem.n_var, problem.n_obj, n_ieq + n_eq, function=function)
+    adapted.types[:] = [platypus.Real(float(a), float(b)) for a, b in zip(problem.xl, problem.xu, strict=True)]
+    if n_ieq + n_eq:
+        adapted.constraints[:] = ["<=0"] * n_ieq + ["==0"] * n_eq
+    return adapted
+
+
+def _inject(platypus: Any, adapted: Any, start: np.ndarray) -> Any:
+    solutions = []
+    for x in start[::-1]:  # the list is handed out from the end
+        solution = platypus.Solution(adapted)
+        solution.variables[:] = x.tolist()
+        solutions.append(solution)
+    generator = platypus.InjectedPopulation([])
+    generator.solutions = solutions  # its own constructor would copy the problem with every solution
+    return generator

@@ -1,0 +1,74 @@
+"""pygmo's algorithms (C++). They handle no constraints.
+
+pygmo keeps part of an algorithm's state only inside one call of ``evolve`` (MOEA/D its weights and ideal point), so it
+is called once from one stop to the next, not once a generation. Swarms get ``memory``, which keeps velocities between
+the calls.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from csmoifsa.errors import InputError, did_you_mean
+from csmoifsa_bench.rivals import Generation, Task
+
+ALGORITHMS = ("nsga2", "moead", "moead_gen", "nspso", "maco")
+_WITH_MEMORY = ("nspso", "maco")
+
+
+class _Adapted:
+    """A problem as pygmo wants it: one candidate a call."""
+
+    def __init__(self, problem: Any):
+        self.problem = problem
+
+    def fitness(self, x: np.ndarray) -> np.ndarray:
+        return self.problem.evaluate(x, return_values_of=["F"])
+
+    def get_nobj(self) -> int:
+        return self.problem.n_obj
+
+    def get_bounds(self) -> tuple[np.ndarray, np.ndarray]:
+        return self.problem.xl, self.problem.xu
+
+    def __deepcopy__(self, memo: Any) -> _Adapted:
+        return self  # pygmo copies problems freely; the evaluations of all copies belong to one run
+
+
+def generations(problem: Any, task: Task) -> Iterator[Generation]:
+    """Yield at every stop; see `csmoifsa_bench.rivals`."""
+    pygmo: Any = importlib.import_module("pygmo")  # its names are made in C++, unknown to type checkers
+    if task.name not in ALGORITHMS:
+        raise InputError(
+            f"pygmo has no algorithm {task.name!r} here; known are {', '.join(ALGORITHMS)}."
+            + did_you_mean(task.name, list(ALGORITHMS))
+        )
+    if problem.n_ieq_constr or problem.n_eq_constr:
+        raise InputError(f"pygmo's {task.name} handles no constraints; leave it out with --algorithms")
+    memory = {"memory": True} if task.name in _WITH_MEMORY else {}
+    population = pygmo.population(pygmo.problem(_Adapted(problem)), seed=task.seed)
+    start = task.start if task.start is not None else _random_start(problem, task)
+    for x in start:
+        population.push_back(x)
+    generation = 0
+    yield Generation(task.pop_size, generation + 1, population.get_x, task.start is not None)
+    seed = task.seed
+    for stop in task.stops:
+        total = (stop if task.count == "iterations" else stop // task.pop_size) - 1
+        if (more := total - generation) <= 0:
+            continue
+        try:
+            method = getattr(pygmo, task.name)(gen=more, seed=seed, **memory, **task.settings)
+        except (TypeError, ValueError) as error:
+            raise InputError(f"pygmo's {task.name} refuses its settings: {error}") from error
+        population = pygmo.algorithm(method).evolve(population)
+        generation, seed = total, (seed * 48271) % (2**31 - 1)  # another stream for the next stretch
+        yield Generation((generation + 1) * task.pop_size, generation + 1, population.get_x, task.start is not None)
+
+
+def _random_start(problem: Any, task: Task) -> np.ndarray:
+    return np.random.default_rng(task.seed).uniform(problem.xl, problem.xu, (task.pop_size, problem.n_var))

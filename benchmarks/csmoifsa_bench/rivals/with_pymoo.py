@@ -1,0 +1,60 @@
+"""pymoo's algorithms, ours, and any other that follows pymoo's interface."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+from pymoo.core.sampling import Sampling
+
+from csmoifsa.errors import InputError
+from csmoifsa.plugins import load_algorithm
+from csmoifsa_bench.rivals import Generation, Task
+
+
+class _Given(Sampling):
+    """A first population as an operator, which every pymoo algorithm with a ``sampling`` takes."""
+
+    def __init__(self, X: np.ndarray):
+        super().__init__()
+        self.X = X
+
+    def _do(self, problem: Any, n_samples: int, *args: Any, **kwargs: Any) -> np.ndarray:
+        return self.X[:n_samples]
+
+
+def generations(problem: Any, task: Task) -> Iterator[Generation]:
+    """Yield after every generation; see `csmoifsa_bench.rivals`."""
+    algorithm, same_start = _build(problem, task)
+    if hasattr(algorithm, "engine"):
+        algorithm.sampling = task.start if same_start else None  # ours take the array itself
+    algorithm.setup(problem, termination=("n_gen", 2**62), seed=task.seed)
+    while algorithm.has_next():
+        algorithm.next()
+        yield Generation(algorithm.evaluator.n_eval, _iteration(algorithm), lambda: _answer(algorithm), same_start)
+
+
+def _build(problem: Any, task: Task) -> tuple[Any, bool]:
+    options = {"problem": problem, "pop_size": task.pop_size, **task.settings}
+    if task.start is not None and "sampling" not in task.settings:
+        with suppress(InputError):  # it takes no first population, or its settings are wrong, which is told below
+            return load_algorithm(task.name, **options, sampling=_Given(task.start)), True
+    return load_algorithm(task.name, **options), False
+
+
+def _iteration(algorithm: Any) -> int:
+    """Return the iterations finished: our fish swarms count their own, which are more than a population long."""
+    engine: Any = getattr(algorithm, "engine", None)
+    return engine.iteration if hasattr(engine, "iteration") else algorithm.n_gen
+
+
+def _answer(algorithm: Any) -> np.ndarray:
+    engine = getattr(algorithm, "engine", None)
+    if engine is not None and hasattr(engine, "front"):  # spares building pymoo's objects
+        return engine.front().X
+    opt = algorithm.opt
+    if opt is None or len(opt) == 0:
+        return np.empty((0, algorithm.problem.n_var))
+    return np.atleast_2d(np.asarray(opt.get("X"), dtype=float))

@@ -1,0 +1,78 @@
+"""How much time an algorithm itself takes: CPU time an evaluation, on the plain problem, without any recording.
+
+One process, one algorithm after the other, each warmed up by a short run first; the repeats go round all algorithms, so
+that a slow moment of the machine does not fall on one of them. Compare ratios within one table, not times of two.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from statistics import median
+from typing import Any
+
+from csmoifsa.plugins import load_problem
+from csmoifsa_bench.cells import derive_seed
+from csmoifsa_bench.execute import environment, first_population, quiet
+from csmoifsa_bench.rivals import Task, generations, require
+from csmoifsa_bench.store import Store
+from csmoifsa_bench.suite import AlgorithmEntry, SpeedEntry, Suite
+
+
+def time_suite(
+    suite: Suite, store: Store, *, full: Suite | None = None, progress: Callable[[int], None] | None = None
+) -> list[dict[str, Any]]:
+    """Time all algorithms of a suite, write the seconds to the results file and return the table's rows.
+
+    ``full`` is the definition to remember if ``suite`` is only a part of it.
+
+    Returns
+    -------
+    list of dict
+        algorithm, problem, n_eval, microseconds (CPU, median an evaluation), ratio (to the first algorithm).
+    """
+    plan = suite.speed or SpeedEntry()
+    for library in {algorithm.library for algorithm in suite.algorithms}:
+        require(library)
+    store.put_suite(full or suite)
+    for algorithm in suite.algorithms:
+        cpu_seconds(plan, algorithm, suite.pop_size, 0, n_eval=10 * suite.pop_size)  # compiles and imports
+    seconds: dict[str, list[float]] = {algorithm.label: [] for algorithm in suite.algorithms}
+    for repeat in range(plan.repeats):
+        for done, algorithm in enumerate(suite.algorithms, 1):
+            seconds[algorithm.label].append(cpu_seconds(plan, algorithm, suite.pop_size, repeat + 1))
+            if progress is not None and repeat == plan.repeats - 1:
+                progress(done)
+    for label, values in seconds.items():
+        store.put_speed(suite.name, label, plan.problem, plan.n_eval, values, environment())
+    return speed_rows([(label, plan.problem, plan.n_eval, values) for label, values in seconds.items()])
+
+
+def speed_rows(speeds: list[tuple[str, str, int, list[float]]]) -> list[dict[str, Any]]:
+    """Turn (algorithm, problem, evaluations, CPU seconds) into the table's rows, ratios to the first of them."""
+    rows = [
+        {"algorithm": label, "problem": problem, "n_eval": n, "microseconds": 1e6 * median(values) / n}
+        for label, problem, n, values in speeds
+    ]
+    return [{**row, "ratio": row["microseconds"] / rows[0]["microseconds"]} for row in rows]
+
+
+def cpu_seconds(
+    plan: SpeedEntry, algorithm: AlgorithmEntry, pop_size: int, repeat: int, n_eval: int | None = None
+) -> float:
+    """Return the CPU time of one run on the plain problem, with a compiled evaluator where it has one."""
+    budget = n_eval or plan.n_eval
+    problem = load_problem(plan.problem, **plan.params)
+    seed = derive_seed("speed", plan.problem, algorithm.label, repeat)
+    start = first_population(problem, pop_size, seed)
+    task = Task(algorithm.name, dict(algorithm.settings), pop_size, seed, start, (budget,))
+    with quiet(seed):
+        before = time.process_time()
+        steps = generations(algorithm.library, problem, task)
+        for generation in steps:
+            if generation.n_eval >= budget:
+                generation.answer()
+                break
+        seconds = time.process_time() - before
+        steps.close()  # type: ignore[attr-defined]
+    return seconds

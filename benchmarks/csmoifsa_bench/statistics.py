@@ -1,0 +1,203 @@
+"""Whether differences are more than chance: tests from scipy, corrected for their number, with effect sizes.
+
+Runs of one repetition share the first population and the drawn problem, so they are pairs: the signed-rank test is the
+one that verdicts rest on. The rank-sum test, which does not use the pairs, stands beside it. Over several problems the
+algorithms' ranks are compared as Demšar (2006, JMLR 7:1-30) proposes: Friedman's test, then Nemenyi's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from csmoifsa_bench.measure import MORE_IS_BETTER, Results
+
+ALPHA = 0.05
+
+
+def holm(p_values: Sequence[float] | np.ndarray) -> np.ndarray:
+    """Return Holm's (1979) adjusted p-values, (n,), in the order given."""
+    p = np.asarray(p_values, dtype=float)
+    order = np.argsort(p, kind="stable")
+    stepped = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
+    adjusted = np.empty(len(p))
+    adjusted[order] = np.minimum(stepped, 1.0)
+    return adjusted
+
+
+def a12(x: Sequence[float] | np.ndarray, y: Sequence[float] | np.ndarray, *, less_is_better: bool = True) -> float:
+    """Return Vargha and Delaney's A: the chance that a run of ``x`` (n,) beats one of ``y`` (m,), ties counting half.
+
+    Source: Vargha and Delaney 2000, equation 4. 0.5 is no difference, 1 means that x always wins.
+    """
+    a, b = np.asarray(x, dtype=float)[:, None], np.asarray(y, dtype=float)[None, :]
+    wins = (a < b) if less_is_better else (a > b)
+    return float(np.mean(wins + 0.5 * (a == b)))
+
+
+def magnitude(a: float) -> str:
+    """Name an effect size as Vargha and Delaney do: 0.56 small, 0.64 medium, 0.71 large."""
+    size = abs(a - 0.5)
+    return "large" if size >= 0.21 else "medium" if size >= 0.14 else "small" if size >= 0.06 else "negligible"
+
+
+def signed_rank(x: Sequence[float] | np.ndarray, y: Sequence[float] | np.ndarray) -> float:
+    """Return the two-sided p-value of Wilcoxon's signed-rank test on pairs; 1 if all pairs are equal."""
+    a, b = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
+    difference = np.subtract(
+        a, b, out=np.zeros(len(a)), where=a != b
+    )  # two failures are a tie, not infinity - infinity
+    if not difference.any():
+        return 1.0
+    with np.errstate(invalid="ignore"):
+        test: Any = stats.wilcoxon(difference)
+    return float(test.pvalue)
+
+
+def rank_sum(x: Sequence[float] | np.ndarray, y: Sequence[float] | np.ndarray) -> float:
+    """Return the two-sided p-value of Wilcoxon's rank-sum test (Mann-Whitney); 1 if all values are equal."""
+    a, b = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
+    if np.unique(np.concatenate([a, b])).size == 1:
+        return 1.0
+    return float(stats.mannwhitneyu(a, b, alternative="two-sided").pvalue)
+
+
+def compare_with_first(results: Results, metric: str, stop: int) -> pd.DataFrame:
+    """Compare the suite's first algorithm with every other on every problem.
+
+    Returns
+    -------
+    DataFrame
+        problem, rival, n (pairs), median, rival_median, p_signed_rank, p_rank_sum (as they come), holm (the signed-rank
+        ones, corrected over all rows), holm_rank_sum, a12, magnitude, verdict: ``+`` the first is better, ``-`` worse,
+        ``=`` not told apart at 0.05.
+    """
+    values: dict[tuple[str, str], Any] = dict(results.values(metric, stop))
+    less = metric not in MORE_IS_BETTER
+    first, rows = results.algorithms[0], []
+    for problem in results.problems:
+        for rival in results.algorithms[1:]:
+            x, y = values.get((problem, first)), values.get((problem, rival))
+            if x is None or y is None:
+                continue
+            both = x.index.intersection(y.index)
+            rows.append(
+                {
+                    "problem": problem,
+                    "rival": rival,
+                    "n": len(both),
+                    "median": float(x.median()),
+                    "rival_median": float(y.median()),
+                    "p_signed_rank": signed_rank(x[both].to_numpy(), y[both].to_numpy()),
+                    "p_rank_sum": rank_sum(x.to_numpy(), y.to_numpy()),
+                    "a12": a12(x.to_numpy(), y.to_numpy(), less_is_better=less),
+                }
+            )
+    if not rows:
+        return pd.DataFrame(columns=["problem", "rival", "verdict"])
+    table = pd.DataFrame(rows)
+    table["holm"] = holm(table.p_signed_rank.to_numpy())
+    table["holm_rank_sum"] = holm(table.p_rank_sum.to_numpy())
+    table["magnitude"] = [magnitude(a) for a in table.a12]
+    better = table.a12 > 0.5
+    table["verdict"] = np.where(table.holm >= ALPHA, "=", np.where(better, "+", "-"))
+    return table
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """Mean ranks over problems and what they prove.
+
+    Attributes
+    ----------
+    names : list of str
+        Algorithms, best mean rank first.
+    ranks : (k,) array
+        Their mean ranks, 1 is best.
+    n : int
+        Problems.
+    statistic, p_value : float
+        Of Friedman's test; NaN with fewer than three algorithms or two problems.
+    critical_difference : float
+        Nemenyi's, at 0.05: mean ranks farther apart differ.
+    p_pairs : (k, k) array
+        Nemenyi's p-values.
+    """
+
+    names: list[str]
+    ranks: np.ndarray
+    n: int
+    statistic: float
+    p_value: float
+    critical_difference: float
+    p_pairs: np.ndarray
+
+    def cliques(self) -> list[tuple[int, int]]:
+        """Return the longest stretches (first, last) of ranks that are not told apart, those of one left out."""
+        found: list[tuple[int, int]] = []
+        for i in range(len(self.ranks)):
+            j = int(np.flatnonzero(self.ranks - self.ranks[i] <= self.critical_difference)[-1])
+            if j > i and not any(a <= i and j <= b for a, b in found):
+                found.append((i, j))
+        return found
+
+
+def rank_over_problems(results: Results, metric: str, stop: int) -> Ranking:
+    """Rank algorithms on each problem by the median, and test the mean ranks; problems that some lack are left out."""
+    values = results.values(metric, stop)
+    complete = [p for p in results.problems if all((p, a) in values for a in results.algorithms)]
+    medians = np.array([[values[p, a].median() for a in results.algorithms] for p in complete])
+    if metric in MORE_IS_BETTER:
+        medians = -medians
+    return friedman_nemenyi(medians.reshape(len(complete), len(results.algorithms)), results.algorithms)
+
+
+def friedman_nemenyi(scores: np.ndarray, names: list[str]) -> Ranking:
+    """Compare algorithms over blocks.
+
+    Parameters
+    ----------
+    scores : (n, k) array
+        A block (problem) a row, an algorithm a column; less is better. Ties share their ranks.
+    names : list of str
+        Of the columns.
+    """
+    n, k = scores.shape
+    ranks = stats.rankdata(scores, axis=1).mean(axis=0) if n else np.full(k, np.nan)
+    statistic = p_value = np.nan
+    if k >= 3 and n >= 2 and np.unique(scores).size > 1:
+        test: Any = stats.friedmanchisquare(*scores.T)
+        statistic, p_value = float(test.statistic), float(test.pvalue)
+    unit = np.sqrt(k * (k + 1) / (6 * n)) if n else np.nan
+    critical = float(stats.studentized_range.ppf(1 - ALPHA, k, np.inf)) / np.sqrt(2) * unit if k > 1 else np.nan
+    order = np.argsort(ranks, kind="stable")
+    ranks = ranks[order]
+    apart = np.abs(ranks[:, None] - ranks[None, :]) * np.sqrt(2) / unit if k > 1 else np.zeros((k, k))
+    p_pairs = np.asarray(stats.studentized_range.sf(apart, k, np.inf)) if k > 1 and n else np.ones((k, k))
+    return Ranking([names[i] for i in order], ranks, n, statistic, p_value, critical, np.minimum(p_pairs, 1.0))
+
+
+def performance_profile(results: Results, metric: str, stop: int, ratios: np.ndarray) -> dict[str, np.ndarray]:
+    """Return each algorithm's share of problems on which its median is within each ratio (r,) of the best one's.
+
+    Source: Dolan and Moré 2002. For the hypervolume the ratio is best over own.
+    """
+    values = results.values(metric, stop)
+    medians = np.array(
+        [[values[p, a].median() if (p, a) in values else np.nan for a in results.algorithms] for p in results.problems]
+    )
+    with np.errstate(divide="ignore", invalid="ignore"):
+        if metric in MORE_IS_BETTER:
+            ratio = np.nanmax(medians, axis=1, keepdims=True) / medians
+        else:
+            ratio = medians / np.nanmin(medians, axis=1, keepdims=True)
+    ratio = np.where(np.isnan(ratio), np.where(np.isnan(medians), np.inf, 1.0), ratio)
+    return {
+        name: np.mean(ratio[:, j][None, :] <= ratios[:, None] * (1 + 1e-12), axis=1)
+        for j, name in enumerate(results.algorithms)
+    }

@@ -1,0 +1,286 @@
+"""The file a user writes: which algorithms meet on which problems, at what cost, how often, measured by what.
+
+A suite is a TOML file. Every key is checked, and an error names the key. The bundled ones lie in ``suites/`` inside
+this package, not beside it, so that they are found from an installed wheel as well.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from csmoifsa.errors import InputError, did_you_mean
+
+METRICS = ("igd", "igd_plus", "hypervolume", "epsilon", "convergence", "uniformity", "error_ratio")
+PAPER_METRICS = ("convergence", "uniformity", "error_ratio")
+LIBRARIES = ("pymoo", "pygmo", "jmetalpy", "platypus")
+
+Metric = Literal["igd", "igd_plus", "hypervolume", "epsilon", "convergence", "uniformity", "error_ratio"]
+Library = Literal["pymoo", "pygmo", "jmetalpy", "platypus"]
+Name = Field(min_length=1, max_length=80, pattern=r"^[^\x00-\x1f|]+$")
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ProblemEntry(_Strict):
+    """One problem of a suite.
+
+    Attributes
+    ----------
+    name : str
+        As `csmoifsa.load_problem` takes it.
+    label : str
+        What tables call it; the name by default.
+    params : dict
+        Parameters of the problem.
+    draw : str, optional
+        A parameter that gets another number in each repetition, the same for all algorithms (a twin's ``seed``).
+    """
+
+    name: str = Name
+    label: str = ""
+    params: dict[str, Any] = {}
+    draw: str | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.draw is not None and self.draw in self.params:
+            raise ValueError(f"draw = {self.draw!r} is also set in params; keep one of the two")
+        return self if self.label else self.model_copy(update={"label": self.name})
+
+
+class AlgorithmEntry(_Strict):
+    """One algorithm of a suite.
+
+    Attributes
+    ----------
+    name : str
+        As `csmoifsa.plugins.load_algorithm` takes it, or the name of the library's class.
+    library : str
+        pymoo (also ours and your own), pygmo, jmetalpy or platypus.
+    label : str
+        What tables call it; the name by default.
+    settings : dict
+        Settings of the algorithm.
+    runs : int, optional
+        Repetitions if fewer than the suite's, for a slow one.
+    """
+
+    name: str = Name
+    library: Library = "pymoo"
+    label: str = ""
+    settings: dict[str, Any] = {}
+    runs: int | None = Field(default=None, ge=1, le=10_000)
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        default = self.name if self.library == "pymoo" else f"{self.library} {self.name}"
+        return self if self.label else self.model_copy(update={"label": default})
+
+
+class SpeedEntry(_Strict):
+    """How `csmoifsa bench speed` times the algorithms of a suite: on the plain problem, without any recording."""
+
+    problem: str = "zdt1"
+    params: dict[str, Any] = {}
+    n_eval: int = Field(default=10_000, ge=100)
+    repeats: int = Field(default=3, ge=1, le=100)
+
+
+class Suite(_Strict):
+    """A whole comparison.
+
+    Attributes
+    ----------
+    name, title, description : str
+        The name is what result files and reports file it under.
+    count : str
+        What budgets count: ``evaluations``, or ``iterations`` as the paper does.
+    budget : int
+        Length of a run; an algorithm never gets more evaluations than that.
+    snapshots : tuple of int
+        Where fronts are kept along the way; the budget itself always is.
+    compare_at : tuple of int
+        Snapshots at which tables and tests are made; the budget by default.
+    runs : int
+        Repetitions.
+    seed : int
+        Every repetition's seeds are derived from it and from names.
+    pop_size : int
+        Individuals in a population.
+    points : int
+        The most points of a front that are measured.
+    metrics : tuple of str
+        Of `METRICS`; the first one ranks.
+    eps : float
+        Distance from the true front beyond which ``error_ratio`` counts a point.
+    """
+
+    name: str = Field(min_length=1, max_length=60, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
+    title: str = ""
+    description: str = ""
+    count: Literal["evaluations", "iterations"] = "evaluations"
+    budget: int = Field(ge=1, le=100_000_000)
+    snapshots: tuple[int, ...] = ()
+    compare_at: tuple[int, ...] = ()
+    runs: int = Field(default=30, ge=1, le=10_000)
+    seed: int = Field(default=1, ge=0, lt=2**63)
+    pop_size: int = Field(default=100, ge=4, le=100_000)
+    points: int = Field(default=100, ge=2, le=100_000)
+    metrics: tuple[Metric, ...] = ("igd", "hypervolume", "igd_plus")
+    eps: float = Field(default=0.01, gt=0)
+    problems: tuple[ProblemEntry, ...] = Field(min_length=1)
+    algorithms: tuple[AlgorithmEntry, ...] = Field(min_length=1)
+    speed: SpeedEntry | None = None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        for kind, entries in (("problems", self.problems), ("algorithms", self.algorithms)):
+            labels = [entry.label for entry in entries]
+            for label in labels:
+                if labels.count(label) > 1:
+                    raise ValueError(f"{kind}: the label {label!r} is used twice; give one of them another label")
+        if not self.metrics or len(set(self.metrics)) != len(self.metrics):
+            raise ValueError("metrics: name at least one, each once")
+        least = self.pop_size if self.count == "evaluations" else 1
+        for stop in (*self.snapshots, self.budget):
+            if not least <= stop <= self.budget:
+                raise ValueError(
+                    f"snapshots: {stop} is not between {least} "
+                    f"({'pop_size' if least > 1 else 'one iteration'}) and the budget {self.budget}"
+                )
+        stops = tuple(sorted({*self.snapshots, self.budget}))
+        compare = tuple(sorted(set(self.compare_at))) or (self.budget,)
+        for stop in compare:
+            if stop not in stops:
+                raise ValueError(f"compare_at: {stop} is neither one of the snapshots nor the budget")
+        return self.model_copy(update={"snapshots": stops, "compare_at": compare, "title": self.title or self.name})
+
+    def runs_of(self, algorithm: AlgorithmEntry) -> int:
+        """Return how many repetitions an algorithm makes."""
+        return min(self.runs, algorithm.runs or self.runs)
+
+    def narrowed(
+        self, *, runs: int | None = None, problems: list[str] | None = None, algorithms: list[str] | None = None
+    ) -> Suite:
+        """Return the suite with another number of runs, or only some of its problems and algorithms, by label or name.
+
+        Raises
+        ------
+        InputError
+            It has none of that name.
+        """
+        changes: dict[str, Any] = {}
+        if runs is not None:
+            if runs < 1:
+                raise InputError(f"--runs must be at least 1, got {runs}")
+            changes["runs"] = runs
+        for option, wanted, entries in (
+            ("problems", problems, self.problems),
+            ("algorithms", algorithms, self.algorithms),
+        ):
+            if wanted:
+                changes[option] = tuple(
+                    dict.fromkeys(e for name in wanted for e in _pick(self.name, option, name, entries))
+                )
+        return self.model_copy(update=changes)
+
+
+def _pick(suite: str, option: str, wanted: str, entries: tuple[Any, ...]) -> list[Any]:
+    found = [e for e in entries if wanted.lower() == e.label.lower()]
+    found = found or [e for e in entries if wanted.lower() == e.name.lower()]
+    if not found:
+        labels = [e.label for e in entries]
+        raise InputError(
+            f"--{option}: the suite {suite!r} has no {wanted!r}; it has {', '.join(labels)}."
+            + did_you_mean(wanted, labels)
+        )
+    return found
+
+
+def bundled_names() -> list[str]:
+    """Return the names of the suites that come with the package."""
+    return sorted(path.name.removesuffix(".toml") for path in _folder().iterdir() if path.name.endswith(".toml"))
+
+
+def load_suite(spec: str | Path) -> Suite:
+    """Read a suite.
+
+    Parameters
+    ----------
+    spec : str or Path
+        A bundled name (``zdt``) or the path of a TOML file.
+
+    Raises
+    ------
+    InputError
+        There is no such suite or file, it is not TOML, or a key is wrong: named with what was expected.
+    """
+    text = str(spec)
+    if text.endswith(".toml") or "/" in text or "\\" in text:
+        path = Path(text)
+        try:
+            return parse_suite(path.read_text(encoding="utf-8"), str(path))
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(f"cannot read the suite {path}: {getattr(error, 'strerror', None) or error}") from error
+    if text not in bundled_names():
+        raise InputError(
+            f"there is no suite {text!r}; bundled are {', '.join(bundled_names())}, or give a path that ends in .toml."
+            + did_you_mean(text, bundled_names())
+        )
+    return parse_suite((_folder() / f"{text}.toml").read_text(encoding="utf-8"), f"{text}.toml")
+
+
+def parse_suite(text: str, source: str = "suite") -> Suite:
+    """Check the text of a suite; ``source`` names it in errors."""
+    try:
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"{source} is not TOML: {error}") from error
+    return check_suite(values, source)
+
+
+def check_suite(values: dict[str, Any], source: str = "suite") -> Suite:
+    """Check a suite given as a dict, as ``Suite.model_dump`` returns it."""
+    try:
+        return Suite.model_validate(values)
+    except ValidationError as error:
+        raise InputError(f"{source}: {_explain(error)}") from None
+
+
+def _explain(error: ValidationError) -> str:
+    """Return the first thing wrong, as one sentence that names the key."""
+    first = error.errors()[0]
+    key = ""
+    for part in first["loc"]:
+        key += f"[{part + 1}]" if isinstance(part, int) else f".{part}" if key else str(part)
+    message = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "extra_forbidden":
+        inside = _known_keys([part for part in first["loc"][:-1] if isinstance(part, str)])
+        return f"{key}: there is no such key; known are {', '.join(inside)}." + did_you_mean(
+            str(first["loc"][-1]), inside
+        )
+    if first["type"] == "missing":
+        return f"{key}: this key is needed"
+    if first["type"] == "value_error":
+        return f"{key}: {message}" if key else message
+    return f"{key}: {message[:1].lower()}{message[1:]}, got {first['input']!r}"
+
+
+def _known_keys(place: list[str]) -> list[str]:
+    kinds: dict[str, type[BaseModel]] = {
+        "problems": ProblemEntry,
+        "algorithms": AlgorithmEntry,
+        "speed": SpeedEntry,
+    }
+    return list((kinds[place[0]] if place else Suite).model_fields)
+
+
+def _folder() -> Any:
+    return files("csmoifsa_bench") / "suites"
