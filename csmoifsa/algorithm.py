@@ -13,10 +13,15 @@ from typing import Any
 
 import numpy as np
 from pymoo.core.algorithm import Algorithm
+from pymoo.core.callback import Callback
 from pymoo.core.evaluator import Evaluator
 from pymoo.core.individual import Individual, default_config
 from pymoo.core.population import Population
 from pymoo.core.problem import Problem
+from pymoo.core.result import Result
+from pymoo.termination.max_eval import MaximumFunctionCallTermination
+from pymoo.termination.max_gen import MaximumGenerationTermination
+from pymoo.util.display.display import Display
 from pymoo.util.display.multi import MultiObjectiveOutput
 
 from csmoifsa import kernels
@@ -25,6 +30,7 @@ from csmoifsa.engine import Engine, ImmuneFishSwarm, Settings
 from csmoifsa.errors import InputError, did_you_mean
 from csmoifsa.moafsa import FishSwarm, SwarmSettings
 
+LONGEST_STRETCH = 100  # generations; short enough for Ctrl-C to be heard
 EQUALITY_TOLERANCE = default_config()["cv_eq"]["eps"]  # pymoo's own, so that its CV and ours agree
 
 
@@ -142,20 +148,30 @@ class EngineAlgorithm(Algorithm):
         return values
 
     # ---------------------------------------------------------------------------------------------- one generation
+    def run(self) -> Result:
+        """Run until the termination says so; generations that nobody watches are run at a stretch."""
+        while self.has_next():
+            self._generations(self._stretch())
+        return self.result()
+
     def next(self) -> None:
         """Run one generation: ``pop_size`` evaluations, fewer if the budget ends."""
         if self.problem is None:
             raise InputError("call setup(problem) before next()")
+        self._generations(1)
+
+    def _generations(self, n: int) -> None:
         if self.archive is not None or self.evaluator.callback or type(self.evaluator) is not Evaluator:
             return super().next()  # somebody wants to see every individual
         if not self.is_initialized:
             self._initialize()
             self.is_initialized = True
-        left = self._generation_left()
+        left = self._evaluations_left(n)
         while left > 0:
             done = self._swim(left) or self._evaluate(left)
             self.evaluator.n_eval += done
             left -= done
+        self.n_iter = (self.n_iter or 1) + n - 1
         self._post_advance()
         termination: Any = self.termination
         if termination.has_terminated():
@@ -178,10 +194,27 @@ class EngineAlgorithm(Algorithm):
         self._tell(out["F"], out["G"], out["H"])
         return len(X)
 
-    def _generation_left(self) -> int:
-        """Return how many evaluations the running generation still has."""
-        done = self._engine.n_eval % self.pop_size
-        return int(min(self.pop_size - done, max(n_eval_budget(self.termination) - self.evaluator.n_eval, 1)))
+    def _evaluations_left(self, generations: int = 1) -> int:
+        """Return how many evaluations the running generation and those after it have, within the budget."""
+        whole = generations * self.pop_size - self._engine.n_eval % self.pop_size
+        return int(min(whole, max(n_eval_budget(self.termination) - self.evaluator.n_eval, 1)))
+
+    def _stretch(self) -> int:
+        """Return how many generations can be run before anybody could tell: one if somebody is watching."""
+        display: Any = self.display
+        watched = (
+            self.save_history or type(self.callback) is not Callback or display.verbose or display.progress is not None
+        )
+        if watched or type(display) is not Display:
+            return 1
+        if type(self.termination) is MaximumFunctionCallTermination:
+            left = self.termination.n_max_evals - self.evaluator.n_eval
+            generations = (left + self._engine.n_eval % self.pop_size) / self.pop_size
+        elif type(self.termination) is MaximumGenerationTermination:
+            generations = self.termination.n_max_gen - (self.n_iter or 1) + 1
+        else:
+            return 1
+        return int(min(max(math.ceil(generations), 1), LONGEST_STRETCH)) if generations < math.inf else LONGEST_STRETCH
 
     def _tell(self, F: Any, G: Any, H: Any) -> None:
         problem: Any = self.problem
@@ -200,7 +233,7 @@ class EngineAlgorithm(Algorithm):
         return self._infill()
 
     def _infill(self) -> Population:
-        return Population.new(X=self._engine.ask(self._generation_left()))
+        return Population.new(X=self._engine.ask(self._evaluations_left()))
 
     def _initialize_advance(self, infills: Population | None = None, **kwargs: Any) -> None:
         self._advance(infills)

@@ -200,13 +200,10 @@ def reach(F, rows, k):
 
 
 @jit
-def gap_between(F, i, j, width):
-    """Return the Euclidean distance of two rows in objectives scaled by ``width``."""
-    total = 0.0
-    for k in range(width.size):
-        step = (F[i, k] - F[j, k]) / width[k]
-        total += step * step
-    return np.sqrt(total)
+def pair_gap(F, i, j, per_0, per_1):
+    """Return the distance of two rows with two objectives, each multiplied by its factor."""
+    step_0, step_1 = (F[i, 0] - F[j, 0]) * per_0, (F[i, 1] - F[j, 1]) * per_1
+    return np.sqrt(step_0 * step_0 + step_1 * step_1)
 
 
 @jit
@@ -217,12 +214,11 @@ def thin_pairs(F, rows, keep, space, alive):
     who stays; ``space`` of those is the sum of both gaps, infinite at the ends.
     """
     n = rows.size
-    width = np.empty(2)
-    width[0], width[1] = reach(F, rows, 0), reach(F, rows, 1)
+    per_0, per_1 = 1.0 / reach(F, rows, 0), 1.0 / reach(F, rows, 1)
     left, right, gap = np.empty(n, np.int64), np.empty(n, np.int64), np.empty(n)
     for s in range(n):
         left[s], right[s], alive[s] = s - 1, s + 1, True
-        gap[s] = gap_between(F, rows[s], rows[s + 1], width) if s + 1 < n else np.inf
+        gap[s] = pair_gap(F, rows[s], rows[s + 1], per_0, per_1) if s + 1 < n else np.inf
     first = 0
     for _ in range(n - keep):
         narrow, s = first, right[first]
@@ -241,7 +237,7 @@ def thin_pairs(F, rows, keep, space, alive):
             first = q
         else:
             right[p] = q
-            gap[p] = gap_between(F, rows[p], rows[q], width) if q < n else np.inf
+            gap[p] = pair_gap(F, rows[p], rows[q], per_0, per_1) if q < n else np.inf
     for s in range(n):
         if alive[s]:
             space[rows[s]] = (gap[left[s]] if left[s] >= 0 else np.inf) + gap[s]
@@ -249,15 +245,39 @@ def thin_pairs(F, rows, keep, space, alive):
 
 @jit
 def two_nearest(D, alive, i, nearest):
-    """Write the distances of row ``i`` to its two nearest living neighbours into ``nearest[i]``."""
+    """Write the entries of row ``i`` of ``D`` for its two nearest living neighbours into ``nearest[i]``."""
     first, second = np.inf, np.inf
     for j in range(alive.size):
-        if alive[j] and j != i:
-            if D[i, j] < first:
-                first, second = D[i, j], first
-            elif D[i, j] < second:
-                second = D[i, j]
+        d = D[i, j]
+        if d < second and alive[j] and j != i:
+            if d < first:
+                first, second = d, first
+            else:
+                second = d
     nearest[i, 0], nearest[i, 1] = first, second
+
+
+@jit
+def square_gaps(F, rows, extreme):
+    """Return squared distances (n, n) of rows in objectives scaled to their range; mark the best of each objective."""
+    n = rows.size
+    D = np.zeros((n, n))
+    scaled = np.empty(n)
+    for k in range(F.shape[1]):
+        width, best = reach(F, rows, k), 0
+        for s in range(n):
+            scaled[s] = F[rows[s], k] / width
+            if scaled[s] < scaled[best]:
+                best = s
+        extreme[best] = True
+        for s in range(n):
+            for t in range(s):
+                step = scaled[s] - scaled[t]
+                D[s, t] += step * step
+    for s in range(n):
+        for t in range(s):
+            D[t, s] = D[s, t]
+    return D
 
 
 @jit
@@ -269,20 +289,10 @@ def thin_many(F, rows, keep, space, alive):
     ``space`` is the squared distance to the nearest neighbour, infinite for the best of each objective.
     """
     n, n_obj = rows.size, F.shape[1]
-    width, extreme = np.empty(n_obj), np.zeros(n, np.bool_)
-    for k in range(n_obj):
-        width[k] = reach(F, rows, k)
-        best = 0
-        for s in range(1, n):
-            if F[rows[s], k] < F[rows[best], k]:
-                best = s
-        extreme[best] = True
-    D, nearest = np.empty((n, n)), np.empty((n, 2))
+    extreme, nearest = np.zeros(n, np.bool_), np.empty((n, 2))
+    D = square_gaps(F, rows, extreme)
     for s in range(n):
-        alive[s], D[s, s] = True, np.inf
-        for t in range(s):
-            D[s, t] = gap_between(F, rows[s], rows[t], width)
-            D[t, s] = D[s, t]
+        alive[s] = True
     for s in range(n):
         two_nearest(D, alive, s, nearest)
     for left in range(n, keep, -1):
@@ -299,7 +309,7 @@ def thin_many(F, rows, keep, space, alive):
                 two_nearest(D, alive, s, nearest)
     for s in range(n):
         if alive[s]:
-            space[rows[s]] = np.inf if extreme[s] else nearest[s, 0] ** 2
+            space[rows[s]] = np.inf if extreme[s] else nearest[s, 0]
 
 
 # ----------------------------------------------------------------------------------------------------------- board
@@ -693,6 +703,16 @@ def look_around(X, affinity, visual, partners, best, centre):
                 best[i], nearest = j, square
         for k in range(n_var):
             centre[i, k] /= max(partners[i], 1)
+
+
+@jit
+def gap_between(F, i, j, width):
+    """Return the Euclidean distance of two rows in objectives scaled by ``width``."""
+    total = 0.0
+    for k in range(width.size):
+        step = (F[i, k] - F[j, k]) / width[k]
+        total += step * step
+    return np.sqrt(total)
 
 
 @jit

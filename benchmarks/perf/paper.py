@@ -40,7 +40,7 @@ def run(kind: str, problem: Any, seed: int, iterations: int | None, n_eval: int 
 def one_repetition(job: tuple[str, int, int]) -> list[dict[str, Any]]:
     """Run both algorithms both ways; returns a row each."""
     name, seed, iterations = job
-    problem = load_problem(name)
+    problem: Any = load_problem(name)
     front = problem.pareto_front(n_points=1000)
     base = run("moafsa", problem, seed, iterations, None)
     rows = []
@@ -84,7 +84,7 @@ def change(pairs: Any) -> dict[str, float]:
     interval = stats.bootstrap(
         (a, b), percent, paired=True, vectorized=True, method="percentile", rng=np.random.default_rng(1)
     ).confidence_interval
-    return {**result, "low": interval.low, "high": interval.high, "p": stats.wilcoxon(a, b).pvalue}
+    return {**result, "low": interval.low, "high": interval.high, "p": float(np.asarray(stats.wilcoxon(a, b))[1])}
 
 
 def main() -> None:

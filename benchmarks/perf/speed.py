@@ -1,0 +1,198 @@
+"""How fast the engine is: whole runs beside rivals, growth with size, and the distance to the evaluation alone.
+
+    python benchmarks/perf/speed.py
+
+Everything is CPU time on one thread, warm, the best of several rounds in one process; only ratios within one run are
+evidence. Before timing, values are asserted to agree: the same problem gives the same objectives to every library.
+pygmo, jMetalPy and Platypus are timed where they are installed (extra ``peers``).
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import time
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from csmoifsa import CSMOIFSA, MOAFSA, load_problem
+
+N_EVAL = 10_000
+
+
+def cpu_seconds(run: Callable[[], Any], rounds: int) -> float:
+    """Return the least CPU time of several rounds, after one to warm up."""
+    run()
+    best = np.inf
+    for _ in range(rounds):
+        start = time.process_time()
+        run()
+        best = min(best, time.process_time() - start)
+    return best
+
+
+def pymoo_run(problem: Any, algorithm: Any, n_eval: int = N_EVAL) -> Callable[[], Any]:
+    """Return a run of a pymoo algorithm."""
+    from pymoo.optimize import minimize
+
+    return lambda: minimize(problem, algorithm, ("n_eval", n_eval), seed=1)
+
+
+def without_kernel(problem: Any) -> Any:
+    """Return the same problem as any user's: evaluated in batches through Python."""
+    from pymoo.core.problem import Problem
+
+    class Batch(Problem):
+        def _evaluate(self, X: np.ndarray, out: dict[str, Any], *args: Any, **kwargs: Any) -> None:
+            out["F"] = problem.evaluate(X)
+
+    return Batch(n_var=problem.n_var, n_obj=problem.n_obj, xl=problem.xl, xu=problem.xu)
+
+
+def library(name: str) -> Any:
+    """Return a module of the extra ``peers``, or None, saying so, where it is not installed."""
+    try:
+        return import_module(name)
+    except ImportError:
+        print(f"{name} is not installed: no comparison with it")
+        return None
+
+
+def rivals() -> dict[str, tuple[Callable[[], Any], int]]:
+    """Return each run on ZDT1 with pop 100 that can be had, and its rounds."""
+    from pymoo.algorithms.moo.nsga2 import NSGA2
+
+    problem = load_problem("zdt1")
+    X = np.random.default_rng(0).random((50, problem.n_var))
+    F = problem.evaluate(X)
+    runs: dict[str, tuple[Callable[[], Any], int]] = {
+        "csmoifsa, compiled evaluator": (pymoo_run(problem, CSMOIFSA()), 7),
+        "csmoifsa, any problem": (pymoo_run(without_kernel(problem), CSMOIFSA()), 5),
+        "csmoifsa, any problem, brood 100": (pymoo_run(without_kernel(problem), CSMOIFSA(brood=100)), 5),
+        "csmoifsa as in the paper": (pymoo_run(problem, CSMOIFSA(paper=True)), 3),
+        "moafsa": (pymoo_run(problem, MOAFSA()), 3),
+        "pymoo nsga2": (pymoo_run(problem, NSGA2(pop_size=100)), 3),
+    }
+    if pygmo := library("pygmo"):
+        theirs = pygmo.problem(pygmo.zdt(1, 30))
+        assert np.allclose([theirs.fitness(x) for x in X], F), "pygmo's ZDT1 differs from ours"
+
+        def pygmo_run(kind: Any) -> Callable[[], Any]:
+            def run() -> Any:
+                population = pygmo.population(theirs, 100, seed=1)
+                return pygmo.algorithm(kind(gen=N_EVAL // 100 - 1, seed=1)).evolve(population)
+
+            return run
+
+        runs["pygmo nsga2 (C++)"] = (pygmo_run(pygmo.nsga2), 5)
+        runs["pygmo moead (C++)"] = (pygmo_run(pygmo.moead), 5)
+    if jmetal := library("jmetal.algorithm.multiobjective.nsgaii"):
+        logging.getLogger("jmetal").setLevel(logging.WARNING)
+        crossover, mutation = library("jmetal.operator.crossover"), library("jmetal.operator.mutation")
+        zdt1, stop = library("jmetal.problem").ZDT1(), library("jmetal.util.termination_criterion")
+
+        def jmetal_run() -> Any:
+            algorithm = jmetal.NSGAII(
+                problem=zdt1,
+                population_size=100,
+                offspring_population_size=100,
+                mutation=mutation.PolynomialMutation(probability=1.0 / 30, distribution_index=20),
+                crossover=crossover.SBXCrossover(probability=1.0, distribution_index=20),
+                termination_criterion=stop.StoppingByEvaluations(max_evaluations=N_EVAL),
+            )
+            return algorithm.run()
+
+        runs["jMetalPy nsgaii"] = (jmetal_run, 1)
+    if platypus := library("platypus"):
+        runs["Platypus nsgaii"] = (lambda: platypus.NSGAII(platypus.ZDT1(), population_size=100).run(N_EVAL), 1)
+    return runs
+
+
+def compare() -> None:
+    """Print CPU time per evaluation of whole runs, and ratios to the bars' rivals."""
+    times = {name: cpu_seconds(run, rounds) / N_EVAL * 1e6 for name, (run, rounds) in rivals().items()}
+    table = pd.DataFrame({"us/evaluation": times})
+    for rival in ("pymoo nsga2", "pygmo nsga2 (C++)"):
+        if rival in times:
+            table[f"/ {rival}"] = table["us/evaluation"] / times[rival]
+    print(f"\nZDT1, pop 100, {N_EVAL:,} evaluations, whole run\n" + table.to_string(float_format="{:.3f}".format))
+
+
+def floor() -> None:
+    """Print where the time goes: evaluation alone, breeding, the board, and what pymoo's interface costs."""
+    from csmoifsa import kernels
+    from csmoifsa.engine import BEHAVIOURS
+    from csmoifsa.jit import jit
+
+    @jit
+    def evaluations(f, X, data, F, G, n):
+        for _ in range(n):
+            f(X, data, F, G)
+
+    @jit
+    def breeding(school, count, share, tuning, lengths, brood, n):
+        for i in range(n):
+            kernels.breed(school, count, 1, i, share, tuning, lengths, brood, 10)
+
+    problem: Any = load_problem("zdt1")
+    run = pymoo_run(problem, CSMOIFSA())
+    engine = run().algorithm.engine
+    X, F, G = np.random.default_rng(1).random((10, 30)), np.empty((10, 2)), np.empty((10, 0))
+    share, board = np.full(len(BEHAVIOURS), 1.0 / len(BEHAVIOURS)), engine.board
+    n, rounds = N_EVAL // 10, 7
+    parts = {
+        "whole run through minimize()": cpu_seconds(run, rounds),
+        "compiled loop alone": cpu_seconds(
+            lambda: engine.swim(problem.kernel, problem.kernel_data, N_EVAL, n_ieq=0, tolerance=1e-4), rounds
+        ),
+        "breeding alone, equal shares": cpu_seconds(
+            lambda: breeding(board.school, board.count, share, engine._tuning, engine._lengths, engine.brood, n), rounds
+        ),
+        "evaluation alone (the floor)": cpu_seconds(
+            lambda: evaluations(problem.kernel, X, problem.kernel_data, F, G, n), rounds
+        ),
+    }
+    print("\nwhere the time goes, ZDT1")
+    for name, seconds in parts.items():
+        print(f"{name:32s} {seconds / N_EVAL * 1e6:8.3f} us/evaluation")
+
+
+def growth() -> None:
+    """Print how the time per evaluation grows with variables, objectives and board size, and the fitted exponents."""
+    sweeps: dict[str, dict[int, Callable[[], Any]]] = {
+        "n_var (ZDT1)": {n: pymoo_run(load_problem("zdt1", n_var=n), CSMOIFSA()) for n in (10, 30, 100, 300, 1000)},
+        "n_obj (DTLZ2)": {
+            m: pymoo_run(load_problem("dtlz2", n_obj=m, n_var=m + 9), CSMOIFSA()) for m in (2, 3, 4, 5, 6, 8)
+        },
+        "board, two objectives (ZDT1)": {
+            n: pymoo_run(load_problem("zdt1"), CSMOIFSA(pop_size=n)) for n in (50, 100, 200, 500, 1000)
+        },
+        "board, three objectives (DTLZ2)": {
+            n: pymoo_run(load_problem("dtlz2"), CSMOIFSA(pop_size=n), 3000) for n in (50, 100, 200, 500)
+        },
+    }
+    for label, runs in sweeps.items():
+        n_eval = 3000 if "three" in label else N_EVAL
+        times = {size: cpu_seconds(run, 2) / n_eval * 1e6 for size, run in runs.items()}
+        sizes = np.array(list(times))
+        slope = np.polyfit(np.log(sizes[-3:]), np.log(list(times.values())[-3:]), 1)[0]
+        cells = "  ".join(f"{size}: {value:.2f}" for size, value in times.items())
+        print(f"{label:32s} us/evaluation  {cells}  exponent of the last three {slope:.2f}")
+
+
+def main() -> None:
+    """Measure what the command line asks for and print it."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", choices=["compare", "floor", "growth"])
+    only = parser.parse_args().only
+    for name, part in (("compare", compare), ("floor", floor), ("growth", growth)):
+        if only in (None, name):
+            part()
+
+
+if __name__ == "__main__":
+    main()
