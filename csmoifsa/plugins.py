@@ -159,6 +159,11 @@ def load_command(name: str) -> Any:
     return _find("csmoifsa.commands", "command", name)
 
 
+def load_object(spec: str, kind: str) -> Any:
+    """Return what is written at ``module:name`` or ``path/file.py:name``; ``kind`` says in messages what it is for."""
+    return _import(spec, f"{kind} {spec!r}")
+
+
 def describe(name: str) -> str:
     """Return the first line of a registered problem's or factory's docstring."""
     target = _find("csmoifsa.problems", "problem", name)

@@ -9,6 +9,7 @@ import typer
 
 from csmoifsa.console import JSON_OPTION, print_json, progress, stdout
 from csmoifsa.errors import InputError, did_you_mean
+from csmoifsa_ev.aggregator.cli import aggregate, roll
 
 app = typer.Typer(
     name="ev",
@@ -17,6 +18,9 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode="rich",
 )
+
+app.command()(aggregate)
+app.command()(roll)
 
 
 @app.callback()

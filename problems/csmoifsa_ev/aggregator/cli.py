@@ -1,0 +1,119 @@
+"""The aggregator's commands: ``csmoifsa ev aggregate`` and ``csmoifsa ev roll``."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from csmoifsa.console import JSON_OPTION, print_json, progress, stdout
+from csmoifsa.errors import InputError
+
+_CASE = typer.Argument(..., metavar="CASE", help="wei-2015, wei-storage, wei-v2g, portfolio, or a .toml or .json file.")
+_OUT = typer.Option(None, "--out", "-o", metavar="DIR", help="Write tables, summary.json and figures/ there.")
+_AHEAD = typer.Option(..., "--day-ahead", metavar="CSV", help="Day-ahead prices: a PJM export or any CSV.")
+_REAL = typer.Option(..., "--real-time", metavar="CSV", help="Real-time prices, in the same form.")
+_NODES = typer.Option([], "--node", metavar="NAME", help="Where; may be repeated. Needed if a file has several.")
+_FIGURES = typer.Option(True, "--figures/--no-figures", help="Draw figures/ as PNG and PDF.")
+
+
+def aggregate(
+    case: str = _CASE,
+    out: Path | None = _OUT,
+    time_limit: float = typer.Option(120.0, "--time-limit", min=0.1, help="Seconds for the mixed-integer program."),
+    margin: float = typer.Option(
+        1e-3, "--margin", min=0.0, help="Hours used are cheaper by this, so nobody is indifferent; 0: optimistic."
+    ),
+    figures: bool = _FIGURES,
+    as_json: bool = JSON_OPTION,
+) -> None:
+    """Find the aggregator's best day-ahead charging price, with proof, and plan its V2G contracts.
+
+    [bold]Example:[/bold]  csmoifsa ev aggregate wei-2015 --margin 0
+
+    [bold]Example:[/bold]  csmoifsa ev aggregate my.toml --out out/day
+    """
+    from csmoifsa_ev.aggregator.case import load_case
+    from csmoifsa_ev.aggregator.study import run_day
+    from csmoifsa_ev.aggregator.tables import summarise_day, write_day
+
+    study = run_day(load_case(case), margin=margin, time_limit=time_limit)
+    summary = summarise_day(study) if out is None else write_day(study, out)
+    if out is not None and figures:
+        from csmoifsa_ev.aggregator.figures import draw_day
+
+        draw_day(out)
+    if as_json:
+        print_json(summary)
+        return
+    from csmoifsa_ev.aggregator.terminal import show_day
+
+    show_day(summary, study.case.title)
+    _where(out)
+
+
+def roll(
+    case: str = _CASE,
+    day_ahead: Path = _AHEAD,
+    real_time: Path = _REAL,
+    node: list[str] = _NODES,
+    days: str | None = typer.Option(None, "--days", help="From:to, such as 2025-06-01:2025-06-30; all if left out."),
+    forecast: str = typer.Option("ar1", "--forecast", help="ar1, none, perfect, or your own as module:function."),
+    known: str = typer.Option(
+        "current", "--known", help="Real-time price known at a decision: current, last, nothing."
+    ),
+    per_kwh: bool = typer.Option(False, "--per-kwh", help="Prices in the files are per kWh; else per MWh."),
+    out: Path | None = _OUT,
+    figures: bool = _FIGURES,
+    as_json: bool = JSON_OPTION,
+) -> None:
+    """Re-dispatch V2G cars hour by hour as real-time prices come in, and measure what that saves.
+
+    [bold]Example:[/bold]  csmoifsa ev roll portfolio --day-ahead da.csv --real-time rt.csv --node "WESTERN HUB"
+    """
+    from csmoifsa_ev.aggregator.case import load_case
+    from csmoifsa_ev.aggregator.market import load_prices
+    from csmoifsa_ev.aggregator.rolling import KNOWN, backtest
+    from csmoifsa_ev.aggregator.tables import summarise_rolling, write_rolling
+
+    if known not in KNOWN:
+        raise InputError(f"--known must be one of {', '.join(KNOWN)}, not {known!r}")
+    chosen, span = load_case(case), _span(days)
+    tests = []
+    for name in node or [None]:
+        ahead, actual = (load_prices(path, node=name, per_mwh=not per_kwh) for path in (day_ahead, real_time))
+        with progress(f"rolling {ahead.node}", len(ahead.days)) as update:
+            tests.append(backtest(chosen, ahead, actual, days=span, forecaster=forecast, known=known, progress=update))
+    summary: dict[str, Any] = summarise_rolling(
+        tests, case=chosen.name, currency=chosen.currency, forecast=forecast, known=known
+    )
+    if out is not None:
+        write_rolling(tests, summary, out, chosen.game.dt_h)
+        if figures:
+            from csmoifsa_ev.aggregator.figures import draw_rolling
+
+            draw_rolling(out)
+    if as_json:
+        print_json(summary)
+        return
+    from csmoifsa_ev.aggregator.terminal import show_rolling
+
+    show_rolling(summary)
+    _where(out)
+
+
+def _where(out: Path | None) -> None:
+    text = "Nothing was written; add --out DIR to keep tables and figures." if out is None else f"Written: {out}/"
+    stdout().print(f"\n{text}", soft_wrap=True)
+
+
+def _span(days: str | None) -> tuple[date, date] | None:
+    if days is None:
+        return None
+    first, _, last = days.partition(":")
+    try:
+        return date.fromisoformat(first), date.fromisoformat(last or first)
+    except ValueError:
+        raise InputError(f"--days must be a day or from:to, such as 2025-06-01:2025-06-30, not {days!r}") from None

@@ -1,0 +1,260 @@
+"""The aggregator's figures, drawn from its files, so that they can be drawn again.
+
+Colours, dashes and hatches as in `csmoifsa_ev.figures`: told apart by colour-blind readers and in greyscale.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MultipleLocator
+
+from csmoifsa.errors import InputError
+from csmoifsa.files import atomic_write, output_folder
+from csmoifsa_ev.figures import BLACK, BLUE, GREEN, GREY, ORANGE, SKY, VERMILION
+
+CLASS_STYLES = [(BLUE, ""), (ORANGE, "///"), (GREEN, "..."), (SKY, "\\\\\\"), (VERMILION, "xxx"), (GREY, "++")]
+
+
+def draw_day(folder: Path) -> list[Path]:
+    """Draw price, load by class, profit by stage and, with contracts, the contents of the batteries."""
+    summary, tables = _read(folder, ["price", "load", "plans", "plans_load"], "aggregate")
+    figures = {
+        "price": draw_price(tables["price"], summary),
+        "load": draw_load(tables["load"]),
+        "profit": draw_waterfall(tables["plans"], tables["plans_load"], summary["currency"]),
+    }
+    if (folder / "v2g.csv").exists():
+        figures["soc"] = draw_contents(pd.read_csv(folder / "v2g.csv"))
+    return _save(figures, folder)
+
+
+def draw_rolling(folder: Path) -> list[Path]:
+    """Draw the gain day by day, rho by node, and the ways to run the mean day."""
+    summary, tables = _read(folder, ["rho", "plans", "days", "plans_load"], "roll")
+    figures = {
+        "rho": draw_rho(tables["rho"], summary),
+        "gain": draw_gain(tables["days"], summary),
+        "profit": draw_waterfall(
+            _first_node(tables["plans"]), _first_node(tables["plans_load"]).drop(columns="node"), summary["currency"]
+        ),
+    }
+    return _save(figures, folder)
+
+
+def _first_node(table: pd.DataFrame) -> pd.DataFrame:
+    rows: Any = table[table["node"] == table["node"].iloc[0]]
+    return rows.reset_index(drop=True)
+
+
+def _read(folder: Path, names: list[str], command: str) -> tuple[dict[str, Any], dict[str, pd.DataFrame]]:
+    try:
+        summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+        return summary, {name: pd.read_csv(folder / f"{name}.csv") for name in names}
+    except OSError as error:
+        raise InputError(
+            f"cannot read {error.filename}: {error.strerror}; run 'csmoifsa ev {command}' first"
+        ) from error
+
+
+def _save(figures: dict[str, Figure], folder: Path) -> list[Path]:
+    target = output_folder(folder / "figures")
+    written = []
+    for name, figure in figures.items():
+        for ending, metadata in (("png", {}), ("pdf", {"CreationDate": None})):
+            path = target / f"{name}.{ending}"
+            with atomic_write(path, "wb") as file:
+                figure.savefig(file, format=ending, metadata=metadata)
+            written.append(path)
+    return written
+
+
+def _edges(hours: np.ndarray) -> np.ndarray:
+    step = hours[1] - hours[0]
+    return np.append(hours, hours[-1] + step)
+
+
+def _steps(axes: Axes, hours: np.ndarray, values: np.ndarray, **style: Any) -> None:
+    axes.plot(_edges(hours), np.append(values, values[-1]), drawstyle="steps-post", **style)
+
+
+def _hours(axes: Axes, hours: np.ndarray) -> None:
+    edges = _edges(hours)
+    axes.set_xlim(edges[0], edges[-1])
+    axes.xaxis.set_major_locator(MultipleLocator(4))
+    axes.xaxis.set_major_formatter(lambda hour, _: f"{hour % 24:.0f}" if hour % 24 or hour == 0 else "24")
+    axes.set_xlabel("hour of the day")
+    axes.grid(axis="y", alpha=0.3)
+
+
+def draw_price(table: pd.DataFrame, summary: dict[str, Any]) -> Figure:
+    """Draw the price against the day-ahead price and its bounds."""
+    figure = Figure(figsize=(8.0, 4.4), dpi=150, layout="constrained")
+    axes = figure.add_subplot()
+    hours = table["hour"].to_numpy()
+    low, high = (np.append(table[name], table[name].iloc[-1]) for name in ("lower", "upper"))
+    axes.fill_between(_edges(hours), low, high, step="post", color="#e4e4e4", label="allowed")
+    _steps(axes, hours, table["day_ahead"].to_numpy(), color=BLACK, linestyle=(0, (4, 2)), label="day-ahead price")
+    _steps(axes, hours, table["price"].to_numpy(), color=BLUE, linewidth=2.4, label="charging price")
+    _hours(axes, hours)
+    axes.set_ylabel(f"price [{summary['currency']}/kWh]")
+    proven = "proven optimal" if summary["status"] == "proven" else f"gap {100 * summary['gap']:.2g} %"
+    axes.set_title(f"profit {summary['objective']:,.2f} {summary['currency']} a day, {proven}", fontsize=10)
+    axes.legend(frameon=False, fontsize=9, loc="upper left")
+    return figure
+
+
+def draw_load(table: pd.DataFrame) -> Figure:
+    """Draw the load of each class, stacked; beyond six classes the smaller ones together."""
+    figure = Figure(figsize=(8.0, 4.4), dpi=150, layout="constrained")
+    axes = figure.add_subplot()
+    hours = table["hour"].to_numpy()
+    classes = table.drop(columns="hour")
+    order = classes.sum().sort_values(ascending=False).index
+    shown = list(order[: 6 if len(order) <= 6 else 5])
+    parts = {name: classes[name].to_numpy() for name in classes.columns if name in shown}
+    if len(order) > 6:
+        parts[f"{len(order) - 5} other classes"] = classes[list(order[5:])].sum(axis=1).to_numpy()
+    floor = np.zeros(len(hours) + 1)
+    for (name, power), (colour, hatch) in zip(parts.items(), CLASS_STYLES, strict=False):
+        top = floor + np.append(power, power[-1])
+        axes.fill_between(
+            _edges(hours), floor, top, step="post", facecolor=colour, hatch=hatch, edgecolor="#303030", linewidth=0.0,
+            label=name,
+        )  # fmt: skip
+        floor = top
+    _hours(axes, hours)
+    axes.set_ylabel("charging [kW]")
+    axes.legend(frameon=False, fontsize=9, loc="upper center", ncols=3)
+    axes.set_ylim(0.0, 1.25 * float(floor.max()))
+    return figure
+
+
+def draw_waterfall(plans: pd.DataFrame, curves: pd.DataFrame, currency: str) -> Figure:
+    """Draw what each stage adds to the profit, and the load curves behind it."""
+    figure = Figure(figsize=(11.0, 4.6), dpi=150, layout="constrained")
+    axes = figure.add_subplot(1, 2, 1)
+    profit, names = plans["profit"].to_numpy(), plans["plan"].to_list()
+    before = 0.0
+    for k, value in enumerate(profit):
+        rise = value >= before
+        axes.bar(
+            k, value - before, bottom=before, width=0.62, color=BLUE if rise else VERMILION,
+            hatch="" if rise else "///", edgecolor=BLACK, linewidth=0.6, zorder=3,
+        )  # fmt: skip
+        if k + 1 < len(profit):
+            axes.plot([k - 0.31, k + 1.31], [value, value], color=BLACK, linewidth=0.8, zorder=2)
+        axes.annotate(
+            f"{value:,.1f}", (k, max(value, before)), xytext=(0, 3), textcoords="offset points", ha="center",
+            fontsize=8, zorder=5,
+        )  # fmt: skip
+        before = value
+    axes.axhline(0.0, color=BLACK, linewidth=0.8)
+    axes.use_sticky_edges = False
+    axes.margins(y=0.12)
+    axes.set_xticks(range(len(names)), [name.replace(" ", "\n", 1) for name in names], fontsize=8)
+    axes.set_ylabel(f"aggregator's profit [{currency}/day]")
+    axes.grid(axis="y", alpha=0.3)
+    axes.set_title("profit, stage by stage", fontsize=10)
+
+    axes = figure.add_subplot(1, 2, 2)
+    hours = curves["hour"].to_numpy(dtype=float)
+    hours = hours[0] + np.arange(len(hours)) * ((hours[1] - hours[0]) % 24.0)
+    dashes = [(0, (4, 2)), (0, (1, 1)), (0, (6, 2, 1, 2)), "-", "-", (0, (3, 1)), (0, (1, 2))]
+    colours = [BLACK, GREY, GREEN, BLUE, VERMILION, ORANGE, SKY]
+    for k, name in enumerate(name for name in curves.columns if name != "hour"):
+        width = 2.2 if name == "stage one" else 1.5
+        _steps(
+            axes, hours, curves[name].to_numpy(), color=colours[k % 7], linestyle=dashes[k % 7], linewidth=width,
+            label=name,
+        )  # fmt: skip
+    axes.axhline(0.0, color=BLACK, linewidth=0.8)
+    _hours(axes, hours)
+    axes.set_ylabel("net load of the cars [kW]")
+    axes.set_title("load curves", fontsize=10)
+    axes.legend(frameon=False, fontsize=8)
+    return figure
+
+
+def draw_contents(table: pd.DataFrame) -> Figure:
+    """Draw content and power of each V2G class over its stay, with floor, capacity and promise."""
+    names = list(dict.fromkeys(table["class"]))[:4]
+    figure = Figure(figsize=(0.6 + 3.6 * len(names), 5.2), dpi=150, layout="constrained")
+    grid = figure.subplots(2, len(names), squeeze=False, height_ratios=(3, 2), sharex="col")
+    for k, name in enumerate(names):
+        rows: Any = table[table["class"] == name]
+        upper, lower = grid[0, k], grid[1, k]
+        hours = rows["hour"].to_numpy(dtype=float)
+        step = (hours[1] - hours[0]) % 24.0 if len(hours) > 1 else 1.0
+        hours = hours[0] + np.arange(len(hours)) * step
+        upper.axhspan(rows["floor_kwh"].iloc[0], rows["capacity_kwh"].iloc[0], color="#ededed", zorder=0)
+        upper.plot(hours + step, rows["content_kwh"], color=BLUE, marker="o", markersize=3, label="content", zorder=3)
+        upper.scatter(
+            [hours[-1] + step], [rows["departure_kwh"].iloc[-1]], marker="D", s=55, facecolor="white", edgecolor=BLACK,
+            label="promised at departure", zorder=4, clip_on=False,
+        )  # fmt: skip
+        upper.set_title(name, fontsize=10)
+        net = (rows["charge_kw"] - rows["discharge_kw"]).to_numpy()
+        for sign, colour, hatch, label in ((1, GREEN, "", "charging"), (-1, VERMILION, "///", "to the grid")):
+            part = np.where(sign * net > 0, net, 0.0)
+            lower.bar(
+                hours + step / 2, part, width=0.8 * step, color=colour, hatch=hatch, edgecolor=BLACK, linewidth=0.4,
+                label=label,
+            )  # fmt: skip
+        lower.axhline(0.0, color=BLACK, linewidth=0.8)
+        _hours(lower, hours)
+        upper.grid(axis="y", alpha=0.3)
+        if k == 0:
+            upper.set_ylabel("content of a vehicle [kWh]")
+            lower.set_ylabel("power of the class [kW]")
+            upper.legend(frameon=False, fontsize=8)
+            lower.legend(frameon=False, fontsize=8)
+    return figure
+
+
+def draw_rho(table: pd.DataFrame, summary: dict[str, Any]) -> Figure:
+    """Draw the loss reduction of each node with its interval, beside the thesis's figure."""
+    figure = Figure(figsize=(7.0, 1.6 + 0.6 * len(table)), dpi=150, layout="constrained")
+    axes = figure.add_subplot()
+    places = np.arange(len(table))[::-1]
+    middle = 100 * table["rho"].to_numpy(dtype=float)
+    low, high = 100 * table["rho_low"].to_numpy(dtype=float), 100 * table["rho_high"].to_numpy(dtype=float)
+    axes.errorbar(middle, places, xerr=[middle - low, high - middle], fmt="o", color=BLUE, capsize=4, zorder=3)
+    axes.axvline(33.0, color=BLACK, linestyle=(0, (4, 2)), label="thesis: nearly 33 %")
+    axes.axvline(0.0, color=GREY, linewidth=0.8)
+    labels = [f"{node}\n{days} days, phi {phi:.2f}" for node, days, phi in table[["node", "days", "phi"]].to_numpy()]
+    axes.set_yticks(places, labels, fontsize=8)
+    axes.set_ylim(-0.6, len(table) - 0.4)
+    axes.set_xlabel(
+        f"loss reduction [%], 95 % interval over days; forecast {summary['forecast']}, known: {summary['known']}"
+    )
+    axes.grid(axis="x", alpha=0.3)
+    axes.legend(frameon=False, fontsize=8, loc="lower right")
+    return figure
+
+
+def draw_gain(table: pd.DataFrame, summary: dict[str, Any]) -> Figure:
+    """Draw what rolling gained over the plan, day by day and in sum."""
+    nodes = list(dict.fromkeys(table["node"]))[:6]
+    figure = Figure(figsize=(9.0, 2.0 * len(nodes) + 0.6), dpi=150, layout="constrained")
+    for k, node in enumerate(nodes):
+        rows: Any = table[table["node"] == node].reset_index(drop=True)
+        gain = rows["gain"].to_numpy(dtype=float)
+        axes = figure.add_subplot(len(nodes), 1, k + 1)
+        bars = axes.bar(np.arange(len(gain)), gain, color=np.where(gain >= 0, BLUE, VERMILION), zorder=3)
+        for bar, value in zip(bars, gain, strict=True):
+            bar.set_hatch("" if value >= 0 else "////")
+        axes.axhline(0.0, color=BLACK, linewidth=0.8)
+        axes.set_title(f"{node}: {gain.sum():,.0f} {summary['currency']} in {len(gain)} days", fontsize=9)
+        axes.grid(axis="y", alpha=0.3)
+        ticks = np.arange(0, len(gain), max(1, len(gain) // 8))
+        axes.set_xticks(ticks, rows["day"].iloc[ticks].str[5:], fontsize=8)
+        axes.set_xlim(-0.8, len(gain) - 0.2)
+        axes.set_ylabel(f"gain [{summary['currency']}]", fontsize=8)
+    return figure

@@ -1,0 +1,84 @@
+"""Forecasts of real-time prices for the rest of the day: none, AR(1) around the day-ahead price, perfect, or your own.
+
+A forecaster is a function ``f(now, known, day_ahead, past) -> (T,) array``: ``now`` is the step to decide on, ``known``
+(T,) holds the real-time prices known so far and NaN after that, ``day_ahead`` (T,) the day-ahead prices, and ``past``
+the deviations real-time minus day-ahead of earlier days, (d, T). Name your own as ``module:function`` or
+``file.py:function``. Whatever it says about known steps is overruled by what is known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import cast
+
+import numpy as np
+
+from csmoifsa.errors import InputError
+
+Forecaster = Callable[[int, np.ndarray, np.ndarray, np.ndarray], np.ndarray]
+
+NAMES = ("ar1", "none", "perfect")
+
+
+def none(now: int, known: np.ndarray, day_ahead: np.ndarray, past: np.ndarray) -> np.ndarray:
+    """Expect the day-ahead price."""
+    return day_ahead
+
+
+def ar1(now: int, known: np.ndarray, day_ahead: np.ndarray, past: np.ndarray) -> np.ndarray:
+    """Expect the day-ahead price plus ``phi^k`` times the last known deviation; phi fitted on the past days."""
+    phi = fit_phi(past)
+    seen = np.flatnonzero(np.isfinite(known))
+    if not seen.size:
+        return day_ahead
+    last = int(seen[-1])
+    ahead = np.arange(len(day_ahead)) - last
+    return day_ahead + np.where(ahead >= 0, phi ** np.maximum(ahead, 0), 0.0) * (known[last] - day_ahead[last])
+
+
+def fit_phi(past: np.ndarray) -> float:
+    """Return the first-order autocorrelation of past deviations, (d, T), in [0, 0.99]; 0 without a past."""
+    if past.size == 0 or past.shape[1] < 2:
+        return 0.0
+    earlier, later = past[:, :-1].ravel(), past[:, 1:].ravel()
+    energy = float(earlier @ earlier)
+    return float(np.clip(earlier @ later / energy, 0.0, 0.99)) if energy > 0 else 0.0
+
+
+def find_forecaster(name: str) -> Forecaster | None:
+    """Return a forecaster by name; None for ``"perfect"``, which only a look back can have.
+
+    Raises
+    ------
+    InputError
+        There is none of that name, or the module or file cannot be loaded.
+    """
+    if name == "perfect":
+        return None
+    if name in ("none", "ar1"):
+        return {"none": none, "ar1": ar1}[name]
+    if ":" not in name:
+        raise InputError(f"there is no forecaster {name!r}; there are {', '.join(NAMES)}, or module:function")
+    from csmoifsa.plugins import load_object
+
+    found = load_object(name, "forecaster")
+    if not callable(found):
+        raise InputError(f"forecaster {name!r} is of type {type(found).__name__}, not a function")
+    return cast(Forecaster, found)
+
+
+def check_forecast(name: str, values: object, now: int, known: np.ndarray) -> np.ndarray:
+    """Return a forecaster's answer with the known steps laid over it.
+
+    Raises
+    ------
+    InputError
+        It is not one finite number a step.
+    """
+    array = np.array(values, dtype=float)
+    if array.shape != known.shape:
+        raise InputError(f"forecaster {name!r} must return {known.size} prices, not shape {array.shape}")
+    bad = np.flatnonzero(~np.isfinite(array[now:]))
+    if bad.size:
+        raise InputError(f"forecaster {name!r} returned {array[now + bad[0]]} for step {now + int(bad[0])}")
+    return np.where(np.isfinite(known), known, array)

@@ -1,0 +1,208 @@
+"""The aggregator's results as plain objects and CSV files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from csmoifsa.files import atomic_write, output_folder, write_json
+from csmoifsa_ev.aggregator.rolling import Backtest, mean_outcomes
+from csmoifsa_ev.aggregator.study import DayStudy
+
+
+def summarise_day(study: DayStudy) -> dict[str, Any]:
+    """Return stage one and the contracts as one plain object."""
+    s, game = study.solution, study.case.game
+    answer: dict[str, Any] = {
+        "case": study.case.name,
+        "currency": study.case.currency,
+        "status": s.status,
+        "method": s.method,
+        "objective": s.objective,
+        "ev_margin": s.ev_margin,
+        "storage": s.storage,
+        "upper_bound": s.upper_bound,
+        "gap": s.gap,
+        "bills": s.bills,
+        "procurement": s.procurement,
+        "optimistic": s.optimistic,
+        "guaranteed": s.guaranteed,
+        "margin": s.margin,
+        "price": s.price.tolist(),
+        "load": s.load_kw(game).tolist(),
+        "seconds": round(s.seconds, 4),
+        "binaries": s.binaries,
+        "duality_gap": study.duality_gap,
+        "classes": list(game.names),
+        "dt_h": game.dt_h,
+        "plans": [one.row() for one in study.outcomes],
+    }
+    for name, value in game.reference.items():
+        mine = {"optimum_total": s.objective, "optimum_storage": s.storage}.get(name, s.ev_margin)
+        answer.setdefault("reference", {})[name] = {"value": value, "difference": mine - value}
+    if game.cars is not None and s.response.cars is not None:
+        answer["v2g_followers"] = {
+            name: (s.response.cars.charge_kw - s.response.cars.discharge_kw)[v].tolist()
+            for v, name in enumerate(game.cars.names)
+        }
+    if study.second is not None:
+        answer["contracts"] = _contracts(study)
+    return answer
+
+
+def _contracts(study: DayStudy) -> dict[str, Any]:
+    two, cars = study.second, study.case.cars
+    assert two is not None
+    assert cars is not None
+    return {
+        "program": two.program,
+        "smart_cost": two.smart.cost,
+        "v2g_cost": two.v2g.cost,
+        "surplus": two.surplus,
+        "owner_share": two.owner_share,
+        "aggregator_share": two.aggregator_share,
+        "wear_paid": two.wear_paid,
+        "discharged_kwh": float(two.given_kwh.sum()),
+        "by_class": [
+            {
+                "class": name,
+                "vehicles": float(cars.count[v]),
+                "surplus": float(two.class_surplus[v]),
+                "owner_gain_per_vehicle": float(study.case.beta * two.class_surplus[v] / cars.count[v]),
+                "discharged_kwh": float(two.given_kwh[v]),
+            }
+            for v, name in enumerate(cars.names)
+        ],
+    }
+
+
+def write_day(study: DayStudy, folder: Path) -> dict[str, Any]:
+    """Write summary.json, price.csv, load.csv, plans.csv and, with contracts, v2g.csv; return the summary."""
+    folder = output_folder(folder)
+    summary, game = summarise_day(study), study.case.game
+    hours = np.arange(game.n_steps) * game.dt_h
+    s = study.solution
+    tables = {
+        "price.csv": pd.DataFrame(
+            {
+                "hour": hours,
+                "price": s.price,
+                "day_ahead": game.day_ahead,
+                "lower": game.lower,
+                "upper": game.upper,
+            }
+        ),
+        "load.csv": pd.DataFrame({"hour": hours, **dict(zip(game.names, s.load_kw(game), strict=True))}),
+        "plans.csv": pd.DataFrame(summary["plans"]),
+        "plans_load.csv": pd.DataFrame({"hour": hours, **{one.name: one.load_kw for one in study.outcomes}}),
+    }
+    if study.second is not None and study.case.cars is not None:
+        tables["v2g.csv"] = _v2g_table(study)
+    _write(tables, folder)
+    write_json(folder / "summary.json", summary)
+    return summary
+
+
+def _v2g_table(study: DayStudy) -> pd.DataFrame:
+    two, cars = study.second, study.case.cars
+    assert two is not None
+    assert cars is not None
+    v, t = cars.places
+    return pd.DataFrame(
+        {
+            "class": [cars.names[k] for k in v],
+            "step_of_stay": np.concatenate([np.arange(n) for n in cars.length]),
+            "hour": t * cars.dt_h,
+            "charge_kw": two.v2g.charge_kw[v, t],
+            "discharge_kw": two.v2g.discharge_kw[v, t],
+            "content_kwh": two.v2g.content_kwh[v, t],
+            "smart_kw": two.smart.charge_kw[v, t],
+            "floor_kwh": cars.floor_kwh[v],
+            "capacity_kwh": cars.capacity_kwh[v],
+            "departure_kwh": np.where(cars.last, cars.departure_kwh[v], np.nan),
+        }
+    )
+
+
+def _write(tables: dict[str, pd.DataFrame], folder: Path) -> None:
+    for name, table in tables.items():
+        with atomic_write(folder / name) as file:
+            table.to_csv(file, index=False, float_format="%.10g", lineterminator="\n")
+
+
+# ---- rolling ----
+
+DEPENDS = (
+    "rho is a property of the price process and of what is known when: it rises with the persistence of deviations "
+    "(phi) and falls to about 0 when only the last step's price is known."
+)
+
+
+def summarise_rolling(tests: list[Backtest], *, case: str, currency: str, forecast: str, known: str) -> dict[str, Any]:
+    """Return the backtests as one plain object."""
+    return {
+        "case": case,
+        "currency": currency,
+        "forecast": forecast,
+        "known": known,
+        "thesis": "nearly 33 %",
+        "note": DEPENDS,
+        "nodes": [_node(test) for test in tests],
+    }
+
+
+def _node(test: Backtest) -> dict[str, Any]:
+    plan = np.array([one.rolled.plan_loss for one in test.days])
+    rolled = np.array([one.rolled.rolling_loss for one in test.days])
+    defined = np.isfinite(test.rho)
+    return {
+        "node": test.node,
+        "days": len(test.days),
+        "first": str(test.days[0].day),
+        "last": str(test.days[-1].day),
+        "rho": test.rho if defined else None,
+        "rho_low": test.low if defined else None,
+        "rho_high": test.high if defined else None,
+        "plan_loss_per_day": float(plan.mean()),
+        "rolling_loss_per_day": float(rolled.mean()),
+        "phi": test.phi,
+        "stage_one_proven_days": sum(one.status == "proven" for one in test.days),
+        "short_kwh": float(sum(one.rolled.short_kwh for one in test.days)),
+        "plans": [one.row() for one in mean_outcomes(test.days)],
+    }
+
+
+def write_rolling(tests: list[Backtest], summary: dict[str, Any], folder: Path, dt_h: float) -> None:
+    """Write summary.json, rho.csv, plans.csv, days.csv and plans_load.csv."""
+    folder = output_folder(folder)
+    rho = pd.DataFrame([{key: value for key, value in node.items() if key != "plans"} for node in summary["nodes"]])
+    plans = [{"node": node["node"], **row} for node in summary["nodes"] for row in node["plans"]]
+    days = [
+        {
+            "node": test.node,
+            "day": str(one.day),
+            "plan_loss": one.rolled.plan_loss,
+            "rolling_loss": one.rolled.rolling_loss,
+            "gain": one.rolled.plan_loss - one.rolled.rolling_loss,
+            "short_kwh": one.rolled.short_kwh,
+            "stage_one": one.status,
+        }
+        for test in tests
+        for one in test.days
+    ]
+    curves = []
+    for test in tests:
+        outcomes = mean_outcomes(test.days)
+        hours = (test.begin + np.arange(len(outcomes[0].load_kw))) * dt_h % 24.0
+        curves.append(pd.DataFrame({"node": test.node, "hour": hours, **{one.name: one.load_kw for one in outcomes}}))
+    tables = {
+        "rho.csv": rho,
+        "plans.csv": pd.DataFrame(plans),
+        "days.csv": pd.DataFrame(days),
+        "plans_load.csv": pd.concat(curves, ignore_index=True),
+    }
+    _write(tables, folder)
+    write_json(folder / "summary.json", summary)

@@ -1,0 +1,115 @@
+"""The aggregator's results on the terminal: what a manager needs, on one screen."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.table import Table
+
+from csmoifsa.console import stdout
+
+
+def show_day(summary: dict[str, Any], title: str) -> None:
+    """Print stage one, its proof, and the contracts."""
+    console, money = stdout(), summary["currency"]
+    console.print(f"[bold]{title}[/bold]", soft_wrap=True)
+    if summary["status"] == "proven":
+        verdict = "proven optimal"
+    else:
+        verdict = f"not proven: the upper bound is {summary['upper_bound']:,.6g}, {100 * summary['gap']:.2g} % above"
+    how = {
+        "certificate": "linear programs alone",
+        "milp": f"a mixed-integer program with {summary['binaries']} binaries",
+        "alternation": "alternating linear programs",
+    }[summary["method"]]
+    console.print(
+        f"profit {summary['objective']:,.6f} {money} a day, {verdict}, by {how} in {summary['seconds']:.2f} s",
+        soft_wrap=True,
+    )
+    console.print(
+        f"bills {summary['bills']:,.2f} - procurement {summary['procurement']:,.2f} = EV margin "
+        f"{summary['ev_margin']:,.2f}; storage {summary['storage']:,.2f}; "
+        f"if indifferent drivers act against us {summary['guaranteed']:,.2f}\n",
+        soft_wrap=True,
+    )
+    console.print(plans_table(summary["plans"], money))
+    if "contracts" in summary:
+        _show_contracts(summary["contracts"], money)
+
+
+def _show_contracts(contracts: dict[str, Any], money: str) -> None:
+    console = stdout()
+    console.print(
+        f"\nV2G contracts ({contracts['program']}): {contracts['discharged_kwh']:,.1f} kWh given, surplus "
+        f"{contracts['surplus']:,.2f} {money}, of it to owners {contracts['owner_share']:,.2f}, to the aggregator "
+        f"{contracts['aggregator_share']:,.2f}; wear paid {contracts['wear_paid']:,.2f}",
+        soft_wrap=True,
+    )
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for name in ("class", "vehicles", "surplus", "owner's gain a vehicle", "given, kWh"):
+        table.add_column(name, justify="left" if name == "class" else "right")
+    for one in contracts["by_class"]:
+        table.add_row(
+            one["class"],
+            f"{one['vehicles']:,.0f}",
+            f"{one['surplus']:,.2f}",
+            f"{one['owner_gain_per_vehicle']:,.3f}",
+            f"{one['discharged_kwh']:,.1f}",
+        )
+    console.print(table)
+
+
+def plans_table(plans: list[dict[str, Any]], money: str) -> Table:
+    """Return the ways to run the day as a table."""
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("", no_wrap=True)
+    for name in (f"profit\n{money}", f"drivers pay\n{money}", "peak\nkW", "valley\nkW", "difference\nkW"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for row in plans:
+        table.add_row(
+            str(row["plan"]),
+            f"{row['profit']:,.2f}",
+            f"{row['driver_cost']:,.2f}",
+            f"{row['peak_kw']:,.0f}",
+            f"{row['valley_kw']:,.0f}",
+            f"{row['peak_valley_kw']:,.0f}",
+        )
+    return table
+
+
+def show_rolling(summary: dict[str, Any]) -> None:
+    """Print rho by node, and the ways to run the mean day at the first node."""
+    console, money = stdout(), summary["currency"]
+    console.print(
+        f"[bold]{summary['case']}: rolling dispatch, forecast {summary['forecast']}, "
+        f"price known: {summary['known']}[/bold]",
+        soft_wrap=True,
+    )
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    names = (
+        "\nnode",
+        "\ndays",
+        "loss re-\nduction",
+        "95 %\ninterval",
+        "\nphi",
+        f"loss of plan\n{money}/day",
+        "\nrolling",
+    )
+    for name in names:
+        table.add_column(name, justify="left" if name == "\nnode" else "right", no_wrap=True)
+    for node in summary["nodes"]:
+        known = node["rho"] is not None
+        table.add_row(
+            node["node"],
+            str(node["days"]),
+            f"{100 * node['rho']:.1f} %" if known else "-",
+            f"[{100 * node['rho_low']:.0f}, {100 * node['rho_high']:.0f}]" if known else "-",
+            f"{node['phi']:.2f}",
+            f"{node['plan_loss_per_day']:,.2f}",
+            f"{node['rolling_loss_per_day']:,.2f}",
+        )
+    console.print(table)
+    console.print(f"The thesis reports {summary['thesis']}. {summary['note']}\n", soft_wrap=True)
+    for node in summary["nodes"]:
+        console.print(f"{node['node']}, mean day {node['first']} to {node['last']}")
+        console.print(plans_table(node["plans"], money))
