@@ -74,7 +74,7 @@ class Settings:
     share_floor : float
         Least share of each behaviour in a brood.
     hunger : float
-        Least credit of foraging, so that it takes over when nothing else succeeds.
+        Least credit of foraging, so that it takes over when nothing else succeeds; cloning has at least half of it.
     credit_rate : float
         Smoothing of each behaviour's success rate, 0 (frozen) to 1 (last brood only).
     gain_tolerance : float

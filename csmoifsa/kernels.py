@@ -645,10 +645,11 @@ def remember(heading, lengths):
 def allot(credit, enabled, floor, hunger, share):
     """Write the share of each enabled behaviour: a floor, the rest in proportion to credit to the power 1.5.
 
-    Foraging has a credit of at least ``hunger``: it takes over when nothing else succeeds.
+    Foraging has a credit of at least ``hunger``, so that it takes over when nothing else succeeds, and cloning half of
+    that, so that the gaps of a front that has arrived are still filled.
     """
     total, n = 0.0, 0
-    credit[FORAGE] = max(credit[FORAGE], hunger)
+    credit[FORAGE], credit[CLONE] = max(credit[FORAGE], hunger), max(credit[CLONE], 0.5 * hunger)
     for move in range(credit.size):
         share[move] = 0.0
         if enabled[move]:

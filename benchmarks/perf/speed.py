@@ -66,7 +66,7 @@ def rivals() -> dict[str, tuple[Callable[[], Any], int]]:
     """Return each run on ZDT1 with pop 100 that can be had, and its rounds."""
     from pymoo.algorithms.moo.nsga2 import NSGA2
 
-    problem = load_problem("zdt1")
+    problem: Any = load_problem("zdt1")
     X = np.random.default_rng(0).random((50, problem.n_var))
     F = problem.evaluate(X)
     runs: dict[str, tuple[Callable[[], Any], int]] = {
@@ -179,7 +179,7 @@ def growth() -> None:
         n_eval = 3000 if "three" in label else N_EVAL
         times = {size: cpu_seconds(run, 2) / n_eval * 1e6 for size, run in runs.items()}
         sizes = np.array(list(times))
-        slope = np.polyfit(np.log(sizes[-3:]), np.log(list(times.values())[-3:]), 1)[0]
+        slope = np.polyfit(np.log(sizes[-3:]), np.log(np.array(list(times.values()))[-3:]), 1)[0]
         cells = "  ".join(f"{size}: {value:.2f}" for size, value in times.items())
         print(f"{label:32s} us/evaluation  {cells}  exponent of the last three {slope:.2f}")
 

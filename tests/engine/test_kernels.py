@@ -229,12 +229,12 @@ def test_gain_counts_violation_first():
 
 
 def test_allot_by_hand():
-    credit, share = np.array([0.4, 0.1, 0.9, 0.05]), np.empty(4)
+    credit, share = np.array([0.01, 0.4, 0.9, 0.05]), np.empty(4)
     kernels.allot(credit, np.array([True, True, False, True]), 0.1, 0.1, share)
-    parts = np.array([0.4, 0.1, 0.0, 0.1]) ** 1.5
+    parts = np.array([0.05, 0.4, 0.0, 0.1]) ** 1.5
     np.testing.assert_allclose(share, np.where(parts > 0, 0.1 + 0.7 * parts / parts.sum(), 0.0))
-    assert credit[3] == 0.1  # foraging is never less hungry
-    kernels.allot(np.zeros(4), np.array([True, True, False, False]), 0.1, 0.1, share)
+    assert credit.tolist() == [0.05, 0.4, 0.9, 0.1]  # foraging is never less hungry, cloning half of it
+    kernels.allot(np.zeros(4), np.array([True, True, False, False]), 0.1, 0.0, share)
     np.testing.assert_allclose(share, [0.5, 0.5, 0.0, 0.0])
 
 
