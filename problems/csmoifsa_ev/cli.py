@@ -7,7 +7,7 @@ from typing import Any
 
 import typer
 
-from csmoifsa.console import JSON_OPTION, print_json, progress, stdout
+from csmoifsa.console import JSON_OPTION, print_json, progress, stderr, stdout
 from csmoifsa.errors import InputError, did_you_mean
 from csmoifsa_ev.aggregator.cli import aggregate, roll
 
@@ -32,6 +32,9 @@ _SCENARIO = typer.Argument(None, metavar="[SCENARIO.toml]", help="What differs f
 _OUT = typer.Option(None, "--out", "-o", metavar="DIR", help="Write tables, summary.json and figures/ there.")
 
 
+_FILL = typer.Option(None, "--fill", help="interpolate: fill missing values from their neighbours, and say which.")
+
+
 @app.command()
 def price(
     scenario: Path | None = _SCENARIO,
@@ -47,6 +50,7 @@ def price(
     deposit: str | None = typer.Option(
         None, "--deposit", help="Where moved charging settles: uniform (drivers alone) or water-filling (managed)."
     ),
+    fill: str | None = _FILL,
     out: Path | None = _OUT,
     figures: bool = typer.Option(True, "--figures/--no-figures", help="Draw figures/fig1..fig4 as PNG and PDF."),
     as_json: bool = JSON_OPTION,
@@ -60,11 +64,13 @@ def price(
     _check_choice("--objectives", objectives, ["paper", "market"])
     if deposit is not None:
         _check_choice("--deposit", deposit, ["uniform", "water-filling"])
+    if fill is not None:
+        _check_choice("--fill", fill, ["error", "interpolate"])
     from csmoifsa_ev.scenario import load_scenario
     from csmoifsa_ev.study import run_study
     from csmoifsa_ev.tables import summarise, write_tables
 
-    wanted: Any = load_scenario(scenario, case=case).with_changes(deposit=deposit)  # type: ignore[arg-type]
+    wanted: Any = load_scenario(scenario, case=case).with_changes(deposit=deposit, fill=fill)  # type: ignore[arg-type]
     with progress(f"pricing {wanted.name}", n_eval) as update:
         study = run_study(wanted, objectives=objectives, n_eval=n_eval, pop_size=pop_size, seed=seed, progress=update)
     summary = summarise(study) if out is None else write_tables(study, out)
@@ -88,6 +94,53 @@ def price(
             + (" figures/" if figures else ""),
             soft_wrap=True,
         )
+
+
+_NEW_FILE = typer.Argument(..., metavar="SCENARIO.toml", help="The file to write; never overwritten.")
+_SCENARIO_FILE = typer.Argument(..., metavar="SCENARIO.toml", help="The scenario; files that it names are read, too.")
+
+
+@app.command()
+def init(
+    path: Path = _NEW_FILE,
+) -> None:
+    """Write a commented scenario to start from.
+
+    [bold]Example:[/bold]  csmoifsa ev init my.toml
+    """
+    from csmoifsa_ev.inspection import write_template
+
+    write_template(path)
+    stdout().print(f"Written: {path}. Edit it, then: csmoifsa ev check {path}", soft_wrap=True, markup=False)
+
+
+@app.command()
+def check(
+    path: Path = _SCENARIO_FILE,
+    fill: str | None = _FILL,
+    as_json: bool = JSON_OPTION,
+) -> None:
+    """Say all that is wrong with a scenario and its files at once, by key or file, line and column; or what it holds.
+
+    [bold]Example:[/bold]  csmoifsa ev check my.toml
+    """
+    if fill is not None:
+        _check_choice("--fill", fill, ["error", "interpolate"])
+    from csmoifsa_ev.inspection import inspect_scenario
+    from csmoifsa_ev.loaders.faults import InputFaultsError
+
+    found = inspect_scenario(path, fill=fill)
+    if as_json:
+        print_json({"ok": not found.faults, "faults": found.faults, "notes": found.notes, "facts": found.facts})
+    if found.faults:
+        if not as_json:
+            for fault in found.faults:
+                stderr().print(f"- {fault}", soft_wrap=True, markup=False)
+        raise InputFaultsError([f"{len(found.faults)} thing(s) to mend in {path}"])
+    if not as_json:
+        from csmoifsa_ev.terminal import show_inspection
+
+        show_inspection(found)
 
 
 def _check_choice(option: str, value: str, known: list[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -22,8 +23,8 @@ class Day:
     ----------
     period : (T,) array
         Period of each step (0 peak, 1 flat, 2 valley).
-    base_mw : (T,) array
-        Load without electric vehicles [MW].
+    days_mw : (D, T) array
+        Load without electric vehicles of each day [MW]; the cars do the same on each.
     fleet : FleetSums
         The cars.
     round_trip : float
@@ -32,10 +33,14 @@ class Day:
         Mean capacity CB of the fleet [kWh], and eta_d.
     prices, response, v2g, grid, satisfaction
         Terms, as in the scenario.
+    price_per_mwh : (T,) array, optional
+        Market prices that replace the marginal cost of generation [currency per MWh].
+    notes : tuple of str
+        What reading the data had to do: hours averaged where clocks change, values filled on request.
     """
 
     period: np.ndarray
-    base_mw: np.ndarray
+    days_mw: np.ndarray
     fleet: FleetSums
     round_trip: float
     battery_kwh: float
@@ -45,6 +50,8 @@ class Day:
     v2g: V2G
     grid: Grid
     satisfaction: Satisfaction
+    price_per_mwh: np.ndarray | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def dt_h(self) -> float:
@@ -58,8 +65,13 @@ class Day:
         return peak, flat, valley
 
     @cached_property
+    def base_mw(self) -> np.ndarray:
+        """Load without electric vehicles, the mean over the days, shape (T,) [MW]."""
+        return self.days_mw[0] if len(self.days_mw) == 1 else self.days_mw.mean(axis=0)
+
+    @cached_property
     def before_mw(self) -> np.ndarray:
-        """Total load before pricing, L0 = base + e, shape (T,) [MW]."""
+        """Total load before pricing, L0 = base + e, the mean over the days, shape (T,) [MW]."""
         return self.base_mw + self.fleet.profile_mw
 
     @cached_property
@@ -89,19 +101,23 @@ class Day:
 
     @cached_property
     def before(self) -> CurveFigures:
-        """G1, G2, G3 of the load before pricing, each shape (1,)."""
-        return curve_figures(self.before_mw[None])
+        """G1, G2, G3 of the load before pricing, each shape (1,): see `over_days`."""
+        return over_days([curve_figures(one[None]) for one in self.days_mw + self.fleet.profile_mw])
+
+    def generation(self, load_mw: np.ndarray) -> np.ndarray:
+        """Return the day's cost of generation of load curves (n, T), shape (n,) [currency/day]."""
+        return generation_cost(load_mw, self.grid, self.dt_h, self.price_per_mwh)
 
     @cached_property
     def generation_before(self) -> float:
         """Cost of generation before pricing [currency/day]."""
-        return float(generation_cost(self.before_mw[None], self.grid, self.dt_h)[0])
+        return float(self.generation(self.days_mw + self.fleet.profile_mw).mean())
 
     @cached_property
     def supply_cost_before(self) -> float:
         """What the cars' charging adds to generation and peak cost before pricing [currency/day]."""
-        base = float(generation_cost(self.base_mw[None], self.grid, self.dt_h)[0])
-        peak = float(self.before.g1_mw[0] - self.base_mw.max())
+        base = float(self.generation(self.days_mw).mean())
+        peak = float(self.before.g1_mw[0] - self.days_mw.max())
         return (self.generation_before - base) / self.grid.conversion_efficiency + self.grid.peak_cost_per_mw_day * peak
 
     @cached_property
@@ -118,3 +134,11 @@ class Day:
     def given_per_share_mwh(self) -> float:
         """Energy at the grid when every car discharges once: N lambda CB eta_d [MWh]."""
         return self.fleet.n_ev * self.v2g.depth * self.battery_kwh * self.discharge_efficiency / 1000.0
+
+
+def over_days(figures: Sequence[CurveFigures]) -> CurveFigures:
+    """Return the figures of several days: the peak is the highest of all, difference and deviation are means."""
+    if len(figures) == 1:
+        return figures[0]
+    peaks, differences, deviations = (np.stack(column) for column in zip(*figures, strict=True))
+    return CurveFigures(peaks.max(axis=0), differences.mean(axis=0), deviations.mean(axis=0))

@@ -6,7 +6,6 @@ order, and every car stays the same.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -52,6 +51,25 @@ class Vehicle(Parameters):
 
 
 @dataclass(frozen=True, kw_only=True)
+class SessionsFile(Parameters):
+    """Recorded sessions that stand in for drawn ones; formats are described in `loaders.sessions`.
+
+    Attributes
+    ----------
+    file : str
+        CSV or JSON of ACN-Data; in a scenario file, a relative path starts at that file's folder.
+    stamp_zone : str
+        The zone of its stamps: ``"UTC"``, another zone, or ``"local"`` for the drivers' own clock.
+    time_zone : str
+        The zone of the drivers' clock.
+    """
+
+    file: str
+    stamp_zone: str
+    time_zone: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Fleet(Parameters):
     """How the cars of a region drive and park.
 
@@ -78,6 +96,12 @@ class Fleet(Parameters):
         For "normal".
     seed : int
         Which fleet is drawn.
+    trips_per_day : int
+        Trips m of a day, equally long; after each the car parks at a charger, the last time at home overnight.
+    drive_km_per_h : float
+        Mean speed between stops; it matters with two trips and more.
+    sessions : SessionsFile, optional
+        Recorded sessions to use instead of drawn ones, scaled to ``n_ev`` cars.
     """
 
     n_ev: int
@@ -96,9 +120,18 @@ class Fleet(Parameters):
     soc_mean: float
     soc_sd: float
     seed: int
+    trips_per_day: int = 1
+    drive_km_per_h: float = 40.0
+    sessions: SessionsFile | None = None
 
     def __post_init__(self) -> None:
-        require_positive(self, "n_ev")
+        require_positive(self, "n_ev", "trips_per_day", "drive_km_per_h")
+        if self.trips_per_day > 12:
+            raise InputError(f"trips_per_day must be at most 12, not {self.trips_per_day}")
+        if self.trips_per_day > 1 and self.soc_on_arrival == "normal":
+            raise InputError(
+                "soc_on_arrival = 'normal' draws one arrival a day; with more trips_per_day use 'distance'"
+            )
         require_efficiency(self, "charge_efficiency", "discharge_efficiency")
         require_fraction(self, "soc_min", "soc_max", "soc_mean")
         require_not_negative(self, "arrival_sd_h", "departure_sd_h", "distance_log_sd", "soc_sd", "seed")
@@ -148,14 +181,8 @@ class Sessions:
         return len(self.car)
 
 
-def draw_chunks(fleet: Fleet, chunk: int = CHUNK) -> Iterator[Sessions]:
-    """Draw the whole fleet, ``chunk`` cars at a time; the cars do not depend on ``chunk``."""
-    for first in range(0, fleet.n_ev, chunk):
-        yield draw_sessions(fleet, first, min(chunk, fleet.n_ev - first))
-
-
 def draw_sessions(fleet: Fleet, first: int, count: int) -> Sessions:
-    """Draw one overnight session for each of the cars ``first`` to ``first + count - 1``.
+    """Draw one day of sessions, the last overnight, for each of the cars ``first`` to ``first + count - 1``.
 
     Uncontrolled charging begins on arrival, at full power, and draws
     ``min(distance x W, (soc_max - soc_min) CB) / charge efficiency`` from the grid: the energy driven, or the window.
@@ -172,7 +199,7 @@ def draw_sessions(fleet: Fleet, first: int, count: int) -> Sessions:
     Returns
     -------
     Sessions
-        One row a car.
+        One row a car, or `Fleet.trips_per_day` of them, the last overnight.
     """
     z = _normals(fleet.seed, 0, first, count)
     battery, charge_kw, discharge_kw, consumption = _vehicle_columns(fleet, first, count)
@@ -183,11 +210,14 @@ def draw_sessions(fleet: Fleet, first: int, count: int) -> Sessions:
         soc = np.clip(fleet.soc_mean + fleet.soc_sd * z[3], fleet.soc_min, fleet.soc_max)
     else:
         soc = fleet.soc_max - used_kwh / battery
-    charge_h = _on_grid((fleet.soc_max - soc) * battery / fleet.charge_efficiency / charge_kw)
+    charge_h = on_grid((fleet.soc_max - soc) * battery / fleet.charge_efficiency / charge_kw)
     ended = fleet.arrival_mean_h + fleet.arrival_sd_h * z[0]
     parked = 24.0 + fleet.departure_mean_h + fleet.departure_sd_h * z[2] - ended
-    arrival = _on_grid(ended % 24.0) % 24.0
-    stay = np.clip(_on_grid(parked), np.minimum(charge_h, 24.0), 24.0)
+    arrival = on_grid(ended % 24.0) % 24.0
+    stay = np.clip(on_grid(parked), np.minimum(charge_h, 24.0), 24.0)
+    if fleet.trips_per_day > 1:
+        cars = (np.arange(first, first + count), battery, charge_kw, discharge_kw)
+        return _several_trips(fleet, cars, used_kwh, driven_kwh / consumption, arrival, stay)
     return Sessions(
         car=np.arange(first, first + count),
         arrival_h=arrival,
@@ -198,6 +228,48 @@ def draw_sessions(fleet: Fleet, first: int, count: int) -> Sessions:
         battery_kwh=battery,
         charge_kw=charge_kw,
         discharge_kw=discharge_kw,
+    )
+
+
+def _several_trips(
+    fleet: Fleet,
+    cars: tuple[np.ndarray, ...],
+    used_kwh: np.ndarray,
+    distance_km: np.ndarray,
+    arrival: np.ndarray,
+    stay: np.ndarray,
+) -> Sessions:
+    """Return m sessions a car: m - 1 stops of equal length between equal trips, then the night at home.
+
+    What a stop is too short to charge is left to the next. ``arrival`` and ``stay`` (n,) are those of the night.
+    """
+    number, battery, charge_kw, discharge_kw = cars
+    m, n = fleet.trips_per_day, len(number)
+    away = 24.0 - stay
+    drive = np.minimum(distance_km / fleet.drive_km_per_h, 0.9 * away) / m
+    stop = np.maximum(away - m * drive, 0.0) / (m - 1)
+    begin, length, charge_h, soc = (np.empty((n, m)) for _ in range(4))
+    owed = np.zeros(n)
+    for k in range(m):
+        if k < m - 1:
+            begin[:, k] = on_grid((arrival + stay + (k + 1) * drive + k * stop) % 24.0) % 24.0
+            length[:, k] = on_grid(stop)
+        else:
+            begin[:, k], length[:, k] = arrival, stay
+        owed = owed + used_kwh / m
+        soc[:, k] = fleet.soc_max - owed / battery
+        charge_h[:, k] = np.minimum(on_grid(owed / fleet.charge_efficiency / charge_kw), length[:, k])
+        owed = np.maximum(owed - charge_h[:, k] * charge_kw * fleet.charge_efficiency, 0.0)
+    return Sessions(
+        car=np.repeat(number, m),
+        arrival_h=begin.ravel(),
+        departure_h=(begin + length).ravel(),
+        charge_h=charge_h.ravel(),
+        soc_arrival=soc.ravel(),
+        next_trip_kwh=np.repeat(used_kwh / m, m),
+        battery_kwh=np.repeat(battery, m),
+        charge_kw=np.repeat(charge_kw, m),
+        discharge_kw=np.repeat(discharge_kw, m),
     )
 
 
@@ -232,5 +304,6 @@ def _vehicle_columns(fleet: Fleet, first: int, count: int) -> tuple[np.ndarray, 
     return tuple(np.array([getattr(vehicle, name) for vehicle in types])[kind] for name in columns)
 
 
-def _on_grid(hours: np.ndarray) -> np.ndarray:
+def on_grid(hours: np.ndarray) -> np.ndarray:
+    """Return times rounded to 2^-20 h."""
     return np.rint(hours / _GRAIN_H) * _GRAIN_H

@@ -6,12 +6,14 @@ precision up to 8e9 kWh, so no order of addition, chunk size or thread can chang
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 import numpy as np
 
-from csmoifsa_ev.fleet import CHUNK, Fleet, Sessions, draw_chunks
+from csmoifsa_ev.fleet import CHUNK, Fleet, Sessions, draw_sessions
 from csmoifsa_ev.tariff import FLAT, PEAK, VALLEY, Windows
 
 _GRAINS_PER_KWH = 2.0**20
@@ -81,6 +83,13 @@ class FleetSums:
         """The shiftable share s_ab of period a's energy that could be delivered in b, shape (3, 3)."""
         return self.movable_mwh / np.maximum(self.energy_mwh, 1e-300)[:, None]
 
+    def scaled(self, n_ev: int) -> FleetSums:
+        """Return the sums of another number of cars that behave like these."""
+        factor = n_ev / self.n_ev
+        grow = ("profile_mw", "connected_mw", "energy_mwh", "movable_mwh", "flow_limit_mwh")
+        sums = {name: getattr(self, name) * factor for name in grow}
+        return replace(self, n_ev=n_ev, n_sessions=round(self.n_sessions * factor), **sums)
+
 
 class PeriodClock:
     """Hours of each period between two instants, on a day that repeats; everything O(1) per instant.
@@ -135,9 +144,16 @@ class _Totals:
     def __post_init__(self) -> None:
         self.ramps = np.zeros((2, 2, 2 * self.n_steps + 1))
 
+    def include(self, other: _Totals) -> None:
+        """Add the totals of other sessions, exactly."""
+        for name in ("cars", "sessions", "parking", "able", "energy", "movable", "limits", "ramps"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+
 
 @lru_cache(maxsize=16)
-def sum_fleet(fleet: Fleet, windows: Windows, n_steps: int, v2g_depth: float, chunk: int = CHUNK) -> FleetSums:
+def sum_fleet(
+    fleet: Fleet, windows: Windows, n_steps: int, v2g_depth: float, chunk: int = CHUNK, threads: int = 0
+) -> FleetSums:
     """Draw a fleet and sum it; the result is kept for the life of the process.
 
     Parameters
@@ -151,12 +167,24 @@ def sum_fleet(fleet: Fleet, windows: Windows, n_steps: int, v2g_depth: float, ch
     v2g_depth : float
         Share lambda of the capacity that one discharge action moves.
     chunk : int
-        Cars held in memory at a time; it does not change the result.
+        Cars held in memory at a time by each thread; it does not change the result.
+    threads : int
+        How many work at once, 0 for as many as there are cores; neither does that.
     """
-    totals = _Totals(n_steps=n_steps)
     clock = PeriodClock(windows.period_of_step(n_steps))
-    for sessions in draw_chunks(fleet, chunk):
-        _add(totals, sessions, clock, fleet, v2g_depth)
+    firsts = range(0, fleet.n_ev, chunk)
+    threads = min(threads or os.cpu_count() or 1, len(firsts))
+
+    def share(k: int) -> _Totals:
+        totals = _Totals(n_steps=n_steps)
+        for first in firsts[k::threads]:
+            _add(totals, draw_sessions(fleet, first, min(chunk, fleet.n_ev - first)), clock, fleet, v2g_depth)
+        return totals
+
+    with ThreadPoolExecutor(threads) as pool:
+        totals, *others = pool.map(share, range(threads))
+    for other in others:
+        totals.include(other)
     return _finish(totals)
 
 

@@ -10,14 +10,15 @@ import numpy as np
 from csmoifsa.jit import jit
 
 # Where each parameter stands in `data`; written by `pricing.kernel_data`.
-STEPS, DT, WATER, MARKET = 0, 1, 2, 3
-REFERENCE, RAMPS, ENERGY, LIMITS = 4, 7, 16, 19  # 3 prices, 3 x (l, h, phi_max), 3 energies, 7 joint limits
-V2G_RAMP, WEAR, FEE, ABLE = 26, 29, 30, 31  # (l, h, phi_max), -, -, able in peak, in flat, in either
-GIVEN, ROUND_TRIP = 34, 35
-COST_A, COST_B, CONVERSION, PEAK_COST = 36, 37, 38, 39
+STEPS, DT, WATER, MARKET, DAYS = 0, 1, 2, 3, 4
+REFERENCE, RAMPS, ENERGY, LIMITS = 5, 8, 17, 20  # 3 prices, 3 x (l, h, phi_max), 3 energies, 7 joint limits
+V2G_RAMP, WEAR, FEE, ABLE = 27, 30, 31, 32  # (l, h, phi_max), -, -, able in peak, in flat, in either
+GIVEN, ROUND_TRIP = 35, 36
+COST_B, CONVERSION, PEAK_COST = 37, 38, 39
 GENERATION_BEFORE, G1_BEFORE, SUPPLY_BEFORE, BILL_BEFORE = 40, 41, 42, 43
 LEVEL, MONEY, HABIT, DELAY, PARKING = 44, 45, 46, 47, 48
-HEADER = 49  # then period (T,), base (T,), profile (T,), waits from peak (T,), waits from flat (T,)
+# then, each (T,): period, profile, waits from peak, waits from flat, intercept of the marginal cost; then base (D, T)
+HEADER = 49
 
 
 @jit
@@ -91,20 +92,21 @@ def discharging(x: np.ndarray, responding: float, data: np.ndarray, given: np.nd
 
 @jit
 def day_curves(
-    flow: np.ndarray, given: np.ndarray, recharged: float, data: np.ndarray, load: np.ndarray, ev: np.ndarray
+    flow: np.ndarray, given: np.ndarray, recharged: float, data: np.ndarray, day: int, load: np.ndarray, ev: np.ndarray
 ) -> float:
-    """Write the total load and the charging for driving [MW]; return energy times hours waited [MWh h].
+    """Write one day's total load and charging for driving [MW]; return energy times hours waited [MWh h].
 
     See `pricing.load_curves`.
     """
     steps = int(data[STEPS])
-    profile, waits_peak, waits_flat = HEADER + 2 * steps, HEADER + 3 * steps, HEADER + 4 * steps
+    profile, waits_peak, waits_flat = HEADER + steps, HEADER + 2 * steps, HEADER + 3 * steps
+    base = HEADER + (5 + day) * steps
     keep_peak = 1.0 - (flow[0] + flow[1]) / data[ENERGY]
     keep_flat = 1.0 - flow[2] / data[ENERGY + 1]
     for t in range(steps):
         p = data[HEADER + t]
         ev[t] = data[profile + t] * (keep_peak if p == 0.0 else (keep_flat if p == 1.0 else 1.0))
-        load[t] = data[HEADER + steps + t] + ev[t]
+        load[t] = data[base + t] + ev[t]
 
     add = np.empty(steps)
     waited = 0.0
@@ -133,16 +135,20 @@ def day_curves(
 
 @jit
 def totals(x: np.ndarray, load: np.ndarray, ev: np.ndarray, data: np.ndarray, out: np.ndarray) -> None:
-    """Write peak and valley load, cost of generation, charging moved [MW steps] and paid to ``out`` (5,)."""
+    """Add a day to ``out`` (5,).
+
+    Highest peak, sum of peak-valley differences, of costs of generation, of charging moved [MW steps] and paid.
+    """
     steps = int(data[STEPS])
-    out[0], out[1] = load[0], load[0]
-    out[2], out[3], out[4] = 0.0, 0.0, 0.0
+    peak, valley = load[0], load[0]
     for t in range(steps):
-        out[0] = max(out[0], load[t])
-        out[1] = min(out[1], load[t])
-        out[2] += (data[COST_A] + 0.5 * data[COST_B] * load[t]) * load[t] * data[DT]
-        out[3] += abs(ev[t] - data[HEADER + 2 * steps + t])
+        peak = max(peak, load[t])
+        valley = min(valley, load[t])
+        out[2] += (data[HEADER + 4 * steps + t] + 0.5 * data[COST_B] * load[t]) * load[t] * data[DT]
+        out[3] += abs(ev[t] - data[HEADER + steps + t])
         out[4] += x[int(data[HEADER + t])] * ev[t] * data[DT]
+    out[0] = max(out[0], peak)
+    out[1] += peak - valley
 
 
 @jit
@@ -171,8 +177,17 @@ def evaluate(X: np.ndarray, data: np.ndarray, F: np.ndarray, G: np.ndarray) -> N
         cut_flows(flow, data)
         discharging(x, (flow[0] + flow[1] + flow[2]) / energy, data, given)
         recharged = (given[0] + given[1]) / data[ROUND_TRIP]
-        waited = day_curves(flow, given, recharged, data, load, ev)
-        totals(x, load, ev, data, out)
+        waited = 0.0
+        out[0] = -1e300
+        for k in range(1, 5):
+            out[k] = 0.0
+        n_days = int(data[DAYS])
+        for day in range(n_days):
+            waited += day_curves(flow, given, recharged, data, day, load, ev)
+            totals(x, load, ev, data, out)
+        waited /= n_days
+        for k in range(1, 5):
+            out[k] /= n_days
 
         relief = (data[GENERATION_BEFORE] - out[2]) / data[CONVERSION]
         relief += data[PEAK_COST] * (data[G1_BEFORE] - out[0])
@@ -184,7 +199,7 @@ def evaluate(X: np.ndarray, data: np.ndarray, F: np.ndarray, G: np.ndarray) -> N
         theta = data[HABIT] * (1.0 - 0.5 * out[3] * data[DT] / energy)
         theta += data[DELAY] * (1.0 - waited / energy / data[PARKING])
 
-        F[row, 0] = out[0] - out[1]
+        F[row, 0] = out[1]
         F[row, 1] = -profit if data[MARKET] > 0.0 else -(relief - above * data[MONEY])
         F[row, 2] = bill if data[MARKET] > 0.0 else -theta
         level = data[LEVEL]

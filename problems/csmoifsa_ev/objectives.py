@@ -9,6 +9,7 @@ import numpy as np
 
 from csmoifsa.errors import InputError
 from csmoifsa_ev.checks import Parameters, require_efficiency, require_fraction, require_not_negative
+from csmoifsa_ev.load import FileSeries
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,12 +26,15 @@ class Grid(Parameters):
         ... and the marginal cost of generation at them [currency per MWh]; a straight line runs through both.
     peak_cost_per_mw_day : float
         kappa, the cost of a megawatt of peak load [currency per MW and day].
+    day_ahead : FileSeries, optional
+        Market prices [currency per MWh] to pay for energy instead of the marginal cost, the mean of the days chosen.
     """
 
     conversion_efficiency: float
     marginal_cost_load_mw: tuple[float, float]
     marginal_cost_per_mwh: tuple[float, float]
     peak_cost_per_mw_day: float
+    day_ahead: FileSeries | None = None
 
     def __post_init__(self) -> None:
         require_efficiency(self, "conversion_efficiency")
@@ -90,7 +94,9 @@ def curve_figures(load_mw: np.ndarray) -> CurveFigures:
     return CurveFigures(peak, peak - load_mw.min(axis=1), (deviation * deviation).mean(axis=1))
 
 
-def generation_cost(load_mw: np.ndarray, grid: Grid, dt_h: float) -> np.ndarray:
+def generation_cost(
+    load_mw: np.ndarray, grid: Grid, dt_h: float, price_per_mwh: np.ndarray | None = None
+) -> np.ndarray:
     """Return the day's cost of generation ``Gen(L) = sum (a L + b L^2 / 2) dt``, shape (n,) [currency/day] (eq. 14).
 
     Since ``sum L^2 = T (G3 + mean(L)^2)``, its quadratic part falls with G3: this is how the mean square deviation
@@ -104,8 +110,10 @@ def generation_cost(load_mw: np.ndarray, grid: Grid, dt_h: float) -> np.ndarray:
         The marginal cost ``a + b L``.
     dt_h : float
         Length of a step [h].
+    price_per_mwh : (T,) array, optional
+        Market prices to pay instead of the marginal cost [currency per MWh].
     """
-    intercept, slope = grid.marginal_cost
+    intercept, slope = grid.marginal_cost if price_per_mwh is None else (price_per_mwh, 0.0)
     return ((intercept + 0.5 * slope * load_mw) * load_mw).sum(axis=1) * dt_h
 
 

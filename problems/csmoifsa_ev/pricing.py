@@ -16,9 +16,9 @@ import numpy as np
 from pymoo.core.problem import Problem
 
 from csmoifsa.errors import InputError, did_you_mean
-from csmoifsa_ev.day import Day
+from csmoifsa_ev.day import Day, over_days
 from csmoifsa_ev.fleet_sums import FLOW_FROM
-from csmoifsa_ev.objectives import curve_figures, generation_cost, habit_kept
+from csmoifsa_ev.objectives import CurveFigures, curve_figures, habit_kept
 from csmoifsa_ev.response import limit_flows, period_mean_curve, settle, wanted_flows
 from csmoifsa_ev.tariff import FLAT, PEAK, VALLEY
 from csmoifsa_ev.v2g import discharge_margin, discharging_shares
@@ -52,7 +52,7 @@ class Outcome:
     Attributes
     ----------
     load_mw : (n, T) array
-        Total load after, L' [MW].
+        Total load after, L', like all curves the mean over the days [MW].
     charging_mw : (n, T) array
         Charging for driving after response, e' (without recharge of what was discharged) [MW].
     arriving_mw : (n, T) array
@@ -143,11 +143,8 @@ def evaluate(X: np.ndarray, day: Day) -> Outcome:
     discharged = given[:, 0] + given[:, 1]
     recharged = discharged / day.round_trip
 
-    curves = load_curves(flows, given, recharged, day)
-    load = day.base_mw + curves.charging + curves.recharging - curves.discharging
-    figures = curve_figures(load)
-
-    relief = (day.generation_before - generation_cost(load, day.grid, day.dt_h)) / day.grid.conversion_efficiency
+    curves, load, figures, generated, kept = _each_day(flows, given, recharged, day)
+    relief = (day.generation_before - generated) / day.grid.conversion_efficiency
     relief += day.grid.peak_cost_per_mw_day * (day.before.g1_mw - figures.g1_mw)
     relief -= day.v2g.fee * discharged * money
     paid = (charge.take(day.period, axis=1) * curves.charging).sum(axis=1) * day.dt_h
@@ -157,7 +154,7 @@ def evaluate(X: np.ndarray, day: Day) -> Outcome:
     profit = bill - day.supply_cost_before + relief
     mean_price = paid / day.total_energy_mwh
 
-    theta = day.satisfaction.habit_weight * habit_kept(day.fleet.profile_mw, curves.charging)
+    theta = day.satisfaction.habit_weight * kept
     mean_wait_h = _waited(flows, curves.arriving, day) / day.total_energy_mwh
     theta += day.satisfaction.delay_weight * (1.0 - mean_wait_h / day.fleet.mean_parking_h)
     return Outcome(
@@ -183,7 +180,30 @@ def evaluate(X: np.ndarray, day: Day) -> Outcome:
     )
 
 
-def load_curves(flows: np.ndarray, given: np.ndarray, recharged: np.ndarray, day: Day) -> Curves:
+def _each_day(
+    flows: np.ndarray, given: np.ndarray, recharged: np.ndarray, day: Day
+) -> tuple[Curves, np.ndarray, CurveFigures, np.ndarray, np.ndarray]:
+    """Return mean curves and load (n, T), figures over the days, and mean cost of generation and habit kept (n,)."""
+    n_days = len(day.days_mw)
+    every: list[Curves] = []
+    loads, figures = [], []
+    for base in day.days_mw:
+        if not every or day.response.deposit != "uniform" or day.response.transfer != "ev-load":
+            curves = load_curves(flows, given, recharged, day, base)  # evenly settled energy looks at no load
+        else:
+            curves = every[0]
+        every.append(curves)
+        loads.append(base + curves.charging + curves.recharging - curves.discharging)
+        figures.append(curve_figures(loads[-1]))
+    generated = np.mean([day.generation(load) for load in loads], axis=0)
+    kept = np.mean([habit_kept(day.fleet.profile_mw, one.charging) for one in every], axis=0)
+    if n_days == 1:
+        return every[0], loads[0], figures[0], generated, kept
+    mean = Curves(*(np.mean(column, axis=0) for column in zip(*every, strict=True)))
+    return mean, np.mean(loads, axis=0), over_days(figures), generated, kept
+
+
+def load_curves(flows: np.ndarray, given: np.ndarray, recharged: np.ndarray, day: Day, base: np.ndarray) -> Curves:
     """Return what the cars do over the day (eq. 2, reconstructed).
 
     Energy leaves a period in proportion to its charging there, and settles as `response.settle` has it: peak
@@ -199,15 +219,18 @@ def load_curves(flows: np.ndarray, given: np.ndarray, recharged: np.ndarray, day
     recharged : (n,) array
         Energy recharged in the valley [MWh].
     day : Day
-        Load, fleet and terms.
+        Fleet and terms.
+    base : (T,) array
+        Load without electric vehicles [MW].
     """
     n, dt, deposit = len(flows), day.dt_h, day.response.deposit
     peak, flat, valley = day.steps
-    base, profile = day.base_mw, day.fleet.profile_mw
+    profile = day.fleet.profile_mw
+    before = base + profile
     curves = Curves(np.repeat(profile[None], n, axis=0), *np.zeros((3, n, len(profile))))
 
     if day.response.transfer == "total-load":
-        after = period_mean_curve(day.before_mw, flows / day.energy_mwh[list(FLOW_FROM)], day.period)
+        after = period_mean_curve(before, flows / day.energy_mwh[list(FLOW_FROM)], day.period)
         curves.charging[:] = after - base
         curves.arriving[:] = np.maximum(curves.charging - profile, 0.0)
         flows = np.zeros_like(flows)
@@ -216,7 +239,7 @@ def load_curves(flows: np.ndarray, given: np.ndarray, recharged: np.ndarray, day
     curves.arriving[:, flat] += settle(base[flat] + curves.charging.take(flat, axis=1), flows[:, 1], dt, deposit)
 
     total = flows[:, 0] + flows[:, 2] + recharged
-    settled = settle(np.repeat(day.before_mw[None, valley], n, axis=0), total, dt, deposit)
+    settled = settle(np.repeat(before[None, valley], n, axis=0), total, dt, deposit)
     recharge = settled * (recharged / np.maximum(total, _TINY))[:, None]
     curves.recharging[:, valley] = recharge
     curves.arriving[:, valley] += settled - recharge
@@ -257,24 +280,26 @@ def _waited(flows: np.ndarray, arriving_mw: np.ndarray, day: Day) -> np.ndarray:
 def kernel_data(day: Day, *, market: bool) -> np.ndarray:
     """Return the parameters of `kernels.evaluate` as one flat array, in the order that module lists."""
     terms = day.v2g.response
+    intercept, slope = day.grid.marginal_cost if day.price_per_mwh is None else (day.price_per_mwh, 0.0)
     return np.concatenate(
         [
-            [len(day.period), day.dt_h, day.response.deposit == "water-filling", market],
+            [len(day.period), day.dt_h, day.response.deposit == "water-filling", market, len(day.days_mw)],
             day.reference,
             day.ramps.ravel(),
             day.energy_mwh,
             day.fleet.flow_limit_mwh,
             [terms.dead_zone, terms.saturation, terms.max_share, day.v2g.wear, day.v2g.fee],
             [*day.fleet.able[:2], day.fleet.able_any, day.given_per_share_mwh, day.round_trip],
-            [*day.grid.marginal_cost, day.grid.conversion_efficiency, day.grid.peak_cost_per_mw_day],
+            [slope, day.grid.conversion_efficiency, day.grid.peak_cost_per_mw_day],
             [day.generation_before, day.before.g1_mw[0], day.supply_cost_before, day.bill_before],
             [day.level, day.prices.per_mwh, day.satisfaction.habit_weight, day.satisfaction.delay_weight],
             [day.fleet.mean_parking_h],
             day.period,
-            day.base_mw,
             day.fleet.profile_mw,
             day.waits_h[PEAK],
             day.waits_h[FLAT],
+            np.broadcast_to(intercept, day.period.shape),
+            day.days_mw.ravel(),
         ]
     ).astype(float)
 

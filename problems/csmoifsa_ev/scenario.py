@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 import tomllib
 from dataclasses import dataclass, fields, is_dataclass, replace
+from datetime import date, datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, get_args, get_type_hints
+from typing import Any, Literal, get_args, get_type_hints
 
 import numpy as np
 from pydantic import TypeAdapter, ValidationError
@@ -20,8 +21,12 @@ from csmoifsa.errors import InputError, did_you_mean
 from csmoifsa_ev.checks import Parameters
 from csmoifsa_ev.day import Day
 from csmoifsa_ev.fleet import Fleet
-from csmoifsa_ev.fleet_sums import sum_fleet
+from csmoifsa_ev.fleet_sums import sum_fleet, sum_sessions
 from csmoifsa_ev.load import Load
+from csmoifsa_ev.loaders.faults import InputFaultsError
+from csmoifsa_ev.loaders.sessions import read_sessions
+from csmoifsa_ev.loaders.tariffs import read_tariff
+from csmoifsa_ev.loaders.vehicles import read_vehicles
 from csmoifsa_ev.objectives import Grid, Satisfaction
 from csmoifsa_ev.response import Deposit, Response
 from csmoifsa_ev.tariff import Prices, Windows
@@ -30,6 +35,15 @@ from csmoifsa_ev.v2g import V2G
 _CASES = Path(__file__).with_name("data")
 _BASE = {"duke-2017": "paper-2022"}
 """Cases that are written as changes to another."""
+
+FILES = (
+    ("load", "csv"),
+    ("tariff", "file"),
+    ("fleet", "vehicles"),
+    ("fleet", "sessions", "file"),
+    ("grid", "day_ahead", "csv"),
+)
+"""Keys that may name a file; a relative path starts at the scenario file's folder."""
 
 _KINDS = ("literal['flat']", "float", "PeriodPrices")
 """What pydantic adds to the place of an error where a value may be of several kinds (prices.reference)."""
@@ -60,6 +74,8 @@ class Scenario(Parameters):
         One part a subject, each described at its own class.
     published : Published, optional
         Only kept while the scenario is a bundled case, unchanged.
+    notes : tuple of str
+        What imported files hold that the model does not use.
     """
 
     name: str
@@ -73,13 +89,23 @@ class Scenario(Parameters):
     grid: Grid
     satisfaction: Satisfaction
     published: Published | None = None
+    notes: tuple[str, ...] = ()
 
     def with_changes(
-        self, *, deposit: Deposit | None = None, n_ev: int | None = None, seed: int | None = None
+        self,
+        *,
+        deposit: Deposit | None = None,
+        n_ev: int | None = None,
+        seed: int | None = None,
+        fill: Literal["error", "interpolate"] | None = None,
     ) -> Scenario:
-        """Return the scenario with another deposit, number of cars or fleet seed; None keeps what is there."""
+        """Return the scenario with another deposit, number of cars, fleet seed or fill; None keeps what is there."""
         if deposit not in (None, "uniform", "water-filling"):
             raise InputError(f"deposit must be 'uniform' or 'water-filling', not {deposit!r}")
+        if fill is not None:
+            market = self.grid.day_ahead
+            grid = self.grid if market is None else replace(self.grid, day_ahead=replace(market, fill=fill))
+            self = replace(self, load=replace(self.load, fill=fill), grid=grid)
         changes = {name: value for name, value in (("n_ev", n_ev), ("seed", seed)) if value is not None}
         response = self.response if deposit is None else replace(self.response, deposit=deposit)
         return replace(self, fleet=replace(self.fleet, **changes), response=response)
@@ -105,11 +131,25 @@ def load_scenario(path: str | Path | None = None, *, case: str | None = None) ->
     InputError
         The file is missing or no TOML, a key is unknown or a value is bad; the message names the key.
     """
+    values, source = scenario_values(path, case)
+    notes = import_files(values)
+    return replace(validate(values, source), notes=tuple(notes))
+
+
+def scenario_values(path: str | Path | None, case: str | None = None) -> tuple[dict[str, Any], str]:
+    """Return the plain values of a scenario, files with their whole paths, and how messages begin."""
     changes: dict[str, Any] = {}
-    source, folder = "", _CASES
+    source = ""
     if path is not None:
         path = Path(path)
-        changes, source, folder = _read_toml(path), f"{path}: ", path.parent
+        changes, source = _read_toml(path), f"{path}: "
+        for place in FILES:
+            *tables, name = place
+            table: Any = changes
+            for key in tables:
+                table = table.get(key) if isinstance(table, dict) else None
+            if isinstance(table, dict) and isinstance(table.get(name), str):
+                table[name] = str(path.parent / table[name])
     named = changes.pop("case", None)
     if named is not None and case is not None and named != case:
         raise InputError(f"{source}the file builds on case {named!r} but {case!r} was asked for; keep one of the two")
@@ -117,26 +157,73 @@ def load_scenario(path: str | Path | None = None, *, case: str | None = None) ->
     if changes:
         values.pop("published", None)
         values = _merge(values, changes)
-    scenario = _validate(values, source)
-    if scenario.load.csv is not None:
-        scenario = replace(scenario, load=replace(scenario.load, csv=str(folder / scenario.load.csv)))
-    return scenario
+    return values, source
+
+
+def import_files(values: dict[str, Any]) -> list[str]:
+    """Put what tariff and vehicle files hold in their place; return notes on what was left out."""
+    notes: list[str] = []
+    fleet, tariff = values.get("fleet"), values.get("tariff")
+    if isinstance(fleet, dict) and isinstance(fleet.get("vehicles"), str):
+        fleet["vehicles"] = read_vehicles(Path(fleet["vehicles"]))
+    if isinstance(tariff, dict) and "file" in tariff:
+        notes += _import_tariff(values, dict(tariff))
+    return notes
+
+
+def _import_tariff(values: dict[str, Any], asked: dict[str, Any]) -> list[str]:
+    """Replace ``[tariff] file = ...`` by its windows, and ``prices.start`` by its prices."""
+    unknown = sorted(asked.keys() - {"file", "day"})
+    if unknown:
+        raise InputError(f"tariff.{unknown[0]}: with tariff.file give only file and day; the file has the windows")
+    if not isinstance(asked["file"], str):
+        raise InputError(f"tariff.file must be a path, not {asked['file']!r}")
+    load, prices = values.get("load"), values.get("prices")
+    day = asked.get("day") or (load.get("day") or load.get("first_day") if isinstance(load, dict) else None)
+    if not isinstance(day, date) or isinstance(day, datetime):
+        raise InputError("tariff.day: say for which day the tariff file is to be read, such as 2014-06-05")
+    read = read_tariff(Path(asked["file"]), day)
+    windows, start = read.periods(str(asked["file"]))
+    per_currency = prices.get("units_per_currency") if isinstance(prices, dict) else None
+    if not isinstance(prices, dict) or isinstance(per_currency, bool) or not isinstance(per_currency, int | float):
+        raise InputError("prices.units_per_currency must be a number: tariff files count in currency per kWh")
+    values["tariff"] = windows
+    values["prices"] = {**prices, "start": {name: round(price * per_currency, 9) for name, price in start.items()}}
+    return read.notes
 
 
 def build_day(scenario: Scenario) -> Day:
-    """Prepare a scenario for pricing: read the load, draw and sum the fleet.
+    """Prepare a scenario for pricing: read the load, draw or read the fleet and sum it.
 
-    The sums of the fleet are kept for the life of the process; the load is read anew.
+    The sums of a drawn fleet are kept for the life of the process; files are read anew.
     """
-    base = scenario.load.values()
-    period = scenario.tariff.period_of_step(len(base))
+    load = scenario.load.read()
+    n_steps = load.values.shape[1]
+    period = scenario.tariff.period_of_step(n_steps)
     fleet = scenario.fleet
-    shares = np.array([vehicle.share for vehicle in fleet.vehicles])
-    capacity = float((shares * [vehicle.battery_kwh for vehicle in fleet.vehicles]).sum() / shares.sum())
+    notes = [*scenario.notes, *load.notes]
+    if fleet.sessions is None:
+        shares = np.array([vehicle.share for vehicle in fleet.vehicles])
+        capacity = float((shares * [vehicle.battery_kwh for vehicle in fleet.vehicles]).sum() / shares.sum())
+        sums = sum_fleet(fleet, scenario.tariff, n_steps, scenario.v2g.depth)
+    else:
+        told = fleet.sessions
+        recorded = read_sessions(Path(told.file), fleet, stamp_zone=told.stamp_zone, time_zone=told.time_zone)
+        capacity = float(recorded.sessions.battery_kwh.mean())
+        sums = sum_sessions(recorded.sessions, fleet, scenario.tariff, n_steps, scenario.v2g.depth).scaled(fleet.n_ev)
+        notes += recorded.notes
+        notes.append(f"{told.file}: {recorded.n_car_days:,} car-days stand for {fleet.n_ev:,} cars")
+    price = None
+    if scenario.grid.day_ahead is not None:
+        market = scenario.grid.day_ahead.read_file("grid.day_ahead")
+        price = _resampled(market.values.mean(axis=0), n_steps)
+        notes += market.notes
     day = Day(
         period=period,
-        base_mw=base,
-        fleet=sum_fleet(fleet, scenario.tariff, len(base), scenario.v2g.depth),
+        days_mw=load.values,
+        fleet=sums,
+        price_per_mwh=price,
+        notes=tuple(notes),
         round_trip=fleet.charge_efficiency * fleet.discharge_efficiency,
         battery_kwh=capacity,
         discharge_efficiency=fleet.discharge_efficiency,
@@ -149,6 +236,13 @@ def build_day(scenario: Scenario) -> Day:
     if not day.level > 0:
         raise InputError(f"prices.reference: the mean price drivers pay now must be above 0, not {day.level}")
     return day
+
+
+def _resampled(values: np.ndarray, n_steps: int) -> np.ndarray:
+    """Return a day's values on another step: repeated, or averaged."""
+    if n_steps % len(values) == 0:
+        return np.repeat(values, n_steps // len(values))
+    return values.reshape(n_steps, -1).mean(axis=1)
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
@@ -177,7 +271,9 @@ def _merge(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     merged = dict(base)
     for key, value in changes.items():
         old = base.get(key)
-        if key == "load" and isinstance(value, dict) and {"csv", "values_mw"} & value.keys():
+        if isinstance(value, dict) and (
+            (key == "load" and {"csv", "values_mw"} & value.keys()) or (key == "tariff" and "file" in value)
+        ):
             old = None
         merged[key] = _merge(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
     return merged
@@ -188,14 +284,13 @@ def _adapter() -> TypeAdapter[Scenario]:
     return TypeAdapter(Scenario)
 
 
-def _validate(values: dict[str, Any], source: str) -> Scenario:
+def validate(values: dict[str, Any], source: str) -> Scenario:
     """Turn plain values into a Scenario; strict JSON rules, so that no text or truth value passes for a number."""
     try:
         return _adapter().validate_json(json.dumps(values, default=str), strict=True)
     except ValidationError as error:
         told = _explain_all(error)
-        more = f"; and {len(told) - 3} more" if len(told) > 3 else ""
-        raise InputError(source + "; ".join(told[:3]) + more) from None
+        raise InputFaultsError(told, source) from None
 
 
 def _explain_all(error: ValidationError) -> list[str]:

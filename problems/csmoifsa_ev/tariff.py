@@ -156,6 +156,11 @@ class Prices(Parameters):
 
     def __post_init__(self) -> None:
         require_positive(self, "units_per_currency")
+        if not self.start.peak >= self.start.flat >= self.start.valley:
+            raise InputError(
+                f"start must fall from peak to flat to valley, not {self.start.peak}, {self.start.flat}, "
+                f"{self.start.valley}; name the dearest hours peak and the cheapest valley"
+            )
         for name in ("charge_bounds", "discharge_bounds"):
             low, high = getattr(self, name)
             if not low < high:

@@ -7,6 +7,7 @@ from typing import Any
 from rich.table import Table
 
 from csmoifsa.console import stdout
+from csmoifsa_ev.inspection import Inspection
 from csmoifsa_ev.study import Study
 from csmoifsa_ev.tariff import PERIODS
 
@@ -29,6 +30,29 @@ def show_study(study: Study, summary: dict[str, Any]) -> None:
         console.print(_paper_table(summary["paper"]))
         for one in summary["paper"]:
             console.print(f"- {one['quantity']}: {one['remark']}", soft_wrap=True)
+
+
+def show_inspection(found: Inspection) -> None:
+    """Print what a sound scenario holds."""
+    console, facts = stdout(), found.facts
+    days = f"{facts['days']} day(s)"
+    if facts["first_day"]:
+        days += f", {facts['first_day']}" + ("" if facts["days"] == 1 else f" to {facts['last_day']}")
+    lines = [
+        f"{facts['name']}: no faults found.",
+        f"Load: {days}, steps of {facts['step_minutes']} minutes, zone {facts['time_zone'] or 'not named'}, "
+        f"{facts['load_mw']['least']:,.0f} to {facts['load_mw']['most']:,.0f} MW.",
+        "Hours: " + "; ".join(f"{name} {hours}" for name, hours in facts["hours"].items()) + ".",
+        f"Prices in force ({facts['unit']}): "
+        + ", ".join(f"{name} {price:g}" for name, price in facts["start_prices"].items())
+        + ".",
+        f"Cars: {facts['n_ev']:,}, {facts['ev_energy_mwh']:,.0f} MWh a day, {facts['ev_share_of_load']:.1%} of the "
+        f"load; peak with them {facts['before']['g1_mw']:,.0f} MW.",
+        "Could move: " + ", ".join(f"{pair} {share:.0%}" for pair, share in facts["movable_share"].items()) + ".",
+        *(f"Note: {note}" for note in found.notes),
+    ]
+    for line in lines:
+        console.print(line, soft_wrap=True, markup=False)
 
 
 def _effect_table(study: Study, summary: dict[str, Any]) -> Table:

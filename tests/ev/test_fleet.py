@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.optimize import linprog
 
 from csmoifsa.errors import InputError
-from csmoifsa_ev.fleet import Sessions, draw_chunks, draw_sessions
+from csmoifsa_ev.fleet import Sessions, draw_sessions
 from csmoifsa_ev.fleet_sums import FLOW_LIMITS, PeriodClock, sum_fleet, sum_sessions
 from csmoifsa_ev.tariff import FLAT, PEAK, VALLEY, Windows
 
@@ -29,17 +29,20 @@ def fleet(case):
 def test_cars_do_not_depend_on_chunks(fleet):
     whole = draw_sessions(fleet, 0, fleet.n_ev)
     for chunk in (1, 999, 2_999):
-        parts = list(draw_chunks(dataclasses.replace(fleet, n_ev=3_000), chunk))[:40]
+        firsts = range(0, fleet.n_ev, chunk)[:40]
+        parts = [draw_sessions(fleet, first, min(chunk, fleet.n_ev - first)) for first in firsts]
         drawn = sum(len(part) for part in parts)
         for column in dataclasses.fields(Sessions):
             joined = np.concatenate([getattr(part, column.name) for part in parts])
             np.testing.assert_array_equal(joined, getattr(whole, column.name)[:drawn])
 
 
-def test_sums_do_not_depend_on_chunks(fleet):
-    one = sum_fleet(fleet, WINDOWS, 24, 0.1, chunk=3_000)
-    for chunk in (7, 1_000):
-        other = sum_fleet(fleet, WINDOWS, 24, 0.1, chunk=chunk)
+@pytest.mark.parametrize("trips", [1, 3])
+def test_sums_do_not_depend_on_chunks_or_threads(fleet, trips):
+    fleet = dataclasses.replace(fleet, trips_per_day=trips)
+    one = sum_fleet(fleet, WINDOWS, 24, 0.1, chunk=3_000, threads=1)
+    for chunk, threads in ((7, 1), (1_000, 2), (100, 5)):
+        other = sum_fleet(fleet, WINDOWS, 24, 0.1, chunk=chunk, threads=threads)
         for name, value in vars(one).items():
             np.testing.assert_array_equal(getattr(other, name), value)  # bit for bit
 
@@ -199,3 +202,34 @@ def test_clock_inverts_itself():
     for p in range(3):
         hours = np.linspace(0.01, 20, 50)
         assert clock.hours_until(clock.instant_when(p, hours))[p] == pytest.approx(hours)
+
+
+# ---------------------------------------------------------------------------------------- several trips a day
+
+
+def test_several_trips_charge_what_was_driven(fleet):
+    one, three = (draw_sessions(dataclasses.replace(fleet, trips_per_day=m), 0, 3_000) for m in (1, 3))
+    assert len(three) == 3 * len(one)
+    assert (three.car == np.repeat(one.car, 3)).all()
+    charged, once = (table.charge_h * table.charge_kw for table in (three, one))
+    assert charged.reshape(-1, 3).sum(axis=1) == pytest.approx(once, rel=1e-3, abs=1e-3)
+    assert (three.departure_h >= three.arrival_h).all()
+    assert (three.charge_h <= three.departure_h - three.arrival_h).all()
+    assert three.soc_arrival.min() >= fleet.soc_min - 1e-9
+    home = slice(2, None, 3)
+    np.testing.assert_array_equal(three.arrival_h[home], one.arrival_h)
+    stops = three.departure_h - three.arrival_h
+    assert stops.reshape(-1, 3).sum(axis=1).max() <= 24 + 1e-5  # never at two places at once
+    # charging at work takes load from the evening and makes it movable in the day
+    sums = [sum_fleet(dataclasses.replace(fleet, trips_per_day=m), WINDOWS, 24, 0.1) for m in (1, 3)]
+    assert sums[1].profile_mw[8:13].sum() > sums[0].profile_mw[8:13].sum()
+    assert sums[1].profile_mw.sum() == pytest.approx(sums[0].profile_mw.sum(), rel=1e-3)
+
+
+def test_a_scaled_fleet_is_the_same_fleet_only_larger(fleet):
+    one = sum_fleet(fleet, WINDOWS, 24, 0.1)
+    twice = one.scaled(2 * one.n_ev)
+    assert twice.profile_mw == pytest.approx(2 * one.profile_mw)
+    assert twice.shiftable == pytest.approx(one.shiftable)
+    assert twice.n_ev == 2 * one.n_ev
+    np.testing.assert_array_equal(twice.able, one.able)

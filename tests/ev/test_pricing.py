@@ -219,3 +219,46 @@ def test_bad_arguments_are_named(case):
     with pytest.raises(InputError, match=r"prices\.reference"):
         build_day(dataclasses.replace(case, prices=dataclasses.replace(case.prices, reference=0.0)))
     assert isinstance(case.response, Response)
+
+
+# ----------------------------------------------------------------------------------------------- several days
+
+
+@pytest.fixture(scope="module")
+def week(case):
+    """Five days of different loads, market prices, managed and not."""
+    factors = np.array([1.0, 0.9, 1.1, 0.8, 1.05])[:, None]
+    wave = 1.0 + 0.05 * np.sin(np.arange(5)[:, None] + np.arange(24)[None, :] / 3.0)
+    problems = []
+    for deposit in ("uniform", "water-filling"):
+        problem = EVPricing(n_ev=2_000, deposit=deposit)
+        days = problem.day.base_mw * factors * wave / 1000.0
+        problem.day = dataclasses.replace(
+            problem.day, days_mw=days, price_per_mwh=np.linspace(20.0, 60.0, 24), fleet=problem.day.fleet
+        )
+        problems.append(problem)
+    return problems
+
+
+@given(TARIFFS)
+def test_several_days_compiled_and_plain_agree(week, X):
+    for problem in week:
+        F = problem.evaluate(X, return_values_of=["F", "G"])
+        outcome = problem.outcome(X)
+        np.testing.assert_allclose(F[0], outcome.objectives("paper"), rtol=1e-9, atol=1e-6)
+        np.testing.assert_allclose(F[1], outcome.constraints, rtol=1e-9, atol=1e-9)
+
+
+def test_several_days_are_the_mean_of_days_priced_alone_but_for_the_peak(week):
+    tariff = np.array([[36.0, 24.0, 14.0, 32.0, 20.0, 10.0]])
+    for problem in week:
+        day, all_days = problem.day, problem.outcome(tariff)
+        alone = [evaluate(tariff, dataclasses.replace(day, days_mw=one[None])) for one in day.days_mw]
+        assert all_days.g1_mw[0] == max(one.g1_mw[0] for one in alone)
+        for name in ("g2_mw", "g3_mw2", "satisfaction", "driver_bill_per_day"):
+            assert getattr(all_days, name)[0] == pytest.approx(np.mean([getattr(one, name)[0] for one in alone]))
+        assert all_days.load_mw[0] == pytest.approx(np.mean([one.load_mw[0] for one in alone], axis=0))
+        assert day.before.g1_mw[0] == (day.days_mw + day.fleet.profile_mw).max()
+        same = dataclasses.replace(day, days_mw=np.repeat(day.days_mw[:1], 3, axis=0))
+        once = evaluate(tariff, dataclasses.replace(day, days_mw=day.days_mw[:1]))
+        assert evaluate(tariff, same).saving_per_day == pytest.approx(once.saving_per_day)

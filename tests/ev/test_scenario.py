@@ -36,6 +36,8 @@ def test_any_part_can_be_replaced(tmp_path):
         csv = "load.csv"
         time_column = "when"
         load_column = "mw"
+        stamp = "beginning"
+        time_zone = "local"
         day = 2021-05-02
         [tariff]
         peak = ["17-20"]
