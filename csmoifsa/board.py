@@ -34,12 +34,17 @@ class BulletinBoard:
         Numbers of variables, objectives and further columns that travel with each fish.
     layered : bool
         Fill up with dominated layers while there is space, as the paper's step 3 does; else keep the first layer only.
+    one_shot : bool
+        Thin all at once by the concentration at the start, instead of one at a time.
     """
 
-    def __init__(self, capacity: int, room: int, n_var: int, n_obj: int, n_extra: int, *, layered: bool):
+    def __init__(
+        self, capacity: int, room: int, n_var: int, n_obj: int, n_extra: int, *, layered: bool, one_shot: bool = False
+    ):
         rows = capacity + room
         self.capacity = capacity
         self.layered = layered
+        self.one_shot = one_shot
         self.count = 0
         self.school = kernels.School(
             X=np.zeros((rows, n_var)),
@@ -60,7 +65,7 @@ class BulletinBoard:
 
     def settle(self, n: int) -> None:
         """Compare the first ``n`` waiting rows with the fish in use and keep the best."""
-        self.count = kernels.keep_best(self.school, self.count, n, self.capacity, self.layered)
+        self.count = kernels.keep_best(self.school, self.count, n, self.capacity, self.layered, self.one_shot)
 
     def front(self, waiting: int = 0) -> Front:
         """Return the non-dominated rows, including the first ``waiting`` newcomers; changes nothing."""
@@ -68,6 +73,6 @@ class BulletinBoard:
         school, count = self.school, self.count
         if waiting:
             school = kernels.School(*(column[:rows].copy() for column in school))
-            count = kernels.keep_best(school, count, waiting, self.capacity, False)
+            count = kernels.keep_best(school, count, waiting, self.capacity, False, self.one_shot)
         first = np.flatnonzero(school.rank[:count] == 0)
         return Front(school.X[first], school.F[first], school.CV[first], school.extra[first])

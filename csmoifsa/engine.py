@@ -79,6 +79,8 @@ class Settings:
         Smoothing of each behaviour's success rate, 0 (frozen) to 1 (last brood only).
     gain_tolerance : float
         Improvement over the parent, in extents of the first layer, below which a child counts as no success.
+    one_shot : bool
+        Thin the board all at once instead of one at a time; for comparison only.
     behaviours : tuple of str
         Which of clone, follow, swarm, forage take part; all by default.
     """
@@ -99,6 +101,7 @@ class Settings:
     hunger: float = 0.14
     credit_rate: float = 0.05
     gain_tolerance: float = 1e-4
+    one_shot: bool = False
     behaviours: tuple[str, ...] = BEHAVIOURS
 
     _RANGES: ClassVar[dict[str, tuple[float, float]]] = {
@@ -127,6 +130,8 @@ class Settings:
         if unknown or not behaviours:
             known, got = ", ".join(BEHAVIOURS), ", ".join(unknown) or "none"
             raise InputError(f"setting behaviours must name at least one of {known}; got {got}")
+        if not isinstance(self.one_shot, bool):
+            raise InputError(f"setting one_shot must be true or false, got {self.one_shot!r}")
         object.__setattr__(self, "behaviours", behaviours)
 
 
@@ -197,7 +202,15 @@ class Engine(ABC):
             parent=np.zeros(rows, np.int64),
             move=np.zeros(rows, np.int64),
         )
-        self.board = BulletinBoard(settings.pop_size, rows, n_free, self.n_obj, n_extra, layered=self.layered)
+        self.board = BulletinBoard(
+            settings.pop_size,
+            rows,
+            n_free,
+            self.n_obj,
+            n_extra,
+            layered=self.layered,
+            one_shot=getattr(settings, "one_shot", False),
+        )
         kernels.first_school(self.brood.X[: settings.pop_size], self.seed)
         if initial is not None:
             self._seat(np.atleast_2d(np.asarray(initial, dtype=float)))
@@ -420,7 +433,7 @@ class ImmuneFishSwarm(Engine):
         if self.told < self.planned or n_broods < 1:
             return 0
         plan = kernels.Plan(
-            self.free, np.stack([self.xl, self.xu]), self._enabled, self.seed, s.brood, s.pop_size, n_ieq,
+            self.free, np.stack([self.xl, self.xu]), self._enabled, self.seed, s.brood, s.pop_size, n_ieq, s.one_shot,
             float(s.share_floor), float(s.hunger), float(s.credit_rate), float(s.gain_tolerance), float(tolerance),
         )  # fmt: skip
         counters = np.array([self.board.count, self.tick])

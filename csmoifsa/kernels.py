@@ -314,6 +314,17 @@ def thin_many(F, rows, keep, space, alive):
 
 # ----------------------------------------------------------------------------------------------------------- board
 @jit
+def drop_at_once(rows, keep, space, alive):
+    """Drop the most concentrated of ``rows`` by the space they have now, without finding it anew after each."""
+    for _ in range(rows.size - keep):
+        out = -1
+        for s in range(rows.size):
+            if alive[s] and (out < 0 or space[rows[s]] < space[rows[out]]):
+                out = s
+        alive[out] = False
+
+
+@jit
 def copy_fish(school, source, target):
     """Copy one row of every column of the school onto another."""
     for k in range(school.X.shape[1]):
@@ -329,12 +340,13 @@ def copy_fish(school, source, target):
 
 
 @jit
-def keep_best(school, count, newcomers, capacity, layered):
+def keep_best(school, count, newcomers, capacity, layered, one_shot):
     """Keep the best of the first ``count + newcomers`` rows, in place; returns how many stay, in the first rows.
 
     Whole layers are kept in turn, the one that does not fit is thinned; without ``layered`` only the first layer
-    counts. Those who stay keep their row if it is among the first, so only newcomers move. ``order`` keeps the rows
-    sorted from one call to the next, so that only the newcomers have to find their place.
+    counts; with ``one_shot`` it is thinned all at once instead of one at a time. Those who stay keep their row if it is
+    among the first, so only newcomers move. ``order`` keeps the rows sorted from one call to the next, so that only
+    the newcomers have to find their place.
     """
     total = count + newcomers
     order = school.order[:total]
@@ -360,9 +372,11 @@ def keep_best(school, count, newcomers, capacity, layered):
                 rows[n] = order[s]
                 n += 1
         if school.F.shape[1] == 2:
-            thin_pairs(school.F, rows[:n], room, school.space, alive[:n])
+            thin_pairs(school.F, rows[:n], n if one_shot else room, school.space, alive[:n])
         else:
-            thin_many(school.F, rows[:n], room, school.space, alive[:n])
+            thin_many(school.F, rows[:n], n if one_shot else room, school.space, alive[:n])
+        if one_shot:
+            drop_at_once(rows[:n], room, school.space, alive[:n])
         for s in range(n):
             stays[rows[s]] = alive[s]
         kept += room
@@ -792,6 +806,7 @@ class Plan(NamedTuple):
     brood: int
     capacity: int
     n_ieq: int
+    one_shot: bool
     floor: float
     hunger: float
     credit_rate: float
@@ -805,7 +820,9 @@ _LOOP = int64(
     types.NamedTuple((_TABLE, _TABLE, _TABLE, _COLUMN, _TABLE, _NUMBERS, _COLUMN, _NUMBERS), School),
     types.NamedTuple((_TABLE, _TABLE, _NUMBERS, _NUMBERS), Brood),
     types.NamedTuple((int64,) * 2 + (float64,) * 7, Tuning),
-    types.NamedTuple((_NUMBERS, _TABLE, types.Array(types.boolean, 1, "C"), *(int64,) * 4, *(float64,) * 5), Plan),
+    types.NamedTuple(
+        (_NUMBERS, _TABLE, types.Array(types.boolean, 1, "C"), *(int64,) * 4, types.boolean, *(float64,) * 5), Plan
+    ),
     _NUMBERS,
     _COLUMN,
     _COLUMN,
@@ -839,6 +856,6 @@ def swim(evaluate, data, school, brood, tuning, plan, counters, credit, lengths,
                 school.X[count + i, k] = brood.X[i, k]
                 school.heading[count + i, k] = brood.heading[i, k]
         reward(school, count, brood, n, credit, plan.credit_rate, plan.gain_tolerance, lengths)
-        counters[0] = keep_best(school, count, n, plan.capacity, True)
+        counters[0] = keep_best(school, count, n, plan.capacity, True, plan.one_shot)
         counters[1] += 1
     return n_broods

@@ -38,8 +38,8 @@ def one_run(job: tuple[str, str, int]) -> tuple[str, str, int, np.ndarray]:
     label, name, seed = job
     problem: Any = load_problem(label.split(",")[0], **GRID[label][0])
     algorithm = load_algorithm(name, problem=problem, pop_size=100)
-    final: Any = minimize(problem, algorithm, ("n_eval", N_EVAL), seed=seed).algorithm.opt
-    X = np.asarray(final.get("X"), dtype=float)
+    final: Any = minimize(problem, algorithm, ("n_eval", N_EVAL), seed=seed).algorithm
+    X = np.asarray(final.opt.get("X"), dtype=float)
     out = problem.evaluate(X, return_values_of=["F", "G", "H"], return_as_dictionary=True)
     feasible = (out["G"] <= 0.0).all(axis=1) & (np.abs(out["H"]) <= 1e-4).all(axis=1)
     F = out["F"][feasible]

@@ -52,6 +52,8 @@ ABLATION = [
     Contender("brood 1", settings={"brood": 1}),
     Contender("brood 20", settings={"brood": 20}),
     Contender("brood 100", settings={"brood": 100}),
+    Contender("no contraction", settings={"pull": 0.0}),
+    Contender("one-shot thinning", settings={"one_shot": True}),
 ]
 
 

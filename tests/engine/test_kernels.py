@@ -88,11 +88,14 @@ def test_thinning_equals_the_plain_one(n_obj, seed, n, data):
     np.testing.assert_allclose(space[sorted(expected)], [f for _, f in sorted(zip(expected, free, strict=True))], 1e-12)
 
 
-@given(SEEDS, st.integers(1, 40), st.integers(2, 4), st.integers(1, 40), st.booleans(), st.booleans(), st.booleans())
-def test_keep_best_keeps_whole_layers_first(seed, n, n_obj, capacity, coarse, violated, layered):
+BOOL = st.booleans()
+
+
+@given(SEEDS, st.integers(1, 40), st.integers(2, 4), st.integers(1, 40), BOOL, BOOL, BOOL, BOOL)
+def test_keep_best_keeps_whole_layers_first(seed, n, n_obj, capacity, coarse, violated, layered, one_shot):
     F, CV = random_rows(seed, n, n_obj, coarse=coarse, violated=violated)
     school, before = school_of(F, CV), school_of(F, CV)
-    kept = kernels.keep_best(school, 0, n, capacity, layered)
+    kept = kernels.keep_best(school, 0, n, capacity, layered, one_shot)
     rank = np.array(oracle.layers(F, CV))
     assert kept == min(capacity, n if layered else int((rank == 0).sum()))
     # every kept fish is one of the old ones, with all its columns, and none is kept twice
@@ -116,6 +119,12 @@ def test_most_spacious(seed, count, most):
     rank[0] = 0
     expected = sorted(np.flatnonzero(rank == 0).tolist(), key=lambda i: -space[i])[:most]
     assert kernels.most_spacious(rank, space, count, most).tolist() == expected
+
+
+def test_dropping_at_once_by_hand():
+    alive = np.ones(4, np.bool_)
+    kernels.drop_at_once(np.array([3, 1, 0, 2]), 2, np.array([5.0, 0.1, np.inf, 0.2]), alive)
+    assert alive.tolist() == [False, False, True, True]
 
 
 def test_clone_shares_by_hand():
@@ -161,7 +170,7 @@ def test_every_behaviour_equals_the_plain_one(seed, count, n_obj, move, n_var, k
         rng.random((count, n_var)), rng.normal(size=(count, n_var)), F, CV, np.empty((count, 0)),
         np.zeros(count, np.int64), np.zeros(count), np.arange(count),
     )  # fmt: skip
-    kernels.keep_best(school, 0, count, count, True)
+    kernels.keep_best(school, 0, count, count, True, False)
     brood = kernels.Brood(np.zeros((8, n_var)), np.zeros((8, n_var)), np.zeros(8, np.int64), np.zeros(8, np.int64))
     share, lengths = np.zeros(4), np.zeros(4)
     share[move], lengths[:known] = 1.0, rng.uniform(0.01, 0.5, known)
