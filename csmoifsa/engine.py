@@ -254,7 +254,9 @@ class Engine(ABC):
             raise InputError("tell() before ask(): ask for candidates first, then tell their objectives once")
         F = self._table(F, n, self.n_obj, "F")
         CV = np.zeros(n) if CV is None else self._table(CV, n, 1, "CV")[:, 0]
-        extra = np.zeros((n, self.n_extra)) if extra is None else self._table(extra, n, self.n_extra, "extra")
+        extra = (
+            np.zeros((n, self.n_extra)) if extra is None else self._table(extra, n, self.n_extra, "extra", finite=False)
+        )
         rows = slice(self.told, self.told + n)
         self.board.post(self.told, self.brood.X[rows], self.brood.heading[rows], F, np.maximum(CV, 0.0), extra)
         self.told, self.asked = self.told + n, 0
@@ -298,7 +300,7 @@ class Engine(ABC):
             )
         return np.ascontiguousarray(bound)
 
-    def _table(self, values: Any, n: int, n_columns: int, name: str) -> np.ndarray:
+    def _table(self, values: Any, n: int, n_columns: int, name: str, *, finite: bool = True) -> np.ndarray:
         table = np.array(values, dtype=float)
         if table.size != n * n_columns or (table.ndim > 0 and len(table) != n):
             raise InputError(
@@ -306,7 +308,7 @@ class Engine(ABC):
             )
         table = table.reshape(n, n_columns)
         bad = np.flatnonzero(~np.isfinite(table).all(axis=1))
-        if bad.size:
+        if finite and bad.size:
             raise InputError(
                 f"{name} is {table[bad[0]].tolist()} in row {bad[0]} of X = {self._row(bad[0])}: "
                 f"objectives and violations must be finite numbers; mend the problem or return a large finite value"
