@@ -126,10 +126,10 @@ class RollingDispatcher:
     def _build(self, binaries: np.ndarray, prices: np.ndarray) -> Program:
         cars = self.plan.cars
         program = Program()
+        self._short = program.columns(cars.n_classes)  # first, so that binaries move no other column
         self._block = block = add_batteries(
             program, cars, prices / self._scale, prices / self._scale, binaries=binaries
         )
-        self._short = program.columns(cars.n_classes, cost=0.0)
         self._promise = program.rows(cars.n_classes, cars.departure_kwh)
         last = np.flatnonzero(cars.last)
         program.add(self._promise, block.content[last], 1.0)

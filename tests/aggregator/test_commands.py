@@ -1,0 +1,128 @@
+"""The commands as a user meets them."""
+
+import json
+
+import numpy as np
+import pytest
+
+from aggregator.games import SHARED
+from aggregator.test_rolling import series
+from csmoifsa_ev.aggregator.case import case_names, load_case
+
+
+@pytest.fixture
+def price_files(tmp_path):
+    paths = []
+    for prices, name in zip(series(1, days=6), ("da", "rt"), strict=True):
+        rows = [f"{prices.start + k * prices.step},{1000 * v:.6f}" for k, v in enumerate(prices.per_kwh)]
+        paths.append(tmp_path / f"{name}.csv")
+        paths[-1].write_text("\n".join(["timestamp,price", *rows]) + "\n")
+    return paths
+
+
+def test_aggregate_json(run_cli):
+    answer = run_cli("ev", "aggregate", "wei-storage", "--margin", 0, "--json")
+    assert answer.code == 0
+    got = json.loads(answer.out)
+    keys = {
+        *("status", "objective", "ev_margin", "storage", "upper_bound", "gap", "bills", "procurement", "guaranteed"),
+        *("price", "load", "seconds", "binaries"),
+    }
+    assert keys <= got.keys()
+    assert got["status"] == "proven"
+    assert got["objective"] == pytest.approx(2388.8444444, rel=1e-8)
+    assert (len(got["price"]), np.shape(got["load"])) == (24, (3, 24))
+
+
+def test_aggregate_writes_tables_and_figures(run_cli, tmp_path):
+    answer = run_cli("ev", "aggregate", "wei-v2g", "--out", tmp_path / "day")
+    assert answer.code == 0
+    assert "proven optimal" in answer.out
+    names = {path.name for path in (tmp_path / "day").iterdir()}
+    assert names == {"summary.json", "price.csv", "load.csv", "plans.csv", "plans_load.csv", "v2g.csv", "figures"}
+    drawn = {path.name for path in (tmp_path / "day" / "figures").iterdir()}
+    assert drawn == {f"{n}.{e}" for n in ("price", "load", "profit", "soc") for e in ("png", "pdf")}
+
+
+def test_aggregate_reference_file(run_cli):
+    path = SHARED / "stackelberg" / "G24x3s1.json"
+    if not path.exists():
+        pytest.skip(f"{path} is not here")
+    got = json.loads(run_cli("ev", "aggregate", path, "--margin", 0, "--json").out)
+    assert abs(got["reference"]["optimum_ev_margin"]["difference"]) < 1e-4
+
+
+def test_roll(run_cli, tmp_path, price_files):
+    da, rt = price_files
+    out = tmp_path / "roll"
+    common = ("ev", "roll", "portfolio", "--day-ahead", da, "--real-time", rt, "--days", "2025-06-04:2025-06-05")
+    answer = run_cli(*common, "--out", out)
+    assert answer.code == 0, answer.err
+    assert "thesis" in answer.out
+    assert {path.name for path in out.iterdir()} == {
+        "summary.json",
+        "rho.csv",
+        "plans.csv",
+        "days.csv",
+        "plans_load.csv",
+        "figures",
+    }
+    got = json.loads(run_cli(*common, "--json", "--forecast", "perfect").out)
+    assert got["nodes"][0]["rho"] == pytest.approx(1.0, abs=1e-5)
+    assert got["nodes"][0]["days"] == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("aggregate", "wei-2051"), "Did you mean 'wei-2015'"),
+        (("aggregate", "none.json"), "cannot read the case none.json"),
+        (("roll", "portfolio", "--day-ahead", "x.csv", "--real-time", "y.csv"), "cannot read the price file x.csv"),
+        (("roll", "wei-2015", "--day-ahead", "x", "--real-time", "y", "--days", "may"), "--days must be"),
+        (("roll", "wei-2015", "--day-ahead", "x", "--real-time", "y", "--known", "all"), "--known must be"),
+    ],
+)
+def test_one_sentence_and_exit_code_two(run_cli, arguments, words):
+    answer = run_cli("ev", *arguments)
+    assert answer.code == 2
+    assert words in answer.err
+    assert len(answer.err.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('base = "wei-2015"\n[price]\nmeen = 0.5\n', "unknown key price.meen. Did you mean 'mean'"),
+        ('base = "wei-2015"\n[price]\nmean = 0.9\n', "exclude the mean price 0.9"),
+        ('base = "nowhere"\n', "no case 'nowhere' to build on"),
+        ('base = "wei-2015"\n[contract]\nshare = 0.5\n', "night: the key 'capacity_kwh' is missing"),
+        ('base = "wei-v2g"\n[contract]\nefficiency = -0.9\n', "night.*efficiency must be"),
+        ('base = "wei-v2g"\n[contract]\ndeparture_kwh = 60.0\n', "night"),
+        ('base = "wei-2015"\n[market]\nday_ahead = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7]\n', "7 values"),
+        ("x = [", "not a TOML file"),
+    ],
+)
+def test_bad_cases(run_cli, tmp_path, text, words):
+    import re
+
+    path = tmp_path / "mine.toml"
+    path.write_text(text)
+    answer = run_cli("ev", "aggregate", path)
+    assert answer.code == 2
+    assert re.search(words, answer.err)
+    assert len(answer.err.strip().splitlines()) == 1
+
+
+def test_bundled_cases_load():
+    assert case_names() == ["portfolio", "wei-2015", "wei-storage", "wei-v2g"]
+    for name in case_names():
+        assert load_case(name).name == name
+
+
+def test_missing_hours_in_a_json_case(run_cli, tmp_path):
+    values = {"T": 24, "p": [0.1] * 20, "lb": [0.1] * 20, "ub": [0.2] * 20, "mean": 0.15, "E": [1], "Pm": [1]}
+    path = tmp_path / "game.json"
+    path.write_text(json.dumps({**values, "W": [[True] * 20]}))
+    answer = run_cli("ev", "aggregate", path)
+    assert answer.code == 2
+    assert "4 hours are missing" in answer.err

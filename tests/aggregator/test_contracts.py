@@ -1,0 +1,157 @@
+"""V2G contracts: published figures, physics, who gains what, and V2G drivers as followers."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from aggregator.games import TINY, WEI, cars
+from csmoifsa.errors import InputError
+from csmoifsa_ev.aggregator.battery import cheapest_dispatch, longest_stay
+from csmoifsa_ev.aggregator.case import load_case
+from csmoifsa_ev.aggregator.certificate import best_response, owner_costs
+from csmoifsa_ev.aggregator.contracts import stage_two
+from csmoifsa_ev.aggregator.stackelberg import solve_game
+from csmoifsa_ev.aggregator.study import run_day
+
+
+def physics(group, dispatch):
+    """Balance, limits, promise, and never charging and discharging at once."""
+    v, t = group.places
+    charge, discharge = (power[v, t] / group.count[v] for power in (dispatch.charge_kw, dispatch.discharge_kw))
+    content = dispatch.content_kwh[v, t]
+    before = np.where(group.first, group.arrival_kwh[v], np.roll(content, 1))
+    eta = group.efficiency[v]
+    np.testing.assert_allclose(content, before + (eta * charge - discharge / eta) * group.dt_h, atol=1e-6)
+    assert (content <= group.capacity_kwh[v] + 1e-6).all()
+    assert (content >= np.minimum(group.floor_kwh[v], group.arrival_kwh[v]) - 1e-6).all()
+    assert (content[group.last] >= group.departure_kwh - 1e-6).all()
+    assert (charge <= group.charge_kw[v] + 1e-6).all()
+    assert (discharge <= group.discharge_kw[v] + 1e-6).all()
+    assert np.minimum(charge, discharge).max() < 1e-6
+    assert not dispatch.charge_kw[~group.window].any()
+
+
+@pytest.mark.parametrize(
+    ("wear", "cost", "gain", "given"), [(0.05, 343.896283, 14.461612, 318.45), (0.0, 326.758292, 31.599602, None)]
+)
+def test_reference_figures_on_the_cars_of_wei(wear, cost, gain, given):
+    case = load_case("wei-v2g")
+    group = replace(case.cars, wear=np.full(3, wear))
+    two = stage_two(group, case.game.day_ahead)
+    assert two.smart.cost == pytest.approx(358.357895, abs=1e-6)
+    assert two.v2g.cost == pytest.approx(cost, abs=1e-6)
+    assert two.surplus == pytest.approx(gain, abs=1e-6)
+    assert given is None or two.given_kwh.sum() == pytest.approx(given, abs=1e-6)
+    assert "linear program" in two.program
+    assert two.owner_share + two.aggregator_share == pytest.approx(two.surplus)
+    assert two.class_surplus.sum() == pytest.approx(two.surplus)
+    physics(group, two.v2g)
+    physics(group.only_charging(), two.smart)
+
+
+def test_stays_pass_midnight_and_the_longest_counts():
+    assert [longest_stay(window) for window in WEI.window] == [(21, 9), (19, 13), (7, 13)]
+    assert longest_stay(np.ones(5, dtype=bool)) == (0, 5)
+
+
+@pytest.mark.parametrize("seed", range(15))
+def test_surplus_is_never_negative_and_physics_hold(seed):
+    rng = np.random.default_rng(seed)
+    group = cars(wear=float(rng.choice([0.0, 0.02, 0.2])))
+    buy = rng.normal(0.05, 0.06, 12)
+    sell = buy * rng.choice([0.8, 1.0, 1.3])
+    two = stage_two(group, buy, sell, beta=0.3)
+    assert two.surplus >= -1e-9
+    assert two.owner_share == pytest.approx(0.3 * two.surplus)
+    physics(group, two.v2g)
+    needed = group.circular(buy, sell).any()
+    assert ("mixed-integer" in two.program) == needed
+
+
+def test_binaries_appear_only_where_circling_would_pay():
+    flat = np.full(12, 0.1)
+    assert cheapest_dispatch(cars(), flat, flat).n_binaries == 0
+    paid = stage_two(cars(), flat, 1.5 * flat)
+    assert "selling pays more" in paid.program
+    physics(cars(), paid.v2g)
+    negative = stage_two(cars(wear=0.0), np.full(12, -0.2))
+    assert "negative" in negative.program
+    physics(cars(wear=0.0), negative.v2g)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"length": [2, 9]}, "a: charging at 7 kW through its window of 2 h reaches 28.3 kWh, 3.7 kWh short of the 32"),
+        ({"efficiency": -0.5}, "a: efficiency must be .* from 0 up"),
+        ({"efficiency": 1.5}, "a: efficiency must be above 0 and at most 1"),
+        ({"arrival_kwh": 41.0}, "a: arrival_kwh 41 exceeds the capacity by 1 kWh"),
+        ({"departure_kwh": 2.0}, "a: departure_kwh is 2 kWh below the floor"),
+        ({"wear": float("nan")}, "a: wear must be a number"),
+        ({"start": 99}, "a stay must begin"),
+    ],
+)
+def test_bad_cars(changes, words):
+    with pytest.raises(InputError, match=words):
+        cars(**changes)
+
+
+def test_beta_outside_its_range():
+    with pytest.raises(InputError, match="beta"):
+        stage_two(cars(), np.full(12, 0.1), beta=1.2)
+
+
+# ---- as followers ----
+
+
+def follower_game(share=0.3):
+    case = load_case("wei-v2g")
+    return replace(WEI, cars=replace(case.cars, count=share * case.cars.count))
+
+
+def test_v2g_drivers_as_followers_are_proven():
+    game = follower_game()
+    s = solve_game(game, tries=2)
+    assert s.status == "proven"
+    assert s.binaries > 100
+    net = s.response.cars.charge_kw - s.response.cars.discharge_kw
+    physics(game.cars, s.response.cars)
+    # nobody could do better at this price
+    cost = (net @ s.price + game.cars.wear * s.response.cars.discharge_kw.sum(axis=1)) / game.cars.count
+    np.testing.assert_allclose(cost, owner_costs(game.cars, s.price), atol=1e-5)
+    assert s.objective <= s.upper_bound + 1e-9
+
+
+def test_v2g_followers_no_random_price_earns_more():
+    game = follower_game()
+    s = solve_game(game, tries=2)
+    rng = np.random.default_rng(1)
+    from csmoifsa_ev.aggregator.stackelberg import fit_mean, verify
+
+    for _ in range(15):
+        price = fit_mean(game, rng.uniform(game.lower, game.upper))
+        assert verify(game, price, best_response(game, price)).profit <= s.objective + 1e-4
+
+
+def test_two_contracts_in_one_portfolio():
+    study = run_day(load_case("portfolio"))
+    plans = {one.name: one for one in study.outcomes}
+    assert study.second is not None
+    assert plans["+ V2G"].profit >= plans["stage one"].profit - 1e-6
+    assert plans["+ V2G"].driver_cost <= plans["stage one"].driver_cost + 1e-9
+    gained = plans["stage one"].driver_cost - plans["+ V2G"].driver_cost
+    assert gained == pytest.approx(study.second.owner_share)
+    assert plans["charging on arrival"].profit < plans["stage one"].profit
+    energy = [one.load_kw.sum() for one in study.outcomes[:4]]
+    assert energy == pytest.approx([energy[0]] * 4)
+
+
+def test_stage_one_battery_takes_v2g_drivers_out_of_the_plain_classes(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text('base = "wei-v2g"\n[contract]\nshare = 0.5\nstage_one = "battery"\n')
+    case = load_case(path)
+    assert case.game.cars is not None
+    assert case.game.count.tolist() == [25, 10, 5]
+    with pytest.raises(InputError, match="V2G classes know 24 steps, the prices 6"):
+        replace(TINY, cars=case.cars)

@@ -1,0 +1,131 @@
+"""Millions of cars, the compiled evaluator beside its slow twin, and the problem for a search."""
+
+import numpy as np
+import pytest
+
+from aggregator.games import TINY, WEI, random_small
+from csmoifsa.errors import InputError
+from csmoifsa_ev.aggregator.follower import respond
+from csmoifsa_ev.aggregator.many import Cars, answer_price, classes_of, draw_cars, profit_on_all
+from csmoifsa_ev.aggregator.problem import AggregatorPricing
+from csmoifsa_ev.aggregator.stackelberg import certify, fit_mean, solve_game, verify
+
+
+def slow_answer(cars, price, favour):
+    """One car after the other, one step after the other."""
+    load, bills = np.zeros(cars.n_steps), []
+    for i in range(len(cars)):
+        plugged = [(cars.start[i] + k) % cars.n_steps for k in range(cars.length[i])]
+        left, one, paid = cars.energy_kwh[i], cars.power_kw[i] * cars.dt_h, 0.0
+        for t in sorted(plugged, key=lambda t: (price[t], favour[t])):
+            taken = min(left, one)
+            load[t] += taken / cars.dt_h
+            paid += taken * price[t]
+            left -= taken
+        bills.append(paid)
+    return load, np.array(bills)
+
+
+@pytest.mark.parametrize("n_steps", [24, 96])
+def test_every_car_fills_its_cheapest_steps(n_steps):
+    cars = draw_cars(300, n_steps, seed=4)
+    rng = np.random.default_rng(1)
+    price = np.round(rng.uniform(0.1, 0.9, n_steps), 1)  # with ties
+    favour = rng.random(n_steps)
+    load, bill = answer_price(cars, price, favour)
+    slow_load, slow_bill = slow_answer(cars, price, favour)
+    np.testing.assert_allclose(load, slow_load, rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(bill, slow_bill, rtol=1e-9)
+    assert load.sum() * cars.dt_h == pytest.approx(cars.energy_kwh.sum())
+
+
+def test_whole_hours_are_exact():
+    cars = Cars(np.array([20, 0]), np.array([8, 3]), np.array([14.0, 21.0]), np.array([7.0, 7.0]), 24)
+    price = np.arange(24.0)
+    load, bill = answer_price(cars, price)
+    assert bill.tolist() == [7.0, 21.0]
+    assert load[:4].tolist() == [14.0, 14.0, 7.0, 0.0]
+    with pytest.raises(InputError, match="car 1: its stay holds 21 kWh, 1 kWh short"):
+        answer_price(Cars(cars.start, cars.length, np.array([14.0, 22.0]), cars.power_kw, 24), price)
+    with pytest.raises(InputError, match="every car must begin"):
+        Cars(np.array([24]), np.array([1]), np.array([1.0]), np.array([1.0]), 24)
+
+
+def test_classes_keep_cars_energy_and_power():
+    cars = draw_cars(3000)
+    game, kind = classes_of(cars, 60)
+    assert game.n_classes <= 60
+    assert kind.shape == (3000,)
+    assert game.count.sum() == 3000
+    assert game.power_kw.sum() == pytest.approx(cars.power_kw.sum())
+    assert game.energy_kwh.sum() == pytest.approx(cars.energy_kwh.sum(), rel=0.02)
+
+
+def test_error_of_classing_is_measured():
+    cars = draw_cars(2000, 24)
+    game, _ = classes_of(cars, 40)
+    bound, best = certify(game)
+    on_all = profit_on_all(cars, game, best.price)
+    assert on_all.bills == pytest.approx(best.bills, rel=0.1)
+    spread = profit_on_all(cars, game, best.price, best.response.load_kw(game))
+    assert spread.bills == pytest.approx(on_all.bills, rel=1e-9)  # ties change who charges when, not what they pay
+    assert spread.load_kw.sum() == pytest.approx(on_all.load_kw.sum())
+    assert bound >= best.profit
+
+
+def test_many_classes_by_linear_programs_alone():
+    game, _ = classes_of(draw_cars(5000, 24), 150)
+    s = solve_game(game, margin=0.0, integers=False, tries=5)
+    assert s.binaries == 0
+    assert s.gap < 0.5
+    assert s.objective <= s.upper_bound
+
+
+# ---- for a search ----
+
+
+def test_evaluator_agrees_with_the_exact_follower():
+    for game in (WEI, TINY, random_small(np.random.default_rng(2), integer=False)):
+        if game.mean_sense != "==":
+            continue
+        problem = AggregatorPricing(game, snap=0.0)
+        X = np.random.default_rng(0).uniform(game.lower, game.upper, (30, game.n_steps))
+        F = problem.evaluate(X, return_values_of=["F"])
+        prices = problem.prices(X)
+        for x, price, f in zip(X, prices, F, strict=True):
+            np.testing.assert_allclose(price, fit_mean(game, x), atol=1e-9)
+            response = respond(price, game, favour=game.cheapest, tie=0.0)
+            load = game.power_kw @ response
+            bill = float(load @ price) * game.dt_h
+            np.testing.assert_allclose(f[1], bill, rtol=1e-9)
+            np.testing.assert_allclose(-f[0], bill - float(load @ game.cheapest) * game.dt_h, rtol=1e-6, atol=1e-9)
+            np.testing.assert_allclose(f[2], np.ptp(load), atol=1e-6)
+
+
+def test_merged_prices_earn_what_is_claimed():
+    problem = AggregatorPricing(WEI)
+    X = np.random.default_rng(3).uniform(WEI.lower, WEI.upper, (40, 24))
+    F = problem.evaluate(X, return_values_of=["F"])
+    prices = problem.prices(X)
+    for price, f in zip(prices, F, strict=True):
+        assert price.mean() == pytest.approx(WEI.mean, abs=1e-9)
+        assert (price >= WEI.lower - 1e-12).all()
+        assert (price <= WEI.upper + 1e-12).all()
+        assert verify(WEI, price).profit == pytest.approx(-f[0], abs=1e-5)
+        assert -f[0] <= 52.8 + 1e-6
+
+
+def test_the_search_comes_near_the_proven_optimum():
+    from csmoifsa import CSMOIFSA
+    from csmoifsa.runs import solve
+
+    run = solve(AggregatorPricing(), CSMOIFSA(pop_size=40), n_eval=20_000, seed=1)
+    assert 0.97 * 52.8 <= -run.F[:, 0].min() <= 52.8 + 1e-6
+    assert len(run.F) > 10
+
+
+def test_what_the_problem_cannot_take():
+    with pytest.raises(InputError, match="no cap"):
+        AggregatorPricing("wei-2015").__class__(game=__import__("dataclasses").replace(WEI, cap_kw=np.full(24, 200.0)))
+    with pytest.raises(InputError, match="base_kw"):
+        AggregatorPricing(WEI, base_kw=[1.0])
