@@ -261,7 +261,7 @@ def two_nearest(D, alive, i, nearest):
 def square_gaps(F, rows, extreme):
     """Return squared distances (n, n) of rows in objectives scaled to their range; mark the best of each objective."""
     n = rows.size
-    D = np.zeros((n, n))
+    D = np.empty((n, n))  # np.empty throughout: np.zeros alone costs a second of first compile
     scaled = np.empty(n)
     for k in range(F.shape[1]):
         width, best = reach(F, rows, k), 0
@@ -273,7 +273,7 @@ def square_gaps(F, rows, extreme):
         for s in range(n):
             for t in range(s):
                 step = scaled[s] - scaled[t]
-                D[s, t] += step * step
+                D[s, t] = step * step if k == 0 else D[s, t] + step * step
     for s in range(n):
         for t in range(s):
             D[t, s] = D[s, t]
@@ -289,10 +289,10 @@ def thin_many(F, rows, keep, space, alive):
     ``space`` is the squared distance to the nearest neighbour, infinite for the best of each objective.
     """
     n, n_obj = rows.size, F.shape[1]
-    extreme, nearest = np.zeros(n, np.bool_), np.empty((n, 2))
-    D = square_gaps(F, rows, extreme)
+    extreme, nearest = np.empty(n, np.bool_), np.empty((n, 2))
     for s in range(n):
-        alive[s] = True
+        alive[s], extreme[s] = True, False
+    D = square_gaps(F, rows, extreme)
     for s in range(n):
         two_nearest(D, alive, s, nearest)
     for left in range(n, keep, -1):
@@ -357,20 +357,19 @@ def keep_best(school, count, newcomers, capacity, layered, one_shot):
         depth = layer_pairs(school.F, school.CV, order, school.rank)
     else:
         depth = layer_many(school.F, school.CV, order, school.rank)
-    sizes = np.zeros(depth, np.int64)
+    stays, alive, rows = np.empty(total, np.bool_), np.empty(total, np.bool_), np.empty(total, np.int64)
     for i in range(total):
-        sizes[school.rank[i]] += 1
-    stays, alive, rows = np.zeros(total, np.bool_), np.empty(total, np.bool_), np.empty(total, np.int64)
+        stays[i] = False
     kept = 0
     for r in range(depth if layered else 1):
-        room = min(sizes[r], capacity - kept)
-        if room == 0:
+        if kept == capacity:
             break
         n = 0
         for s in range(total):
             if school.rank[order[s]] == r:
                 rows[n] = order[s]
                 n += 1
+        room = min(n, capacity - kept)
         if school.F.shape[1] == 2:
             thin_pairs(school.F, rows[:n], n if one_shot else room, school.space, alive[:n])
         else:
@@ -575,7 +574,10 @@ def breed(school, count, seed, tick, share, tuning, lengths, brood, n):
     active = most_spacious(school.rank, school.space, count, tuning.active)
     n_leaders = min(tuning.leaders, active.size)
     clones = clone_shares(school.space, active)
-    stream, moves = np.empty(1, np.uint64), np.cumsum(share)
+    stream, moves = np.empty(1, np.uint64), np.empty(share.size)
+    moves[0] = share[0]
+    for move in range(1, share.size):
+        moves[move] = moves[move - 1] + share[move]
     for q in range(n):
         open_stream(stream, seed, tick, q)
         y, v = brood.X[q], brood.heading[q]
@@ -624,7 +626,9 @@ def reward(school, count, brood, n, credit, smoothing, tolerance, lengths):
     A success is a child that is better than its own parent by more than ``tolerance`` of the first layer's extent:
     microscopic gains on a wrong front would otherwise feed greedy behaviours for ever.
     """
-    width, trials, wins = np.empty(school.F.shape[1]), np.zeros(credit.size), np.zeros(credit.size)
+    width, trials, wins = np.empty(school.F.shape[1]), np.empty(credit.size), np.empty(credit.size)
+    for move in range(credit.size):
+        trials[move], wins[move] = 0.0, 0.0
     for k in range(width.size):
         low, high = np.inf, -np.inf
         for i in range(count):
