@@ -29,7 +29,7 @@ def _root() -> None:
 
 
 _SCENARIO = typer.Argument(None, metavar="[SCENARIO.toml]", help="What differs from the case; nothing for the case.")
-_OUT = typer.Option(None, "--out", "-o", metavar="DIR", help="Write tables, summary.json and figures/ there.")
+_OUT = typer.Option(None, "--out", "-o", metavar="DIR", help="Write all results there; the folder is made.")
 
 
 _FILL = typer.Option(None, "--fill", help="interpolate: fill missing values from their neighbours, and say which.")
@@ -51,8 +51,11 @@ def price(
         None, "--deposit", help="Where moved charging settles: uniform (drivers alone) or water-filling (managed)."
     ),
     fill: str | None = _FILL,
+    round_to: float | None = typer.Option(
+        None, "--round", help="Offer prices that are multiples of this, such as 0.5."
+    ),
     out: Path | None = _OUT,
-    figures: bool = typer.Option(True, "--figures/--no-figures", help="Draw figures/fig1..fig4 as PNG and PDF."),
+    figures: bool = typer.Option(True, "--figures/--no-figures", help="Draw figures/fig1..fig5 as PNG and PDF."),
     as_json: bool = JSON_OPTION,
 ) -> None:
     """Find peak, flat and valley prices for charging and discharging, and recommend one tariff.
@@ -72,7 +75,15 @@ def price(
 
     wanted: Any = load_scenario(scenario, case=case).with_changes(deposit=deposit, fill=fill)  # type: ignore[arg-type]
     with progress(f"pricing {wanted.name}", n_eval) as update:
-        study = run_study(wanted, objectives=objectives, n_eval=n_eval, pop_size=pop_size, seed=seed, progress=update)
+        study = run_study(
+            wanted,
+            objectives=objectives,
+            n_eval=n_eval,
+            pop_size=pop_size,
+            seed=seed,
+            round_to=round_to,
+            progress=update,
+        )
     summary = summarise(study) if out is None else write_tables(study, out)
     if out is not None and figures:
         from csmoifsa_ev.figures import draw_all
@@ -89,11 +100,45 @@ def price(
         console.print("\nNothing was written; add --out DIR to keep tables and figures.")
     else:
         console.print(
-            f"\nWritten: {out}/ pareto.csv tariff.csv extremes.csv load.csv choices_load.csv summary.json"
+            f"\nWritten: {out}/ pareto.csv tariff.csv extremes.csv load.csv choices_load.csv who_gains.csv tornado.csv "
+            "robustness.csv summary.json"
             + (" comparison.csv" if summary["paper"] else "")
             + (" figures/" if figures else ""),
             soft_wrap=True,
         )
+
+
+@app.command()
+def compare(
+    scenario: Path | None = _SCENARIO,
+    case: str | None = typer.Option(None, "--case", help="The bundled case: paper-2022 (default) or duke-2017."),
+    n_eval: int = typer.Option(10_000, "--n-eval", "-n", min=16, help="Tariffs each search may try."),
+    seed: int = typer.Option(1, "--seed", "-s", min=0, help="Same seed, same tables."),
+    out: Path | None = _OUT,
+    as_json: bool = JSON_OPTION,
+) -> None:
+    """Set the search beside simpler ways, and side by side: paper or market objectives, drivers alone or managed.
+
+    [bold]Example:[/bold]  csmoifsa ev compare my.toml --out out/compare
+    """
+    from csmoifsa_ev.baselines import compare_baselines
+    from csmoifsa_ev.scenario import load_scenario
+    from csmoifsa_ev.study import run_variants, search_front
+    from csmoifsa_ev.tables import variants_table, write_comparison
+
+    wanted = load_scenario(scenario, case=case)
+    studies = run_variants(wanted, n_eval=n_eval, seed=seed)
+    problem = studies["paper", wanted.response.deposit].problem
+    baselines = compare_baselines(problem, search_front, n_eval=n_eval, seed=seed)
+    variants = variants_table(studies)
+    if out is not None:
+        write_comparison(out, baselines, variants)
+    if as_json:
+        print_json({"baselines": baselines, "variants": variants.to_dict("records")})
+        return
+    from csmoifsa_ev.terminal import show_comparison
+
+    show_comparison(baselines, variants, wanted)
 
 
 _NEW_FILE = typer.Argument(..., metavar="SCENARIO.toml", help="The file to write; never overwritten.")

@@ -41,6 +41,7 @@ LABELS = {
     "min_bill": "smallest bill",
     "compromise": "compromise (recommended)",
     "drivers_best": "drivers' best acceptable",
+    "rounded": "compromise, rounded",
 }
 MARKERS = {
     "start": ("X", GREY),
@@ -51,6 +52,7 @@ MARKERS = {
     "min_bill": ("s", GREEN),
     "compromise": ("D", BLUE),
     "drivers_best": ("P", SKY),
+    "rounded": ("d", BLUE),
 }
 GROUP_STYLES = {
     "non_responders": ("answer no price", "#bdbdbd", ""),
@@ -60,7 +62,7 @@ GROUP_STYLES = {
 
 
 def draw_all(folder: Path, *, dpi: int = 150) -> list[Path]:
-    """Draw fig1 to fig4 of a study's folder into ``folder/figures``, each as PNG and PDF.
+    """Draw fig1 to fig5 of a study's folder into ``folder/figures``, each as PNG and PDF.
 
     Parameters
     ----------
@@ -76,7 +78,7 @@ def draw_all(folder: Path, *, dpi: int = 150) -> list[Path]:
     """
     try:
         summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
-        names = ("pareto", "tariff", "extremes", "choices_load")
+        names = ("pareto", "tariff", "extremes", "choices_load", "tornado", "robustness")
         tables = {name: pd.read_csv(folder / f"{name}.csv") for name in names}
     except OSError as error:
         raise InputError(f"cannot read {error.filename}: {error.strerror}; run 'csmoifsa ev price' first") from error
@@ -86,6 +88,7 @@ def draw_all(folder: Path, *, dpi: int = 150) -> list[Path]:
         "fig2": draw_load(tables["choices_load"], tables["extremes"]),
         "fig3": draw_groups(tables["choices_load"], tables["extremes"]),
         "fig4": draw_prices(tables["tariff"], tables["extremes"], tables["choices_load"], summary),
+        "fig5": draw_firmness(tables["tornado"], tables["robustness"], summary),
     }
     written = []
     for name, figure in figures.items():
@@ -262,6 +265,51 @@ def draw_prices(tariff: pd.DataFrame, extremes: pd.DataFrame, curves: pd.DataFra
     return figure
 
 
+def draw_firmness(tornado: pd.DataFrame, bands: pd.DataFrame, summary: dict[str, Any]) -> Figure:
+    """Draw what each assumption does to the operator's saving, and the band of every effect over all of them."""
+    figure = Figure(figsize=(10.0, 4.8), dpi=150, layout="constrained")
+    money = summary["units"]["saving_per_day"].split("/")[0]
+    axes = figure.add_subplot(1, 2, 1)
+    rows = tornado.iloc[::-1].reset_index(drop=True)
+    places = np.arange(len(rows))
+    middle = 1e-3 * rows["saving_per_day"].to_numpy()
+    for end, colour, hatch, label in (("low", SKY, "", "assumption low"), ("high", ORANGE, "///", "assumption high")):
+        value = 1e-3 * rows[f"saving_per_day_{end}"].to_numpy()
+        axes.barh(
+            places, value - middle, left=middle, color=colour, hatch=hatch, edgecolor=BLACK, linewidth=0.6, label=label
+        )
+    labels = [f"{row.assumption}\n±{row.spread_percent:.0f} %" for row in rows.itertuples()]
+    axes.set_yticks(places, labels, fontsize=8)
+    axes.axvline(middle[0], color=BLACK, linewidth=1)
+    axes.set(xlabel=f"operator's saving [1000 {money}/day]")
+    axes.set_title("one assumption at a time", fontsize=10)
+    axes.legend(frameon=False, fontsize=8, loc="lower right")
+
+    axes = figure.add_subplot(1, 2, 2)
+    names = {
+        "g1_mw": "peak load", "g2_mw": "peak-valley difference", "saving_per_day": "saving",
+        "operator_profit_per_day": "profit", "driver_bill_per_day": "drivers' bill",
+    }  # fmt: skip
+    shown: Any = bands[bands["quantity"].isin(names)].iloc[::-1].reset_index(drop=True)
+    places = np.arange(len(shown))
+    scale = np.maximum(shown[["p5", "p95"]].abs().max(axis=1).to_numpy(), 1e-12)
+    low, middle, high = (shown[name].to_numpy() / scale for name in ("p5", "p50", "p95"))
+    axes.hlines(places, low, high, color=BLUE, linewidth=5, alpha=0.5)
+    axes.scatter(middle, places, color=BLUE, edgecolor=BLACK, zorder=3, s=50)
+    for place, row in zip(places, shown.to_dict("records"), strict=True):
+        unit, factor = ("MW", 1.0) if str(row["quantity"]).endswith("_mw") else (f"1000 {money}/day", 1e-3)
+        text = f"{factor * row['p5']:+,.0f} to {factor * row['p95']:+,.0f} {unit}; better in {row['better_share']:.0%}"
+        axes.text(0.0, place + 0.2, text, ha="center", fontsize=8)
+    axes.axvline(0.0, color=BLACK, linewidth=0.8)
+    axes.set_yticks(places, [names[name] for name in shown["quantity"]], fontsize=9)
+    axes.set_xlim(-1.15, 1.15)
+    axes.set_xticks([])
+    axes.set_ylim(-0.5, len(shown) - 0.3)
+    draws = summary["robustness"]["draws"]
+    axes.set_title(f"change over {draws} draws of all: 5 to 95 %", fontsize=10)
+    return figure
+
+
 Panel = tuple[Axes, str, pd.DataFrame]
 
 
@@ -272,7 +320,7 @@ def _curves_of(curves: pd.DataFrame, choice: str) -> pd.DataFrame:
 
 def _panels(curves: pd.DataFrame, extremes: pd.DataFrame) -> tuple[Figure, list[Panel]]:
     """Return one panel for each extreme and the compromise, shaded by period."""
-    names = [name for name in extremes["choice"] if name not in ("before", "start", "drivers_best")]
+    names = [name for name in extremes["choice"] if name not in ("before", "start", "drivers_best", "rounded")]
     figure = Figure(figsize=(10.0, 6.6), dpi=150, layout="constrained")
     panels: list[Panel] = []
     for k, choice in enumerate(names):

@@ -349,11 +349,11 @@ class EVPricing(Problem):
             scenario = load_scenario(scenario, case=case)
         self.scenario: Scenario = scenario.with_changes(deposit=deposit, n_ev=n_ev, seed=seed)
         self.objective_set = objectives
-        low, high = self.bounds
+        low, high = self.price_bounds
         super().__init__(n_var=6, n_obj=3, n_ieq_constr=len(CONSTRAINTS), xl=low, xu=high)
 
     @property
-    def bounds(self) -> tuple[np.ndarray, np.ndarray]:
+    def price_bounds(self) -> tuple[np.ndarray, np.ndarray]:
         """Lowest and highest price of each variable, (6,) each [price unit per kWh]."""
         prices = self.scenario.prices
         low, high = np.array([prices.charge_bounds] * 3 + [prices.discharge_bounds] * 3, dtype=float).T

@@ -14,9 +14,13 @@ from csmoifsa.decision import best_acceptable, compromise, extremes
 from csmoifsa.errors import InputError
 from csmoifsa.runs import solve
 from csmoifsa_ev.day import Day
+from csmoifsa_ev.gains import Gain, who_gains
 from csmoifsa_ev.groups import Groups, driver_groups
 from csmoifsa_ev.pricing import CONSTRAINTS, OBJECTIVE_SETS, EVPricing, Outcome
+from csmoifsa_ev.response import Deposit
+from csmoifsa_ev.rounding import round_tariff
 from csmoifsa_ev.scenario import Scenario
+from csmoifsa_ev.sensitivity import Robustness, robustness, tornado
 from csmoifsa_ev.ties import settle, ties
 
 EXTREME_NAMES = {
@@ -26,6 +30,8 @@ EXTREME_NAMES = {
     "operator_profit_per_day": "max_profit",
     "driver_bill_per_day": "min_bill",
 }
+
+DEPOSITS: tuple[Deposit, ...] = ("uniform", "water-filling")
 
 FIG1_PAIRS = {
     "paper": (("satisfaction", "saving_per_day"), ("satisfaction", "g2_mw")),
@@ -53,6 +59,8 @@ class Study:
         The search.
     seconds : float
         It took.
+    rounded : (6,) array, optional
+        The recommended tariff at prices that can be sold, from `rounding.round_tariff`.
     """
 
     problem: EVPricing
@@ -63,6 +71,7 @@ class Study:
     pop_size: int
     seed: int
     seconds: float
+    rounded: np.ndarray | None = None
 
     @property
     def scenario(self) -> Scenario:
@@ -90,7 +99,8 @@ class Study:
         in_force = np.concatenate(
             [self.scenario.prices.start.as_array(), np.full(3, self.scenario.prices.discharge_bounds[0])]
         )
-        return {"start": in_force} | {name: self.front[row] for name, row in self.chosen.items()}
+        chosen = {"start": in_force} | {name: self.front[row] for name, row in self.chosen.items()}
+        return chosen if self.rounded is None else chosen | {"rounded": self.rounded}
 
     @cached_property
     def choice_outcome(self) -> Outcome:
@@ -102,6 +112,27 @@ class Study:
         """The `choices` by drivers' groups."""
         return driver_groups(self.choice_outcome, self.day)
 
+    @property
+    def offered(self) -> str:
+        """The choice to be put into force: the rounded tariff if there is one, else the compromise."""
+        return "compromise" if self.rounded is None else "rounded"
+
+    @cached_property
+    def gains(self) -> list[Gain]:
+        """From `gains.who_gains`, of the tariff offered."""
+        row = list(self.choices).index(self.offered)
+        return who_gains(self.choices[self.offered], self.choice_outcome, self.day, row)
+
+    @cached_property
+    def tornado(self) -> list[dict[str, Any]]:
+        """From `sensitivity.tornado`, of the tariff offered."""
+        return tornado(self.choices[self.offered], self.day)
+
+    @cached_property
+    def robustness(self) -> Robustness:
+        """From `sensitivity.robustness`, of the recommended tariff."""
+        return robustness(self.front, self.chosen["compromise"], self.day, self.problem.objective_set)
+
 
 def run_study(
     scenario: Scenario,
@@ -110,6 +141,7 @@ def run_study(
     n_eval: int = 10_000,
     pop_size: int = 100,
     seed: int = 1,
+    round_to: float | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Study:
     """Price a scenario.
@@ -122,6 +154,8 @@ def run_study(
         See `pricing.OBJECTIVE_SETS`.
     n_eval, pop_size, seed : int
         Budget, size of the school and of the front, and random seed of the search.
+    round_to : float, optional
+        Offer the recommended tariff at multiples of this, too [price unit per kWh].
     progress : callable, optional
         Called with the number of evaluations made.
 
@@ -132,8 +166,7 @@ def run_study(
     """
     problem = EVPricing(scenario, objectives=objectives)
     problem.day  # noqa: B018  (prepared now, so that it does not count as search)
-    school = CSMOIFSA(pop_size=pop_size, sampling=first_school(problem, pop_size, seed))
-    run = solve(problem, school, n_eval=n_eval, seed=seed, progress=progress)
+    run = _search(problem, n_eval, seed, pop_size, progress)
     if not run.feasible:
         worst = CONSTRAINTS[int(problem.outcome(run.X[:1]).constraints[0].argmax())]
         raise InputError(
@@ -146,6 +179,7 @@ def run_study(
     if pick is not None:
         chosen["drivers_best"] = pick
     front = settle(problem, run.X)
+    rounded = None if round_to is None else round_tariff(problem, front[chosen["compromise"]], round_to)
     return Study(
         problem=problem,
         front=front,
@@ -155,7 +189,28 @@ def run_study(
         pop_size=pop_size,
         seed=seed,
         seconds=run.seconds,
+        rounded=rounded,
     )
+
+
+def _search(problem: EVPricing, n_eval: int, seed: int, pop_size: int, progress: Any = None) -> Any:
+    school = CSMOIFSA(pop_size=pop_size, sampling=first_school(problem, pop_size, seed))
+    return solve(problem, school, n_eval=n_eval, seed=seed, progress=progress)
+
+
+def search_front(problem: EVPricing, n_eval: int, seed: int, pop_size: int = 100) -> np.ndarray:
+    """Return the tariffs that CSMOIFSA finds, shape (n, 6), empty if none keeps the constraints."""
+    run = _search(problem, n_eval, seed, pop_size)
+    return run.X if run.feasible else np.empty((0, 6))
+
+
+def run_variants(scenario: Scenario, **options: Any) -> dict[tuple[str, str], Study]:
+    """Price a scenario under both sets of objectives, with drivers alone and managed; ``options`` as `run_study`."""
+    return {
+        (objectives, deposit): run_study(scenario.with_changes(deposit=deposit), objectives=objectives, **options)
+        for objectives in OBJECTIVE_SETS
+        for deposit in DEPOSITS
+    }
 
 
 def first_school(problem: EVPricing, pop_size: int, seed: int) -> np.ndarray:
@@ -164,7 +219,7 @@ def first_school(problem: EVPricing, pop_size: int, seed: int) -> np.ndarray:
     Prices fall from peak to valley, and the peak's discharge price lies between its cost and the charge price where
     there is room.
     """
-    low, high = problem.bounds
+    low, high = problem.price_bounds
     X = np.random.default_rng([seed, pop_size]).uniform(low, high, (pop_size, 6))
     X[:, :3] = -np.sort(-X[:, :3], axis=1)
     terms = problem.scenario.v2g

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,9 @@ import pandas as pd
 
 from csmoifsa.files import atomic_write, output_folder, write_json
 from csmoifsa_ev.comparison import compare_with_paper
+from csmoifsa_ev.gains import gains_rows, rebound
 from csmoifsa_ev.groups import GROUPS
+from csmoifsa_ev.loaders.tariffs import urdb_document
 from csmoifsa_ev.pricing import Outcome
 from csmoifsa_ev.study import Study, rank_correlations
 from csmoifsa_ev.tariff import PERIODS, VARIABLES
@@ -52,6 +55,7 @@ def tariff_table(study: Study) -> pd.DataFrame:
                 "before": day.reference[p] if kind == "charge" else np.nan,
                 "start": prices.start.as_array()[p] if kind == "charge" else np.nan,
                 "recommended": study.recommended[k],
+                "rounded": np.nan if study.rounded is None else study.rounded[k],
                 "no_effect_from": ranges[k, 0],
                 "no_effect_to": ranges[k, 1],
                 "note": note,
@@ -176,7 +180,6 @@ def summarise(study: Study) -> dict[str, Any]:
     ranges, level = study.no_effect
     day, load = study.day, study.choice_outcome.load_mw[row]
     ev = load - day.base_mw
-    peak_step = int(load.argmax())
     return {
         "scenario": study.scenario.name,
         "title": study.scenario.title,
@@ -200,13 +203,34 @@ def summarise(study: Study) -> dict[str, Any]:
             "price_level": list(level),
         },
         "checks": {
-            "rebound": bool(load[day.steps[2]].max() > load[np.concatenate(day.steps[:2])].max()),
-            "peak_at": f"{int(peak_step * day.dt_h):02d}:{int(peak_step * day.dt_h * 60) % 60:02d}",
+            **rebound(study.choice_outcome, day, row),
             "most_of_connected_power_used": float((ev / np.maximum(day.fleet.connected_mw, 1e-9)).max()),
             "energy_added_mwh": float(load.sum() * day.dt_h - day.before_mw.sum() * day.dt_h),
         },
+        "rounded": None if study.rounded is None else dict(zip(VARIABLES, study.rounded.tolist(), strict=True)),
+        "who_gains": gains_rows(study.gains),
+        "robustness": asdict(study.robustness),
+        "days": len(day.days_mw),
+        "notes": list(day.notes),
         "paper": compare_with_paper(study),
     }
+
+
+def robustness_table(study: Study) -> pd.DataFrame:
+    """Return the band of each effect over the draws of all assumptions."""
+    return pd.DataFrame(study.robustness.quantiles)
+
+
+def variants_table(studies: dict[tuple[str, str], Study]) -> pd.DataFrame:
+    """Return the recommended tariffs of several studies side by side, one a row."""
+    rows = []
+    for (objectives, deposit), study in studies.items():
+        row = list(study.choices).index("compromise")
+        figures = {name: float(column[row]) for name, column in _figures(study.choice_outcome, study).items()}
+        check = rebound(study.choice_outcome, study.day, row)
+        prices = dict(zip(VARIABLES, study.recommended.tolist(), strict=True))
+        rows.append({"objectives": objectives, "deposit": deposit, **prices, **figures, **check})
+    return pd.DataFrame(rows)
 
 
 def write_tables(study: Study, folder: Path) -> dict[str, Any]:
@@ -218,12 +242,45 @@ def write_tables(study: Study, folder: Path) -> dict[str, Any]:
         "extremes.csv": extremes_table(study),
         "load.csv": load_table(study),
         "choices_load.csv": choices_load_table(study),
+        "who_gains.csv": pd.DataFrame(gains_rows(study.gains)),
+        "tornado.csv": pd.DataFrame(study.tornado),
+        "robustness.csv": robustness_table(study),
     }
     summary = summarise(study)
     if summary["paper"]:
         tables["comparison.csv"] = pd.DataFrame(summary["paper"])
     for name, table in tables.items():
-        with atomic_write(folder / name) as file:
-            table.to_csv(file, index=False, float_format="%.10g", lineterminator="\n")
+        write_table(folder / name, table)
+    if not study.scenario.tariff.inside_hours:
+        write_json(folder / "tariff_urdb.json", urdb_of(study))
     write_json(folder / "summary.json", summary)
     return summary
+
+
+def write_table(path: Path, table: pd.DataFrame) -> None:
+    """Write one CSV file."""
+    with atomic_write(path) as file:
+        table.to_csv(file, index=False, float_format="%.10g", lineterminator="\n")
+
+
+def urdb_of(study: Study, choice: str | None = None) -> dict[str, Any]:
+    """Return a choice (the tariff offered, if left out) as URDB JSON."""
+    choice = choice or study.offered
+    row = list(study.choices).index(choice)
+    tariff = study.choices[choice]
+    given = np.append(study.choice_outcome.discharging_share[row] > 0, False)
+    return urdb_document(
+        f"{study.scenario.title}: {choice}",
+        study.scenario.tariff,
+        tariff[:3],
+        tariff[3:],
+        given,
+        per_currency=study.scenario.prices.units_per_currency,
+    )
+
+
+def write_comparison(folder: Path, baselines: list[dict[str, Any]], variants: pd.DataFrame) -> None:
+    """Write ``baselines.csv`` and ``variants.csv`` into a folder, created if need be."""
+    folder = output_folder(folder)
+    write_table(folder / "baselines.csv", pd.DataFrame(baselines))
+    write_table(folder / "variants.csv", variants)

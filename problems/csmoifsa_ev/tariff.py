@@ -87,6 +87,12 @@ class Windows(Parameters):
                 raise InputError(f"{name}: needs at least one window")
         return period
 
+    @property
+    def inside_hours(self) -> bool:
+        """Whether some window begins or ends within an hour, which tariff formats of whole hours cannot write."""
+        period = self.period_of_minute().reshape(24, 60)
+        return bool((period != period[:, :1]).any())
+
     def period_of_step(self, n_steps: int) -> np.ndarray:
         """Return the period (0 peak, 1 flat, 2 valley) of each of ``n_steps`` equal steps, shape (n_steps,).
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import pandas as pd
 from rich.table import Table
 
 from csmoifsa.console import stdout
 from csmoifsa_ev.inspection import Inspection
+from csmoifsa_ev.scenario import Scenario
 from csmoifsa_ev.study import Study
-from csmoifsa_ev.tariff import PERIODS
+from csmoifsa_ev.tariff import PERIODS, VARIABLES
 
 
 def show_study(study: Study, summary: dict[str, Any]) -> None:
@@ -23,6 +25,8 @@ def show_study(study: Study, summary: dict[str, Any]) -> None:
     )
     console.print(_effect_table(study, summary))
     console.print(_tariff_table(study))
+    console.print()
+    console.print(_gains_table(study))
     for line in _remarks(study, summary):
         console.print(line, soft_wrap=True)
     if summary["paper"]:
@@ -86,7 +90,83 @@ def _tariff_table(study: Study) -> Table:
     table.add_row("charge, start tariff", *(f"{price:.1f}" for price in prices.start.as_array()))
     table.add_row("charge, recommended", *(f"{price:.1f}" for price in x[:3]), style="bold")
     table.add_row("discharge, recommended", *discharge, style="bold")
+    if study.rounded is not None:
+        table.add_row("charge, rounded", *(f"{price:g}" for price in study.rounded[:3]))
+        sold = [f"{study.rounded[3 + p]:g}" if discharge[p] != "none" else "none" for p in range(3)]
+        table.add_row("discharge, rounded", *sold)
+    ranges, _ = study.no_effect
+    loose = [
+        f"{name} {low:.1f} to {high:.1f}"
+        for name, (low, high) in zip(VARIABLES, ranges, strict=True)
+        if high - low > 0.05
+    ]
+    if loose:
+        table.caption = "Without effect between: " + "; ".join(loose)
+        table.caption_justify = "left"
     return table
+
+
+def _gains_table(study: Study) -> Table:
+    table = _table("who gains what", "before", "after", "change", "gains")
+    for one in study.gains:
+        told = {True: "yes", False: "no", None: ""}[one.gains]
+        change = one.after - one.before
+        sign = "+" if change >= 0 else "-"
+        values = (_number(one.before), _number(one.after), sign + _number(abs(change)))
+        table.add_row(f"{one.who}: {one.what}, {one.unit}", *values, told)
+    return table
+
+
+def _firmness(study: Study) -> list[str]:
+    firm = study.robustness
+    bands = {row["quantity"]: row for row in firm.quantiles}
+    peak, bill = bands["g1_mw"], bands["driver_bill_per_day"]
+    profit = bands["operator_profit_per_day"]
+    lines = [
+        f"Over {firm.draws} draws of all assumptions the peak changes by {peak['p5']:+,.0f} to {peak['p95']:+,.0f} MW "
+        f"(5 to 95 %); it falls in {peak['better_share']:.0%}, the profit rises in {profit['better_share']:.0%}, the "
+        f"drivers' bill falls in {bill['better_share']:.0%}, and the valley hours hold the peak in "
+        f"{firm.rebound_share:.0%}.",
+        f"In mean over them it scores {firm.recommended_score:.3f}, the best tariff of the front {firm.best_score:.3f} "
+        f"(row {firm.most_robust} of pareto.csv); {firm.rank_share:.0%} of the front score less.",
+    ]
+    first = study.tornado[0]
+    lines.append(f"What the saving hangs on most: {first['assumption']} (tornado.csv).")
+    return lines
+
+
+def show_comparison(baselines: list[dict[str, Any]], variants: pd.DataFrame, scenario: Scenario) -> None:
+    """Print baselines and variants."""
+    console, money = stdout(), scenario.prices.currency
+    table = _table(
+        "way to a tariff", "tariffs", "hyper-\nvolume", "score", "peak\nMW", f"saving\n1000 {money}", "satis-\nfied"
+    )
+    for one in baselines:
+        table.add_row(
+            one["way"], f"{one['tariffs']}", f"{one['hypervolume']:.3f}", f"{one['score']:.3f}", f"{one['g1_mw']:,.0f}",
+            f"{one['saving_per_day'] * 1e-3:,.0f}", f"{one['satisfaction']:.2f}",
+        )  # fmt: skip
+    console.print(table)
+    searched = max(one["evaluations"] for one in baselines)
+    console.print(
+        f"Searches tried {searched:,} tariffs each; one scale for all scores and hypervolumes.\n", soft_wrap=True
+    )
+    table = _table(
+        "objectives, deposit",
+        "peak\nMW",
+        "difference\nMW",
+        f"profit\n1000 {money}",
+        f"bill {money}\na month",
+        "satis-\nfied",
+        "rebound",
+    )
+    for one in variants.to_dict("records"):
+        table.add_row(
+            f"{one['objectives']}, {one['deposit']}", f"{one['g1_mw']:,.0f}", f"{one['g2_mw']:,.0f}",
+            f"{one['operator_profit_per_day'] * 1e-3:,.0f}", f"{one['driver_bill_per_car_month']:.2f}",
+            f"{one['satisfaction']:.2f}", f"at {one['peak_at']}" if one["rebound"] else "no",
+        )  # fmt: skip
+    console.print(table)
 
 
 def _remarks(study: Study, summary: dict[str, Any]) -> list[str]:
@@ -111,6 +191,8 @@ def _remarks(study: Study, summary: dict[str, Any]) -> list[str]:
         )
     if summary["checks"]["rebound"]:
         lines.append(f"Mind the rebound: the new peak is in the valley hours, at {summary['checks']['peak_at']}.")
+    lines += _firmness(study)
+    lines += [f"Note: {note}" for note in summary["notes"]]
     for pair, value in summary["rank_correlations"].items():
         if value is not None:
             one, other = (_WORDS[name] for name in pair.split(", "))
@@ -129,7 +211,7 @@ _WORDS = {
 
 def _paper_table(rows: list[dict[str, Any]]) -> Table:
     theta = next((row["paper"] for row in rows if row["quantity"] == "satisfaction"), None)
-    table = _table("beside the paper", "paper", "here", "difference", "" if theta is None else f"at satisf. {theta}")
+    table = _table("beside the paper", "paper", "here", "change", "" if theta is None else f"at satisf.\n{theta}")
     for one in rows:
         scale, unit = (1e-6, "million ") if max(abs(one["paper"]), abs(one["here"])) >= 1e6 else (1.0, "")
         twin = one["same_satisfaction"]

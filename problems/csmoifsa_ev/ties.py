@@ -75,7 +75,7 @@ def free_stretch(problem: EVPricing, tariff: np.ndarray, direction: np.ndarray) 
 
     A scan finds where something changes first; halving the step before it finds the place.
     """
-    low, high = problem.bounds
+    low, high = problem.price_bounds
     here: Any = problem.evaluate(tariff[None], return_values_of=["F"])
     scale = np.maximum(np.abs(here), 1.0)
 

@@ -64,7 +64,7 @@ def test_price_end_to_end(run_cli, scenario_file, tmp_path):
     assert summary["paper"] == []
     assert not (out / "comparison.csv").exists()
     figures = sorted(path.name for path in (out / "figures").iterdir())
-    assert figures == sorted(f"fig{k}.{ending}" for k in range(1, 5) for ending in ("png", "pdf"))
+    assert figures == sorted(f"fig{k}.{ending}" for k in range(1, 6) for ending in ("png", "pdf"))
     assert all(path.stat().st_size > 5_000 for path in (out / "figures").iterdir())
 
 
@@ -153,7 +153,7 @@ def test_comparison_stands_beside_the_papers_figures(paper_study):
 
 def test_first_school_is_in_order_and_within_bounds(small):
     X = first_school(small, 50, 3)
-    low, high = small.bounds
+    low, high = small.price_bounds
     assert ((low <= X) & (high >= X)).all()
     assert (small.outcome(X).constraints[:, [0, 1, 4, 5]] <= 0).all()
     np.testing.assert_array_equal(X, first_school(small, 50, 3))

@@ -234,7 +234,7 @@ def urdb_document(
         A window begins or ends within an hour, which URDB cannot write.
     """
     minutes = windows.period_of_minute().reshape(24, 60)
-    if (minutes != minutes[:, :1]).any():
+    if windows.inside_hours:
         raise InputError("URDB knows whole hours only, but a window begins or ends within an hour")
     structure = []
     for period in range(3):

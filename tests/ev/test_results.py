@@ -1,0 +1,196 @@
+"""What a study says beyond its front: who gains, how firm it is, rounded prices, and simpler ways."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+from csmoifsa.errors import InputError
+from csmoifsa_ev.baselines import compare_baselines, grid_search
+from csmoifsa_ev.gains import Gain, group_bills, rebound, who_gains
+from csmoifsa_ev.groups import GROUPS, driver_groups
+from csmoifsa_ev.pricing import EVPricing
+from csmoifsa_ev.rounding import round_tariff
+from csmoifsa_ev.sensitivity import SPREAD, effects, robustness, tornado, with_factor
+
+TARIFF = np.array([36.0, 24.0, 14.0, 34.0, 30.0, 10.0])
+
+
+# -------------------------------------------------------------------------------------------------- who gains
+
+
+def test_bills_of_the_groups_add_up_to_the_bill_of_all(small):
+    outcome = small.outcome(TARIFF)
+    bills = group_bills(TARIFF, outcome, small.day)
+    share = driver_groups(outcome, small.day).share[0]
+    assert share.min() > 0  # all three groups are there
+    total = sum(share[k] * bills[name] for k, name in enumerate(GROUPS)) * small.day.fleet.n_ev
+    assert total == pytest.approx(outcome.driver_bill_per_day[0] * 365 / 12)
+    assert bills["charge_responders"] < bills["non_responders"]
+
+
+def test_the_account_names_winners_and_losers(small):
+    lines = {(one.who, one.what): one for one in who_gains(TARIFF, small.outcome(TARIFF), small.day)}
+    assert lines["grid", "peak load"].gains is True
+    assert lines["drivers, all", "satisfaction"].gains is False
+    assert len([who for who, _ in lines if who.startswith("drivers who")]) == 3
+    assert Gain("x", "y", "", 1.0, 1.0, "lower").gains is None
+
+
+def test_rebound_is_seen():
+    problem = EVPricing(n_ev=2_000)
+    sharp, outcome = np.array([50.0, 45.0, 5.0, 14.0, 5.0, 5.0]), None
+    day = with_factor(problem.day, "number of cars", 6_000.0)
+    from csmoifsa_ev.pricing import evaluate
+
+    outcome = evaluate(sharp[None], day)
+    check = rebound(outcome, day)
+    assert check["rebound"]
+    assert int(check["peak_at"][:2]) in (23, 0, 1, 2, 3, 4, 5, 6)
+    assert not rebound(problem.outcome(TARIFF), problem.day)["rebound"]
+
+
+# ------------------------------------------------------------------------------------------------ how firm it is
+
+
+def test_each_assumption_moves_what_it_should(small):
+    day = small.day
+    assert with_factor(day, "number of cars", 0.5).fleet.n_ev == 1_000
+    assert with_factor(day, "level of the load", 2.0).base_mw == pytest.approx(2 * day.base_mw)
+    for what in SPREAD:
+        changed = with_factor(day, what, 1.2)
+        assert not np.array_equal(effects(small.outcome(TARIFF), day), effects(_evaluate(changed), changed)), what
+        same = with_factor(day, what, 1.0)
+        np.testing.assert_allclose(effects(_evaluate(same), same), effects(small.outcome(TARIFF), day), rtol=1e-9)
+
+
+def _evaluate(day):
+    from csmoifsa_ev.pricing import evaluate
+
+    return evaluate(TARIFF[None], day)
+
+
+def test_tornado_is_sorted_and_brackets(small):
+    rows = tornado(TARIFF, small.day)
+    assert len(rows) == len(SPREAD)
+    width = [abs(row["saving_per_day_high"] - row["saving_per_day_low"]) for row in rows]
+    assert width == sorted(width, reverse=True)
+    cars = next(row for row in rows if row["assumption"] == "number of cars")
+    assert cars["saving_per_day_low"] < cars["saving_per_day"] < cars["saving_per_day_high"]
+
+
+def test_robustness_is_reproducible_and_ordered(small):
+    front = np.array([TARIFF, [26.0, 20.0, 14.0, 24.0, 10.0, 5.0], [45.0, 30.0, 8.0, 20.0, 5.0, 5.0]])
+    one, two = (robustness(front, 0, small.day, "paper", draws=30, seed=4) for _ in range(2))
+    assert one == two
+    assert one.best_score >= one.recommended_score
+    assert robustness(front, one.most_robust, small.day, "paper", draws=30, seed=4).best_score == one.best_score
+    for band in one.quantiles:
+        assert band["p5"] <= band["p50"] <= band["p95"]
+    assert robustness(front, 0, small.day, "paper", draws=30, seed=5) != one
+
+
+# ----------------------------------------------------------------------------------------------------- rounding
+
+
+@pytest.mark.parametrize("step", [0.1, 0.5, 1.0, 2.5])
+def test_rounded_prices_are_multiples_and_keep_the_constraints(small, step):
+    tariff = np.array([36.13, 24.07, 14.49, 32.31, 20.2, 10.9])
+    assert (small.outcome(tariff).constraints <= 0).all()
+    sold = round_tariff(small, tariff, step)
+    np.testing.assert_allclose(sold / step, np.round(sold / step), atol=1e-9)
+    assert (small.outcome(sold).constraints <= 0).all()
+    assert np.abs(sold - tariff).max() <= 2 * step
+    np.testing.assert_array_equal(round_tariff(small, sold, step), sold)
+
+
+def test_rounding_that_cannot_be_is_told(small):
+    for step in (0.0, -1.0, 50.0):
+        with pytest.raises(InputError, match="--round must be above 0"):
+            round_tariff(small, TARIFF, step)
+    prices = dataclasses.replace(small.scenario.prices, charge_bounds=(11, 19))
+    narrow = EVPricing(dataclasses.replace(small.scenario, prices=prices))
+    with pytest.raises(InputError, match="no tariff of multiples of 10"):
+        round_tariff(narrow, TARIFF, 10.0)
+
+
+# ---------------------------------------------------------------------------------------------------- baselines
+
+
+def test_baselines_stand_on_one_scale(small):
+    def search(problem, n_eval, seed):
+        return grid_search(problem, n_eval, seed)
+
+    rows = {row["way"]: row for row in compare_baselines(small, search, n_eval=700, seed=1)}
+    assert list(rows) == ["flat tariff", "tariff in force", "grid search", "NSGA2", "CSMOIFSA"]
+    assert rows["flat tariff"]["g1_mw"] == pytest.approx(small.day.before.g1_mw[0])
+    assert rows["flat tariff"]["saving_per_day"] == pytest.approx(0, abs=1e-3)
+    for name in ("hypervolume", "score", "g1_mw"):
+        assert rows["CSMOIFSA"][name] == rows["grid search"][name]  # the same search here
+    assert 0 < rows["NSGA2"]["hypervolume"] <= 1.1**3
+
+
+def test_any_pymoo_algorithm_can_start_on_the_problem(small):
+    low, high = small.bounds()
+    assert (low < high).all()
+
+
+# -------------------------------------------------------------------------------------------------- the commands
+
+
+@pytest.fixture(scope="module")
+def scenario_file(tmp_path_factory):
+    path = tmp_path_factory.mktemp("scenario") / "small.toml"
+    path.write_text('name = "small"\n[fleet]\nn_ev = 2000\n', encoding="utf-8")
+    return path
+
+
+def test_price_rounds_and_exports(run_cli, scenario_file, tmp_path):
+    from datetime import date
+
+    from csmoifsa_ev.loaders.tariffs import read_tariff
+
+    out = tmp_path / "study"
+    options = ("--n-eval", 400, "--pop-size", 20, "--round", 0.5, "--no-figures", "--out", out)
+    answer = run_cli("ev", "price", scenario_file, *options)
+    assert answer.code == 0, answer.err
+    assert "charge, rounded" in answer.out
+    summary = json.loads((out / "summary.json").read_text(encoding="utf-8"))
+    sold = summary["rounded"]
+    assert all((2 * price).is_integer() for price in sold.values())
+    windows, prices = read_tariff(out / "tariff_urdb.json", date(2014, 6, 5)).periods("x")
+    assert windows["peak"] == ["14-21"]
+    assert [100 * price for price in prices.values()] == pytest.approx(list(sold.values())[:3])
+    with open(out / "who_gains.csv", newline="", encoding="utf-8") as file:
+        assert {row["gains"] for row in csv.DictReader(file)} <= {"yes", "no", ""}
+    assert summary["robustness"]["draws"] == 200
+
+
+@pytest.mark.parametrize("columns", [80])
+def test_no_table_is_cut_off_on_a_narrow_terminal(run_python, columns):
+    code = (
+        f"import os, sys; os.environ['COLUMNS'] = '{columns}'\n"
+        "sys.argv = ['csmoifsa', 'ev', 'price', '--n-eval', '600', '--pop-size', '40', '--round', '0.5']\n"
+        "from csmoifsa.cli import main\nmain()"
+    )
+    answer = run_python(code)
+    assert answer.code == 0, answer.err
+    assert "beside the paper" in answer.out
+    assert "…" not in answer.out
+    for line in answer.out.splitlines():
+        assert len(line) <= columns or not line.startswith(("peak", "saving", "grid", "charge"))
+
+
+def test_compare_shows_ways_and_variants(run_cli, scenario_file, tmp_path):
+    answer = run_cli("ev", "compare", scenario_file, "--n-eval", 400, "--out", tmp_path)
+    assert answer.code == 0, answer.err
+    for told in ("flat tariff", "NSGA2", "market, water-filling"):
+        assert told in answer.out
+    with open(tmp_path / "variants.csv", newline="", encoding="utf-8") as file:
+        rows = {(row["objectives"], row["deposit"]): row for row in csv.DictReader(file)}
+    assert len(rows) == 4
+    assert (tmp_path / "baselines.csv").exists()
