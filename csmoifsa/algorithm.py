@@ -25,6 +25,7 @@ from pymoo.util.display.display import Display
 from pymoo.util.display.multi import MultiObjectiveOutput
 
 from csmoifsa import kernels
+from csmoifsa.board import Front
 from csmoifsa.checkpoint import read_checkpoint, write_checkpoint
 from csmoifsa.engine import Engine, ImmuneFishSwarm, Settings
 from csmoifsa.errors import InputError, did_you_mean
@@ -258,18 +259,17 @@ class EngineAlgorithm(Algorithm):
         engine = self._engine
         if self._view is None or self._view[0] != engine.n_eval:
             school, count = engine.board.school, engine.board.count
-            rows = school.X[:count], school.F[:count], school.extra[:count]
-            pop = self._population(engine.place(rows[0]), rows[1].copy(), rows[2].copy())
-            front = engine.front()
-            self._view = engine.n_eval, pop, self._population(front.X, front.F, front.extra)
+            everybody = Front(*(column[:count].copy() for column in (school.X, school.F, school.CV, school.extra)))
+            pop = self._population(everybody._replace(X=engine.place(everybody.X)))
+            self._view = engine.n_eval, pop, self._population(engine.front())
         return self._view[1:]
 
-    def _population(self, X: np.ndarray, F: np.ndarray, constraints: np.ndarray) -> Population:
+    def _population(self, rows: Front) -> Population:
         problem: Any = self.problem
         n_ieq = problem.n_ieq_constr
         individuals = []
-        for x, f, c in zip(X, F, constraints, strict=True):
-            individual = Individual(X=x, F=f, G=c[:n_ieq], H=c[n_ieq:])
+        for x, f, cv, c in zip(rows.X, rows.F, rows.CV[:, None], rows.extra, strict=True):
+            individual = Individual(X=x, F=f, CV=cv, G=c[:n_ieq], H=c[n_ieq:])
             individual.evaluated = {"F", "G", "H"}
             individuals.append(individual)
         return Population(individuals)
