@@ -158,8 +158,9 @@ class Session:
 
     def row_bounds(self, rows: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> None:
         """Change the bounds of some rows."""
-        for row, low, high in zip(rows.ravel().tolist(), lower.ravel().tolist(), upper.ravel().tolist(), strict=True):
-            self._highs.changeRowBounds(row, low, high)
+        self._highs.changeRowsBounds(
+            rows.size, rows.ravel().astype(np.int32), lower.ravel().astype(float), upper.ravel().astype(float)
+        )
 
     def run(self) -> Answer:
         """Solve from where the session stands."""

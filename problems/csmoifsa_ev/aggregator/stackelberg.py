@@ -127,7 +127,7 @@ def solve_game(
     margin: float = MARGIN,
     time_limit: float | None = 120.0,
     integers: bool | None = None,
-    tries: int = 40,
+    tries: int | None = None,
 ) -> Solution:
     """Find the aggregator's best price.
 
@@ -141,8 +141,9 @@ def solve_game(
         Seconds for the mixed-integer program.
     integers : bool, optional
         Whether a mixed-integer program may be used; where left out, up to 60 classes.
-    tries : int
-        Rounds of local search where the linear programs' bounds do not meet.
+    tries : int, optional
+        Rounds of local search where the linear programs' bounds do not meet; where left out, 40 for games so large that
+        a mixed-integer program needs a good start, else none.
 
     Raises
     ------
@@ -159,7 +160,8 @@ def solve_game(
     if not _close(best, bound):
         method = "alternation"
         if best is not None:
-            best = improve(game, best, margin, bound, tries)
+            rounds = (40 if game.window.sum() > 1000 else 0) if tries is None else tries
+            best = improve(game, best, margin, bound, rounds)
         if not _close(best, bound) and (game.n_classes <= 60 if integers is None else integers):
             left = None if time_limit is None else max(1.0, time_limit - (time.perf_counter() - begin))
             found, proven, binaries = solve_milp(game, margin, left, best)

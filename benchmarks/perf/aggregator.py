@@ -1,0 +1,199 @@
+"""How fast and how firm the aggregator is: solver, search beside proof, rolling step, and growth with size.
+
+    python benchmarks/perf/aggregator.py solver search step scale
+    python benchmarks/perf/aggregator.py solver --game my_game.json
+
+Each part prints one Markdown table. Times are of one thread, after compiling.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from csmoifsa.plugins import load_algorithm
+from csmoifsa.runs import solve
+from csmoifsa_ev.aggregator.battery import Batteries
+from csmoifsa_ev.aggregator.case import load_case
+from csmoifsa_ev.aggregator.dispatch import Plan, RollingDispatcher
+from csmoifsa_ev.aggregator.game import Game, game_from_dict
+from csmoifsa_ev.aggregator.generate import day_ahead, random_game
+from csmoifsa_ev.aggregator.many import answer_price, classes_of, draw_cars, profit_on_all
+from csmoifsa_ev.aggregator.problem import AggregatorPricing
+from csmoifsa_ev.aggregator.stackelberg import solve_game
+
+
+def row(*cells: object) -> None:
+    print("| " + " | ".join(str(cell) for cell in cells) + " |", flush=True)
+
+
+def head(*cells: str) -> None:
+    row(*cells)
+    row(*("---" for _ in cells))
+
+
+def games(files: list[Path]) -> list[Game]:
+    if files:
+        return [game_from_dict(json.loads(path.read_text())) for path in files]
+    wei = load_case("wei-2015").game
+    return [
+        wei,
+        *(replace(wei, mean=mean, name=f"wei-2015, mean {mean}") for mean in (0.45, 0.48, 0.52, 0.55)),
+        load_case("wei-storage").game,
+        random_game(24, 3, 1),
+        random_game(24, 10, 1),
+        random_game(96, 10, 1),
+        *(random_game(96, 50, seed) for seed in (1, 2, 3)),
+    ]
+
+
+def solver(files: list[Path], time_limit: float) -> None:
+    head("game", "margin", "status", "by", "profit", "upper bound", "if ties go against us", "binaries", "seconds")
+    for game in games(files):
+        for margin in (0.0, 1e-3) if game.n_classes <= 10 else (0.0,):
+            s = solve_game(game, margin=margin, time_limit=time_limit)
+            status = s.status if s.status == "proven" else f"gap {100 * s.gap:.2g} %"
+            profit, bound = f"{s.objective:.6f}", f"{s.upper_bound:.6f}"
+            row(
+                game.name,
+                margin,
+                status,
+                s.method,
+                profit,
+                bound,
+                f"{s.guaranteed:.2f}",
+                s.binaries,
+                f"{s.seconds:.2f}",
+            )
+
+
+def search(files: list[Path], n_eval: int = 50_000, seeds: int = 7) -> None:
+    head("game", "algorithm", "proven profit", "best found, median", "below the optimum: median", "worst", "seconds")
+    for game in games(files) if files else [random_game(24, 3, 1), random_game(24, 10, 1)]:
+        proven = solve_game(game, margin=0.0)
+        for name in ("csmoifsa", "nsga2"):
+            best, begin = [], time.perf_counter()
+            for seed in range(1, seeds + 1):
+                problem = AggregatorPricing(game)
+                method = load_algorithm(name, problem=problem, pop_size=40)
+                best.append(-float(solve(problem, method, n_eval=n_eval, seed=seed).F[:, 0].min()))
+            below = 100 * (1 - np.array(best) / proven.objective)
+            seconds = (time.perf_counter() - begin) / seeds
+            row(
+                game.name,
+                name,
+                f"{proven.objective:.3f}",
+                f"{np.median(best):.3f}",
+                f"{np.median(below):.2f} %",
+                f"{below.max():.2f} %",
+                f"{seconds:.2f}",
+            )
+
+
+def step() -> None:
+    rng = np.random.default_rng(0)
+    classes, steps = 50, 96
+    start = rng.integers(0, 48, classes)
+    group = Batteries(
+        names=tuple(f"class {k}" for k in range(classes)),
+        count=rng.integers(5, 50, classes).astype(float),
+        charge_kw=np.full(classes, 7.0),
+        discharge_kw=np.full(classes, 7.0),
+        capacity_kwh=np.full(classes, 60.0),
+        floor_kwh=np.full(classes, 6.0),
+        arrival_kwh=np.full(classes, 24.0),
+        departure_kwh=np.full(classes, 48.0),
+        efficiency=np.full(classes, 0.95),
+        wear=np.full(classes, 0.03),
+        start=start,
+        length=np.minimum(rng.integers(28, 46, classes), steps - start),
+        n_steps=steps,
+        dt_h=0.25,
+    )
+    p = day_ahead(steps)
+    past = 0.1 * np.cumsum(rng.normal(size=(20, steps)), axis=1) * 0.1
+    begin = time.perf_counter()
+    dispatcher = RollingDispatcher(Plan(cars=group, day_ahead=p, past=past))
+    build, times = time.perf_counter() - begin, []
+    real = p * (1 + 0.3 * rng.normal(size=steps))
+    for now in range(steps):
+        begin = time.perf_counter()
+        dispatcher.step(now, float(real[now]))
+        times.append(1e3 * (time.perf_counter() - begin))
+    head("V2G classes", "steps", "columns", "build and first solve", "step, median", "step, longest")
+    columns = 3 * group.places[0].size + classes
+    row(classes, steps, columns, f"{1e3 * build:.0f} ms", f"{np.median(times):.1f} ms", f"{max(times):.1f} ms")
+
+
+def scale(n_ev: int) -> None:
+    head("EVs", "steps", "answer of all EVs to one price")
+    for n in (3_000, 30_000, 300_000, n_ev):
+        for steps in (24, 96):
+            cars, p = draw_cars(n, steps), day_ahead(steps)
+            times = []
+            for _ in range(4):
+                begin = time.perf_counter()
+                answer_price(cars, p)
+                times.append(time.perf_counter() - begin)
+            row(f"{n:,}", steps, f"{min(times[1:]):.3f} s")
+    print()
+    head("EVs", "steps", "classes", "leader", "seconds", "gap", "profit, by classes", "on every EV", "peak, MW")
+    for steps, classes in ((24, 50), (96, 50), (96, 200), (96, 500), (96, 2000)):
+        cars = draw_cars(n_ev, steps)
+        game, _ = classes_of(cars, classes)
+        alone = solve_game(game, margin=0.0, integers=False, tries=20)
+        grow(cars, game, alone, "")
+        if classes <= 500:
+            peak = alone.load_kw(game).sum(axis=0).max()
+            width = 0.25 * peak
+            blocks = {"block_kw": np.array([width, width, width, np.inf])}
+            curved = replace(game, **blocks, block_premium=np.array([0.0, 0.02, 0.05, 0.1]))
+            grow(cars, curved, solve_game(curved, margin=0.0, integers=False, tries=10), "supply curve")
+            capped = replace(game, cap_kw=np.full(steps, 0.6 * peak))
+            grow(cars, capped, solve_game(capped, margin=0.0, integers=False, tries=10), "cap at 60 % of the peak")
+
+
+def grow(cars, game, s, leader: str) -> None:
+    wanted = None if game.separable else s.response.load_kw(game)
+    on_all = profit_on_all(cars, game, s.price, wanted)
+    row(
+        f"{len(cars):,}",
+        game.n_steps,
+        game.n_classes,
+        leader or "price taker",
+        f"{s.seconds:.1f}",
+        f"{100 * s.gap:.1f} %",
+        f"{s.objective:,.0f}",
+        f"{on_all.profit:,.0f}",
+        f"{on_all.load_kw.max() / 1e3:,.0f}",
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("parts", nargs="*", default=["solver", "search", "step", "scale"])
+    parser.add_argument("--game", type=Path, action="append", default=[])
+    parser.add_argument("--time-limit", type=float, default=120.0)
+    parser.add_argument("--n-ev", type=int, default=3_000_000)
+    given = parser.parse_args()
+    for part in given.parts:
+        print(f"\n### {part}\n")
+        if part == "solver":
+            solver(given.game, given.time_limit)
+        elif part == "search":
+            search(given.game)
+        elif part == "step":
+            step()
+        elif part == "scale":
+            scale(given.n_ev)
+        else:
+            parser.error(f"there is no part {part!r}; there are solver, search, step, scale")
+
+
+if __name__ == "__main__":
+    main()
