@@ -141,6 +141,77 @@ def compare(
     show_comparison(baselines, variants, wanted)
 
 
+_OBSERVATIONS = typer.Argument(..., metavar="OBSERVATIONS.csv", help="Columns pair, incentive, share.")
+_FOR_SCENARIO = typer.Option(None, "--scenario", metavar="MY.toml", help="The scenario the prices belong to.")
+
+
+@app.command()
+def calibrate(
+    observations: Path = _OBSERVATIONS,
+    scenario: Path | None = _FOR_SCENARIO,
+    tau: float | None = typer.Option(None, "--tau", help="Window of the local fit, in price units."),
+    samples: int = typer.Option(200, "--samples", min=20, help="Bootstrap samples behind the bands."),
+    out: Path | None = _OUT,
+    as_json: bool = JSON_OPTION,
+) -> None:
+    """Fit drivers' response to observed price changes: l, K, h and phi_max of each pair, with bands.
+
+    A row says: when the incentive (change of the price difference) was so much, that share of the charging moved.
+    Pairs are peak_valley, peak_flat, flat_valley, and v2g with its margin.
+
+    [bold]Example:[/bold]  csmoifsa ev calibrate observations.csv --scenario my.toml --out out/fit
+    """
+    if tau is not None and not 0 < tau < 1e6:
+        raise InputError(f"--tau must be above 0, not {tau:g}")
+    from csmoifsa_ev.calibration import calibrate as fit_all
+    from csmoifsa_ev.scenario import load_scenario
+    from csmoifsa_ev.tables import fits_table, write_calibration
+
+    unit = load_scenario(scenario).prices.unit
+    result = fit_all(observations, tau=tau, samples=samples)
+    if out is not None:
+        write_calibration(out, result, unit)
+    if as_json:
+        print_json({"fits": fits_table(result).to_dict("records"), "toml": result["toml"]})
+        return
+    from csmoifsa_ev.terminal import show_calibration
+
+    show_calibration(result, unit)
+    if out is not None:
+        stdout().print(f"\nWritten: {out}/ fits.csv response.toml calibration.png", soft_wrap=True, markup=False)
+
+
+@app.command()
+def learn(
+    scenario: Path | None = _SCENARIO,
+    case: str | None = typer.Option(None, "--case", help="The bundled case: paper-2022 (default) or duke-2017."),
+    rounds: int = typer.Option(8, "--rounds", min=1, max=100, help="Adjustments of the tariff."),
+    seeds: int = typer.Option(20, "--seeds", min=1, max=1000, help="Hidden populations to try."),
+    noise: float = typer.Option(0.05, "--noise", min=0.0, max=1.0, help="Relative noise of an observed share."),
+    out: Path | None = _OUT,
+    as_json: bool = JSON_OPTION,
+) -> None:
+    """Close the loop: a hidden population answers, the operator prices, observes, refits and prices again.
+
+    [bold]Example:[/bold]  csmoifsa ev learn --rounds 8 --seeds 20 --out out/learn
+    """
+    from csmoifsa_ev.learning import learning_curves
+    from csmoifsa_ev.pricing import EVPricing
+    from csmoifsa_ev.scenario import load_scenario
+    from csmoifsa_ev.tables import write_learning
+
+    problem = EVPricing(load_scenario(scenario, case=case))
+    curves = learning_curves(problem.day, problem.price_bounds, seeds=seeds, rounds=rounds, noise=noise)
+    if out is not None:
+        write_learning(out, curves)
+    if as_json:
+        print_json(curves)
+        return
+    from csmoifsa_ev.terminal import show_learning
+
+    show_learning(curves, seeds, noise)
+
+
 _NEW_FILE = typer.Argument(..., metavar="SCENARIO.toml", help="The file to write; never overwritten.")
 _SCENARIO_FILE = typer.Argument(..., metavar="SCENARIO.toml", help="The scenario; files that it names are read, too.")
 

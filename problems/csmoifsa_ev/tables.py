@@ -284,3 +284,39 @@ def write_comparison(folder: Path, baselines: list[dict[str, Any]], variants: pd
     folder = output_folder(folder)
     write_table(folder / "baselines.csv", pd.DataFrame(baselines))
     write_table(folder / "variants.csv", variants)
+
+
+def fits_table(result: dict[str, Any]) -> pd.DataFrame:
+    """Return the fitted responses, one pair a row, from `calibration.calibrate`."""
+    rows = []
+    for pair, fit in result["fits"].items():
+        row: dict[str, Any] = {"pair": pair, "observations": fit.n, "residual": fit.residual}
+        values = {name: getattr(fit.ramp, name) for name in ("dead_zone", "saturation", "max_share")}
+        for name, value in (values | {"slope": fit.slope}).items():
+            low, high = fit.bands[name]
+            row |= {name: value, f"{name}_p5": low, f"{name}_p95": high}
+        rows.append(row | {"warnings": "; ".join(fit.warnings)})
+    return pd.DataFrame(rows)
+
+
+def write_calibration(folder: Path, result: dict[str, Any], unit: str) -> None:
+    """Write ``fits.csv``, ``response.toml`` and ``calibration.png`` into a folder, created if need be."""
+    from csmoifsa.figures import save_figure
+    from csmoifsa_ev.response_figures import draw_calibration
+
+    folder = output_folder(folder)
+    write_table(folder / "fits.csv", fits_table(result))
+    with atomic_write(folder / "response.toml") as file:
+        file.write(result["toml"])
+    save_figure(draw_calibration(result, unit), folder / "calibration.png")
+
+
+def write_learning(folder: Path, curves: dict[str, Any]) -> None:
+    """Write ``learning.csv`` and ``learning.png`` into a folder, created if need be."""
+    from csmoifsa.figures import save_figure
+    from csmoifsa_ev.response_figures import draw_learning
+
+    folder = output_folder(folder)
+    columns = {name: values for name, values in curves.items() if name not in ("regret_of_each", "tariffs")}
+    write_table(folder / "learning.csv", pd.DataFrame(columns))
+    save_figure(draw_learning(curves), folder / "learning.png")

@@ -169,6 +169,39 @@ def show_comparison(baselines: list[dict[str, Any]], variants: pd.DataFrame, sce
     console.print(table)
 
 
+def show_calibration(result: dict[str, Any], unit: str) -> None:
+    """Print fitted responses with their bands."""
+    console = stdout()
+    table = _table(f"response ({unit})", "l", "h", "phi_max", "K", "rms", "seen")
+    for pair, fit in result["fits"].items():
+        ramp = fit.ramp
+        values = (ramp.dead_zone, ramp.saturation, ramp.max_share, fit.slope)
+        table.add_row(pair, *(f"{value:.3g}" for value in values), f"{fit.residual:.3f}", str(fit.n))
+        bands = [fit.bands[name] for name in ("dead_zone", "saturation", "max_share", "slope")]
+        table.add_row("  5 to 95 %", *(f"{low:.3g}-{high:.3g}" for low, high in bands), "", "", style="dim")
+    console.print(table)
+    for fit in result["fits"].values():
+        for told in fit.warnings:
+            console.print(f"Mind {fit.pair}: {told}.", soft_wrap=True, markup=False)
+    console.print("\nFor the scenario file:", soft_wrap=True)
+    console.print(result["toml"], soft_wrap=True, markup=False)
+
+
+def show_learning(curves: dict[str, Any], seeds: int, noise: float) -> None:
+    """Print the learning curve."""
+    console = stdout()
+    table = _table("adjustments", "loss against full\nknowledge", "middle half", "error of\nresponses")
+    for k in curves["round"]:
+        low, middle, high = (curves[f"regret_{name}"][k] for name in ("q25", "median", "q75"))
+        table.add_row(str(k), f"{middle:.1%}", f"{low:.1%} to {high:.1%}", f"{curves['error_median'][k]:.1%}")
+    console.print(table)
+    console.print(
+        f"Medians of {seeds} hidden populations, observed with {noise:.0%} noise; 0 is the tariff priced on the "
+        "assumptions alone.",
+        soft_wrap=True,
+    )
+
+
 def _remarks(study: Study, summary: dict[str, Any]) -> list[str]:
     shares, unit = summary["driver_groups"], study.scenario.prices.unit
     lines = [

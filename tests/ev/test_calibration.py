@@ -1,0 +1,172 @@
+"""Fitting responses: the truth is found again, what is not determined is said; and the loop that learns them."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from csmoifsa.errors import InputError
+from csmoifsa_ev.calibration import Observations, calibrate, fit_ramp, fit_with_bands, local_fit, problems_of
+from csmoifsa_ev.learning import hidden_population, incentives, learn, learning_curves, observe, ramps_of
+from csmoifsa_ev.pricing import EVPricing
+from csmoifsa_ev.response import Ramp, ramp_share
+
+
+def seen_of(ramp, at, noise=0.0, seed=0):
+    share = ramp_share(np.asarray(at, dtype=float), ramp.dead_zone, ramp.saturation, ramp.max_share)
+    share = share * (1 + noise * np.random.default_rng(seed).normal(size=len(share)))
+    return Observations(np.asarray(at, dtype=float), np.clip(share, 0, 1))
+
+
+@given(st.floats(0.5, 8), st.floats(6, 20), st.floats(0.1, 0.9))
+def test_without_noise_the_truth_is_found(dead_zone, width, share):
+    true = Ramp(dead_zone=dead_zone, saturation=dead_zone + width, max_share=share)
+    fit, residual = fit_ramp(seen_of(true, np.linspace(0, dead_zone + width + 8, 40)))
+    assert residual < 0.01 * share
+    assert fit.dead_zone == pytest.approx(true.dead_zone, abs=0.5)
+    assert fit.saturation == pytest.approx(true.saturation, rel=0.05)
+    assert fit.max_share == pytest.approx(true.max_share, rel=0.02)
+
+
+def test_bands_hold_the_truth_and_narrow_with_observations():
+    true = Ramp(dead_zone=3, saturation=25, max_share=0.6)
+    few, many = (fit_with_bands("peak_valley", seen_of(true, np.linspace(0, 35, n), 0.1, 1)) for n in (10, 300))
+    for fit in (few, many):
+        low, high = fit.bands["slope"]
+        assert low <= 0.6 / 22 <= high
+    assert np.diff(many.bands["slope"]) < np.diff(few.bands["slope"])
+
+
+def test_what_is_not_determined_is_said():
+    true = Ramp(dead_zone=3, saturation=25, max_share=0.6)
+    fit = fit_with_bands("peak_valley", seen_of(true, np.linspace(6, 18, 20)))
+    assert any("beyond saturation" in told for told in fit.warnings)
+    assert any("dead zone" in told for told in fit.warnings)
+    assert fit.slope == pytest.approx(0.6 / 22, rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("incentive", "share", "told"),
+    [
+        ([1, 5, 9, 13], [0, 0.1, 0.2, 0.3], "4 observation"),
+        ([5] * 9, [0.1, 0.2] * 4 + [0.1], "one or two incentives"),
+        (range(9), [0.2] * 9, "never changes"),
+        (range(9), np.linspace(0.6, 0, 9), "contradictory"),
+    ],
+)
+def test_too_few_or_contradictory(incentive, share, told):
+    seen = Observations(np.array(list(incentive), dtype=float), np.array(list(share), dtype=float))
+    assert told in problems_of(seen)[0]
+    with pytest.raises(InputError, match=f"peak_flat: .*{told}"):
+        fit_with_bands("peak_flat", seen)
+
+
+def test_local_fit_follows_a_line_exactly_and_a_ramp_closely():
+    at = np.linspace(0, 30, 200)
+    line = Observations(at, 0.01 * at + 0.1)
+    assert local_fit(line, np.array([5.0, 15.0]), 2.0) == pytest.approx([0.15, 0.25], abs=1e-6)
+    true = Ramp(dead_zone=3, saturation=25, max_share=0.6)
+    seen = seen_of(true, at)
+    assert local_fit(seen, np.array([1.0, 14.0, 29.0]), 1.0) == pytest.approx([0, 0.3, 0.6], abs=0.01)
+
+
+# -------------------------------------------------------------------------------------------------- the command
+
+
+def observations_file(path, rows=None, noise=0.05):
+    lines = ["pair,incentive,share"]
+    for k, (pair, ramp) in enumerate(
+        {
+            "peak_valley": Ramp(dead_zone=4, saturation=22, max_share=0.5),
+            "v2g": Ramp(dead_zone=6, saturation=20, max_share=0.2),
+        }.items()
+    ):
+        seen = seen_of(ramp, np.linspace(0, 30, 25), noise, k)
+        lines += [f"{pair},{x:.3f},{y:.5f}" for x, y in zip(seen.incentive, seen.share, strict=True)]
+    path.write_text("\n".join(lines + (rows or [])) + "\n", encoding="utf-8")
+    return path
+
+
+def test_calibrate_writes_lines_that_a_scenario_takes(run_cli, tmp_path):
+    path = observations_file(tmp_path / "seen.csv")
+    answer = run_cli("ev", "calibrate", path, "--samples", 30, "--out", tmp_path / "fit")
+    assert answer.code == 0, answer.err
+    assert "5 to 95 %" in answer.out
+    (tmp_path / "my.toml").write_text(
+        "[fleet]\nn_ev = 100\n" + (tmp_path / "fit" / "response.toml").read_text(encoding="utf-8"), encoding="utf-8"
+    )
+    problem = EVPricing(tmp_path / "my.toml")
+    assert problem.scenario.response.peak_valley.max_share == pytest.approx(0.5, rel=0.05)
+    assert problem.scenario.v2g.response.saturation == pytest.approx(20, rel=0.15)
+    assert (tmp_path / "fit" / "calibration.png").stat().st_size > 5_000
+    told = json.loads(run_cli("ev", "calibrate", path, "--samples", 20, "--json").out)
+    assert [one["pair"] for one in told["fits"]] == ["peak_valley", "v2g"]
+
+
+@pytest.mark.parametrize(
+    ("row", "told"),
+    [
+        ("peak_vally,3,0.1", "line 52, column 'pair': 'peak_vally' is not one of .* Did you mean 'peak_valley'"),
+        ("v2g,x,0.1", "line 52, column 'incentive'"),
+        ("v2g,3,30", "line 52, column 'share': '30' is not a share from 0 to 1"),
+        ("flat_valley,3,0.3", "flat_valley: 1 observation"),
+    ],
+)
+def test_bad_observations_are_named(tmp_path, row, told):
+    with pytest.raises(InputError, match=told):
+        calibrate(observations_file(tmp_path / "seen.csv", [row]), samples=20)
+
+
+# ----------------------------------------------------------------------------------------------------- the loop
+
+
+def test_a_population_is_hidden_and_different(small):
+    random = np.random.default_rng(1)
+    truth = hidden_population(small.day, random)
+    assert ramps_of(truth) != ramps_of(small.day)
+    tariff = np.array([40.0, 25.0, 12.0, 30.0, 5.0, 5.0])
+    seen = observe(tariff, truth, 0.0, random)
+    assert {name: one[0] for name, one in seen.items()} == incentives(tariff, truth)
+    assert seen["peak_valley"][0] == pytest.approx(28)
+    ramp = ramps_of(truth)["peak_valley"]
+    want = ramp_share(np.array([28.0]), ramp.dead_zone, ramp.saturation, ramp.max_share)[0]
+    assert seen["peak_valley"][1] == pytest.approx(want)
+
+
+@pytest.fixture(scope="module")
+def full_day():
+    import dataclasses
+
+    problem = EVPricing(n_ev=30_000)
+    return dataclasses.replace(problem.day, fleet=problem.day.fleet.scaled(3_000_000)), problem.price_bounds
+
+
+def test_the_loop_is_reproducible_and_learns_without_noise(full_day):
+    day, bounds = full_day
+    one, two = (learn(day, bounds, seed=3, rounds=4, noise=0.0) for _ in range(2))
+    assert [r.regret for r in one] == [r.regret for r in two]
+    assert one[-1].parameter_error < one[0].parameter_error
+    assert one[-1].regret < 0.03
+
+
+@pytest.mark.slow
+def test_eight_adjustments_come_within_five_percent(full_day):
+    """The bar: median of 20 populations, 5 % noise."""
+    day, bounds = full_day
+    curves = learning_curves(day, bounds, seeds=20)
+    assert curves["regret_median"][-1] < 0.05
+    assert curves["regret_median"][-1] < 0.5 * curves["regret_median"][0]
+    assert min(map(min, curves["regret_of_each"])) > -0.01  # nobody does better than full knowledge
+
+
+def test_learn_command(run_cli, tmp_path):
+    (tmp_path / "my.toml").write_text("[fleet]\nn_ev = 2000\n", encoding="utf-8")
+    answer = run_cli("ev", "learn", tmp_path / "my.toml", "--rounds", 2, "--seeds", 2, "--out", tmp_path / "l")
+    assert answer.code == 0, answer.err
+    assert "Medians of 2 hidden populations" in answer.out
+    assert (tmp_path / "l" / "learning.png").exists()
+    assert len((tmp_path / "l" / "learning.csv").read_text(encoding="utf-8").splitlines()) == 4
