@@ -80,7 +80,7 @@ def search(files: list[Path], n_eval: int = 50_000, seeds: int = 7) -> None:
             best, begin = [], time.perf_counter()
             for seed in range(1, seeds + 1):
                 problem = AggregatorPricing(game)
-                method = load_algorithm(name, problem=problem, pop_size=40)
+                method = load_algorithm(name, problem=problem, pop_size=100)
                 best.append(-float(solve(problem, method, n_eval=n_eval, seed=seed).F[:, 0].min()))
             below = 100 * (1 - np.array(best) / proven.objective)
             seconds = (time.perf_counter() - begin) / seeds

@@ -93,7 +93,8 @@ def test_evaluator_agrees_with_the_exact_follower():
         F = problem.evaluate(X, return_values_of=["F"])
         prices = problem.prices(X)
         for x, price, f in zip(X, prices, F, strict=True):
-            np.testing.assert_allclose(price, fit_mean(game, x), atol=1e-9)
+            # raising busy steps' prices never costs profit
+            assert -f[0] >= verify(game, fit_mean(game, x)).profit - 1e-6
             response = respond(price, game, favour=game.cheapest, tie=0.0)
             load = game.power_kw @ response
             bill = float(load @ price) * game.dt_h

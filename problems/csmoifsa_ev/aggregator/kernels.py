@@ -180,6 +180,53 @@ def answer(order: np.ndarray, data: np.ndarray, at: int, load: np.ndarray) -> No
 
 
 @jit
+def raise_prices(c: np.ndarray, order: np.ndarray, data: np.ndarray, at: int, load: np.ndarray) -> None:
+    """Raise prices of busy steps at the cost of idle ones, in place, as far as nobody answers otherwise.
+
+    With every class's marginal price lambda held, a step may cost at least the lambda of each class that leaves it and
+    at most that of each class that fills it. Within these limits the mean is spent where the load is, busiest first:
+    the exact optimum of that linear program.
+    """
+    size, classes = int(data[STEPS]), int(data[CLASSES])
+    low, high = np.empty(size), np.empty(size)
+    for t in range(size):
+        low[t], high[t] = data[HEADER + t], data[HEADER + size + t]
+    for k in range(classes):
+        left, one = data[at + k], data[at + classes + k]
+        window = at + 2 * classes + k * size
+        marginal = 0.0
+        for i in range(size):
+            t = order[i]
+            if left > 0.0 and data[window + t] > 0.0:
+                left -= min(left, one)
+                marginal = c[t]
+        left = data[at + k]
+        for i in range(size):
+            t = order[i]
+            if data[window + t] > 0.0:
+                if left < one:  # left empty, or taken in part
+                    low[t] = max(low[t], marginal)
+                if left > 0.0:
+                    high[t] = min(high[t], marginal)
+                left -= min(left, one)
+    budget = data[MEAN] * size
+    for t in range(size):
+        budget -= low[t]
+    idle = np.empty(size)
+    busy = np.empty(size, dtype=np.int64)
+    for t in range(size):
+        idle[t] = -load[t]
+    rank(idle, idle, busy)
+    for t in range(size):
+        c[t] = low[t]
+    for i in range(size):
+        t = busy[i]
+        room = max(high[t] - low[t], 0.0)
+        c[t] = high[t] if budget >= room and room > 0.0 else low[t] + max(min(budget, room), 0.0)
+        budget -= min(max(budget, 0.0), room)
+
+
+@jit
 def read_price(x: np.ndarray, data: np.ndarray, best: np.ndarray) -> tuple[float, float, float]:
     """Write to ``best`` the price that a vector stands for; return minus profit, drivers' bill and peak-valley."""
     size = int(data[STEPS])
@@ -195,6 +242,9 @@ def read_price(x: np.ndarray, data: np.ndarray, best: np.ndarray) -> tuple[float
             rank(near, cheapest, order)
             snap(near, order, lower, upper, data[SNAP] * 2.0 ** (level - 1))
         fit_mean(near, lower, upper, data[MEAN], c)
+        rank(c, cheapest, order)
+        answer(order, data, at, load)
+        raise_prices(c, order, data, at, load)
         rank(c, cheapest, order)
         answer(order, data, at, load)
         bill, cost, peak, valley = 0.0, 0.0, -1e300, 1e300

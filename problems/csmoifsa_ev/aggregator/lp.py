@@ -158,7 +158,7 @@ class Session:
 
     def row_bounds(self, rows: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> None:
         """Change the bounds of some rows."""
-        self._highs.changeRowsBounds(
+        self._highs.changeRowsBounds(  # type: ignore[attr-defined]  (missing in highspy's own stubs)
             rows.size, rows.ravel().astype(np.int32), lower.ravel().astype(float), upper.ravel().astype(float)
         )
 

@@ -2,8 +2,9 @@
 
 A mixed-integer program proves the greatest profit; a search gives the whole trade-off between profit, drivers' bill and
 the load curve. Any real vector stands for a price: it is moved as a whole, and cut off at the bounds, until its mean is
-right, and then, at several widths, prices near each other are merged into one, since the best prices have ties; the
-most profitable of these readings counts. Ties go the leader's way (optimistic).
+right; then, at several widths, prices near each other are merged into one, since the best prices have ties, and the
+prices of busy steps are raised at the cost of idle ones as far as no driver answers otherwise. The most profitable of
+these readings counts. Ties go the leader's way (optimistic).
 """
 
 from __future__ import annotations
