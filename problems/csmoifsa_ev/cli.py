@@ -56,6 +56,8 @@ def price(
     ),
     out: Path | None = _OUT,
     figures: bool = typer.Option(True, "--figures/--no-figures", help="Draw figures/fig1..fig5 as PNG and PDF."),
+    report: bool = typer.Option(True, "--report/--no-report", help="Write report.html, which opens in a browser."),
+    language: str = typer.Option("en", "--lang", help="Language of the report: en or zh."),
     as_json: bool = JSON_OPTION,
 ) -> None:
     """Find peak, flat and valley prices for charging and discharging, and recommend one tariff.
@@ -67,6 +69,7 @@ def price(
     _check_choice("--objectives", objectives, ["paper", "market"])
     if deposit is not None:
         _check_choice("--deposit", deposit, ["uniform", "water-filling"])
+    _check_choice("--lang", language, ["en", "zh"])
     if fill is not None:
         _check_choice("--fill", fill, ["error", "interpolate"])
     from csmoifsa_ev.scenario import load_scenario
@@ -89,6 +92,10 @@ def price(
         from csmoifsa_ev.figures import draw_all
 
         draw_all(out)
+    if out is not None and report:
+        from csmoifsa_ev.report import write_report
+
+        write_report(study, out / "report.html", language=language)
     if as_json:
         print_json(summary)
         return
@@ -103,7 +110,8 @@ def price(
             f"\nWritten: {out}/ pareto.csv tariff.csv extremes.csv load.csv choices_load.csv who_gains.csv tornado.csv "
             "robustness.csv summary.json"
             + (" comparison.csv" if summary["paper"] else "")
-            + (" figures/" if figures else ""),
+            + (" figures/" if figures else "")
+            + (" report.html" if report else ""),
             soft_wrap=True,
         )
 

@@ -1,0 +1,257 @@
+"use strict";
+// Linked views of one study. `state.selected` is the tariff shown, `state.kept` the rows that the ranges keep.
+(function () {
+  const D = JSON.parse(document.getElementById("data").textContent);
+  const T = D.texts;
+  const $ = (id) => document.getElementById(id);
+  const COLOURS = { peak: "#d55e00", flat: "#999999", valley: "#0b5fa5" };
+  const PATTERNS = { peak: "/", flat: "", valley: "." };
+  const GROUP_COLOURS = ["#bdbdbd", "#56b4e9", "#d55e00"];
+  const GROUP_PATTERNS = ["", "/", "x"];
+  const config = { displaylogo: false, responsive: true, modeBarButtonsToRemove: ["lasso2d", "select2d"] };
+  const state = { selected: D.offered, kept: D.tariffs.map(() => true), ready: false };
+  // plotly reads a little HTML in its labels; what comes from a user's file must stay text
+  const plain = (text) => String(text).replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
+  const word = (text) => T.words[text] || text;
+  const quantity = (name) => T.quantities[name].replace("{money}", D.money);
+  const number = (value, digits) =>
+    value.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
+  const digits = (value) => (Math.abs(value) >= 100 ? 0 : 2);
+  const nameOf = (row) =>
+    (D.names[row] || []).map((name) => T.names[name]).join(" / ") || T.tariff_number.replace("{n}", row + 1);
+  const stepped = (values) => values.concat([values[values.length - 1]]);
+  const edges = D.hours.map((_, k) => k * D.step_h).concat([24]);
+  const front = [...Array(D.n_front).keys()];
+
+  function cell(row, text, kind, numeric) {
+    const element = document.createElement(kind || "td");
+    element.textContent = text;
+    if (numeric) element.className = "n";
+    row.appendChild(element);
+  }
+
+  function header(table, names, from) {
+    table.replaceChildren();
+    const row = table.createTHead().insertRow();
+    names.forEach((name, k) => cell(row, name, "th", k >= from));
+    return table.createTBody();
+  }
+
+  // ---- the front -------------------------------------------------------------------------------------------------
+  const sizes = () => front.map((k) => (k === state.selected ? 13 : D.names[k] ? 9 : 5));
+  const colours = () => front.map((k) => (!state.kept[k] ? "#dddddd" : k === state.selected ? "#d55e00" : "#0b5fa5"));
+  const symbols = () => front.map((k) => (k === state.selected ? "diamond" : D.names[k] ? "square" : "circle"));
+
+  function drawFront() {
+    const [a, b, c] = D.objectives;
+    const hover = front.map((k) => plain(nameOf(k)));
+    const line = { color: "#000000", width: 1 };
+    Plotly.newPlot("front", [{
+      type: "scatter3d", mode: "markers", x: front.map((k) => D.figures[c][k]), y: front.map((k) => D.figures[b][k]),
+      z: front.map((k) => D.figures[a][k]), text: hover, hovertemplate: "%{text}<extra></extra>",
+      marker: { size: sizes(), color: colours(), symbol: symbols(), opacity: 1 },
+    }], {
+      margin: { l: 0, r: 0, t: 0, b: 0 },
+      scene: { xaxis: { title: { text: plain(quantity(c)) } }, yaxis: { title: { text: plain(quantity(b)) } },
+               zaxis: { title: { text: plain(quantity(a)) } }, camera: { eye: { x: 1.75, y: 1.75, z: 0.9 } } },
+    }, config);
+    Plotly.newPlot("tradeoff", [{
+      type: "scatter", mode: "markers", x: front.map((k) => D.figures[c][k]), y: front.map((k) => D.figures[b][k]),
+      text: hover, hovertemplate: "%{text}<extra></extra>",
+      marker: { size: sizes(), color: colours(), symbol: symbols(), line },
+    }], {
+      margin: { l: 70, r: 10, t: 10, b: 45 }, xaxis: { title: { text: plain(quantity(c)) } },
+      yaxis: { title: { text: plain(quantity(b)) } }, hovermode: "closest",
+    }, config);
+    for (const id of ["front", "tradeoff"]) $(id).on("plotly_click", (event) => select(event.points[0].pointNumber));
+  }
+
+  function markFront() {
+    const marks = { "marker.size": [sizes()], "marker.color": [colours()], "marker.symbol": [symbols()] };
+    Plotly.restyle("front", marks);
+    Plotly.restyle("tradeoff", marks);
+  }
+
+  // ---- parallel coordinates with ranges ----------------------------------------------------------------------------
+  const axes = () => [
+    ...D.variables.slice(0, 4).map((name, v) => ({ label: T.variables[name], tickformat: ",.4~g", values: front.map((k) => D.tariffs[k][v]) })),
+    ...["g1_mw", ...D.objectives].map((name) => ({ label: plain(quantity(name)), tickformat: ",.5~g", values: front.map((k) => D.figures[name][k]) })),
+  ];
+
+  function drawParallel() {
+    Plotly.newPlot("parallel", [{
+      type: "parcoords", dimensions: axes(), labelfont: { size: 11 },
+      line: { color: front.map((k) => (k === state.selected ? 1 : 0)), colorscale: [[0, "#7f9fbf"], [1, "#d55e00"]], cmin: 0, cmax: 1 },
+    }], { margin: { l: 70, r: 70, t: 60, b: 20 } }, config);
+    $("parallel").on("plotly_restyle", keep);
+  }
+
+  function keep() {
+    const dimensions = $("parallel").data[0].dimensions;
+    front.forEach((k) => {
+      state.kept[k] = dimensions.every((one) => {
+        if (!one.constraintrange) return true;
+        const ranges = Array.isArray(one.constraintrange[0]) ? one.constraintrange : [one.constraintrange];
+        return ranges.some(([low, high]) => one.values[k] >= low && one.values[k] <= high);
+      });
+    });
+    const n = front.filter((k) => state.kept[k]).length;
+    $("kept").textContent = n === D.n_front ? "" : `${n} / ${D.n_front} ${T.kept}`;
+    markFront();
+  }
+
+  function release() {
+    drawParallel();
+    state.kept.fill(true);
+    $("kept").textContent = "";
+    markFront();
+  }
+
+  // ---- one tariff ----------------------------------------------------------------------------------------------------
+  function drawClock() {
+    const x = D.tariffs[state.selected];
+    const periods = ["peak", "flat", "valley"];
+    const bars = periods.map((name, p) => {
+      const steps = D.period.map((one, k) => [one, k]).filter(([one]) => one === name).map(([, k]) => k);
+      return {
+        type: "barpolar", name: `${T.charge}, ${T[name]}: ${number(x[p], 1)}`, r: steps.map(() => x[p]),
+        theta: steps.map((k) => 15 * D.step_h * (k + 0.5)), width: steps.map(() => 15 * D.step_h),
+        marker: { color: COLOURS[name], line: { color: "#ffffff", width: 0.5 }, pattern: { shape: PATTERNS[name], fgcolor: "#ffffff", bgcolor: COLOURS[name], size: 6 } },
+        hovertemplate: `${T[name]} ${number(x[p], 2)} ${plain(D.unit)}<extra></extra>`,
+      };
+    });
+    const given = D.discharging[state.selected];
+    [0, 1].filter((p) => given[p]).forEach((p) => {
+      const steps = D.period.map((one, k) => [one, k]).filter(([one]) => one === periods[p]).map(([, k]) => k);
+      bars.push({
+        type: "scatterpolar", mode: "markers", name: `${T.discharge}, ${T[periods[p]]}: ${number(x[3 + p], 1)}`,
+        r: steps.map(() => x[3 + p]), theta: steps.map((k) => 15 * D.step_h * (k + 0.5)),
+        marker: { symbol: "triangle-down", size: 9, color: "#000000" },
+      });
+    });
+    const ticks = [0, 3, 6, 9, 12, 15, 18, 21];
+    Plotly.react("clock", bars, {
+      margin: { l: 30, r: 30, t: 25, b: 25 }, legend: { orientation: "h", y: -0.12, font: { size: 11 } },
+      polar: { radialaxis: { title: { text: plain(D.unit) }, angle: 90, tickangle: 90, rangemode: "tozero" },
+               angularaxis: { direction: "clockwise", rotation: 90, tickvals: ticks.map((h) => 15 * h), ticktext: ticks.map((h) => `${h} h`) } },
+    }, config);
+  }
+
+  function drawDay() {
+    const row = state.selected;
+    const base = { type: "scatter", mode: "lines", x: edges, line: { shape: "hv", width: 0 } };
+    const traces = [{ ...base, y: stepped(D.base), name: T.base, stackgroup: "after", fillcolor: "#f0f0f0", line: { shape: "hv", width: 1, color: "#555555" } }];
+    D.groups.forEach((name, g) => traces.push({
+      ...base, y: stepped(D.group_load[row][g]), stackgroup: "after", fillcolor: GROUP_COLOURS[g],
+      name: `${T.groups[name]} (${number(100 * D.group_share[row][g], 0)} %)`,
+      fillpattern: { shape: GROUP_PATTERNS[g], fgcolor: "#333333", bgcolor: GROUP_COLOURS[g], size: 6, solidity: 0.15 },
+    }));
+    traces.push({ ...base, y: stepped(D.before), name: T.total_before, line: { shape: "hv", width: 2, dash: "dash", color: "#000000" } });
+    traces.push({ ...base, y: stepped(D.after[row]), name: T.total_after, line: { shape: "hv", width: 2.5, color: "#0b5fa5" } });
+    const low = Math.min(...D.base), high = Math.max(...D.before, ...D.after[row]);
+    Plotly.react("day", traces, {
+      margin: { l: 60, r: 10, t: 10, b: 40 }, xaxis: { title: { text: T.hour }, range: [0, 24], dtick: 3 },
+      yaxis: { title: { text: T.load }, range: [low - 0.1 * (high - low), high + 0.08 * (high - low)] },
+      legend: { orientation: "h", y: -0.2, font: { size: 11 } },
+    }, config);
+  }
+
+  function fillTables() {
+    const body = header($("gains"), [T.who, T.what, T.unit, T.before, T.after, T.change, T.verdict], 3);
+    for (const one of D.gains[state.selected]) {
+      const row = body.insertRow();
+      [word(one.who), word(one.what), one.unit].forEach((text) => cell(row, text));
+      const n = Math.max(digits(one.before), digits(one.after));
+      [one.before, one.after].forEach((value) => cell(row, number(value, n), "td", true));
+      cell(row, (one.change > 0 ? "+" : "") + number(one.change, n), "td", true);
+      cell(row, one.gains ? T[one.gains] : "", "td", true);
+    }
+  }
+
+  function fillFirm() {
+    const body = header($("firm"), ["", "5 %", "50 %", "95 %"], 1);
+    for (const one of D.robustness) {
+      const row = body.insertRow();
+      cell(row, quantity(one.quantity));
+      for (const name of ["p5", "p50", "p95"]) cell(row, number(one[name], digits(one[name])), "td", true);
+    }
+    if (D.notes.length || D.days > 1) {
+      $("notes").hidden = false;
+      const notes = D.days > 1 ? [T.mean_of_days.replace("{n}", D.days), ...D.notes] : D.notes;
+      for (const text of notes) {
+        const item = document.createElement("li");
+        item.textContent = text;
+        $("notes").querySelector("ul").appendChild(item);
+      }
+    }
+  }
+
+  function select(row) {
+    state.selected = row;
+    $("choice").value = String(row);
+    if (row < D.n_front) $("slider").value = String(row);
+    const x = D.tariffs[row];
+    $("summary").textContent =
+      `${nameOf(row)}: ${T.charge} ${T.peak} ${number(x[0], 1)}, ${T.flat} ${number(x[1], 1)}, ${T.valley} ${number(x[2], 1)} ${D.unit}; ` +
+      `${T.discharge} ${T.peak} ${D.discharging[row][0] ? number(x[3], 1) : T.none}. ` +
+      ["g1_mw", ...D.objectives].map((name) => `${quantity(name)} ${number(D.figures[name][row], digits(D.figures[name][row]))}`).join("; ");
+    markFront();
+    Plotly.restyle("parallel", { "line.color": [front.map((k) => (k === row ? 1 : 0))] });
+    drawClock();
+    drawDay();
+    fillTables();
+  }
+
+  // ---- taking a tariff along -------------------------------------------------------------------------------------------
+  function save(name, text, kind) {
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(new Blob([text], { type: kind }));
+    link.download = name;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+  }
+
+  const quoted = (text) => `"${String(text).replace(/"/g, '""')}"`;
+  function tariffCsv() {
+    const lines = ["price,hours,unit,value"];
+    D.variables.forEach((name, v) => {
+      const period = name.split("_")[1];
+      lines.push([name, quoted(D.windows[period].join(" and ")), quoted(D.unit), D.tariffs[state.selected][v]].join(","));
+    });
+    return lines.join("\n") + "\n";
+  }
+
+  function tariffUrdb() {
+    const x = D.tariffs[state.selected], given = D.discharging[state.selected];
+    const document = JSON.parse(JSON.stringify(D.urdb));
+    document.name = `${D.title}: ${nameOf(state.selected)}`;
+    document.energyratestructure = [0, 1, 2].map((p) => {
+      const tier = { unit: "kWh", rate: x[p] / D.per_currency };
+      if (given[p]) tier.sell = x[3 + p] / D.per_currency;
+      return [tier];
+    });
+    return JSON.stringify(document, null, 2);
+  }
+
+  // ---- controls ----------------------------------------------------------------------------------------------------------
+  D.tariffs.forEach((_, row) => {
+    const option = document.createElement("option");
+    option.value = String(row);
+    option.textContent = nameOf(row);
+    $("choice").appendChild(option);
+  });
+  $("slider").max = String(D.n_front - 1);
+  $("choice").addEventListener("change", (event) => select(Number(event.target.value)));
+  $("slider").addEventListener("input", (event) => select(Number(event.target.value)));
+  $("release").addEventListener("click", release);
+  $("csv").addEventListener("click", () => save("tariff.csv", tariffCsv(), "text/csv"));
+  $("urdb").addEventListener("click", () => save("tariff_urdb.json", tariffUrdb(), "application/json"));
+  $("urdb").disabled = D.urdb === null;
+  $("print").addEventListener("click", () => window.print());
+  drawFront();
+  drawParallel();
+  fillFirm();
+  select(D.offered);
+  state.ready = true;
+  window.study = { state, select, tariffCsv, tariffUrdb };
+})();
