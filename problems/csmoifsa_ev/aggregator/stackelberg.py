@@ -245,7 +245,7 @@ def alternate(game: Game, response: Response, margin: float, bound: float, round
         price = best_price(game, response, margin)
         if price is None:
             break
-        now = verify(game, price, None if margin == 0.0 else response)
+        now = verify(game, price)
         if best is not None and now.profit <= best.profit + 1e-12 * abs(best.profit):
             break
         best = now
@@ -522,7 +522,7 @@ class _Milp:
         price = best_price(game, response, self.margin)
         if price is None:
             price = np.clip(answer.x[self.price] * game.price_scale, game.lower, game.upper)
-        options = [verify(game, price, response if self.margin > 0 else None)]
+        options = [verify(game, price)]
         if self.margin == 0.0 and game.cars is not None:
             options.append(verify(game, np.clip(answer.x[self.price] * game.price_scale, game.lower, game.upper)))
         return max(options, key=lambda one: one.profit)
