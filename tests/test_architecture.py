@@ -11,6 +11,10 @@ FILES = [path for tree in TREES for path in sorted(tree.rglob("*.py"))]
 
 BASE = {"csmoifsa.errors", "csmoifsa.files", "csmoifsa.console", "csmoifsa.jit"}
 ENGINE = ["csmoifsa.kernels", "csmoifsa.board", "csmoifsa.engine", "csmoifsa.moafsa"]  # each may import those before it
+BENCH = [  # each may import those before it
+    *("suite", "cells", "recorder", "rivals", "execute", "store", "speed", "pools", "campaign"),
+    *("measure", "statistics", "tables", "figures", "digest", "page", "report", "cli"),
+]
 TOP = {"csmoifsa.cli"}
 APPLICATION = {"study", "cli"}  # a problem package's own modules that may run the engine
 PRESENTATION = {"comparison", "figures", "report", "tables", "terminal"}  # and those that show what it found
@@ -70,7 +74,11 @@ def violations(name, imported):
         elif name != "csmoifsa.__main__":
             forbid(TOP, "the command line is on top")
     elif own == "csmoifsa_bench":
-        pass  # on top of everything
+        others = {r for r in roots if r.startswith("csmoifsa_") and r != own}
+        forbid(others, "problems are found by name, never imported")
+        forbid(TOP, "the command line is on top")
+        room = name.split(".")[1] if "." in name else "suite"
+        forbid({f"{own}.{later}" for later in BENCH[BENCH.index(room) + 1 :]}, "it is above")
     else:
         others = {r for r in roots if r.startswith("csmoifsa_") and r != own}
         forbid(others, "problem packages stand alone")
@@ -107,6 +115,9 @@ def test_imports_point_down(path):
         ("csmoifsa_ev.response", "from csmoifsa_ev.study import price"),
         ("csmoifsa_ev.response", "from csmoifsa_zdt.kernels import evaluate"),
         ("csmoifsa_ev.response", "from numba import njit"),
+        ("csmoifsa_bench.execute", "from csmoifsa_bench.store import Store"),
+        ("csmoifsa_bench.rivals.with_pymoo", "def f():\n    from csmoifsa_bench import campaign"),
+        ("csmoifsa_bench.measure", "from csmoifsa_zdt import PROBLEMS"),
     ],
 )
 def test_an_arrow_that_points_up_is_seen(name, source):

@@ -46,6 +46,7 @@ def run_campaign(
     path: str | Path,
     *,
     full: Suite | None = None,
+    again: bool = False,
     jobs: int | None = None,
     backend: str = "loky",
     address: str | None = None,
@@ -61,6 +62,8 @@ def run_campaign(
         The results file; created if need be.
     full : Suite, optional
         The definition to remember for reports, if ``suite`` is only a part of it.
+    again : bool
+        Whether to make also those that the file has, e.g. after a change in the code; their old results are deleted.
     jobs, backend, address
         See `csmoifsa_bench.pools.open_pool`.
     progress : callable, optional
@@ -75,6 +78,8 @@ def run_campaign(
         require(library)
     with one_writer(path), Store(path) as store:
         store.put_suite(full or suite)
+        if again:
+            store.forget(suite.name, {cell.key for cell in grid(suite)})
         return Campaign(suite, store, progress).run(jobs, backend, address)
 
 

@@ -78,6 +78,7 @@ def run(
     algorithms: list[str] = _ALGORITHMS,
     problems: list[str] = _PROBLEMS,
     out: Path = _OUT,
+    again: bool = typer.Option(False, "--again", help="Make also runs that the file has, e.g. after a change of code."),
     backend: str = typer.Option("loky", "--backend", "-b", help="loky (processes here), dask or ray (a cluster)."),
     address: str | None = typer.Option(None, "--address", help="Of the cluster's scheduler."),
     as_json: bool = JSON_OPTION,
@@ -100,7 +101,9 @@ def run(
     tally = None
     with progress(f"suite {wanted.name}", total) as update:
         try:
-            tally = run_campaign(wanted, out, full=whole, jobs=jobs, backend=backend, address=address, progress=update)
+            tally = run_campaign(
+                wanted, out, full=whole, again=again, jobs=jobs, backend=backend, address=address, progress=update
+            )
         except KeyboardInterrupt:
             interrupted = True
     with Store(out, readonly=True) as store:
@@ -261,7 +264,7 @@ def _mixed_code(store: Any, suite: Any) -> str:
         return ""
     return (
         f"the runs of suite {suite.name!r} were made by {len(states)} states of the code (versions or source differ); "
-        "for a clean comparison start a new file with --out"
+        "make those of our own algorithms again with --again, or start a new file with --out"
     )
 
 

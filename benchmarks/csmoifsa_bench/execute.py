@@ -19,12 +19,16 @@ from typing import Any
 
 import numpy as np
 
-from csmoifsa.plugins import load_problem
+from csmoifsa.plugins import ALGORITHMS, load_problem
 from csmoifsa_bench.cells import Cell
 from csmoifsa_bench.recorder import Exhausted, Recorder, Snapshot
 from csmoifsa_bench.rivals import Task, generations
 
 PACKAGES = ("csmoifsa", "numpy", "numba", "pymoo", "moocore", "joblib", "pygmo", "jmetalpy", "platypus-opt")
+
+
+OURS = frozenset(ALGORITHMS)
+_DECISIVE = ("algorithm", "board", "engine", "jit", "kernels", "moafsa")  # the modules that decide what a run finds
 
 
 @dataclass(frozen=True)
@@ -78,7 +82,7 @@ def execute(cell: Cell) -> Outcome:
             same_start=same_start,
             wall_seconds=wall,
             cpu_seconds=cpu,
-            environment=environment(),
+            environment=environment(cell.algorithm_name in OURS),
         )
     except Exception as error:
         return Outcome(
@@ -87,7 +91,7 @@ def execute(cell: Cell) -> Outcome:
             traceback=traceback.format_exc(),
             wall_seconds=time.perf_counter() - wall,
             cpu_seconds=time.process_time() - cpu,
-            environment=environment(),
+            environment=environment(cell.algorithm_name in OURS),
         )
 
 
@@ -144,8 +148,11 @@ def first_population(problem: Any, pop_size: int, seed: int) -> np.ndarray | Non
 
 
 @cache
-def environment() -> dict[str, Any]:
-    """Return the versions, the state of our own code and the machine; made once in each process."""
+def environment(ours: bool = True) -> dict[str, Any]:
+    """Return versions and machine, made once in each process; for our own algorithms also the state of their code.
+
+    Runs of other libraries' algorithms stay valid while ours are being worked on.
+    """
     versions = {}
     for name in PACKAGES:
         try:
@@ -155,7 +162,7 @@ def environment() -> dict[str, Any]:
     return {
         "python": platform.python_version(),
         "versions": versions,
-        "code": code_state(),
+        "code": code_state() if ours else "",
         "machine": platform.machine(),
         "system": platform.system(),
         "processor": _processor(),
@@ -165,13 +172,13 @@ def environment() -> dict[str, Any]:
 
 
 def code_state() -> str:
-    """Return a hash of the source of csmoifsa, so that results of two states of one version are told apart."""
+    """Return a hash of the source of our algorithms, so that results of two states of one version are told apart."""
     import csmoifsa
 
     folder = Path(csmoifsa.__file__).parent
     digest = sha256()
-    for path in sorted(folder.glob("*.py")):
-        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+    for name in _DECISIVE:
+        digest.update((folder / f"{name}.py").read_bytes())
     return digest.hexdigest()[:12]
 
 

@@ -16,10 +16,10 @@ import numpy as np
 from csmoifsa import __version__
 from csmoifsa.files import atomic_write
 from csmoifsa_bench import tables
+from csmoifsa_bench.digest import provenance, verdict
 from csmoifsa_bench.figures import colour, median_repetition
 from csmoifsa_bench.measure import MORE_IS_BETTER, TITLES, Results
 from csmoifsa_bench.recorder import thin
-from csmoifsa_bench.report import provenance, verdict
 from csmoifsa_bench.statistics import performance_profile, rank_over_problems
 
 MOST_POINTS = 300  # of a true front or an attainment surface, which is all that a screen shows

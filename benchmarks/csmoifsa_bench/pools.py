@@ -1,6 +1,7 @@
 """Where runs are made: here one by one, in processes, or on a Dask or Ray cluster that is already there.
 
-joblib is the layer for all of them. Workers return outcomes; they never see the results file.
+joblib is the layer for processes and for Dask; its backend for Ray hands results out only when all are there, so Ray is
+asked directly. Workers return outcomes; they never see the results file.
 """
 
 from __future__ import annotations
@@ -77,7 +78,7 @@ def _dask(jobs: int | None, address: str | None) -> Iterator[Map]:
     if address is None:
         raise InputError("--backend dask needs --address, e.g. tcp://127.0.0.1:8786 as 'dask scheduler' prints it")
     try:
-        client = Client(address, timeout=10)
+        client = Client(address, timeout=5)
     except (OSError, ValueError) as error:
         raise InputError(f"there is no Dask scheduler at {address}: {error or type(error).__name__}") from error
     with client:
@@ -87,7 +88,6 @@ def _dask(jobs: int | None, address: str | None) -> Iterator[Map]:
 def _ray(jobs: int | None, address: str | None) -> Iterator[Map]:
     try:
         import ray
-        from ray.util.joblib import register_ray
     except ImportError as error:
         raise InputError("--backend ray needs the package ray: pip install 'csmoifsa[cluster]'") from error
     mine = not ray.is_initialized()
@@ -97,8 +97,21 @@ def _ray(jobs: int | None, address: str | None) -> Iterator[Map]:
         except (ConnectionError, ValueError, RuntimeError) as error:
             raise InputError(f"there is no Ray cluster at {address or 'this machine'}: {error}") from error
     try:
-        register_ray()
-        yield _mapper("ray", jobs or -1)
+        remote = ray.remote(execute).options(max_retries=0)
+        ahead = 2 * (jobs or int(ray.cluster_resources().get("CPU", 1)))
+
+        def run(cells: Iterable[Cell], carefully: bool) -> Iterator[Outcome]:
+            pending: list[Any] = []
+            for cell in cells:
+                pending.append(remote.remote(cell))
+                while len(pending) >= (1 if carefully else ahead):
+                    done, pending = ray.wait(pending)
+                    yield ray.get(done[0])
+            while pending:
+                done, pending = ray.wait(pending)
+                yield ray.get(done[0])
+
+        yield run
     finally:
         if mine:
             ray.shutdown()

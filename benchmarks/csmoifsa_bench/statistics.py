@@ -42,8 +42,8 @@ def a12(x: Sequence[float] | np.ndarray, y: Sequence[float] | np.ndarray, *, les
 
 def magnitude(a: float) -> str:
     """Name an effect size as Vargha and Delaney do: 0.56 small, 0.64 medium, 0.71 large."""
-    size = abs(a - 0.5)
-    return "large" if size >= 0.21 else "medium" if size >= 0.14 else "small" if size >= 0.06 else "negligible"
+    size = max(a, 1 - a) + 1e-12  # 1 - 0.29 is a hair less than 0.71
+    return "large" if size >= 0.71 else "medium" if size >= 0.64 else "small" if size >= 0.56 else "negligible"
 
 
 def signed_rank(x: Sequence[float] | np.ndarray, y: Sequence[float] | np.ndarray) -> float:

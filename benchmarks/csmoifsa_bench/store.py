@@ -44,7 +44,7 @@ CREATE TABLE fronts (
     run INTEGER NOT NULL REFERENCES runs (id) ON DELETE CASCADE, stop INTEGER NOT NULL,
     n_eval INTEGER NOT NULL, n_points INTEGER NOT NULL, points BLOB NOT NULL,
     PRIMARY KEY (run, stop)
-) WITHOUT ROWID;
+);
 CREATE TABLE speeds (
     suite TEXT NOT NULL, algorithm TEXT NOT NULL, problem TEXT NOT NULL, n_eval INTEGER NOT NULL,
     cpu_seconds TEXT NOT NULL, environment INTEGER NOT NULL REFERENCES environments (id), finished TEXT NOT NULL,
@@ -178,6 +178,14 @@ class Store:
                     "INSERT INTO fronts VALUES (?, ?, ?, ?, ?)",
                     [(row[0], s.stop, s.n_eval, len(s.F), _pack(s.F)) for s in outcome.snapshots],
                 )
+
+    def forget(self, suite: str, keys: set[str]) -> int:
+        """Delete runs with their fronts; returns how many there were."""
+        with self._transaction():
+            return sum(
+                self.connection.execute("DELETE FROM runs WHERE suite = ? AND key = ?", (suite, key)).rowcount
+                for key in keys
+            )
 
     def put_speed(
         self, suite: str, algorithm: str, problem: str, n_eval: int, seconds: list[float], facts: dict[str, Any]

@@ -21,7 +21,7 @@ LIBRARIES = ("pymoo", "pygmo", "jmetalpy", "platypus")
 
 Metric = Literal["igd", "igd_plus", "hypervolume", "epsilon", "convergence", "uniformity", "error_ratio"]
 Library = Literal["pymoo", "pygmo", "jmetalpy", "platypus"]
-Name = Field(min_length=1, max_length=80, pattern=r"^[^\x00-\x1f|]+$")
+Name = Field(min_length=1, max_length=1000, pattern=r"^[^\x00-\x1f|]+$")
 
 
 class _Strict(BaseModel):
@@ -146,6 +146,10 @@ class Suite(_Strict):
             for label in labels:
                 if labels.count(label) > 1:
                     raise ValueError(f"{kind}: the label {label!r} is used twice; give one of them another label")
+            contents = [entry.model_dump(exclude={"label", "runs"}) for entry in entries]
+            for i, content in enumerate(contents):
+                if (j := contents.index(content)) < i:
+                    raise ValueError(f"{kind}: {labels[j]!r} and {labels[i]!r} are the same; leave one of them out")
         if not self.metrics or len(set(self.metrics)) != len(self.metrics):
             raise ValueError("metrics: name at least one, each once")
         least = self.pop_size if self.count == "evaluations" else 1
@@ -186,9 +190,8 @@ class Suite(_Strict):
             ("algorithms", algorithms, self.algorithms),
         ):
             if wanted:
-                changes[option] = tuple(
-                    dict.fromkeys(e for name in wanted for e in _pick(self.name, option, name, entries))
-                )
+                picked = [entry for name in wanted for entry in _pick(self.name, option, name, entries)]
+                changes[option] = tuple(entry for i, entry in enumerate(picked) if entry not in picked[:i])
         return self.model_copy(update=changes)
 
 

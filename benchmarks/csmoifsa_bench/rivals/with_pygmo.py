@@ -49,7 +49,9 @@ def generations(problem: Any, task: Task) -> Iterator[Generation]:
         )
     if problem.n_ieq_constr or problem.n_eq_constr:
         raise InputError(f"pygmo's {task.name} handles no constraints; leave it out with --algorithms")
-    memory = {"memory": True} if task.name in _WITH_MEMORY else {}
+    settings = {**({"memory": True} if task.name in _WITH_MEMORY else {}), **task.settings}
+    if task.name == "maco":
+        settings.setdefault("ker", min(63, task.pop_size))  # its default archive must not exceed the population
     population = pygmo.population(pygmo.problem(_Adapted(problem)), seed=task.seed)
     start = task.start if task.start is not None else _random_start(problem, task)
     for x in start:
@@ -62,7 +64,7 @@ def generations(problem: Any, task: Task) -> Iterator[Generation]:
         if (more := total - generation) <= 0:
             continue
         try:
-            method = getattr(pygmo, task.name)(gen=more, seed=seed, **memory, **task.settings)
+            method = getattr(pygmo, task.name)(gen=more, seed=seed, **settings)
         except (TypeError, ValueError) as error:
             raise InputError(f"pygmo's {task.name} refuses its settings: {error}") from error
         population = pygmo.algorithm(method).evolve(population)

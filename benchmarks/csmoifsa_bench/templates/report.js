@@ -22,18 +22,23 @@ function axis(title, more) {
   return Object.assign({ title: { text: title, font: { size: 11 } }, gridcolor: "#e6eaef", zeroline: false, automargin: true }, more);
 }
 
-function panel(parent, traces, look, kind) {
-  const div = document.createElement("div");
-  div.className = kind || "panel";
-  parent.append(div);
-  Plotly.newPlot(div, traces, look, config);
-}
-
-function clear(id) {
+// One plot an entry of `plots` ([traces, layout]); what is there is drawn over, what is too many is taken away once it
+// has finished drawing.
+function show(id, plots, kind) {
   const parent = get(id);
-  parent.querySelectorAll(".js-plotly-plot").forEach((plot) => Plotly.purge(plot));
-  parent.replaceChildren();
-  return parent;
+  plots.forEach(([traces, look], i) => {
+    let div = parent.children[i];
+    if (!div) {
+      div = document.createElement("div");
+      div.className = kind || "panel";
+      parent.append(div);
+    }
+    div.drawn = Plotly.react(div, traces, look, config);
+  });
+  for (const div of [...parent.children].slice(plots.length)) {
+    div.remove();
+    div.drawn.finally(() => Plotly.purge(div));
+  }
 }
 
 const shown = () => suite.algorithms.filter((a) => !hidden.has(a.label));
@@ -53,8 +58,7 @@ function drawLegend() {
 }
 
 function drawRanks(view, metric) {
-  const parent = get("ranks"), r = view.ranking;
-  Plotly.purge(parent);
+  const r = view.ranking;
   const colours = Object.fromEntries(suite.algorithms.map((a) => [a.label, a.colour]));
   const bars = r.cliques.map(([a, b], i) => ({
     type: "scatter", mode: "lines", x: [r.ranks[a] - 0.03, r.ranks[b] + 0.03], y: [-0.9 - 0.5 * i, -0.9 - 0.5 * i],
@@ -64,44 +68,40 @@ function drawRanks(view, metric) {
     type: "scatter", mode: "markers", x: r.ranks, y: r.names.map((_, i) => i), text: r.names,
     marker: { size: 11, color: r.names.map((n) => colours[n]) }, hovertemplate: "%{text}: %{x:.2f}<extra></extra>",
   };
-  Plotly.newPlot(parent, [dots, ...bars], layout(`Mean rank by ${metric.title} (orange: not told apart)`, {
+  show("ranks", [[[dots, ...bars], layout(`Mean rank by ${metric.title} (orange: not told apart)`, {
     xaxis: axis("mean rank, 1 is best"),
     yaxis: axis("", { tickvals: r.names.map((_, i) => i), ticktext: r.names, autorange: "reversed" }),
-  }), config);
+  })]], "wide");
   get("ranks-note").textContent = r.note;
 }
 
 function drawProfile(view, metric) {
-  const parent = get("profile");
-  Plotly.purge(parent);
   const traces = shown().map((a) => ({
     type: "scatter", mode: "lines", name: a.label, x: view.profile.ratios, y: view.profile.shares[a.label],
     line: { color: a.colour, shape: "hv" }, hovertemplate: `${a.label}: %{y:.0%} within x %{x:.3g}<extra></extra>`,
   }));
-  Plotly.newPlot(parent, traces, layout("Performance profile", {
+  show("profile", [[traces, layout("Performance profile", {
     xaxis: axis(`${metric.title}: factor to the best median`, { type: "log" }),
     yaxis: axis("share of problems", { range: [-0.03, 1.05], tickformat: ".0%" }),
-  }), config);
+  })]], "wide");
 }
 
 function drawBoxes(view, metric) {
-  const parent = clear("boxes");
-  for (const p of problems()) {
+  show("boxes", problems().map((p) => {
     const all = Object.values(view.values[p]).flat().filter((v) => v !== null);
     const log = !metric.more && all.length > 0 && all.every((v) => v > 0);
     const traces = shown().filter((a) => view.values[p][a.label]).map((a) => ({
       type: "box", name: a.label, x: view.values[p][a.label], boxpoints: "all", jitter: 0.5, pointpos: 0, orientation: "h",
       marker: { color: a.colour, size: 3 }, line: { width: 1 },
     }));
-    panel(parent, traces, layout(p, {
+    return [traces, layout(p, {
       xaxis: axis(metric.title, { type: log ? "log" : "linear" }), yaxis: axis("", { autorange: "reversed", tickfont: { size: 9 } }),
-    }));
-  }
+    })];
+  }));
 }
 
 function drawCurves(metric) {
-  const parent = clear("curves");
-  for (const p of problems()) {
+  show("curves", problems().map((p) => {
     const traces = [];
     for (const a of shown()) {
       const c = suite.curves[metric.key][p][a.label];
@@ -115,8 +115,8 @@ function drawCurves(metric) {
       });
     }
     const log = !metric.more && metric.key !== "error_ratio";
-    panel(parent, traces, layout(p, { xaxis: axis(suite.count), yaxis: axis(metric.title, { type: log ? "log" : "linear", exponentformat: "power" }) }));
-  }
+    return [traces, layout(p, { xaxis: axis(suite.count), yaxis: axis(metric.title, { type: log ? "log" : "linear", exponentformat: "power" }) })];
+  }));
 }
 
 function cloud(points, name, colour, size) {
@@ -128,22 +128,22 @@ function cloud(points, name, colour, size) {
 }
 
 function drawFronts(budget) {
-  const parent = clear("fronts");
-  for (const p of problems()) {
+  show("fronts", problems().map((p) => {
     const traces = [cloud(suite.references[p], "true front", "#b5b5b5", 2.5)];
     for (const a of shown()) {
       const points = suite.fronts[budget][p][a.label];
       if (points && points.length) traces.push(cloud(points, a.label, a.colour, 5));
     }
-    panel(parent, traces, layout(p, { xaxis: axis("f1"), yaxis: axis("f2"), scene: { xaxis: { title: { text: "f1" } }, yaxis: { title: { text: "f2" } }, zaxis: { title: { text: "f3" } } } }));
-  }
+    const scene = { xaxis: { title: { text: "f1" } }, yaxis: { title: { text: "f2" } }, zaxis: { title: { text: "f3" } } };
+    return [traces, layout(p, { xaxis: axis("f1"), yaxis: axis("f2"), scene })];
+  }));
 }
 
 function drawSurfaces(budget) {
-  const parent = clear("surfaces"), surfaces = suite.surfaces[budget];
+  const surfaces = suite.surfaces[budget];
   const drawn = problems().filter((p) => surfaces[p]);
   get("surfaces-section").hidden = drawn.length === 0;
-  for (const p of drawn) {
+  show("surfaces", drawn.map((p) => {
     const traces = [cloud(suite.references[p], "true front", "#b5b5b5", 2.5)];
     for (const a of shown()) {
       const points = surfaces[p][a.label];
@@ -153,8 +153,8 @@ function drawSurfaces(budget) {
         line: { color: a.colour, shape: "hv", width: 1.6 }, hovertemplate: `${a.label}: %{x:.4g}, %{y:.4g}<extra></extra>`,
       });
     }
-    panel(parent, traces, layout(p, { xaxis: axis("f1"), yaxis: axis("f2") }));
-  }
+    return [traces, layout(p, { xaxis: axis("f1"), yaxis: axis("f2") })];
+  }));
 }
 
 function draw() {
@@ -174,7 +174,7 @@ function draw() {
   document.body.dataset.shown = [suite.name, metric.key, budget, get("problem").value].join("|");
 }
 
-function choose() {
+function choose(asked) {
   suite = suites[Number(get("suite").value)];
   hidden.clear();
   get("title").textContent = suite.title;
@@ -182,23 +182,20 @@ function choose() {
   fill(get("metric"), suite.metrics.map((m) => [m.key, m.title]));
   fill(get("budget"), suite.budgets.map((b) => [String(b), `${b.toLocaleString("en")} ${suite.count}`]));
   fill(get("problem"), [["", "all"], ...suite.problems.map((p) => [p, p])]);
+  for (const id of ["metric", "budget", "problem"]) {
+    const value = asked.get(id);
+    if ([...get(id).options].some((option) => option.value === value)) get(id).value = value;
+  }
   get("more").innerHTML = suite.more_tables.map((t) => `<section>${t}</section>`).join("");
   get("provenance").innerHTML = suite.provenance.map((line) => `<p>${line}</p>`).join("");
   draw();
 }
 
 fill(get("suite"), suites.map((s, i) => [String(i), s.name]));
-get("suite").onchange = choose;
+get("suite").onchange = () => choose(new Map());
 for (const id of ["metric", "budget", "problem"]) get(id).onchange = draw;
 
 // report.html#suite=zdt&metric=igd&budget=5000 opens with these chosen
 const asked = new URLSearchParams(location.hash.slice(1));
-const wanted = suites.findIndex((s) => s.name === asked.get("suite"));
-get("suite").value = String(Math.max(wanted, 0));
-choose();
-let changed = false;
-for (const id of ["metric", "budget", "problem"]) {
-  const value = asked.get(id);
-  if (value !== null && [...get(id).options].some((o) => o.value === value)) { get(id).value = value; changed = true; }
-}
-if (changed) draw();
+get("suite").value = String(Math.max(suites.findIndex((s) => s.name === asked.get("suite")), 0));
+choose(asked);

@@ -1,0 +1,73 @@
+"""What a suite's results come to, in words and tables: the verdict, the Markdown page, and how it was all made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from csmoifsa_bench import tables
+from csmoifsa_bench.measure import TITLES, Results, code_states
+from csmoifsa_bench.statistics import compare_with_first
+
+
+def all_tables(results: Results) -> Iterator[tables.Table]:
+    """Yield every table of a suite, in the order of reading."""
+    for stop in reversed(results.suite.compare_at):
+        for metric in results.suite.metrics:
+            yield tables.summary_table(results, metric, stop)
+        for metric in results.suite.metrics:
+            if (table := tables.comparison_table(results, metric, stop)) is not None:
+                yield table
+        for metric in results.suite.metrics:
+            if (table := tables.ranking_table(results, metric, stop)) is not None:
+                yield table
+    for table in (tables.target_table(results), tables.effort_table(results), tables.speed_table(results)):
+        if table is not None:
+            yield table
+
+
+def verdict(results: Results, stop: int) -> str:
+    """Say in one sentence how the suite's first algorithm fares at a budget."""
+    metric, first = results.suite.metrics[0], results.algorithms[0]
+    where = f"{results.suite.name}, {TITLES[metric]} at {stop:,} {results.suite.count}"
+    frame = compare_with_first(results, metric, stop)
+    if frame.empty:
+        return f"{where}: only {first} has runs"
+    against = []
+    for rival in results.algorithms[1:]:
+        part = frame[frame.rival == rival]
+        counts = [int((part.verdict == mark).sum()) for mark in "+=-"]
+        against.append(f"{rival} {counts[0]}/{counts[1]}/{counts[2]}")
+    return f"{where}: {first} better/level/worse than " + ", ".join(against)
+
+
+def digest(results: Results, made: list[tables.Table]) -> str:
+    """Return all tables of a suite as one Markdown page with what is needed to make them again."""
+    suite = results.suite
+    lines = [f"# {suite.title}", ""]
+    if suite.description:
+        lines += [suite.description, ""]
+    lines += [f"* {verdict(results, stop)}" for stop in suite.compare_at]
+    lines += ["", *provenance(results), ""]
+    return "\n".join(lines) + "\n" + "\n".join(tables.to_markdown(table) for table in made)
+
+
+def provenance(results: Results) -> list[str]:
+    """Return how the runs were made, one Markdown line each: command, dates, versions, machine, what is missing."""
+    suite = results.suite
+    dates = sorted(str(day)[:10] for day in results.runs.finished)
+    days = dates[0] if dates[0] == dates[-1] else f"{dates[0]} to {dates[-1]}"
+    lines = [
+        f"Made by `csmoifsa bench run {suite.name} --runs {suite.runs}`, then `csmoifsa bench report`; runs of {days}."
+    ]
+    for state in code_states(results.environments):
+        versions = ", ".join(f"{name} {number}" for name, number in state["versions"].items())
+        lines.append(f"Python {state['python']}, {versions}; source of csmoifsa {state['code'] or 'not used'}.")
+    machines = {
+        f"{e['processor'] or e['machine']}, {e['cpus']} processors, {e['system']}" for e in results.environments
+    }
+    lines.append(f"Machine: {'; '.join(sorted(machines))}.")
+    if len(code_states(results.environments)) > 1:
+        lines.append("**The runs were made by more than one state of the code**, listed above: do not compare them.")
+    if results.missing or results.failed:
+        lines.append(f"**Incomplete**: {results.missing} runs are missing, {results.failed} failed.")
+    return lines

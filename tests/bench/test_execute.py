@@ -1,0 +1,183 @@
+"""One run: pure, counted by the observer, never beyond its budget, measured from the candidates alone."""
+
+import random
+
+import numpy as np
+import pytest
+from pymoo.core.problem import Problem
+
+from csmoifsa import load_problem
+from csmoifsa_bench import rivals
+from csmoifsa_bench.cells import grid
+from csmoifsa_bench.execute import execute, first_population
+from csmoifsa_bench.recorder import Exhausted, Recorder, thin
+from csmoifsa_bench.rivals import Task, generations
+from csmoifsa_bench.suite import check_suite
+
+ALGORITHMS = {
+    "pymoo": ["csmoifsa", "moafsa", "nsga2", "gde3", "mopso-cd", "moead", "nsga3"],
+    "pygmo": ["nsga2", "moead", "moead_gen", "nspso", "maco"],
+    "jmetalpy": ["NSGAII", "SMPSO", "GDE3", "SPEA2", "OMOPSO"],
+    "platypus": ["NSGAII", "SMPSO", "GDE3", "OMOPSO", "EpsMOEA"],
+}
+EVERY = [(library, name) for library, names in ALGORITHMS.items() for name in names]
+
+
+def cell(library="pymoo", name="csmoifsa", problem="zdt1", **values):
+    suite = {"name": "t", "budget": 240, "snapshots": [80, 150], "pop_size": 40, "runs": 1, "points": 30, **values}
+    suite = {**suite, "problems": [{"name": problem}], "algorithms": [{"name": name, "library": library}]}
+    return next(grid(check_suite(suite)))
+
+
+def needs(library):
+    if not rivals.installed(library):
+        pytest.skip(f"the extra 'peers' with {library} is not installed")
+
+
+class Spy(Problem):
+    """Two objectives; keeps every candidate it was asked about."""
+
+    seen: list
+
+    def __init__(self):
+        super().__init__(n_var=4, n_obj=2, xl=-1.0, xu=2.0)
+
+    def _evaluate(self, X, out, *args, **kwargs):
+        Spy.seen.append(X.copy())
+        out["F"] = np.column_stack([(X**2).sum(axis=1), ((X - 1) ** 2).sum(axis=1)])
+
+
+@pytest.mark.parametrize(("library", "name"), EVERY)
+def test_every_algorithm_is_counted_starts_alike_and_is_a_pure_function(library, name):
+    needs(library)
+    work = cell(library, name)
+    random.seed(1)
+    before = random.getstate(), np.random.get_state()[1].copy()  # noqa: NPY002
+    one = execute(work)
+    assert one.error == "", one.traceback
+    assert random.getstate() == before[0]
+    assert (np.random.get_state()[1] == before[1]).all()  # noqa: NPY002
+    np.random.seed(99)  # noqa: NPY002 - a library that draws from the global generators must not depend on their state
+    random.seed(99)
+    two = execute(work)
+    assert 200 < one.n_eval <= 240
+    assert one.same_start
+    assert [s.stop for s in one.snapshots] == [80, 150, 240]
+    for a, b in zip(one.snapshots, two.snapshots, strict=True):
+        assert a.n_eval == b.n_eval <= a.stop
+        assert np.array_equal(a.F, b.F)
+        assert 1 <= len(a.F) <= 30
+    assert two.n_eval == one.n_eval
+
+
+@pytest.mark.parametrize(("library", "name"), EVERY)
+def test_the_first_candidates_are_the_common_population(library, name):
+    needs(library)
+    Spy.seen = []
+    recorder = Recorder(Spy(), (200,))
+    start = first_population(recorder, 40, 5)
+    steps = generations(library, recorder, Task(name, {}, 40, 3, start, (200,)))
+    next(steps)
+    steps.close()
+    seen = np.vstack(Spy.seen)[:40]
+    assert np.allclose(np.sort(seen, axis=0), np.sort(start, axis=0), rtol=0, atol=1e-12)
+    assert recorder.n_eval == sum(len(X) for X in Spy.seen)
+
+
+def test_no_candidate_is_evaluated_beyond_the_budget():
+    Spy.seen = []
+    recorder = Recorder(Spy(), (5, 10))
+    X = np.full((6, 4), 0.5)
+    recorder.evaluate(X[:4])
+    assert recorder.report(lambda: X[:1], 1)
+    recorder.evaluate(X)
+    assert not recorder.report(lambda: X[:2] / 2, 2)
+    with pytest.raises(Exhausted):
+        recorder.evaluate(X[:1])
+    assert sum(len(X) for X in Spy.seen) == 10
+    first, second = recorder.fronts(10)
+    # at 5 only the answer after 4 was within the budget; at 10 the one after exactly 10
+    assert (first.stop, first.n_eval, second.n_eval) == (5, 4, 10)
+    assert np.allclose(first.F, [[1.0, 1.0]])
+    assert np.allclose(second.F, [[0.25, 2.25]])  # equal points once
+
+
+def test_an_answer_is_measured_by_its_candidates_and_only_feasible_points_count():
+    problem = load_problem("bnh")
+    recorder = Recorder(problem, (50,))
+    X = np.array([[0.0, 0.0], [1.0, 1.0], [5.0, 3.0], [0.0, 3.0]])
+    recorder.evaluate(X)
+    recorder.report(lambda: X, 1)
+    (snapshot,) = recorder.fronts(100)
+    out = problem.evaluate(X, return_values_of=["F", "G"], return_as_dictionary=True)
+    feasible = out["F"][(out["G"] <= 0).all(axis=1)]
+    assert 0 < len(snapshot.F) <= len(feasible)
+    assert all(any(np.array_equal(row, other) for other in feasible) for row in snapshot.F)
+
+
+def test_nothing_feasible_is_an_empty_front_not_an_error():
+    recorder = Recorder(load_problem("osy"), (50,))
+    X = np.zeros((4, 6)) + np.array([0, 0, 1, 0, 1, 0])
+    recorder.evaluate(X)
+    recorder.report(lambda: X, 1)
+    assert recorder.fronts(100)[0].F.shape == (0, 2)
+
+
+def test_iterations_can_be_counted_instead():
+    outcome = execute(cell(name="moafsa", count="iterations", budget=3, snapshots=[1]))
+    assert [s.stop for s in outcome.snapshots] == [1, 3]
+    assert outcome.snapshots[0].n_eval < outcome.snapshots[1].n_eval
+    assert outcome.n_eval > 3 * 40  # an iteration of a swarm costs more than one evaluation a fish
+
+
+def test_our_algorithms_find_the_same_front_observed_or_not():
+    from pymoo.optimize import minimize
+
+    from csmoifsa.algorithm import CSMOIFSA
+
+    work = cell(points=100)
+    problem = load_problem("zdt1")
+    start = first_population(problem, 40, work.start_seed)
+    result = minimize(problem, CSMOIFSA(40, sampling=start), ("n_eval", 240), seed=work.seed)
+    assert np.array_equal(execute(work).snapshots[-1].F, np.unique(result.F, axis=0))
+
+
+@pytest.mark.parametrize(
+    ("library", "name", "problem", "words"),
+    [
+        ("pymoo", "nsga22", "zdt1", ["nsga22", "nsga2"]),
+        ("pygmo", "nsga3", "zdt1", ["pygmo", "nsga3", "nsga2"]),
+        ("pygmo", "nsga2", "bnh", ["pygmo", "constraints"]),
+        ("jmetalpy", "NSGA2", "zdt1", ["jMetalPy", "NSGAII"]),
+        ("platypus", "NSGA2", "zdt1", ["Platypus", "NSGAII"]),
+        ("pymoo", "nsga2", "zdt9", ["zdt9"]),
+    ],
+)
+def test_what_goes_wrong_is_an_outcome(library, name, problem, words):
+    needs(library)
+    outcome = execute(cell(library, name, problem))
+    assert outcome.failed
+    assert outcome.snapshots == []
+    for word in words:
+        assert word in outcome.error
+    assert "Traceback" in outcome.traceback
+
+
+@pytest.mark.parametrize(("library", "name"), [("jmetalpy", "NSGAII"), ("platypus", "NSGAII"), ("pymoo", "nsga2")])
+def test_constraints_reach_the_libraries(library, name):
+    needs(library)
+    outcome = execute(cell(library, name, "bnh", budget=2000, snapshots=[], pop_size=40))
+    F = outcome.snapshots[-1].F
+    front = load_problem("bnh").pareto_front()
+    assert len(F) > 10
+    # the known front of BNH: nobody is better than it, and the search came near
+    distance = np.sqrt(((F[:, None] - front[None]) ** 2).sum(axis=2)).min(axis=1)
+    assert np.median(distance) < 1.5
+
+
+def test_thinning_keeps_the_ends_and_spreads_evenly():
+    x = np.linspace(0, 1, 401)
+    F = np.column_stack([x, 1 - x])
+    chosen = thin(F, 5)
+    assert np.allclose(chosen[:, 0], [0, 0.25, 0.5, 0.75, 1])
+    assert thin(F, 1000) is F
