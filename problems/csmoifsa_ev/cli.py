@@ -220,6 +220,61 @@ def learn(
     show_learning(curves, seeds, noise)
 
 
+_PAGE = typer.Option(None, "--out", "-o", metavar="PAGE.md", help="Write the page there instead of printing it.")
+
+
+@app.command()
+def reproduce(
+    out: Path | None = _PAGE,
+    generations: int = typer.Option(150, "--generations", min=1, help="Of each of the four searches."),
+    seed: int = typer.Option(0, "--seed", min=0, help="Same seed, same page."),
+    as_json: bool = JSON_OPTION,
+) -> None:
+    """Set every figure that the paper prints beside ours, and search assumptions that make all come true together.
+
+    [bold]Example:[/bold]  csmoifsa ev reproduce --out docs/results/paper-2022.md
+    """
+    from csmoifsa.files import atomic_write
+    from csmoifsa_ev.comparison import paper_page
+    from csmoifsa_ev.reproduction import fit_jointly
+    from csmoifsa_ev.scenario import load_scenario
+    from csmoifsa_ev.study import DEPOSITS, run_study
+
+    scenario = load_scenario()
+    fits = []
+    with progress("searching assumptions", 4) as update:
+        for deposit in DEPOSITS:
+            for free in (False, True):
+                fits.append(
+                    fit_jointly(scenario, deposit=deposit, weights_free=free, generations=generations, seed=seed)
+                )
+                update(len(fits))
+    page = paper_page(run_study(scenario), fits, "csmoifsa ev reproduce --out docs/results/paper-2022.md")
+    if out is not None:
+        with atomic_write(out) as file:
+            file.write(page)
+    if as_json:
+        print_json(
+            {
+                "fits": [
+                    {
+                        "deposit": one.deposit,
+                        "weights_free": one.weights_free,
+                        "parameters": one.parameters,
+                        "tariff": one.tariff.tolist(),
+                        "figures": [list(row) for row in one.figures],
+                        "worst": one.worst,
+                    }
+                    for one in fits
+                ]
+            }
+        )
+    elif out is None:
+        stdout().print(page, soft_wrap=True, markup=False)
+    else:
+        stdout().print(f"Written: {out}", soft_wrap=True, markup=False)
+
+
 _NEW_FILE = typer.Argument(..., metavar="SCENARIO.toml", help="The file to write; never overwritten.")
 _SCENARIO_FILE = typer.Argument(..., metavar="SCENARIO.toml", help="The scenario; files that it names are read, too.")
 

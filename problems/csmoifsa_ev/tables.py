@@ -55,7 +55,7 @@ def tariff_table(study: Study) -> pd.DataFrame:
                 "before": day.reference[p] if kind == "charge" else np.nan,
                 "start": prices.start.as_array()[p] if kind == "charge" else np.nan,
                 "recommended": study.recommended[k],
-                "rounded": np.nan if study.rounded is None else study.rounded[k],
+                **({} if study.rounded is None else {"rounded": study.rounded[k]}),
                 "no_effect_from": ranges[k, 0],
                 "no_effect_to": ranges[k, 1],
                 "note": note,

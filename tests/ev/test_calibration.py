@@ -34,7 +34,9 @@ def test_without_noise_the_truth_is_found(dead_zone, width, share):
 
 def test_bands_hold_the_truth_and_narrow_with_observations():
     true = Ramp(dead_zone=3, saturation=25, max_share=0.6)
-    few, many = (fit_with_bands("peak_valley", seen_of(true, np.linspace(0, 35, n), 0.1, 1)) for n in (10, 300))
+    few, many = (
+        fit_with_bands("peak_valley", seen_of(true, np.linspace(0, 35, n), 0.1, 1), samples=60) for n in (10, 300)
+    )
     for fit in (few, many):
         low, high = fit.bands["slope"]
         assert low <= 0.6 / 22 <= high

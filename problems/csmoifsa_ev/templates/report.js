@@ -74,8 +74,8 @@
 
   // ---- parallel coordinates with ranges ----------------------------------------------------------------------------
   const axes = () => [
-    ...D.variables.slice(0, 4).map((name, v) => ({ label: T.variables[name], tickformat: ",.4~g", values: front.map((k) => D.tariffs[k][v]) })),
-    ...["g1_mw", ...D.objectives].map((name) => ({ label: plain(quantity(name)), tickformat: ",.5~g", values: front.map((k) => D.figures[name][k]) })),
+    ...D.variables.slice(0, 4).map((name, v) => ({ label: T.variables[name], tickformat: ",.4~r", values: front.map((k) => D.tariffs[k][v]) })),
+    ...["g1_mw", ...D.objectives].map((name) => ({ label: plain(quantity(name)), tickformat: ",.5~r", values: front.map((k) => D.figures[name][k]) })),
   ];
 
   function drawParallel() {
