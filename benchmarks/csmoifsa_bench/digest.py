@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from csmoifsa_bench import tables
 from csmoifsa_bench.measure import TITLES, Results, code_states
 from csmoifsa_bench.statistics import compare_with_first
+from csmoifsa_bench.suite import PAPER_METRICS
 
 
 def all_tables(results: Results) -> Iterator[tables.Table]:
@@ -25,9 +26,9 @@ def all_tables(results: Results) -> Iterator[tables.Table]:
             yield table
 
 
-def verdict(results: Results, stop: int) -> str:
-    """Say in one sentence how the suite's first algorithm fares at a budget."""
-    metric, first = results.suite.metrics[0], results.algorithms[0]
+def verdict(results: Results, stop: int, metric: str | None = None) -> str:
+    """Say in one sentence how the suite's first algorithm fares at a budget, by the suite's first metric or another."""
+    metric, first = metric or results.suite.metrics[0], results.algorithms[0]
     where = f"{results.suite.name}, {TITLES[metric]} at {stop:,} {results.suite.count}"
     frame = compare_with_first(results, metric, stop)
     if frame.empty:
@@ -56,8 +57,13 @@ def provenance(results: Results) -> list[str]:
     suite = results.suite
     dates = sorted(str(day)[:10] for day in results.runs.finished)
     days = dates[0] if dates[0] == dates[-1] else f"{dates[0]} to {dates[-1]}"
+    scaled = [TITLES[m] for m in suite.metrics if m in ("igd", "igd_plus", "hypervolume", "epsilon")]
+    own = [TITLES[m] for m in suite.metrics if m in PAPER_METRICS]
+    units = f"Scaled by the true front (its ideal point 0, its nadir 1): {', '.join(scaled)}." if scaled else ""
+    units += f" In the objectives' own units: {', '.join(own)}; eps = {suite.eps:g}." if own else ""
     lines = [
-        f"Made by `csmoifsa bench run {suite.name} --runs {suite.runs}`, then `csmoifsa bench report`; runs of {days}."
+        units.strip(),
+        f"Made by `csmoifsa bench run {suite.name} --runs {suite.runs}`, then `csmoifsa bench report`; runs of {days}.",
     ]
     for state in code_states(results.environments):
         versions = ", ".join(f"{name} {number}" for name, number in state["versions"].items())

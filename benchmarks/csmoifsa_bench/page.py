@@ -57,7 +57,6 @@ def page_data(results: Results) -> dict[str, Any]:
         "algorithms": [{"label": a, "colour": colour(results, a)} for a in results.algorithms],
         "metrics": [{"key": m, "title": TITLES[m], "more": m in MORE_IS_BETTER} for m in suite.metrics],
         "budgets": list(reversed(suite.compare_at)),
-        "verdicts": {str(stop): verdict(results, stop) for stop in suite.compare_at},
         "provenance": [_inline(line) for line in provenance(results)],
         "views": {f"{m}|{stop}": _view(results, m, stop) for m in suite.metrics for stop in suite.compare_at},
         "curves": {m: _curves(results, m) for m in suite.metrics},
@@ -78,6 +77,7 @@ def _view(results: Results, metric: str, stop: int) -> dict[str, Any]:
     tests = tables.comparison_table(results, metric, stop)
     ratios = np.geomspace(1, 2 if metric in MORE_IS_BETTER else 100, 60)
     return {
+        "verdict": verdict(results, stop, metric),
         "summary": to_html(tables.summary_table(results, metric, stop)),
         "tests": to_html(tests) if tests else "",
         "values": {

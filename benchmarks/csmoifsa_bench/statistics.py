@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from csmoifsa_bench.measure import MORE_IS_BETTER, Results
+from csmoifsa_bench.measure import MORE_IS_BETTER, Results, worst
 
 ALPHA = 0.05
 
@@ -196,7 +196,10 @@ def performance_profile(results: Results, metric: str, stop: int, ratios: np.nda
             ratio = np.nanmax(medians, axis=1, keepdims=True) / medians
         else:
             ratio = medians / np.nanmin(medians, axis=1, keepdims=True)
-    ratio = np.where(np.isnan(ratio), np.where(np.isnan(medians), np.inf, 1.0), ratio)
+    ratio = np.where(np.isnan(ratio), 1.0, ratio)  # 0 / 0: as good as the best
+    ratio = np.where(
+        np.isnan(medians) | (medians == worst(metric)), np.inf, ratio
+    )  # found nothing: solved at no factor
     return {
         name: np.mean(ratio[:, j][None, :] <= ratios[:, None] * (1 + 1e-12), axis=1)
         for j, name in enumerate(results.algorithms)

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from csmoifsa.files import atomic_write
-from csmoifsa_bench.measure import MORE_IS_BETTER, TITLES, Results, evaluations_to
+from csmoifsa_bench.measure import MORE_IS_BETTER, TITLES, Results, evaluations_to, worst
 from csmoifsa_bench.speed import speed_rows
 from csmoifsa_bench.statistics import Ranking, compare_with_first, rank_over_problems
 
@@ -66,7 +66,7 @@ def summary_frame(results: Results, metric: str, stop: int) -> pd.DataFrame:
                 {
                     **{"problem": problem, "algorithm": algorithm, "n": len(x), "median": float(median)},
                     **{"q1": float(q1), "q3": float(q3), "worst": float(x[0] if more else x[-1]), "rank": float(rank)},
-                    "best": bool(median == (medians.max() if more else medians.min())),
+                    "best": bool(median == (medians.max() if more else medians.min()) and median != worst(metric)),
                 }
             )
     columns = ["problem", "algorithm", "n", "median", "q1", "q3", "worst", "rank", "best"]

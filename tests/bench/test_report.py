@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -126,6 +127,19 @@ def test_performance_profile_by_hand(results):
     shares = performance_profile(results, "igd", 1000, np.array([1.0, 1e9]))
     assert list(shares["good"]) == [1.0, 1.0]
     assert list(shares["lost"]) == [0.0, pytest.approx(2 / 3)]  # on zdt2 it found nothing at any factor
+
+
+def test_nobody_is_best_where_nobody_found_anything(tmp_path):
+    wanted = suite(problems=[{"name": "zdt1"}], runs=2)
+    with Store(tmp_path / "r.sqlite") as store:
+        store.put_suite(wanted)
+        for cell in grid(wanted):
+            far = np.array([[5.0, 6.0], [6.0, 5.0]])
+            store.put(replace(made_outcome(cell), snapshots=[Snapshot(stop, stop, far) for stop in cell.stops]))
+        found = read_results(store, wanted)
+    table = tables.summary_table(found, "hypervolume", 1000)
+    assert not any(row == 0 for row, _ in table.bold)
+    assert list(performance_profile(found, "hypervolume", 1000, np.array([10.0]))["good"]) == [0.0]
 
 
 def test_best_possible_igd_agrees_with_what_is_known():
@@ -293,9 +307,10 @@ def test_the_page_in_a_browser(report, tmp_path):
     assert 'data-shown="made|igd|1000|"' in dom
     assert dom.count("js-plotly-plot") >= 2 + 4 * 3  # ranks, profile, four panels a problem
     assert dom.count('<td class="best">') >= 4
+    assert "made, IGD at 1,000 evaluations" in dom
     chosen = browse(report[1], tmp_path, "#suite=made&metric=hypervolume&budget=500&problem=zdt4")
     assert 'data-shown="made|hypervolume|500|zdt4"' in chosen
-    assert "hypervolume at 500 evaluations" in chosen
+    assert "made, hypervolume at 500 evaluations: good better/level/worse than" in chosen
     assert 2 + 4 <= chosen.count('class="panel js-plotly-plot"') + 2 < 2 + 4 * 3
     other = browse(report[1], tmp_path, "#suite=second")
     assert 'data-shown="second|igd|1000|"' in other

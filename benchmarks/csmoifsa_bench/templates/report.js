@@ -160,7 +160,7 @@ function drawSurfaces(budget) {
 function draw() {
   const metric = suite.metrics.find((m) => m.key === get("metric").value), budget = get("budget").value;
   const view = suite.views[`${metric.key}|${budget}`];
-  get("verdict").textContent = suite.verdicts[budget];
+  get("verdict").textContent = view.verdict;
   get("summary").innerHTML = view.summary; // escaped where it was made
   get("tests").innerHTML = view.tests;
   get("tests").hidden = view.tests === "";
