@@ -142,6 +142,32 @@ def test_sums_agree_with_a_slow_count(fleet, n_steps):
     assert 0 < sums.able[PEAK] < 1  # the test has something to count
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("trips", [1, 2])
+def test_ten_thousand_cars_agree_with_the_slow_count_and_keep_every_rule(fleet, trips):
+    """Constraints (17)-(26), one session at a time."""
+    fleet = dataclasses.replace(fleet, n_ev=10_000, trips_per_day=trips)
+    cars = draw_sessions(fleet, 0, fleet.n_ev)
+    sums = sum_fleet(fleet, WINDOWS, 24, 0.1)
+    profile, connected, used, _, movable, able = slow_sums(cars, WINDOWS, 24, fleet, 0.1)
+    np.testing.assert_allclose(sums.profile_mw, profile, atol=1e-6)
+    np.testing.assert_allclose(sums.connected_mw, connected, atol=1e-6)
+    np.testing.assert_allclose(sums.energy_mwh, used.sum(axis=0) / 1e3, atol=1e-6)
+    np.testing.assert_allclose(sums.movable_mwh, movable, atol=1e-6)
+    of_car = able.reshape(10_000, trips, 3).any(axis=1)
+    np.testing.assert_allclose(sums.able, of_car.mean(axis=0), atol=1e-12)
+    soc_after = cars.soc_arrival + cars.charge_h * cars.charge_kw * fleet.charge_efficiency / cars.battery_kwh
+    assert cars.soc_arrival.min() >= fleet.soc_min - 1e-6
+    assert soc_after.max() <= fleet.soc_max + 1e-6
+    assert (cars.charge_h <= cars.departure_h - cars.arrival_h).all()
+    gives = 0.1 * cars.battery_kwh
+    left = cars.soc_arrival * cars.battery_kwh - gives - cars.next_trip_kwh
+    acts = able.any(axis=1).astype(bool)
+    assert (left[acts] >= fleet.soc_min * cars.battery_kwh[acts] - 1e-9).all()
+    both = gives * fleet.discharge_efficiency / cars.discharge_kw + gives / fleet.charge_efficiency / cars.charge_kw
+    assert (both[acts] <= (cars.departure_h - cars.arrival_h)[acts] + 1e-9).all()
+
+
 def test_flow_limits_are_what_the_cars_can_do_together(fleet):
     """Each limit is a linear program over the cars; and flows within all limits can be delivered by them."""
     cars = draw_sessions(dataclasses.replace(fleet, distance_log_mean=4.3, departure_mean_h=-3.0), 0, 30)
