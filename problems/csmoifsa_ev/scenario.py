@@ -157,6 +157,9 @@ def scenario_values(path: str | Path | None, case: str | None = None) -> tuple[d
     if changes:
         values.pop("published", None)
         values = _merge(values, changes)
+        if path is not None:  # the case's title would be untrue of another load or fleet
+            values["name"] = changes.get("name", Path(path).stem)
+            values["title"] = changes.get("title", values["name"])
     return values, source
 
 

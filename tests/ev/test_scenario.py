@@ -64,6 +64,13 @@ def test_any_part_can_be_replaced(tmp_path):
     assert mine.grid == load_scenario().grid
 
 
+def test_a_scenario_never_carries_the_title_of_the_case(tmp_path):
+    assert scenario(tmp_path, "[fleet]\nn_ev = 10\n").title == "my"
+    named = scenario(tmp_path, 'name = "mine"\n[fleet]\nn_ev = 10\n')
+    assert (named.name, named.title) == ("mine", "mine")
+    assert "ComEd" in load_scenario().title
+
+
 def test_a_file_may_name_its_case(tmp_path):
     path = tmp_path / "my.toml"
     path.write_text('case = "duke-2017"\n[fleet]\nn_ev = 10\n', encoding="utf-8")
