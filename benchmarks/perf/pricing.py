@@ -13,6 +13,7 @@ import platform
 import resource
 import time
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -34,7 +35,7 @@ def check_values() -> None:
     )
     for name, value in vars(one).items():
         np.testing.assert_array_equal(getattr(other, name), value)
-    problem = EVPricing(scenario, n_ev=10_000)
+    problem: Any = EVPricing(scenario, n_ev=10_000)
     X = np.random.default_rng(0).uniform(5, 50, (100, 6))
     np.testing.assert_allclose(
         problem.evaluate(X, return_values_of=["F"]), problem.outcome(X).objectives("paper"), rtol=1e-9, atol=1e-6

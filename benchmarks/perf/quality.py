@@ -100,12 +100,12 @@ def measure(
         return pd.DataFrame([row for rows in pool.map(one_run, grid, chunksize=4) for row in rows])
 
 
-def show(table: pd.DataFrame, metric: str, order: list[str]) -> None:
+def show(table: Any, metric: str, order: list[str]) -> None:
     """Print medians, quartiles and the worst run of one metric, an algorithm a column."""
     worst = "min" if metric == "hypervolume" else "max"
     for n_eval, part in table.groupby("n_eval"):
-        groups = part.groupby(["problem", "algorithm"], sort=False)[metric]
-        cells = groups.median().map("{:.4f}".format)
+        groups: Any = part.groupby(["problem", "algorithm"], sort=False)[metric]
+        cells: Any = groups.median().map("{:.4f}".format)
         cells += " [" + groups.quantile(0.25).map("{:.4f}".format) + ", " + groups.quantile(0.75).map("{:.4f}".format)
         cells += "] " + groups.agg(worst).map("{:.4f}".format)
         runs = part.seed.nunique()
