@@ -10,6 +10,7 @@ import logging
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from typing import Any
 
 from csmoifsa.errors import InputError, did_you_mean
@@ -87,7 +88,7 @@ def _dask(jobs: int | None, address: str | None) -> Iterator[Map]:
 
 def _ray(jobs: int | None, address: str | None) -> Iterator[Map]:
     try:
-        import ray
+        ray: Any = import_module("ray")
     except ImportError as error:
         raise InputError("--backend ray needs the package ray: pip install 'csmoifsa[cluster]'") from error
     mine = not ray.is_initialized()
