@@ -12,6 +12,13 @@ def square(x):
     return x * x
 
 
+def adding(number: float):
+    """Return a compiled function of no file, which cannot come from a cache."""
+    names: dict = {}
+    exec(f"def add(x):\n    return x + {number}", names)
+    return jit.jit(names["add"])
+
+
 def test_without_a_writable_cache_functions_still_compile(monkeypatch):
     asked = []
 
@@ -29,7 +36,7 @@ def test_without_a_writable_cache_functions_still_compile(monkeypatch):
 
 def test_compilation_is_announced_once_and_only_if_it_happens():
     told = []
-    fresh, other = jit.jit(lambda x: x + 1.0), jit.jit(lambda x: x + 2.0)
+    fresh, other = adding(1.0), adding(2.0)
     with jit.watch_compilation(lambda: told.append(1)):
         fresh(1.0)
         other(1.0)
