@@ -6,8 +6,10 @@ from collections.abc import Iterator
 
 from csmoifsa_bench import tables
 from csmoifsa_bench.measure import TITLES, Results, code_states
-from csmoifsa_bench.statistics import compare_with_first
+from csmoifsa_bench.statistics import compare_with_first, rank_over_problems, too_few_runs
 from csmoifsa_bench.suite import PAPER_METRICS
+
+MOST_ROWS = 60  # of a table on the Markdown page
 
 
 def all_tables(results: Results) -> Iterator[tables.Table]:
@@ -33,6 +35,12 @@ def verdict(results: Results, stop: int, metric: str | None = None) -> str:
     frame = compare_with_first(results, metric, stop)
     if frame.empty:
         return f"{where}: only {first} has runs"
+    if hint := too_few_runs(frame):
+        ranking = rank_over_problems(results, metric, stop)
+        places = ", ".join(
+            f"{name} {rank:.2f}" for name, rank in list(zip(ranking.names, ranking.ranks, strict=True))[:4]
+        )
+        return f"{where}: {hint}; best mean ranks over {ranking.n} problems: {places}"
     against = []
     for rival in results.algorithms[1:]:
         part = frame[frame.rival == rival]
@@ -49,7 +57,10 @@ def digest(results: Results, made: list[tables.Table]) -> str:
         lines += [suite.description, ""]
     lines += [f"* {verdict(results, stop)}" for stop in suite.compare_at]
     lines += ["", *provenance(results), ""]
-    return "\n".join(lines) + "\n" + "\n".join(tables.to_markdown(table) for table in made)
+    short = [table for table in made if len(table.rows) <= MOST_ROWS]
+    if len(short) < len(made):
+        lines += [f"Tables of more than {MOST_ROWS} rows are beside this page as CSV, Markdown and LaTeX only.", ""]
+    return "\n".join(lines) + "\n" + "\n".join(tables.to_markdown(table) for table in short)
 
 
 def provenance(results: Results) -> list[str]:

@@ -109,6 +109,14 @@ def compare_with_first(results: Results, metric: str, stop: int) -> pd.DataFrame
     return table
 
 
+def too_few_runs(comparison: pd.DataFrame) -> str:
+    """Say so if a table of `compare_with_first` has so few pairs that no difference, however large, could be told."""
+    if comparison.empty or 2.0 ** (1 - comparison.n.max()) * len(comparison) < ALPHA:
+        return ""
+    n, rows = int(comparison.n.max()), len(comparison)
+    return f"{n} pairs cannot go below p = {2.0 ** (1 - n):.3g}, too much for {rows} comparisons: all are level"
+
+
 @dataclass(frozen=True)
 class Ranking:
     """Mean ranks over problems and what they prove.

@@ -13,7 +13,7 @@ import pandas as pd
 from csmoifsa.files import atomic_write
 from csmoifsa_bench.measure import MORE_IS_BETTER, TITLES, Results, evaluations_to, worst
 from csmoifsa_bench.speed import speed_rows
-from csmoifsa_bench.statistics import Ranking, compare_with_first, rank_over_problems
+from csmoifsa_bench.statistics import Ranking, compare_with_first, rank_over_problems, too_few_runs
 
 FACTORS = (1.05, 1.5, 3.0)  # times the best possible IGD
 
@@ -123,6 +123,8 @@ def comparison_table(results: Results, metric: str, stop: int) -> Table | None:
         f"the rank-sum test, both Holm-corrected over this table's {len(frame)} comparisons; A12 is the chance that a "
         f"run of {first} beats one of the rival. + better, - worse, = not told apart at 0.05 (signed-rank)."
     )
+    if hint := too_few_runs(frame):
+        note += f" {hint}."
     title = f"{results.suite.title}: tests on {TITLES[metric]} at {stop:,} {results.suite.count}"
     return Table(f"tests_{metric}_{stop}", title, note, header, rows, frame, bold)
 

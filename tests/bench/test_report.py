@@ -123,6 +123,19 @@ def test_comparison_sees_what_is_there(results):
     assert ranking.n == 3
 
 
+def test_few_runs_are_said_to_prove_nothing(tmp_path):
+    wanted = suite(runs=3)
+    with Store(tmp_path / "r.sqlite") as store:
+        store.put_suite(wanted)
+        for cell in grid(wanted):
+            store.put(made_outcome(cell))
+        found = read_results(store, wanted)
+    # three pairs: p = 2/8 at best, and six comparisons
+    assert "3 pairs cannot go below p = 0.25, too much for 6 comparisons" in verdict(found, 1000)
+    assert "best mean ranks over 3 problems: good 1.00" in verdict(found, 1000)
+    assert "all are level" in tables.comparison_table(found, "igd", 1000).note
+
+
 def test_performance_profile_by_hand(results):
     shares = performance_profile(results, "igd", 1000, np.array([1.0, 1e9]))
     assert list(shares["good"]) == [1.0, 1.0]
