@@ -435,7 +435,8 @@ class ImmuneFishSwarm(Engine):
         if self.told < self.planned or n_broods < 1:
             return 0
         plan = kernels.Plan(
-            self.free, np.stack([self.xl, self.xu]), self._enabled, self.seed, s.brood, s.pop_size, n_ieq, s.one_shot,
+            self.free, np.stack([self.xl, self.xu]), self._enabled, self.seed, s.brood, s.pop_size, n_ieq,
+            self.layered, s.one_shot,
             float(s.share_floor), float(s.hunger), float(s.credit_rate), float(s.gain_tolerance), float(tolerance),
         )  # fmt: skip
         counters = np.array([self.board.count, self.tick])

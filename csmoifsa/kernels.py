@@ -810,6 +810,7 @@ class Plan(NamedTuple):
     brood: int
     capacity: int
     n_ieq: int
+    layered: bool
     one_shot: bool
     floor: float
     hunger: float
@@ -825,7 +826,8 @@ _LOOP = int64(
     types.NamedTuple((_TABLE, _TABLE, _NUMBERS, _NUMBERS), Brood),
     types.NamedTuple((int64,) * 2 + (float64,) * 7, Tuning),
     types.NamedTuple(
-        (_NUMBERS, _TABLE, types.Array(types.boolean, 1, "C"), *(int64,) * 4, types.boolean, *(float64,) * 5), Plan
+        (_NUMBERS, _TABLE, types.Array(types.boolean, 1, "C"), *(int64,) * 4, *(types.boolean,) * 2, *(float64,) * 5),
+        Plan,
     ),
     _NUMBERS,
     _COLUMN,
@@ -860,6 +862,6 @@ def swim(evaluate, data, school, brood, tuning, plan, counters, credit, lengths,
                 school.X[count + i, k] = brood.X[i, k]
                 school.heading[count + i, k] = brood.heading[i, k]
         reward(school, count, brood, n, credit, plan.credit_rate, plan.gain_tolerance, lengths)
-        counters[0] = keep_best(school, count, n, plan.capacity, True, plan.one_shot)
+        counters[0] = keep_best(school, count, n, plan.capacity, plan.layered, plan.one_shot)
         counters[1] += 1
     return n_broods

@@ -13,6 +13,7 @@ from csmoifsa import CSMOIFSA, MOAFSA, __version__, cli, load_problem, plugins
 from csmoifsa.errors import InputError
 
 SMALL = ("--n-eval", 600, "--pop-size", 40)
+COMPILING = "compiling for this machine, once; later runs start at once\n"
 KEYS = ["problem", "algorithm", "n_eval", "seed", "n_front", "seconds", "metrics"]
 
 HOPELESS = '''
@@ -44,7 +45,7 @@ def read_front(folder):
 @pytest.mark.parametrize("algorithm", ["csmoifsa", "moafsa", "nsga2"])
 def test_solve_writes_the_front_and_prints_one_object(run_cli, tmp_path, algorithm):
     done = run_cli("solve", "zdt1", "-a", algorithm, *SMALL, "--seed", 7, "--out", tmp_path / "new" / "o", "--json")
-    assert (done.code, done.err) == (0, "")
+    assert (done.code, done.err.replace(COMPILING, "")) == (0, "")  # a fresh clone compiles, and says so
     assert done.out.count("\n") == 1
     answer = json.loads(done.out)
     assert list(answer) == KEYS
