@@ -3,8 +3,8 @@
 Every function works on C-contiguous float64/int64 arrays in the unit box [0, 1]^n_var, minimises, is free of state and
 takes its random key as an argument. Nothing here checks its input: the border is drawn in `csmoifsa.engine`.
 
-"Reconstructed" marks formulas that the source paper (Dong et al., Electric Power Automation Equipment 42(7), 2022) does not print;
-``docs/assumptions.md`` gives the reason for each.
+"Reconstructed" marks formulas that the source paper (Dong et al., Electric Power Automation Equipment 42(7), 2022) does
+not print; ``docs/assumptions.md`` gives the reason for each.
 """
 
 from __future__ import annotations
