@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import json
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from csmoifsa import __version__
-from csmoifsa.errors import InputError
-from csmoifsa.files import atomic_write
-from csmoifsa_ev.gains import gains_rows, who_gains
+from csmoifsa_ev.account import gains_rows
+from csmoifsa_ev.gains import who_gains
 from csmoifsa_ev.groups import GROUPS, driver_groups
+from csmoifsa_ev.page import write_page
 from csmoifsa_ev.pricing import MAXIMISED, OBJECTIVE_SETS
 from csmoifsa_ev.study import Study
 from csmoifsa_ev.tables import urdb_of
 from csmoifsa_ev.tariff import PERIODS, VARIABLES
 
-LANGUAGES = ("en", "zh")
 FIGURES = (
     "g1_mw",
     "g2_mw",
@@ -43,26 +39,7 @@ def write_report(study: Study, path: Path, *, language: str = "en") -> None:
     language : "en" or "zh"
         Of all labels; what comes from the scenario stays as it is.
     """
-    if language not in LANGUAGES:
-        raise InputError(f"--lang must be {' or '.join(LANGUAGES)}, not {language!r}")
-    from jinja2 import Environment, StrictUndefined
-    from plotly.offline import get_plotlyjs
-
-    folder = files("csmoifsa_ev") / "templates"
-    texts = json.loads((folder / f"report.{language}.json").read_text(encoding="utf-8"))
-    data = json.dumps({**report_data(study), "texts": texts}, allow_nan=False, ensure_ascii=False)
-    environment = Environment(autoescape=True, undefined=StrictUndefined)
-    page = environment.from_string((folder / "report.html.j2").read_text(encoding="utf-8")).render(
-        language=language,
-        texts=texts,
-        title=study.scenario.title,
-        version=__version__,
-        data=data.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029"),
-        script=(folder / "report.js").read_text(encoding="utf-8"),
-        plotly=get_plotlyjs(),
-    )
-    with atomic_write(path) as file:
-        file.write(page)
+    write_page(path, "price", report_data(study), title=study.scenario.title, language=language)
 
 
 def report_data(study: Study) -> dict[str, Any]:

@@ -13,8 +13,9 @@ from csmoifsa import CSMOIFSA
 from csmoifsa.decision import best_acceptable, compromise, extremes
 from csmoifsa.errors import InputError
 from csmoifsa.runs import solve
+from csmoifsa_ev.account import Gain
 from csmoifsa_ev.day import Day
-from csmoifsa_ev.gains import Gain, who_gains
+from csmoifsa_ev.gains import who_gains
 from csmoifsa_ev.groups import Groups, driver_groups
 from csmoifsa_ev.pricing import CONSTRAINTS, OBJECTIVE_SETS, EVPricing, Outcome
 from csmoifsa_ev.response import Deposit

@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 
 from csmoifsa.files import atomic_write, output_folder, write_json
+from csmoifsa_ev.account import gains_rows
 from csmoifsa_ev.comparison import compare_with_paper
-from csmoifsa_ev.gains import gains_rows, rebound
+from csmoifsa_ev.gains import rebound
 from csmoifsa_ev.groups import GROUPS
 from csmoifsa_ev.loaders.tariffs import urdb_document
 from csmoifsa_ev.pricing import Outcome

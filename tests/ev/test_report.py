@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from importlib.resources import files
 
 import pytest
 
 from csmoifsa.errors import InputError
+from csmoifsa_ev.page import LANGUAGES, page_texts
 from csmoifsa_ev.report import report_data, write_report
 from csmoifsa_ev.scenario import load_scenario
 from csmoifsa_ev.study import run_study
@@ -49,19 +51,22 @@ def test_page_is_one_file_and_escaped(study, tmp_path):
         write_report(study, path, language="de")
 
 
-def test_both_languages_have_the_same_labels(study, tmp_path):
-    from importlib.resources import files
-
+def test_both_languages_have_the_same_labels():
     def keys(value):
         return {k: keys(v) for k, v in value.items()} if isinstance(value, dict) else None
 
-    folder = files("csmoifsa_ev") / "templates"
-    english, chinese = (json.loads((folder / f"report.{one}.json").read_text(encoding="utf-8")) for one in ("en", "zh"))
-    words = chinese.pop("words")
-    english.pop("words")
-    assert keys(english) == keys(chinese)
+    pages = {path.name.split(".")[0] for path in (files("csmoifsa_ev") / "templates").iterdir() if ".json" in path.name}
+    assert pages >= {"base", "price"}
+    for page in pages:
+        english, chinese = (page_texts(page, language) for language in LANGUAGES)
+        english.pop("words", None)
+        chinese.pop("words", None)
+        assert keys(english) == keys(chinese), page
+
+
+def test_what_comes_from_python_is_translated(study):
     said = {one[name] for rows in report_data(study)["gains"] for one in rows for name in ("who", "what")}
-    assert said <= words.keys()
+    assert said <= page_texts("price", "zh")["words"].keys()
 
 
 needs_browser = pytest.mark.skipif(find_chromium() is None, reason="no chromium on this machine")

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from csmoifsa.errors import InputError
+from csmoifsa_ev.account import Gain
 from csmoifsa_ev.baselines import compare_baselines, grid_search
-from csmoifsa_ev.gains import Gain, group_bills, rebound, who_gains
+from csmoifsa_ev.gains import group_bills, rebound, who_gains
 from csmoifsa_ev.groups import GROUPS, driver_groups
 from csmoifsa_ev.pricing import EVPricing
 from csmoifsa_ev.rounding import round_tariff

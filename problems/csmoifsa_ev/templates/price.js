@@ -1,41 +1,17 @@
 "use strict";
 // Linked views of one study. `state.selected` is the tariff shown, `state.kept` the rows that the ranges keep.
 (function () {
-  const D = JSON.parse(document.getElementById("data").textContent);
-  const T = D.texts;
-  const $ = (id) => document.getElementById(id);
+  const { D, T, $, config, plain, number, digits, stepped, cell, header, fillGains, fillList, addOption, save, quoted } = Page;
   const COLOURS = { peak: "#d55e00", flat: "#999999", valley: "#0b5fa5" };
   const PATTERNS = { peak: "/", flat: "", valley: "." };
   const GROUP_COLOURS = ["#bdbdbd", "#56b4e9", "#d55e00"];
   const GROUP_PATTERNS = ["", "/", "x"];
-  const config = { displaylogo: false, responsive: true, modeBarButtonsToRemove: ["lasso2d", "select2d"] };
   const state = { selected: D.offered, kept: D.tariffs.map(() => true), ready: false };
-  // plotly reads a little HTML in its labels; what comes from a user's file must stay text
-  const plain = (text) => String(text).replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
-  const word = (text) => T.words[text] || text;
   const quantity = (name) => T.quantities[name].replace("{money}", D.money);
-  const number = (value, digits) =>
-    value.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
-  const digits = (value) => (Math.abs(value) >= 100 ? 0 : 2);
   const nameOf = (row) =>
     (D.names[row] || []).map((name) => T.names[name]).join(" / ") || T.tariff_number.replace("{n}", row + 1);
-  const stepped = (values) => values.concat([values[values.length - 1]]);
   const edges = D.hours.map((_, k) => k * D.step_h).concat([24]);
   const front = [...Array(D.n_front).keys()];
-
-  function cell(row, text, kind, numeric) {
-    const element = document.createElement(kind || "td");
-    element.textContent = text;
-    if (numeric) element.className = "n";
-    row.appendChild(element);
-  }
-
-  function header(table, names, from) {
-    table.replaceChildren();
-    const row = table.createTHead().insertRow();
-    names.forEach((name, k) => cell(row, name, "th", k >= from));
-    return table.createTBody();
-  }
 
   // ---- the front -------------------------------------------------------------------------------------------------
   const sizes = () => front.map((k) => (k === state.selected ? 13 : D.names[k] ? 9 : 5));
@@ -156,18 +132,6 @@
     }, config);
   }
 
-  function fillTables() {
-    const body = header($("gains"), [T.who, T.what, T.unit, T.before, T.after, T.change, T.verdict], 3);
-    for (const one of D.gains[state.selected]) {
-      const row = body.insertRow();
-      [word(one.who), word(one.what), one.unit].forEach((text) => cell(row, text));
-      const n = Math.max(digits(one.before), digits(one.after));
-      [one.before, one.after].forEach((value) => cell(row, number(value, n), "td", true));
-      cell(row, (one.change > 0 ? "+" : "") + number(one.change, n), "td", true);
-      cell(row, one.gains ? T[one.gains] : "", "td", true);
-    }
-  }
-
   function fillFirm() {
     const body = header($("firm"), ["", "5 %", "50 %", "95 %"], 1);
     for (const one of D.robustness) {
@@ -178,11 +142,7 @@
     if (D.notes.length || D.days > 1) {
       $("notes").hidden = false;
       const notes = D.days > 1 ? [T.mean_of_days.replace("{n}", D.days), ...D.notes] : D.notes;
-      for (const text of notes) {
-        const item = document.createElement("li");
-        item.textContent = text;
-        $("notes").querySelector("ul").appendChild(item);
-      }
+      fillList($("notes").querySelector("ul"), notes);
     }
   }
 
@@ -199,19 +159,10 @@
     Plotly.restyle("parallel", { "line.color": [front.map((k) => (k === row ? 1 : 0))] });
     drawClock();
     drawDay();
-    fillTables();
+    fillGains($("gains"), D.gains[row]);
   }
 
   // ---- taking a tariff along -------------------------------------------------------------------------------------------
-  function save(name, text, kind) {
-    const link = document.createElement("a");
-    link.href = URL.createObjectURL(new Blob([text], { type: kind }));
-    link.download = name;
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
-  }
-
-  const quoted = (text) => `"${String(text).replace(/"/g, '""')}"`;
   function tariffCsv() {
     const lines = ["price,hours,unit,value"];
     D.variables.forEach((name, v) => {
@@ -234,12 +185,7 @@
   }
 
   // ---- controls ----------------------------------------------------------------------------------------------------------
-  D.tariffs.forEach((_, row) => {
-    const option = document.createElement("option");
-    option.value = String(row);
-    option.textContent = nameOf(row);
-    $("choice").appendChild(option);
-  });
+  D.tariffs.forEach((_, row) => addOption($("choice"), row, nameOf(row)));
   $("slider").max = String(D.n_front - 1);
   $("choice").addEventListener("change", (event) => select(Number(event.target.value)));
   $("slider").addEventListener("input", (event) => select(Number(event.target.value)));
@@ -247,7 +193,6 @@
   $("csv").addEventListener("click", () => save("tariff.csv", tariffCsv(), "text/csv"));
   $("urdb").addEventListener("click", () => save("tariff_urdb.json", tariffUrdb(), "application/json"));
   $("urdb").disabled = D.urdb === null;
-  $("print").addEventListener("click", () => window.print());
   drawFront();
   drawParallel();
   fillFirm();

@@ -1,0 +1,75 @@
+"use strict";
+// What all pages share: data and texts, numbers, tables, downloads. `D` is the page's data, `T` its texts.
+const Page = (function () {
+  const D = JSON.parse(document.getElementById("data").textContent);
+  const T = D.texts;
+  const $ = (id) => document.getElementById(id);
+  const config = { displaylogo: false, responsive: true, modeBarButtonsToRemove: ["lasso2d", "select2d"] };
+  // plotly reads a little HTML in its labels; what comes from a user's file must stay text
+  const plain = (text) => String(text).replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
+  const word = (text) => T.words[text] || text;
+  const fill = (text, values) => text.replace(/\{(\w+)\}/g, (whole, key) => (key in values ? values[key] : whole));
+  const number = (value, digits) =>
+    value.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
+  const digits = (value) => (Math.abs(value) >= 100 ? 0 : 2);
+  const stepped = (values) => values.concat([values[values.length - 1]]);
+
+  function cell(row, text, kind, numeric) {
+    const element = document.createElement(kind || "td");
+    element.textContent = text;
+    if (numeric) element.className = "n";
+    row.appendChild(element);
+  }
+
+  function header(table, names, from) {
+    table.replaceChildren();
+    const row = table.createTHead().insertRow();
+    names.forEach((name, k) => cell(row, name, "th", k >= from));
+    return table.createTBody();
+  }
+
+  // rows: texts up to column `from`, then numbers as text
+  function fillTable(table, names, rows, from) {
+    const body = header(table, names, from);
+    for (const one of rows) {
+      const row = body.insertRow();
+      one.forEach((text, k) => cell(row, text, "td", k >= from));
+    }
+  }
+
+  function fillGains(table, gains) {
+    fillTable(table, [T.who, T.what, T.unit, T.before, T.after, T.change, T.verdict], gains.map((one) => {
+      const n = Math.max(digits(one.before), digits(one.after));
+      const change = (one.change > 0 ? "+" : "") + number(one.change, n);
+      return [word(one.who), word(one.what), one.unit, number(one.before, n), number(one.after, n), change, one.gains ? T[one.gains] : ""];
+    }), 3);
+  }
+
+  function fillList(list, texts) {
+    list.replaceChildren();
+    for (const text of texts) {
+      const item = document.createElement("li");
+      item.textContent = text;
+      list.appendChild(item);
+    }
+  }
+
+  function addOption(select, value, text) {
+    const option = document.createElement("option");
+    option.value = String(value);
+    option.textContent = text;
+    select.appendChild(option);
+  }
+
+  function save(name, text, kind) {
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(new Blob([text], { type: kind }));
+    link.download = name;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+  }
+
+  const quoted = (text) => `"${String(text).replace(/"/g, '""')}"`;
+  $("print").addEventListener("click", () => window.print());
+  return { D, T, $, config, plain, word, fill, number, digits, stepped, cell, header, fillTable, fillGains, fillList, addOption, save, quoted };
+})();
