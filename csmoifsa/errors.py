@@ -1,6 +1,8 @@
-"""The one exception that says: the input is wrong, not the program."""
+"""The one exception that says: the input is wrong, not the program; and what is checked with it everywhere."""
 
 from __future__ import annotations
+
+from operator import index
 
 
 class InputError(ValueError):
@@ -19,3 +21,14 @@ def did_you_mean(name: str, known: list[str]) -> str:
         spelt.setdefault(other.lower(), []).append(other)
     near = [n for match in get_close_matches(name.lower(), spelt, n=3, cutoff=0.6) for n in spelt[match]][:3]
     return f" Did you mean {' or '.join(repr(n) for n in near)}?" if near else ""
+
+
+def whole_number(name: str, value: object, *, least: int) -> int:
+    """Return ``value``, an int of any kind (NumPy's too), or raise `InputError` naming it."""
+    try:
+        number = index(value)  # type: ignore[arg-type]
+    except TypeError:
+        number = None
+    if number is None or isinstance(value, bool) or number < least:
+        raise InputError(f"{name} must be a whole number of at least {least}, got {value!r}")
+    return number

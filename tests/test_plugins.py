@@ -69,7 +69,7 @@ def metadata(folder, name, entries):
 def test_registered_names():
     names = problem_names()
     assert names == sorted(names)
-    assert {"zdt1", "zdt6-rotated", "ev-pricing"} <= set(names)
+    assert {"zdt1", "zdt6-rotated", "uf1", "uf10", "ev-pricing"} <= set(names)
     assert "zdt5" not in names
     for name in names:
         assert plugins.describe(name)

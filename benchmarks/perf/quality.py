@@ -31,6 +31,7 @@ SUITES: dict[str, list[tuple[str, dict[str, Any]]]] = {
     "zdt-rotated": [(f"{name}-rotated", {}) for name in ZDT],
     "dtlz": [(f"dtlz{k}", {"n_obj": 3, "n_var": 2 + (5 if k == 1 else 20 if k == 7 else 10)}) for k in range(1, 8)],
     "wfg": [(f"wfg{k}", {"n_obj": 2, "n_var": 24}) for k in range(1, 10)],
+    "uf": [(f"uf{k}", {"n_var": 30}) for k in range(1, 11)],
 }
 BUDGETS = (5_000, 10_000, 25_000)
 METRICS = ("igd", "igd_plus", "hypervolume")

@@ -25,35 +25,28 @@ Shift and rotation follow from ``seed`` alone, and the same seed gives the shift
 from __future__ import annotations
 
 from collections.abc import Callable
-from operator import index
-from typing import Any
 
 import numpy as np
-from pymoo.core.problem import Problem
 
-from csmoifsa.errors import InputError
+from csmoifsa.errors import whole_number
+from csmoifsa.problem import CompiledProblem
 from csmoifsa_zdt import fronts
 
 
-class ZDT(Problem):
+class ZDT(CompiledProblem):
     """A member of the family; the subclasses say which.
 
     Parameters
     ----------
     n_var : int
         Number of variables, at least 2.
-
-    Attributes
-    ----------
-    kernel_data : (k,) float64 array
-        What `kernel` needs to know beside the candidates.
     """
 
     number: int
     twin = 0
 
     def __init__(self, n_var: int = 30) -> None:
-        n_var = _integer("n_var", n_var, least=2)
+        n_var = whole_number("n_var", n_var, least=2)
         low, high = np.zeros(n_var), np.ones(n_var)
         if self.number == 4:
             low[1:], high[1:] = -5.0, 5.0
@@ -68,34 +61,17 @@ class ZDT(Problem):
 
         return evaluate
 
-    def _evaluate(self, X: np.ndarray, out: dict[str, Any], *args: Any, **kwargs: Any) -> None:
-        X = np.array(X, dtype=float, order="C")  # a copy: a read-only array would compile the kernel once more
-        F = np.empty((len(X), 2))
-        self.kernel(X, self.kernel_data, F, np.empty((len(X), 0)))
-        out["F"] = F
-
     def name(self) -> str:
         """Return the name under which `csmoifsa.load_problem` finds it."""
         return f"zdt{self.number}{('', '-shifted', '-rotated')[self.twin]}"
 
-    # pymoo caches the first answer whatever its arguments were, so these four are overridden, not the _calc_ hooks.
-
-    def pareto_front(self, n_points: int = 1000, **_: Any) -> np.ndarray:
+    def _calc_pareto_front(self, n_points: int = 1000) -> np.ndarray:
         """Return ``n_points`` of the Pareto front, (n_points, 2), by rising f1."""
-        return fronts.front(self.number, _integer("n_points", n_points, least=1))
+        return fronts.front(self.number, whole_number("n_points", n_points, least=1))
 
-    def pareto_set(self, n_points: int = 1000, **_: Any) -> np.ndarray:
-        """Return the optimal candidates, (n_points, n_var), row for row those of `pareto_front`."""
+    def _calc_pareto_set(self, n_points: int = 1000) -> np.ndarray:
         x1 = fronts.front_x1(self.number, self.pareto_front(n_points)[:, 0])
         return np.column_stack([x1, np.broadcast_to(self.optimum, (len(x1), self.n_var - 1))])
-
-    def ideal_point(self, *_: Any, **__: Any) -> np.ndarray:
-        """Return the least value of each objective on the front, (2,)."""
-        return self.pareto_front(10).min(axis=0)
-
-    def nadir_point(self, *_: Any, **__: Any) -> np.ndarray:
-        """Return the greatest value of each objective on the front, (2,)."""
-        return self.pareto_front(10).max(axis=0)
 
 
 class ZDT1(ZDT):
@@ -148,7 +124,7 @@ class _Twin(ZDT):
     def __init__(self, n_var: int | None = None, seed: int = 0) -> None:
         # the member of the family next in line knows its usual number of variables
         super().__init__(**({} if n_var is None else {"n_var": n_var}))
-        self.seed = _integer("seed", seed, least=0)
+        self.seed = whole_number("seed", seed, least=0)
         tail = self.n_var - 1
         random = np.random.default_rng(self.seed)
         low, high = (-2.5, 2.5) if self.number == 4 else (0.2, 0.8)
@@ -213,13 +189,3 @@ def random_rotation(n: int, random: np.random.Generator) -> np.ndarray:
     """
     q, r = np.linalg.qr(random.standard_normal((n, n)))
     return q * np.sign(np.diag(r))
-
-
-def _integer(name: str, value: object, *, least: int) -> int:
-    try:
-        number = index(value)  # type: ignore[arg-type]
-    except TypeError:
-        number = None
-    if number is None or isinstance(value, bool) or number < least:
-        raise InputError(f"{name} must be a whole number of at least {least}, got {value!r}")
-    return number

@@ -22,7 +22,7 @@ def changed(**values):
 
 def test_bundled_suites_are_found_and_valid():
     names = bundled_names()
-    wanted = {"smoke", "zdt", "zdt-iterations", "zdt-shifted", "zdt-rotated", "dtlz", "wfg", "ev", "peers"}
+    wanted = {"smoke", "zdt", "zdt-iterations", "zdt-shifted", "zdt-rotated", "dtlz", "wfg", "uf", "ev", "peers"}
     assert wanted <= set(names)
     for name in names:
         suite = load_suite(name)

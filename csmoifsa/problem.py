@@ -1,0 +1,51 @@
+"""What problems with a compiled evaluator and a known front share, whatever their family."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from pymoo.core.problem import Problem
+
+
+class CompiledProblem(Problem):
+    """A problem whose values come from `kernel`; a subclass brings that, ``kernel_data`` and the two ``_calc_`` hooks.
+
+    ``_calc_pareto_front(n_points)`` and ``_calc_pareto_set(n_points)`` are asked anew each time: pymoo would remember
+    its first answer whatever the arguments were. The set's rows are those of the front.
+
+    Attributes
+    ----------
+    kernel_data : (k,) float64 array
+        What `kernel` needs to know beside the candidates.
+    """
+
+    kernel_data: np.ndarray
+
+    @property
+    def kernel(self) -> Callable[..., None]:
+        """The compiled evaluator ``f(X, data, F, G)`` (contract: `csmoifsa.jit`), imported when first asked for."""
+        raise NotImplementedError(f"{type(self).__name__} has no kernel")
+
+    def _evaluate(self, X: np.ndarray, out: dict[str, Any], *args: Any, **kwargs: Any) -> None:
+        X = np.array(X, dtype=float, order="C")  # a copy: a read-only array would compile the kernel once more
+        F, G = np.empty((len(X), self.n_obj)), np.empty((len(X), self.n_ieq_constr + self.n_eq_constr))
+        self.kernel(X, self.kernel_data, F, G)
+        out["F"], out["G"], out["H"] = F, G[:, : self.n_ieq_constr], G[:, self.n_ieq_constr :]
+
+    def pareto_front(self, n_points: int = 1000, **_: Any) -> Any:
+        """Return points of the Pareto front, (k, n_obj); k is ``n_points`` where the family does not say otherwise."""
+        return self._calc_pareto_front(n_points)
+
+    def pareto_set(self, n_points: int = 1000, **_: Any) -> Any:
+        """Return optimal candidates, (k, n_var), row for row those of `pareto_front`."""
+        return self._calc_pareto_set(n_points)
+
+    def ideal_point(self, *_: Any, **__: Any) -> Any:
+        """Return the least value of each objective on the front, (n_obj,)."""
+        return None if (front := self.pareto_front()) is None else front.min(axis=0)
+
+    def nadir_point(self, *_: Any, **__: Any) -> Any:
+        """Return the greatest value of each objective on the front, (n_obj,)."""
+        return None if (front := self.pareto_front()) is None else front.max(axis=0)
