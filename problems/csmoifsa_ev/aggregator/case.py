@@ -22,17 +22,16 @@ from csmoifsa_ev.tariff import clock_to_minutes
 
 _CASES = Path(__file__).with_name("data")
 
+_BATTERY = ("capacity_kwh", "floor_kwh", "arrival_kwh", "departure_kwh", "efficiency", "wear", "discharge_kw")
 _TABLES = {
     "market": ("day_ahead", "buy", "sell", "buy_ratio", "sell_ratio"),
     "price": ("band", "lower", "upper", "mean", "mean_ratio", "mean_sense"),
     "storage": ("power_kw", "capacity_kwh", "initial_kwh", "efficiency"),
     "limits": ("cap_kw", "block_kw", "block_premium"),
-    "contract": (
-        *("share", "beta", "capacity_kwh", "floor_kwh", "arrival_kwh", "departure_kwh", "efficiency", "wear"),
-        *("sell_ratio", "discharge_kw", "stage_one"),
-    ),
+    "contract": ("share", "beta", *_BATTERY, "sell_ratio", "stage_one"),
 }
-_CLASS = ("name", "count", "energy_kwh", "power_kw", "window", *_TABLES["contract"])
+_NUMBERS = ("count", "energy_kwh", "power_kw", "share", *_BATTERY)  # of a class
+_CLASS = ("name", "window", *_NUMBERS)
 _TOP = ("base", "name", "title", "currency", "classes", *_TABLES)
 
 
@@ -190,17 +189,18 @@ def case_from_dict(values: Mapping[str, Any]) -> Case:
     steps, dt = len(p), 24.0 / len(p)
     price = values.get("price", {})
     classes = [_read_class(k, one, values.get("contract", {}), steps) for k, one in enumerate(values["classes"])]
-    limits, band = values.get("limits", {}), price.get("band", 0.2)
-    if not (isinstance(band, int | float) and band >= 0):
+    limits, band = values.get("limits", {}), _number(price.get("band", 0.2), "price.band")
+    if not band >= 0:
         raise InputError(f"price.band must be a share from 0 up, not {band!r}")
+    ratio = _number(price.get("mean_ratio", 1.0), "price.mean_ratio")
     game = Game(
-        name=values.get("name", "case"),
+        name=str(values.get("name", "case")),
         day_ahead=p,
         buy=_either(market, "buy", p, 1.0, "market"),
         sell=_either(market, "sell", p, 1.0, "market"),
         lower=_series(price.get("lower", p - band * np.abs(p)), "price.lower", steps),
         upper=_series(price.get("upper", p + band * np.abs(p)), "price.upper", steps),
-        mean=float(price.get("mean", price.get("mean_ratio", 1.0) * p.mean())),
+        mean=_number(price.get("mean", ratio * p.mean()), "price.mean"),
         mean_sense=price.get("mean_sense", "=="),
         energy_kwh=np.array([one["count"] * one["energy_kwh"] for one in classes]),
         power_kw=np.array([one["count"] * one["power_kw"] for one in classes]),
@@ -219,14 +219,14 @@ def case_from_dict(values: Mapping[str, Any]) -> Case:
     contract = values.get("contract", {})
     case = Case(
         name=game.name,
-        title=values.get("title", game.name),
-        currency=values.get("currency", "currency"),
+        title=str(values.get("title", game.name)),
+        currency=str(values.get("currency", "currency")),
         game=game,
         cars=cars,
         owner=owner,
         share=share,
-        beta=float(contract.get("beta", 0.5)),
-        v2g_sell=p + (float(contract.get("sell_ratio", 1.0)) - 1.0) * np.abs(p),
+        beta=_number(contract.get("beta", 0.5), "contract.beta"),
+        v2g_sell=p + (_number(contract.get("sell_ratio", 1.0), "contract.sell_ratio") - 1.0) * np.abs(p),
     )
     if not 0 <= case.beta <= 1:
         raise InputError(f"contract.beta must be between 0 and 1, not {case.beta}")
@@ -276,11 +276,12 @@ def _check_keys(values: Mapping[str, Any]) -> None:
 def _read_class(k: int, given: Any, contract: Mapping[str, Any], steps: int) -> dict[str, Any]:
     if not isinstance(given, dict):
         raise InputError("classes must be tables, [[classes]]")
-    name = given.get("name", f"class {k + 1}")
+    name = str(given.get("name", f"class {k + 1}"))
     for key in given:
         if key not in _CLASS:
             raise InputError(f"{name}: unknown key {key!r}.{did_you_mean(key, list(_CLASS))}")
     one = {"share": 0.0, "efficiency": 0.95, "wear": 0.0, "floor_kwh": 0.0, **contract, **given, "name": name}
+    one |= {key: _number(one[key], f"{name}: {key}") for key in _NUMBERS if key in one}
     for key in ("count", "power_kw", "window"):
         if key not in one:
             raise InputError(f"{name}: the key {key!r} is missing")
@@ -300,6 +301,8 @@ def _read_class(k: int, given: Any, contract: Mapping[str, Any], steps: int) -> 
 
 def plugged(windows: Any, steps: int, where: str) -> np.ndarray:
     """Return the steps that lie in windows such as ``"21:00-06:00"``, shape (steps,) bool; they may wrap midnight."""
+    if not isinstance(windows, str | list):
+        raise InputError(f"{where} must be a text such as '21:00-06:00', or a list of them, not {windows!r}")
     minutes = np.zeros(1440, dtype=bool)
     for window in [windows] if isinstance(windows, str) else windows:
         begin, _, end = str(window).partition("-")
@@ -311,6 +314,22 @@ def plugged(windows: Any, steps: int, where: str) -> np.ndarray:
         length = 1440 // steps
         raise InputError(f"{where} begins or ends inside the {length}-minute step {int(broken.argmax())}; move it")
     return np.asarray(grid.all(axis=1))
+
+
+def windows_of(window: np.ndarray) -> list[str]:
+    """Return when a class is plugged in as `plugged` reads it, such as ``["21:00-06:00"]``; window (T,) bool."""
+    steps = len(window)
+    if window.all():
+        return ["00:00-24:00"]
+    begin = np.flatnonzero(window & ~np.roll(window, 1))
+    end = np.flatnonzero(window & ~np.roll(window, -1)) + 1
+    end = np.roll(end, -1) if len(end) and end[0] <= begin[0] else end
+
+    def clock(step: int) -> str:
+        minutes = step * 1440 // steps
+        return f"{minutes // 60:02d}:{minutes % 60:02d}"
+
+    return [f"{clock(int(a))}-{clock(int(b))}" for a, b in zip(begin, end, strict=True)]
 
 
 def _batteries(classes: list[dict[str, Any]], steps: int, dt: float) -> Batteries:
@@ -354,12 +373,23 @@ def _series(values: Any, key: str, steps: int | None) -> np.ndarray:
 def _either(table: Mapping[str, Any], name: str, p: np.ndarray, default: float, where: str) -> np.ndarray:
     if name in table:
         return _series(table[name], f"{where}.{name}", len(p))
-    return p + (float(table.get(f"{name}_ratio", default)) - 1.0) * np.abs(p)
+    return p + (_number(table.get(f"{name}_ratio", default), f"{where}.{name}_ratio") - 1.0) * np.abs(p)
+
+
+def _number(value: Any, key: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float | np.number):
+        raise InputError(f"{key} must be a number, not {value!r}")
+    return float(value)
 
 
 def _optional(limits: Mapping[str, Any], key: str) -> np.ndarray | None:
-    return None if key not in limits else np.array(limits[key], dtype=float)
+    if key not in limits:
+        return None
+    values = limits[key] if isinstance(limits[key], list) else [limits[key]]
+    return np.array([_number(value, f"limits.{key}") for value in values])
 
 
 def _storage_of(values: Mapping[str, Any]) -> Any:
-    return storage_from_dict(values["storage"]) if "storage" in values else None
+    if "storage" not in values:
+        return None
+    return storage_from_dict({key: _number(value, f"storage.{key}") for key, value in values["storage"].items()})
