@@ -10,6 +10,7 @@ import typer
 from csmoifsa.console import JSON_OPTION, print_json, progress, stderr, stdout
 from csmoifsa.errors import InputError, did_you_mean
 from csmoifsa_ev.aggregator.cli import aggregate, roll
+from csmoifsa_ev.page import check_language
 
 app = typer.Typer(
     name="ev",
@@ -69,7 +70,7 @@ def price(
     _check_choice("--objectives", objectives, ["paper", "market"])
     if deposit is not None:
         _check_choice("--deposit", deposit, ["uniform", "water-filling"])
-    _check_choice("--lang", language, ["en", "zh"])
+    check_language(language)
     if fill is not None:
         _check_choice("--fill", fill, ["error", "interpolate"])
     from csmoifsa_ev.scenario import load_scenario

@@ -20,12 +20,12 @@ def check_language(language: str) -> None:
         raise InputError(f"--lang must be {' or '.join(LANGUAGES)}, not {language!r}")
 
 
-def page_texts(page: str, language: str) -> dict[str, Any]:
-    """Return the labels of a page: those of all pages, and its own."""
+def page_texts(page: str, language: str, parts: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Return the labels of a page: those of all pages, of its parts, and its own."""
     check_language(language)
     folder = files("csmoifsa_ev") / "templates"
     texts: dict[str, Any] = {}
-    for name in ("base", page):
+    for name in ("base", *parts, page):
         texts |= json.loads((folder / f"{name}.{language}.json").read_text(encoding="utf-8"))
     return texts
 
@@ -48,9 +48,9 @@ def write_page(
     language : "en" or "zh"
         Of all labels; what comes from a user's file stays as it is.
     parts : tuple of str
-        Scripts to load before the page's own, after the one that all pages share.
+        Scripts and labels to load before the page's own, after those that all pages share.
     """
-    texts = page_texts(page, language)
+    texts = page_texts(page, language, parts)
     from jinja2 import Environment, PackageLoader, StrictUndefined
     from plotly.offline import get_plotlyjs
 

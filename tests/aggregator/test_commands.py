@@ -39,9 +39,46 @@ def test_aggregate_writes_tables_and_figures(run_cli, tmp_path):
     assert answer.code == 0
     assert "proven optimal" in answer.out
     names = {path.name for path in (tmp_path / "day").iterdir()}
-    assert names == {"summary.json", "price.csv", "load.csv", "plans.csv", "plans_load.csv", "v2g.csv", "figures"}
+    always = {"summary.json", "price.csv", "load.csv", "plans.csv", "plans_load.csv", "who_gains.csv"}
+    assert names == {*always, "v2g.csv", "load_v2g.csv", "figures", "report.html"}
+    assert all(name in answer.out for name in names)
     drawn = {path.name for path in (tmp_path / "day" / "figures").iterdir()}
     assert drawn == {f"{n}.{e}" for n in ("price", "load", "profit", "soc") for e in ("png", "pdf")}
+
+
+def test_a_second_run_leaves_nothing_of_the_first(run_cli, tmp_path):
+    assert run_cli("ev", "aggregate", "wei-v2g", "--out", tmp_path, "--no-report").code == 0
+    assert run_cli("ev", "aggregate", "wei-storage", "--out", tmp_path, "--no-report").code == 0
+    names = {path.name for path in tmp_path.rglob("*.*")}
+    assert not names & {"v2g.csv", "load_v2g.csv", "soc.png", "soc.pdf", "report.html"}
+    assert "storage.csv" in names
+
+
+def test_flags_of_the_page(run_cli, tmp_path):
+    answer = run_cli("ev", "aggregate", "wei-2015", "--out", tmp_path, "--no-figures", "--lang", "zh")
+    assert answer.code == 0
+    assert '<html lang="zh">' in (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert not (tmp_path / "figures").exists()
+    assert "figures/" not in answer.out
+
+
+def test_what_is_not_allowed_and_not_counted_is_said(run_cli):
+    answer = run_cli("ev", "aggregate", "wei-storage")
+    assert "for comparison only: charging on arrival (17 h), flat price (17 h)" in answer.out
+    assert "at stage one the storage adds 2,336.04" in answer.out
+
+
+def test_a_cap_that_drivers_break(run_cli, tmp_path):
+    path = tmp_path / "cap.toml"
+    path.write_text('base = "portfolio"\n[limits]\ncap_kw = 6000\n')
+    answer = run_cli("ev", "aggregate", path)
+    assert answer.code == 2
+    assert "in hour 2 they draw 4500 kW more than the 6000 kW allowed; try --margin 0" in answer.err
+    got = json.loads(run_cli("ev", "aggregate", path, "--margin", 0, "--json").out)
+    assert got["guaranteed"] is None
+    over = {one["plan"]: one["over_cap_kw"] for one in got["plans"]}
+    assert over["stage one"] == pytest.approx(0.0, abs=1e-3)
+    assert over["+ V2G"] > 1000
 
 
 def test_aggregate_reference_file(run_cli):
@@ -66,6 +103,7 @@ def test_roll(run_cli, tmp_path, price_files):
         "days.csv",
         "plans_load.csv",
         "figures",
+        "report.html",
     }
     got = json.loads(run_cli(*common, "--json", "--forecast", "perfect").out)
     assert got["nodes"][0]["rho"] == pytest.approx(1.0, abs=1e-5)
@@ -80,6 +118,8 @@ def test_roll(run_cli, tmp_path, price_files):
         (("roll", "portfolio", "--day-ahead", "x.csv", "--real-time", "y.csv"), "cannot read the price file x.csv"),
         (("roll", "wei-2015", "--day-ahead", "x", "--real-time", "y", "--days", "may"), "--days must be"),
         (("roll", "wei-2015", "--day-ahead", "x", "--real-time", "y", "--known", "all"), "--known must be"),
+        (("roll", "wei-2015", "--day-ahead", "x", "--real-time", "y", "--lang", "de"), "--lang must be en or zh"),
+        (("aggregate", "wei-2015", "--lang", "de"), "--lang must be en or zh"),
     ],
 )
 def test_one_sentence_and_exit_code_two(run_cli, arguments, words):
@@ -87,6 +127,9 @@ def test_one_sentence_and_exit_code_two(run_cli, arguments, words):
     assert answer.code == 2
     assert words in answer.err
     assert len(answer.err.strip().splitlines()) == 1
+
+
+TAXIS = 'base = "wei-2015"\n[[classes]]\nname = "taxis"\nenergy_kwh = 10\npower_kw = 5\n'
 
 
 @pytest.mark.parametrize(
@@ -100,6 +143,13 @@ def test_one_sentence_and_exit_code_two(run_cli, arguments, words):
         ('base = "wei-v2g"\n[contract]\ndeparture_kwh = 60.0\n', "night"),
         ('base = "wei-2015"\n[market]\nday_ahead = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7]\n', "7 values"),
         ("x = [", "not a TOML file"),
+        ('base = "wei-2015"\n[price]\nmean = "high"\n', "price.mean must be a number, not 'high'"),
+        ('base = "wei-2015"\n[limits]\nblock_kw = ["a"]\n', "limits.block_kw must be a number, not 'a'"),
+        ('base = "wei-storage"\n[storage]\npower_kw = "a"\n', "storage.power_kw must be a number, not 'a'"),
+        (TAXIS + 'count = "many"\nwindow = "12:00-18:00"\n', "taxis: count must be a number, not 'many'"),
+        (TAXIS + "count = 3\nwindow = 5\n", "taxis: window must be a text such as"),
+        (TAXIS + 'count = 3\nbeta = 0.5\nwindow = "12:00-18:00"\n', "taxis: unknown key 'beta'"),
+        (TAXIS + 'count = 3\nwindow = "12:00-13:00"\n', "taxis: its window of 1 h .* 15 kWh short of the 30 kWh"),
     ],
 )
 def test_bad_cases(run_cli, tmp_path, text, words):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from csmoifsa_ev.aggregator.battery import longest_stay
+from csmoifsa_ev.aggregator.battery import Batteries, cheapest_dispatch, longest_stay
 from csmoifsa_ev.aggregator.case import Case
 from csmoifsa_ev.aggregator.contracts import StageTwo
 from csmoifsa_ev.aggregator.follower import fill, respond
@@ -39,6 +39,8 @@ class Outcome:
         Bills less what the cars' energy, wear and shares cost; own storage left out [currency].
     driver_cost : float
         Bills less the owners' share of the surplus; payments for wear only make good what they lose [currency].
+    per_car : (G,) array
+        The same for one car of each group of drivers, see `driver_groups` [currency].
     """
 
     name: str
@@ -46,6 +48,7 @@ class Outcome:
     load_kw: np.ndarray
     profit: float
     driver_cost: float
+    per_car: np.ndarray
 
     def row(self) -> dict[str, float | str]:
         """Return the outcome as a row of a table."""
@@ -57,6 +60,16 @@ class Outcome:
             "valley_kw": float(self.load_kw.min()),
             "peak_valley_kw": float(np.ptp(self.load_kw)),
         }
+
+
+def driver_groups(case: Case) -> tuple[tuple[str, ...], np.ndarray]:
+    """Return name and number of cars of each group: classes without contract, then those under V2G contract, (G,)."""
+    plain = case.share < 1.0
+    names = [name for name, one in zip(case.game.names, plain, strict=True) if one]
+    count = (case.game.count * (1.0 - case.share))[plain]
+    if case.cars is None:
+        return tuple(names), count
+    return (*names, *case.cars.names), np.concatenate([count, case.cars.count])
 
 
 def on_arrival(game: Game) -> np.ndarray:
@@ -74,39 +87,91 @@ def evenly(game: Game) -> np.ndarray:
     return share[:, None] * game.window
 
 
-def baselines(game: Game) -> list[Outcome]:
-    """Return charging on arrival and spread evenly, both at the flat mean price, and the day-ahead price passed on."""
+def baselines(case: Case) -> list[Outcome]:
+    """Return charging on arrival and spread evenly, both at the flat mean price, and the day-ahead price passed on.
+
+    V2G drivers who answer the price with their batteries only charge in the first two, and give as well in the third.
+    """
+    game = case.game
     flat = np.full(game.n_steps, game.mean)
     passed = fit_mean(game, game.day_ahead)
+    own = [None, None, None]
+    if game.cars is not None:
+        cheapest = cheapest_dispatch(game.cars, passed)
+        own = [_at_once(game.cars), _spread(game.cars), cheapest.charge_kw - cheapest.discharge_kw]
     return [
-        _outcome(game, ON_ARRIVAL, flat, on_arrival(game)),
-        _outcome(game, FLAT, flat, evenly(game)),
-        _outcome(game, DAY_AHEAD, passed, respond(passed, game)),
+        _outcome(case, ON_ARRIVAL, flat, on_arrival(game), own[0]),
+        _outcome(case, FLAT, flat, evenly(game), own[1]),
+        _outcome(case, DAY_AHEAD, passed, respond(passed, game), own[2]),
     ]
 
 
-def _outcome(game: Game, name: str, price: np.ndarray, x: np.ndarray) -> Outcome:
-    load = game.power_kw @ x
+def _at_once(cars: Batteries) -> np.ndarray:
+    """Return the power (V, T) of cars that charge what they need from their arrival on [kW]."""
+    v, t = cars.places
+    since = np.arange(v.size) - np.repeat(np.cumsum(cars.length) - cars.length, cars.length)
+    hours = _needed(cars) / cars.charge_kw
+    power = np.zeros(cars.window.shape)
+    power[v, t] = (cars.charge_kw * cars.count)[v] * np.clip(hours[v] / cars.dt_h - since, 0.0, 1.0)
+    return power
+
+
+def _spread(cars: Batteries) -> np.ndarray:
+    """Return the power (V, T) of cars that charge what they need evenly over their stay [kW]."""
+    return cars.window * (_needed(cars) * cars.count / (cars.length * cars.dt_h))[:, None]
+
+
+def _needed(cars: Batteries) -> np.ndarray:
+    return np.maximum(cars.departure_kwh - cars.arrival_kwh, 0.0) / cars.efficiency
+
+
+def _outcome(case: Case, name: str, price: np.ndarray, x: np.ndarray, own_kw: np.ndarray | None) -> Outcome:
+    """Return the outcome of a price and a response: shares x (K, T), and power (V, T) of batteries that answer."""
+    game = case.game
+    load = game.power_kw @ x + (0.0 if own_kw is None else own_kw.sum(axis=0))
     bills = float(load @ price) * game.dt_h
-    return Outcome(name=name, price=price, load_kw=load, profit=bills - float(load_cost(load, game)), driver_cost=bills)
+    return Outcome(
+        name=name,
+        price=price,
+        load_kw=load,
+        profit=bills - float(load_cost(load, game)),
+        driver_cost=bills,
+        per_car=_bill_per_car(case, price, x, own_kw),
+    )
+
+
+def _bill_per_car(case: Case, price: np.ndarray, x: np.ndarray, own_kw: np.ndarray | None) -> np.ndarray:
+    game = case.game
+    each = (x @ price) * game.step_kwh / game.count
+    plain = each[case.share < 1.0]
+    if case.cars is None:
+        return plain
+    if own_kw is None:  # those under contract pay what their class pays
+        return np.concatenate([plain, each[case.owner]])
+    return np.concatenate([plain, own_kw @ price * game.dt_h / case.cars.count])
 
 
 def stages(case: Case, solution: Solution, second: StageTwo | None) -> list[Outcome]:
     """Return the outcomes of stage one and, where there are V2G contracts, of stage two."""
     game = case.game
-    load = solution.response.load_kw(game)
+    load, own = solution.response.load_kw(game), None
     if solution.response.cars is not None:
         load = load + solution.response.cars.net_kw
+        own = solution.response.cars.charge_kw - solution.response.cars.discharge_kw
     first = Outcome(
         name=STAGE_ONE,
         price=solution.price,
         load_kw=load,
         profit=solution.ev_margin,
         driver_cost=solution.bills,
+        per_car=_bill_per_car(case, solution.price, solution.response.x, own),
     )
     if second is None:
         return [first]
     plain = plain_load(case, solution)
+    share = np.zeros(len(first.per_car))
+    if case.cars is not None:
+        share[-case.cars.n_classes :] = case.beta * second.class_surplus / case.cars.count
     cost = float(load_cost(plain, game)) + second.v2g.cost
     return [
         first,
@@ -116,6 +181,7 @@ def stages(case: Case, solution: Solution, second: StageTwo | None) -> list[Outc
             load_kw=plain + second.v2g.net_kw,
             profit=solution.bills - cost - second.owner_share,
             driver_cost=solution.bills - second.owner_share,
+            per_car=first.per_car - share,
         ),
     ]
 

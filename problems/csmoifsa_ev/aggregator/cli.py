@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import typer
 
@@ -17,6 +16,8 @@ _AHEAD = typer.Option(..., "--day-ahead", metavar="CSV", help="Day-ahead prices:
 _REAL = typer.Option(..., "--real-time", metavar="CSV", help="Real-time prices, in the same form.")
 _NODES = typer.Option([], "--node", metavar="NAME", help="Where; may be repeated. Needed if a file has several.")
 _FIGURES = typer.Option(True, "--figures/--no-figures", help="Draw figures/ as PNG and PDF.")
+_REPORT = typer.Option(True, "--report/--no-report", help="Write report.html, which opens in a browser.")
+_LANGUAGE = typer.Option("en", "--lang", help="Language of the report: en or zh.")
 
 
 def aggregate(
@@ -27,6 +28,8 @@ def aggregate(
         1e-3, "--margin", min=0.0, help="Hours used are cheaper by this, so nobody is indifferent; 0: optimistic."
     ),
     figures: bool = _FIGURES,
+    report: bool = _REPORT,
+    language: str = _LANGUAGE,
     as_json: bool = JSON_OPTION,
 ) -> None:
     """Find the aggregator's best day-ahead charging price, with proof, and plan its V2G contracts.
@@ -38,20 +41,26 @@ def aggregate(
     from csmoifsa_ev.aggregator.case import load_case
     from csmoifsa_ev.aggregator.study import run_day
     from csmoifsa_ev.aggregator.tables import summarise_day, write_day
+    from csmoifsa_ev.page import check_language
 
+    check_language(language)
     study = run_day(load_case(case), margin=margin, time_limit=time_limit)
     summary = summarise_day(study) if out is None else write_day(study, out)
     if out is not None and figures:
         from csmoifsa_ev.aggregator.figures import draw_day
 
         draw_day(out)
+    if out is not None and report:
+        from csmoifsa_ev.aggregator.report import write_day_report
+
+        write_day_report(out, language=language)
     if as_json:
         print_json(summary)
         return
     from csmoifsa_ev.aggregator.terminal import show_day
 
     show_day(summary, study.case.title)
-    _where(out)
+    _where(out, figures, report)
 
 
 def roll(
@@ -67,6 +76,8 @@ def roll(
     per_kwh: bool = typer.Option(False, "--per-kwh", help="Prices in the files are per kWh; else per MWh."),
     out: Path | None = _OUT,
     figures: bool = _FIGURES,
+    report: bool = _REPORT,
+    language: str = _LANGUAGE,
     as_json: bool = JSON_OPTION,
 ) -> None:
     """Re-dispatch V2G cars hour by hour as real-time prices come in, and measure what that saves.
@@ -77,7 +88,9 @@ def roll(
     from csmoifsa_ev.aggregator.market import load_prices
     from csmoifsa_ev.aggregator.rolling import KNOWN, backtest
     from csmoifsa_ev.aggregator.tables import summarise_rolling, write_rolling
+    from csmoifsa_ev.page import check_language
 
+    check_language(language)
     if known not in KNOWN:
         raise InputError(f"--known must be one of {', '.join(KNOWN)}, not {known!r}")
     chosen, span = load_case(case), _span(days)
@@ -86,27 +99,33 @@ def roll(
         ahead, actual = (load_prices(path, node=name, per_mwh=not per_kwh) for path in (day_ahead, real_time))
         with progress(f"rolling {ahead.node}", len(ahead.days)) as update:
             tests.append(backtest(chosen, ahead, actual, days=span, forecaster=forecast, known=known, progress=update))
-    summary: dict[str, Any] = summarise_rolling(
-        tests, case=chosen.name, currency=chosen.currency, forecast=forecast, known=known
-    )
+    summary = summarise_rolling(tests, case=chosen, forecast=forecast, known=known)
     if out is not None:
-        write_rolling(tests, summary, out, chosen.game.dt_h)
+        write_rolling(tests, summary, out)
         if figures:
             from csmoifsa_ev.aggregator.figures import draw_rolling
 
             draw_rolling(out)
+        if report:
+            from csmoifsa_ev.aggregator.report import write_rolling_report
+
+            write_rolling_report(out, language=language)
     if as_json:
         print_json(summary)
         return
     from csmoifsa_ev.aggregator.terminal import show_rolling
 
     show_rolling(summary)
-    _where(out)
+    _where(out, figures, report)
 
 
-def _where(out: Path | None) -> None:
-    text = "Nothing was written; add --out DIR to keep tables and figures." if out is None else f"Written: {out}/"
-    stdout().print(f"\n{text}", soft_wrap=True)
+def _where(out: Path | None, figures: bool, report: bool) -> None:
+    if out is None:
+        text = "Nothing was written; add --out DIR to keep tables, figures and report."
+    else:
+        tables = " ".join(sorted(path.name for path in out.glob("*.csv")))
+        text = f"Written: {out}/ {tables} summary.json" + " figures/" * figures + " report.html" * report
+    stdout().print(f"\n{text}", soft_wrap=True, markup=False)
 
 
 def _span(days: str | None) -> tuple[date, date] | None:

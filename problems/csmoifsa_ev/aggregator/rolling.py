@@ -179,6 +179,10 @@ class Backtest:
         Autocorrelation of the deviations over all days, for the report.
     begin : int
         Step of the clock day at which a day begins.
+    learnt : int
+        Days before the first that the forecaster could learn from.
+    dt_h : float
+        Length of a step [h].
     """
 
     node: str
@@ -188,6 +192,8 @@ class Backtest:
     high: float
     phi: float
     begin: int
+    learnt: int
+    dt_h: float
 
 
 def backtest(
@@ -245,7 +251,17 @@ def backtest(
     rolled = np.array([one.rolled.rolling_loss for one in results])
     rho, low, high = loss_reduction(plan, rolled)
     phi = forecasts.fit_phi(actual - ahead)
-    return Backtest(node=day_ahead.node, days=results, rho=rho, low=low, high=high, phi=phi, begin=begin)
+    return Backtest(
+        node=day_ahead.node,
+        days=results,
+        rho=rho,
+        low=low,
+        high=high,
+        phi=phi,
+        begin=begin,
+        learnt=first,
+        dt_h=game.dt_h,
+    )
 
 
 def dispatchable(case: Case) -> Case:
@@ -312,7 +328,7 @@ def _run_day(
         solution = solve_game(game, margin=0.0)
     second = stage_two(cars, game.day_ahead, case.v2g_sell, beta=case.beta)
     rolled = roll_day(cars, game.day_ahead, real_time, past=past, forecaster=forecaster, known=known)
-    outcomes = [*baselines(game), *stages(case, solution, second)]
+    outcomes = [*baselines(case), *stages(case, solution, second)]
     last = outcomes[-1]
     for name, cost, load in (
         (ROLLING, rolled.rolling_cost, rolled.rolling_kw),
@@ -325,6 +341,7 @@ def _run_day(
                 load_kw=last.load_kw - second.v2g.net_kw + load,
                 profit=last.profit + rolled.plan_cost - cost,
                 driver_cost=last.driver_cost,
+                per_car=last.per_car,
             )
         )
     return Day(day=day, rolled=rolled, outcomes=outcomes, status=solution.status)
@@ -365,6 +382,7 @@ def mean_outcomes(days: Sequence[Day]) -> list[Outcome]:
                 load_kw=np.mean([one.load_kw for one in every], axis=0),
                 profit=float(np.mean([one.profit for one in every])),
                 driver_cost=float(np.mean([one.driver_cost for one in every])),
+                per_car=np.mean([one.per_car for one in every], axis=0),
             )
         )
     return means

@@ -7,6 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
+from csmoifsa.errors import InputError
 from csmoifsa_ev.aggregator.baselines import Outcome, baselines, stages
 from csmoifsa_ev.aggregator.case import Case
 from csmoifsa_ev.aggregator.contracts import StageTwo, stage_two
@@ -25,7 +26,37 @@ class DayStudy:
     @cached_property
     def outcomes(self) -> list[Outcome]:
         """Every way to run the day, from charging on arrival to the contracts."""
-        return [*baselines(self.case.game), *stages(self.case, self.solution, self.second)]
+        return [*baselines(self.case), *stages(self.case, self.solution, self.second)]
+
+    def hours_outside(self, outcome: Outcome) -> float:
+        """Return in how many hours the price of an outcome is not allowed."""
+        game, slack = self.case.game, 1e-6 * self.case.game.price_scale
+        outside = (outcome.price < game.lower - slack) | (outcome.price > game.upper + slack)
+        return float(outside.sum()) * game.dt_h
+
+    def over_cap_kw(self, outcome: Outcome) -> float:
+        """Return by how much an outcome's load exceeds the cap at most [kW]; only stage one keeps it."""
+        cap = self.case.game.cap_kw
+        return 0.0 if cap is None else float(np.maximum(outcome.load_kw - cap, 0.0).max())
+
+    @cached_property
+    def class_load(self) -> dict[str, np.ndarray]:
+        """Load of each class at stage one, (T,) [kW]; V2G classes that answer the price: taken less given."""
+        load = dict(zip(self.case.game.names, self.solution.load_kw(self.case.game), strict=True))
+        own = self.solution.response.cars
+        if self.case.game.cars is not None and own is not None:
+            load |= dict(zip(self.case.game.cars.names, own.charge_kw - own.discharge_kw, strict=True))
+        return load
+
+    @cached_property
+    def contract_load(self) -> dict[str, np.ndarray]:
+        """Load of each group of drivers with the contracts carried out, (T,) [kW]; V2G: taken less given."""
+        if self.second is None or self.case.cars is None:
+            return self.class_load
+        left = self.solution.load_kw(self.case.game) * (1.0 - self.case.share)[:, None]
+        load = {name: one for name, one, s in zip(self.case.game.names, left, self.case.share, strict=True) if s < 1}
+        powers = self.second.v2g.charge_kw - self.second.v2g.discharge_kw
+        return load | dict(zip(self.case.cars.names, powers, strict=True))
 
     @cached_property
     def duality_gap(self) -> float:
@@ -36,7 +67,22 @@ class DayStudy:
 def run_day(case: Case, *, margin: float = MARGIN, time_limit: float | None = 120.0) -> DayStudy:
     """Price a case's day and plan its contracts."""
     solution = solve_game(case.game, margin=margin, time_limit=time_limit)
+    _check_cap(case, solution)
     second = None
     if case.cars is not None and case.share.size == case.game.n_classes and np.any(case.share > 0):
         second = stage_two(case.cars, case.game.day_ahead, case.v2g_sell, beta=case.beta)
     return DayStudy(case=case, solution=solution, second=second)
+
+
+def _check_cap(case: Case, solution: Solution) -> None:
+    """Refuse a price under which drivers exceed the cap: under a strict margin a class charges at full power or not."""
+    cap = case.game.cap_kw
+    if np.isfinite(solution.objective) or cap is None:
+        return
+    excess = solution.response.load_kw(case.game) - cap
+    worst = int(excess.argmax())
+    raise InputError(
+        f"no price was found that keeps drivers below limits.cap_kw with a strict margin of {solution.margin:g}: in "
+        f"{case.game.hour(worst)} they draw {excess[worst]:g} kW more than the {cap[worst]:g} kW allowed; "
+        "try --margin 0, which lets drivers share hours of equal price, or a higher cap"
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -9,15 +10,19 @@ import numpy as np
 import pandas as pd
 
 from csmoifsa.files import atomic_write, output_folder, write_json
+from csmoifsa_ev.account import gains_rows
+from csmoifsa_ev.aggregator.case import Case, windows_of
+from csmoifsa_ev.aggregator.gains import who_gains
 from csmoifsa_ev.aggregator.rolling import Backtest, mean_outcomes
 from csmoifsa_ev.aggregator.study import DayStudy
 
 
 def summarise_day(study: DayStudy) -> dict[str, Any]:
-    """Return stage one and the contracts as one plain object."""
+    """Return stage one, the contracts, and what was assumed as one plain object."""
     s, game = study.solution, study.case.game
     answer: dict[str, Any] = {
         "case": study.case.name,
+        "title": study.case.title,
         "currency": study.case.currency,
         "status": s.status,
         "method": s.method,
@@ -29,7 +34,7 @@ def summarise_day(study: DayStudy) -> dict[str, Any]:
         "bills": s.bills,
         "procurement": s.procurement,
         "optimistic": s.optimistic,
-        "guaranteed": s.guaranteed,
+        "guaranteed": s.guaranteed if np.isfinite(s.guaranteed) else None,  # None: the cap would be broken
         "margin": s.margin,
         "price": s.price.tolist(),
         "load": s.load_kw(game).tolist(),
@@ -38,7 +43,16 @@ def summarise_day(study: DayStudy) -> dict[str, Any]:
         "duality_gap": study.duality_gap,
         "classes": list(game.names),
         "dt_h": game.dt_h,
-        "plans": [one.row() for one in study.outcomes],
+        "plans": [
+            {**one.row(), "hours_outside_bounds": study.hours_outside(one), "over_cap_kw": study.over_cap_kw(one)}
+            for one in study.outcomes
+        ],
+        "who_gains": [
+            {"against": before.name, **row}
+            for before in study.outcomes[:3]
+            for row in gains_rows(who_gains(study.case, before, study.outcomes[-1]))
+        ],
+        "assumptions": assumptions(study.case),
     }
     for name, value in game.reference.items():
         mine = {"optimum_total": s.objective, "optimum_storage": s.storage}.get(name, s.ev_margin)
@@ -51,6 +65,56 @@ def summarise_day(study: DayStudy) -> dict[str, Any]:
     if study.second is not None:
         answer["contracts"] = _contracts(study)
     return answer
+
+
+def assumptions(case: Case) -> dict[str, Any]:
+    """Return what a case assumes about market, drivers, batteries and limits, as plain values; per vehicle."""
+    game, cars = case.game, case.cars
+    share = {name: float(one) for name, one in zip(game.names, case.share, strict=True)}
+    answer: dict[str, Any] = {
+        "mean": game.mean,
+        "mean_sense": game.mean_sense,
+        "buy_over_day_ahead": _ratio(game.buy, game.day_ahead),
+        "sell_over_day_ahead": _ratio(game.sell, game.day_ahead),
+        "lower_over_day_ahead": _ratio(game.lower, game.day_ahead),
+        "upper_over_day_ahead": _ratio(game.upper, game.day_ahead),
+        "classes": [
+            {
+                "class": name,
+                "vehicles": float(game.count[k]),
+                "energy_kwh": float(game.energy_kwh[k] / game.count[k]),
+                "power_kw": float(game.power_kw[k] / game.count[k]),
+                "plugged_in": windows_of(game.window[k]),
+                "v2g_share": share[name],
+            }
+            for k, name in enumerate(game.names)
+        ],
+        "storage": None if game.storage is None else asdict(game.storage),
+        "greatest_cap_kw": None if game.cap_kw is None else float(game.cap_kw.max()),
+        "supply_blocks": 0 if game.block_kw is None else len(game.block_kw),
+    }
+    if cars is not None:
+        answer["owners_share"] = case.beta
+        answer["v2g_sell_over_day_ahead"] = _ratio(case.v2g_sell, game.day_ahead)
+        columns = ("charge_kw", "discharge_kw", "capacity_kwh", "floor_kwh", "arrival_kwh", "departure_kwh")
+        answer["batteries"] = [
+            {
+                "class": name,
+                "vehicles": float(cars.count[v]),
+                **{key: float(getattr(cars, key)[v]) for key in (*columns, "efficiency", "wear")},
+                "plugged_in": windows_of(cars.window[v]),
+            }
+            for v, name in enumerate(cars.names)
+        ]
+    return answer
+
+
+def _ratio(values: np.ndarray, day_ahead: np.ndarray) -> float | None:
+    """Return the ratio of two series if it is the same in all steps, else None."""
+    if (day_ahead == 0).any():
+        return None
+    ratios = values / day_ahead
+    return float(np.median(ratios)) if np.ptp(ratios) <= 1e-9 * max(1.0, float(np.abs(ratios).max())) else None
 
 
 def _contracts(study: DayStudy) -> dict[str, Any]:
@@ -80,27 +144,34 @@ def _contracts(study: DayStudy) -> dict[str, Any]:
 
 
 def write_day(study: DayStudy, folder: Path) -> dict[str, Any]:
-    """Write summary.json, price.csv, load.csv, plans.csv and, with contracts, v2g.csv; return the summary."""
+    """Write the day's tables and summary.json; return the summary.
+
+    Always price.csv, load.csv, plans.csv, plans_load.csv and who_gains.csv; with contracts v2g.csv and load_v2g.csv;
+    with a storage of the aggregator's own storage.csv.
+    """
     folder = output_folder(folder)
     summary, game = summarise_day(study), study.case.game
-    hours = np.arange(game.n_steps) * game.dt_h
-    s = study.solution
+    s, hours = study.solution, np.arange(game.n_steps) * game.dt_h
+    prices = {
+        "price": s.price,
+        **{name: getattr(game, name) for name in ("day_ahead", "lower", "upper", "buy", "sell")},
+    }
     tables = {
-        "price.csv": pd.DataFrame(
-            {
-                "hour": hours,
-                "price": s.price,
-                "day_ahead": game.day_ahead,
-                "lower": game.lower,
-                "upper": game.upper,
-            }
-        ),
-        "load.csv": pd.DataFrame({"hour": hours, **dict(zip(game.names, s.load_kw(game), strict=True))}),
+        "price.csv": pd.DataFrame({"hour": hours, **prices}),
+        "load.csv": pd.DataFrame({"hour": hours, **study.class_load}),
         "plans.csv": pd.DataFrame(summary["plans"]),
         "plans_load.csv": pd.DataFrame({"hour": hours, **{one.name: one.load_kw for one in study.outcomes}}),
+        "who_gains.csv": pd.DataFrame(summary["who_gains"]),
     }
-    if study.second is not None and study.case.cars is not None:
+    if study.second is not None:
         tables["v2g.csv"] = _v2g_table(study)
+        tables["load_v2g.csv"] = pd.DataFrame({"hour": hours, **study.contract_load})
+    supply = s.supply
+    if supply.content_kwh is not None:
+        powers = {"charge_kw": supply.charge_kw, "discharge_kw": supply.discharge_kw}
+        tables["storage.csv"] = pd.DataFrame({"hour": hours, **powers, "content_kwh": supply.content_kwh})
+    for name in {"v2g.csv", "load_v2g.csv", "storage.csv"} - tables.keys():
+        (folder / name).unlink(missing_ok=True)  # of an earlier run into this folder
     _write(tables, folder)
     write_json(folder / "summary.json", summary)
     return summary
@@ -122,6 +193,7 @@ def _v2g_table(study: DayStudy) -> pd.DataFrame:
             "smart_kw": two.smart.charge_kw[v, t],
             "floor_kwh": cars.floor_kwh[v],
             "capacity_kwh": cars.capacity_kwh[v],
+            "arrival_kwh": np.where(cars.first, cars.arrival_kwh[v], np.nan),
             "departure_kwh": np.where(cars.last, cars.departure_kwh[v], np.nan),
         }
     )
@@ -141,16 +213,19 @@ DEPENDS = (
 )
 
 
-def summarise_rolling(tests: list[Backtest], *, case: str, currency: str, forecast: str, known: str) -> dict[str, Any]:
+def summarise_rolling(tests: list[Backtest], *, case: Case, forecast: str, known: str) -> dict[str, Any]:
     """Return the backtests as one plain object."""
     return {
-        "case": case,
-        "currency": currency,
+        "case": case.name,
+        "title": case.title,
+        "currency": case.currency,
+        "dt_h": case.game.dt_h,
         "forecast": forecast,
         "known": known,
         "thesis": "nearly 33 %",
         "note": DEPENDS,
         "nodes": [_node(test) for test in tests],
+        "assumptions": {**assumptions(case), "all_commanded": case.cars is None},
     }
 
 
@@ -163,11 +238,15 @@ def _node(test: Backtest) -> dict[str, Any]:
         "days": len(test.days),
         "first": str(test.days[0].day),
         "last": str(test.days[-1].day),
+        "days_learnt_from": test.learnt,
+        "begin_h": test.begin * test.dt_h,
         "rho": test.rho if defined else None,
         "rho_low": test.low if defined else None,
         "rho_high": test.high if defined else None,
         "plan_loss_per_day": float(plan.mean()),
         "rolling_loss_per_day": float(rolled.mean()),
+        "gain_per_day": float((plan - rolled).mean()),
+        "days_gained": int((plan > rolled).sum()),
         "phi": test.phi,
         "stage_one_proven_days": sum(one.status == "proven" for one in test.days),
         "short_kwh": float(sum(one.rolled.short_kwh for one in test.days)),
@@ -175,7 +254,7 @@ def _node(test: Backtest) -> dict[str, Any]:
     }
 
 
-def write_rolling(tests: list[Backtest], summary: dict[str, Any], folder: Path, dt_h: float) -> None:
+def write_rolling(tests: list[Backtest], summary: dict[str, Any], folder: Path) -> None:
     """Write summary.json, rho.csv, plans.csv, days.csv and plans_load.csv."""
     folder = output_folder(folder)
     rho = pd.DataFrame([{key: value for key, value in node.items() if key != "plans"} for node in summary["nodes"]])
@@ -196,7 +275,7 @@ def write_rolling(tests: list[Backtest], summary: dict[str, Any], folder: Path, 
     curves = []
     for test in tests:
         outcomes = mean_outcomes(test.days)
-        hours = (test.begin + np.arange(len(outcomes[0].load_kw))) * dt_h % 24.0
+        hours = (test.begin + np.arange(len(outcomes[0].load_kw))) * test.dt_h % 24.0
         curves.append(pd.DataFrame({"node": test.node, "hour": hours, **{one.name: one.load_kw for one in outcomes}}))
     tables = {
         "rho.csv": rho,

@@ -26,15 +26,35 @@ def show_day(summary: dict[str, Any], title: str) -> None:
         f"profit {summary['objective']:,.6f} {money} a day, {verdict}, by {how} in {summary['seconds']:.2f} s",
         soft_wrap=True,
     )
+    against = "they break the cap" if summary["guaranteed"] is None else f"{summary['guaranteed']:,.2f}"
     console.print(
         f"bills {summary['bills']:,.2f} - procurement {summary['procurement']:,.2f} = EV margin "
         f"{summary['ev_margin']:,.2f}; storage {summary['storage']:,.2f}; "
-        f"if indifferent drivers act against us {summary['guaranteed']:,.2f}\n",
+        f"if indifferent drivers act against us {against}\n",
         soft_wrap=True,
     )
     console.print(plans_table(summary["plans"], money))
+    for note in _notes(summary):
+        console.print(note, soft_wrap=True)
     if "contracts" in summary:
         _show_contracts(summary["contracts"], money)
+
+
+def _notes(summary: dict[str, Any]) -> list[str]:
+    notes = []
+    outside = [one for one in summary["plans"] if one["hours_outside_bounds"]]
+    if outside:
+        names = ", ".join(f"{one['plan']} ({one['hours_outside_bounds']:g} h)" for one in outside)
+        notes.append(f"Outside the price bounds, so for comparison only: {names}.")
+    over = [one for one in summary["plans"] if one["over_cap_kw"] > 1e-6 * one["peak_kw"]]
+    if over:
+        names = ", ".join(f"{one['plan']} (by {one['over_cap_kw']:,.0f} kW)" for one in over)
+        notes.append(f"Above the cap, which only stage one is made to keep: {names}.")
+    if summary["storage"]:
+        notes.append(
+            f"Profits in the table are the cars' alone; at stage one the storage adds {summary['storage']:,.2f}."
+        )
+    return notes
 
 
 def _show_contracts(contracts: dict[str, Any], money: str) -> None:

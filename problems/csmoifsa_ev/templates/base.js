@@ -70,6 +70,8 @@ const Page = (function () {
   }
 
   const quoted = (text) => `"${String(text).replace(/"/g, '""')}"`;
+  // plotly draws for the screen's width; on paper it must be that of the page
+  addEventListener("beforeprint", () => document.querySelectorAll(".js-plotly-plot").forEach((one) => Plotly.Plots.resize(one)));
   $("print").addEventListener("click", () => window.print());
   return { D, T, $, config, plain, word, fill, number, digits, stepped, cell, header, fillTable, fillGains, fillList, addOption, save, quoted };
 })();
