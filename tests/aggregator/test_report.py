@@ -192,3 +192,14 @@ def test_a_narrow_screen_is_not_wider_than_itself(day, rolled, browser):
             assert browser.run("document.documentElement.scrollWidth") <= 420
     finally:
         browser.send("Emulation.clearDeviceMetricsOverride")
+
+
+def test_without_contracts_nothing_is_called_v2g(rolled, tmp_path):
+    prices = [rolled.parent / "0.csv", rolled.parent / "1.csv"]
+    span = "2025-06-03:2025-06-04"
+    roll("wei-2015", *prices, ["EAST"], span, "ar1", "last", False, tmp_path, False, True, "en", False)
+    summary = rolling_data(tmp_path)["summary"]
+    names = [one["plan"] for one in summary["nodes"][0]["plans"]]
+    assert names[3:] == ["stage one", "+ commanded charging", "+ rolling", "perfect foresight"]
+    assert set(names) <= page_texts("roll", "zh", ("aggregator",))["plans"].keys()
+    assert summary["assumptions"]["all_commanded"]

@@ -14,12 +14,13 @@ from csmoifsa_ev.aggregator.game import Game
 from csmoifsa_ev.aggregator.stackelberg import Solution, fit_mean
 from csmoifsa_ev.aggregator.supply import load_cost
 
-ON_ARRIVAL, FLAT, DAY_AHEAD, STAGE_ONE, WITH_V2G = (
+ON_ARRIVAL, FLAT, DAY_AHEAD, STAGE_ONE, WITH_V2G, COMMANDED = (
     "charging on arrival",
     "flat price",
     "day-ahead price",
     "stage one",
     "+ V2G",
+    "+ commanded charging",
 )
 
 
@@ -176,7 +177,7 @@ def stages(case: Case, solution: Solution, second: StageTwo | None) -> list[Outc
     return [
         first,
         Outcome(
-            name=WITH_V2G,
+            name=WITH_V2G if case.cars is None or case.cars.discharge_kw.any() else COMMANDED,
             price=solution.price,
             load_kw=plain + second.v2g.net_kw,
             profit=solution.bills - cost - second.owner_share,

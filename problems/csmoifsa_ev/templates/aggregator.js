@@ -12,6 +12,7 @@ const Aggregator = (function () {
     "day-ahead price": { color: ORANGE, dash: "dash", width: 2 },
     "stage one": { color: BLUE, width: 3.5 },
     "+ V2G": { color: VERMILION, width: 1.8 },
+    "+ commanded charging": { color: VERMILION, width: 1.8 },
     "+ rolling": { color: GREEN, dash: "dash", width: 2 },
     "perfect foresight": { color: SKY, dash: "dot", width: 2 },
   };

@@ -48,10 +48,10 @@
     for (const place of document.querySelectorAll("h2 .node")) place.textContent = S.nodes.length > 1 ? `(${one.node})` : "";
     const values = {
       node: one.node, days: one.days, first: one.first, last: one.last, rho: percent(one.rho), interval: interval(one), money: D.money,
-      plan: money(one.plan_loss_per_day), rolling: money(one.rolling_loss_per_day), gain: money(one.gain_per_day),
+      more: percent(-one.rho), lost: money(-one.gain_per_day), plan: money(one.plan_loss_per_day), rolling: money(one.rolling_loss_per_day), gain: money(one.gain_per_day),
     };
     $("summary").textContent = [
-      fill(one.rho === null ? T.nothing_to_gain : T.summary, values),
+      fill(one.rho === null ? T.nothing_to_gain : one.rho < 0 ? T.summary_loss : T.summary, values),
       ...(one.rho !== null && one.rho_low <= 0 && one.rho_high >= 0 ? [T.not_sure] : []),
       ...(one.days < 20 ? [fill(T.few_days, values)] : []),
     ].join(" ");
