@@ -7,11 +7,12 @@ import pytest
 
 from aggregator.games import TINY, WEI, cars
 from csmoifsa.errors import InputError
+from csmoifsa_ev.aggregator.alternation import fit_mean, verify
 from csmoifsa_ev.aggregator.battery import cheapest_dispatch, longest_stay
 from csmoifsa_ev.aggregator.case import load_case
 from csmoifsa_ev.aggregator.certificate import best_response, owner_costs
 from csmoifsa_ev.aggregator.contracts import stage_two
-from csmoifsa_ev.aggregator.stackelberg import fit_mean, solve_game, verify
+from csmoifsa_ev.aggregator.stackelberg import solve_game
 from csmoifsa_ev.aggregator.study import run_day
 
 

@@ -106,11 +106,27 @@ def fleet_response(
     return -1
 
 
+@jit
+def stays_load(order: np.ndarray, start: np.ndarray, length: np.ndarray, take: np.ndarray, load: np.ndarray) -> None:
+    """Add to ``load`` (T,) what all stays (S,) take when their steps are ranked so; ``take`` (S, T) by rank."""
+    size = order.shape[0]
+    for s in range(start.shape[0]):
+        a, n, m = start[s], length[s], 0
+        for i in range(size):
+            t = order[i]
+            away = t - a if t >= a else t - a + size
+            if away < n:
+                if take[s, m] == 0.0:
+                    break
+                load[t] += take[s, m]
+                m += 1
+
+
 # ---- the leader's evaluator ----
 
-STEPS, CLASSES, DT, MEAN, SNAP = 0, 1, 2, 3, 4
-LEVELS = 5
-HEADER = 5  # then lower, upper, cheapest, base load (T each), energy, step energy (K each), window (K x T)
+STEPS, CLASSES, DT, MEAN = 0, 1, 2, 3
+ROUNDS = 5
+HEADER = 4  # then lower, upper, cheapest, base load (T each), energy, step energy (K each), window (K x T)
 
 
 @jit
@@ -146,23 +162,6 @@ def rank(c: np.ndarray, favour: np.ndarray, order: np.ndarray) -> None:
 
 
 @jit
-def snap(c: np.ndarray, order: np.ndarray, lower: np.ndarray, upper: np.ndarray, width: float) -> None:
-    """Merge prices nearer than ``width`` to their neighbour in the ranking into one, in place, within the bounds."""
-    size = c.shape[0]
-    first = 0
-    while first < size:
-        last = first
-        total = c[order[first]]
-        while last + 1 < size and c[order[last + 1]] - c[order[first]] <= width:
-            last += 1
-            total += c[order[last]]
-        for i in range(first, last + 1):
-            t = order[i]
-            c[t] = min(max(total / (last - first + 1), lower[t]), upper[t])
-        first = last + 1
-
-
-@jit
 def answer(order: np.ndarray, data: np.ndarray, at: int, load: np.ndarray) -> None:
     """Write to ``load`` what all classes take [kWh] when they fill the steps in this order."""
     size, classes = int(data[STEPS]), int(data[CLASSES])
@@ -180,50 +179,88 @@ def answer(order: np.ndarray, data: np.ndarray, at: int, load: np.ndarray) -> No
 
 
 @jit
-def raise_prices(c: np.ndarray, order: np.ndarray, data: np.ndarray, at: int, load: np.ndarray) -> None:
-    """Raise prices of busy steps at the cost of idle ones, in place, as far as nobody answers otherwise.
+def climb(weight: np.ndarray, low: np.ndarray, high: np.ndarray, level: np.ndarray, keep: np.ndarray) -> None:
+    """Write to ``keep[0]`` the levels of ``max sum weight_i c_i`` over rising c, within rising bounds that are levels.
 
-    With every class's marginal price lambda held, a step may cost at least the lambda of each class that leaves it and
-    at most that of each class that fills it. Within these limits the mean is spent where the load is, busiest first:
-    the exact optimum of that linear program.
+    ``keep``, int64 (n, m), is work space: where the best way to each level comes from.
     """
-    size, classes = int(data[STEPS]), int(data[CLASSES])
-    low, high = np.empty(size), np.empty(size)
-    for t in range(size):
-        low[t], high[t] = data[HEADER + t], data[HEADER + size + t]
-    for k in range(classes):
-        left, one = data[at + k], data[at + classes + k]
-        window = at + 2 * classes + k * size
-        marginal = 0.0
-        for i in range(size):
-            t = order[i]
-            if left > 0.0 and data[window + t] > 0.0:
-                left -= min(left, one)
-                marginal = c[t]
-        left = data[at + k]
-        for i in range(size):
-            t = order[i]
-            if data[window + t] > 0.0:
-                if left < one:  # left empty, or taken in part
-                    low[t] = max(low[t], marginal)
-                if left > 0.0:
-                    high[t] = min(high[t], marginal)
-                left -= min(left, one)
-    budget = data[MEAN] * size
-    for t in range(size):
-        budget -= low[t]
-    idle = np.empty(size)
-    busy = np.empty(size, dtype=np.int64)
-    for t in range(size):
-        idle[t] = -load[t]
-    rank(idle, idle, busy)
-    for t in range(size):
-        c[t] = low[t]
+    size, levels = weight.shape[0], level.shape[0]
+    value = np.zeros(levels)
     for i in range(size):
-        t = busy[i]
-        room = max(high[t] - low[t], 0.0)
-        c[t] = high[t] if budget >= room and room > 0.0 else low[t] + max(min(budget, room), 0.0)
-        budget -= min(max(budget, 0.0), room)
+        run, source = -1e300, 0
+        for v in range(levels):
+            if value[v] > run:
+                run, source = value[v], v
+            keep[i, v] = source
+            value[v] = run + weight[i] * level[v] if low[i] <= level[v] <= high[i] else -1e300
+    v = 0
+    for u in range(levels):
+        if value[u] > value[v]:
+            v = u
+    for i in range(size - 1, -1, -1):
+        source = keep[i, v]
+        keep[i, 0] = v
+        v = source
+    for i in range(size):
+        keep[0, i] = keep[i, 0]
+
+
+@jit
+def best_of_order(
+    order: np.ndarray, load: np.ndarray, lower: np.ndarray, upper: np.ndarray, total: float, c: np.ndarray
+) -> bool:
+    """Write to ``c`` the price of greatest revenue that keeps the ranking of the steps: an exact linear program.
+
+    With a multiplier on the sum of prices the program falls to `climb`, since its corners know only prices that are a
+    bound of some step. Two corners on either side of the right sum close in on the multiplier, and are mixed.
+    """
+    size = order.shape[0]
+    weight, low, high = np.empty(size), np.empty(size), np.empty(size)
+    level = np.empty(2 * size)
+    for i in range(size):
+        low[i], high[i] = lower[order[i]], upper[order[i]]
+        level[i], level[size + i] = low[i], high[i]
+    for i in range(1, size):
+        low[i] = max(low[i], low[i - 1])
+        high[size - 1 - i] = min(high[size - 1 - i], high[size - i])
+    least = most = 0.0
+    for i in range(size):
+        if low[i] > high[i]:
+            return False
+        least += low[i]
+        most += high[i]
+    if not least <= total <= most:
+        return False
+    level.sort()
+    keep = np.empty((size, 2 * size), dtype=np.int64)
+    cheap, dear, some = low.copy(), high.copy(), np.empty(size)
+    for _ in range(40):
+        small = big = small_income = big_income = 0.0
+        for i in range(size):
+            small, small_income = small + cheap[i], small_income + load[order[i]] * cheap[i]
+            big, big_income = big + dear[i], big_income + load[order[i]] * dear[i]
+        if big - small < 1e-12:
+            break
+        slope = (big_income - small_income) / (big - small)
+        for i in range(size):
+            weight[i] = load[order[i]] - slope
+        climb(weight, low, high, level, keep)
+        now = gain = 0.0
+        for i in range(size):
+            some[i] = level[keep[0, i]]
+            now += some[i]
+            gain += weight[i] * (some[i] - cheap[i])
+        if gain <= 1e-12 * (1.0 + abs(big_income)):
+            break
+        for i in range(size):
+            if now > total:
+                dear[i] = some[i]
+            else:
+                cheap[i] = some[i]
+    share = 0.0 if big - small < 1e-12 else (total - small) / (big - small)
+    for i in range(size):
+        c[order[i]] = cheap[i] + share * (dear[i] - cheap[i])
+    return True
 
 
 @jit
@@ -233,18 +270,11 @@ def read_price(x: np.ndarray, data: np.ndarray, best: np.ndarray) -> tuple[float
     lower, upper = data[HEADER : HEADER + size], data[HEADER + size : HEADER + 2 * size]
     cheapest, base = data[HEADER + 2 * size : HEADER + 3 * size], data[HEADER + 3 * size : HEADER + 4 * size]
     at = HEADER + 4 * size
-    c, near, load = np.empty(size), np.empty(size), np.empty(size)
+    c, load = np.empty(size), np.empty(size)
     order = np.empty(size, dtype=np.int64)
     loss, paid, spread = 1e300, 0.0, 0.0
-    for level in range(LEVELS):
-        fit_mean(x, lower, upper, data[MEAN], near)
-        if level > 0:
-            rank(near, cheapest, order)
-            snap(near, order, lower, upper, data[SNAP] * 2.0 ** (level - 1))
-        fit_mean(near, lower, upper, data[MEAN], c)
-        rank(c, cheapest, order)
-        answer(order, data, at, load)
-        raise_prices(c, order, data, at, load)
+    fit_mean(x, lower, upper, data[MEAN], c)
+    for _ in range(ROUNDS):
         rank(c, cheapest, order)
         answer(order, data, at, load)
         bill, cost, peak, valley = 0.0, 0.0, -1e300, 1e300
@@ -254,10 +284,13 @@ def read_price(x: np.ndarray, data: np.ndarray, best: np.ndarray) -> tuple[float
             total = base[t] + load[t] / data[DT]
             peak = max(peak, total)
             valley = min(valley, total)
-        if cost - bill < loss:
-            loss, paid, spread = cost - bill, bill, peak - valley
-            for t in range(size):
-                best[t] = c[t]
+        if cost - bill > loss - 1e-9 * abs(loss):
+            break
+        loss, paid, spread = cost - bill, bill, peak - valley
+        for t in range(size):
+            best[t] = c[t]
+        if not best_of_order(order, load, lower, upper, data[MEAN] * size, c):
+            break
     return loss, paid, spread
 
 

@@ -2,9 +2,8 @@
 
 A mixed-integer program proves the greatest profit; a search gives the whole trade-off between profit, drivers' bill and
 the load curve. Any real vector stands for a price: it is moved as a whole, and cut off at the bounds, until its mean is
-right; then, at several widths, prices near each other are merged into one, since the best prices have ties, and the
-prices of busy steps are raised at the cost of idle ones as far as no driver answers otherwise. The most profitable of
-these readings counts. Ties go the leader's way (optimistic).
+right; then the best price that keeps the ranking of its steps is taken, a few times over. So a vector is a start from
+which prices climb, exactly. Ties go the leader's way (optimistic).
 """
 
 from __future__ import annotations
@@ -32,23 +31,18 @@ class AggregatorPricing(Problem):
         The game, or the name or file of a case.
     base_kw : (T,) array, optional
         Load beside the cars [kW]; none where left out.
-    snap : float
-        The smallest width within which prices are merged, in the typical price.
     """
 
-    def __init__(self, game: Any = "wei-2015", base_kw: Any = None, snap: float = 0.005) -> None:
+    def __init__(self, game: Any = "wei-2015", base_kw: Any = None) -> None:
         self.game: Game = game if isinstance(game, Game) else load_case(game).game
         if not self.game.separable:
             raise InputError("the pricing problem knows no cap, supply curve or V2G followers; use 'ev aggregate'")
         if self.game.mean_sense != "==":
             raise InputError("the pricing problem needs a fixed mean price, mean_sense '=='")
-        if not snap >= 0:
-            raise InputError(f"snap must be from 0 up, not {snap}")
         steps = self.game.n_steps
         self.base_kw = np.zeros(steps) if base_kw is None else np.array(base_kw, dtype=float)
         if self.base_kw.shape != (steps,) or not np.isfinite(self.base_kw).all():
             raise InputError(f"base_kw must be {steps} finite numbers")
-        self.snap = snap
         # where both bounds are equal, a hair's breadth keeps the box from being empty; the price is cut off anyway
         width = np.maximum(self.game.upper - self.game.lower, 1e-9)
         super().__init__(n_var=steps, n_obj=3, xl=self.game.lower, xu=self.game.lower + width)
@@ -64,7 +58,7 @@ class AggregatorPricing(Problem):
     def kernel_data(self) -> np.ndarray:
         """What `kernel` needs to know, shape (k,)."""
         game = self.game
-        head = [game.n_steps, game.n_classes, game.dt_h, game.mean, self.snap * game.price_scale]
+        head = [game.n_steps, game.n_classes, game.dt_h, game.mean]
         series = (game.lower, game.upper, game.cheapest, self.base_kw, game.energy_kwh, game.step_kwh)
         return np.concatenate([head, *series, game.window.astype(float).ravel()])
 

@@ -1,0 +1,120 @@
+"""Without integers: upper bounds and good prices from linear programs, alternated with the drivers' answers.
+
+The certificate's upper bound; from each response the best price, from each price the response, until nothing changes;
+and a search over rankings of the steps (`ranking`) between.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from csmoifsa.errors import InputError
+from csmoifsa_ev.aggregator.certificate import Response, best_price, best_response, greatest_bills, least_cost
+from csmoifsa_ev.aggregator.follower import TIE, fill, tie_groups
+from csmoifsa_ev.aggregator.game import Game
+from csmoifsa_ev.aggregator.ranking import classes_answer, search_rankings
+from csmoifsa_ev.aggregator.supply import Procurement, procure, unmet
+
+PROVEN = 1e-6
+"""Relative distance of verified profit and upper bound up to which an optimum counts as proven."""
+
+
+@dataclass(frozen=True)
+class Verified:
+    """Profit of a price with a response, computed without any solver's word for it (but for storage)."""
+
+    price: np.ndarray
+    response: Response
+    profit: float
+    bills: float
+    supply: Procurement
+    ev_cost: float
+
+
+def verify(game: Game, price: np.ndarray, response: Response | None = None) -> Verified:
+    """Return the profit of a price at the drivers' response, the optimistic one where left out."""
+    response = best_response(game, price) if response is None else response
+    load = response.load_kw(game)
+    bills = float(load @ price) * game.dt_h
+    if response.cars is not None:
+        load = load + response.cars.net_kw
+        bills += float(response.cars.net_kw @ price) * game.dt_h
+    supply = procure(load, game)
+    feasible = unmet(response.load_kw(game), game) <= 1e-6 * max(1.0, float(load.max()))
+    profit = bills - supply.cost if feasible else -np.inf
+    return Verified(price, response, profit, bills, supply, supply.ev_cost)
+
+
+def close(found: Verified | None, bound: float) -> bool:
+    """Return whether a verified profit meets an upper bound."""
+    return found is not None and bound - found.profit <= PROVEN * max(abs(bound), 1e-9)
+
+
+def certify(game: Game, margin: float = 0.0) -> tuple[float, Verified | None]:
+    """Return an upper bound and the best price that alternating two linear programs finds.
+
+    From the price of greatest bills: drivers respond, the best price for that response is found, and so on until
+    nothing changes. From the cheapest response: the same.
+    """
+    ceiling, price = greatest_bills(game)
+    cost, cheapest = least_cost(game)
+    if not np.isfinite(cost):
+        raise InputError("the cap is too low: not even commanded charging would fit below it")
+    separable_storage = 0.0
+    if game.separable and game.storage is not None:
+        load = cheapest.load_kw(game)
+        supply = procure(load, game)
+        separable_storage = supply.ev_cost - supply.cost
+    bound = ceiling - cost + separable_storage
+    best: Verified | None = None
+    for response in (cheapest, best_response(game, price)):
+        found = alternate(game, response, margin, bound)
+        if found is not None and (best is None or found.profit > best.profit):
+            best = found
+        if close(best, bound):
+            break
+    return bound, best
+
+
+def alternate(game: Game, response: Response, margin: float, bound: float, rounds: int = 15) -> Verified | None:
+    """Return where alternating ends: the best price for a response, the response to that price, and so on."""
+    best: Verified | None = None
+    for _ in range(rounds):
+        price = best_price(game, response, margin)
+        if price is None:
+            break
+        now = verify(game, price)
+        if best is not None and now.profit <= best.profit + 1e-12 * abs(best.profit):
+            break
+        best = now
+        if close(best, bound):
+            break
+        response = best_response(game, price)
+    return best
+
+
+def improve(game: Game, best: Verified, margin: float, bound: float, tries: int) -> Verified:
+    """Search over rankings from the best price, then alternate; what the ranking's price cannot know is left alone."""
+    known = game.cars is None and (game.storage is None or game.separable)
+    price = search_rankings(game, classes_answer(game, margin), best.price, tries) if tries and known else None
+    if price is None:
+        return best
+    order = np.lexsort((game.cheapest, tie_groups(price, TIE * game.price_scale)))
+    for response in (Response(fill(order, game)), best_response(game, price)):
+        found = alternate(game, response, margin, bound)
+        best = found if found is not None and found.profit > best.profit else best
+    return best
+
+
+def fit_mean(game: Game, price: np.ndarray) -> np.ndarray:
+    """Return a price moved up or down as a whole, and cut off at the bounds, until its mean is what it must be."""
+    low, high = float((game.lower - price).min()), float((game.upper - price).max())
+    for _ in range(60):
+        middle = 0.5 * (low + high)
+        if np.clip(price + middle, game.lower, game.upper).mean() > game.mean:
+            high = middle
+        else:
+            low = middle
+    return np.clip(price + low, game.lower, game.upper)

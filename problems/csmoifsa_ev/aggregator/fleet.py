@@ -1,0 +1,79 @@
+"""The price tuned on every single car: no classes, so what is promised is what is earned.
+
+Cars that share a stay, first step and length, take their cheapest steps in the same order; summed over them, the m-th
+cheapest step of a stay takes an amount that no price changes. So millions of cars are a few thousand stays, and a
+ranking of the steps gives the load of all.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from csmoifsa_ev.aggregator.game import Game
+from csmoifsa_ev.aggregator.many import Cars, FleetProfit, profit_on_all
+from csmoifsa_ev.aggregator.ranking import search_rankings
+
+APART = 1e-6
+"""Steps next to each other in the ranking differ by at least this, in the typical price: no car is indifferent."""
+
+
+@dataclass(frozen=True, eq=False)
+class Stays:
+    """All cars, by stay.
+
+    Attributes
+    ----------
+    start, length : (S,) int64 arrays
+        First step, and how many.
+    take_kwh : (S, T) array
+        What all cars of a stay together take in its m-th cheapest step [kWh].
+    """
+
+    start: np.ndarray
+    length: np.ndarray
+    take_kwh: np.ndarray
+
+    def load_kwh(self, order: np.ndarray) -> np.ndarray:
+        """Return what all cars take in each step when they rank the steps so, shape (T,) [kWh]."""
+        from csmoifsa_ev.aggregator.kernels import stays_load
+
+        load = np.zeros(order.size)
+        stays_load(order, self.start, self.length, self.take_kwh, load)
+        return load
+
+
+def stays_of(cars: Cars) -> Stays:
+    """Group cars by stay, exactly."""
+    steps = cars.n_steps
+    one = cars.power_kw * cars.dt_h
+    whole = np.floor(cars.energy_kwh / one + 1e-9).astype(np.int64)
+    rest = np.maximum(cars.energy_kwh - whole * one, 0.0)
+    key, stay = np.unique(cars.start * (steps + 1) + cars.length, return_inverse=True)
+    place = stay * (steps + 1) + whole
+    size = key.size * (steps + 1)
+    full = np.bincount(place, one, size).reshape(key.size, steps + 1)
+    part = np.bincount(place, rest, size).reshape(key.size, steps + 1)
+    above = full[:, ::-1].cumsum(axis=1)[:, ::-1]  # of cars that fill at least m steps
+    return Stays(key // (steps + 1), key % (steps + 1), np.ascontiguousarray(above[:, 1:] + part[:, :-1]))
+
+
+def tune(cars: Cars, game: Game, price: np.ndarray, *, tries: int = 3000) -> tuple[np.ndarray, FleetProfit]:
+    """Return a better price for these cars, and what it earns when each of them answers for itself.
+
+    Parameters
+    ----------
+    cars : Cars
+        The fleet.
+    game : Game
+        Price bounds, mean, and costs of supply.
+    price : (T,) array
+        Where to start.
+    tries : int
+        Rankings to try; the same result every time.
+    """
+    stays, apart = stays_of(cars), np.full(game.n_steps, APART * game.price_scale)
+    best = search_rankings(game, lambda order: (stays.load_kwh(order), apart), price, tries)
+    best = price if best is None else best
+    return best, profit_on_all(cars, game, best)
