@@ -63,9 +63,15 @@ class BulletinBoard:
         for column, values in zip(self.school, (X, heading, F, CV, extra), strict=False):
             column[rows] = values
 
-    def settle(self, n: int) -> None:
-        """Compare the first ``n`` waiting rows with the fish in use and keep the best."""
-        self.count = kernels.keep_best(self.school, self.count, n, self.capacity, self.layered, self.one_shot)
+    def settle(self, lost: np.ndarray) -> None:
+        """Compare waiting rows with the fish in use and keep the best.
+
+        Parameters
+        ----------
+        lost : (fish in use + waiting rows,) array of bool
+            Those who leave whatever the others are.
+        """
+        self.count = kernels.keep_best(self.school, self.count, lost, self.capacity, self.layered, self.one_shot)
 
     def front(self, waiting: int = 0) -> Front:
         """Return the non-dominated rows, including the first ``waiting`` newcomers; changes nothing."""
@@ -73,6 +79,6 @@ class BulletinBoard:
         school, count = self.school, self.count
         if waiting:
             school = kernels.School(*(column[:rows].copy() for column in school))
-            count = kernels.keep_best(school, count, waiting, self.capacity, False, self.one_shot)
+            count = kernels.keep_best(school, count, np.zeros(rows, bool), self.capacity, False, self.one_shot)
         first = np.flatnonzero(school.rank[:count] == 0)
         return Front(school.X[first], school.F[first], school.CV[first], school.extra[first])

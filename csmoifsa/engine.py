@@ -63,6 +63,8 @@ class Settings:
         Distribution indices of the clones' simulated binary crossover and polynomial mutation.
     mutations : float
         Coordinates of a clone that mutate on average.
+    outbreeding : float
+        Share of clones that are recombined with any fish of the school instead of another active one.
     pull, scale : float
         Factors of the way to the leader and of the difference of two fish, in swarming: the contraction.
     fewest : float
@@ -79,6 +81,8 @@ class Settings:
         Smoothing of each behaviour's success rate, 0 (frozen) to 1 (last brood only).
     gain_tolerance : float
         Improvement over the parent, in extents of the first layer, below which a child counts as no success.
+    contest : bool
+        The worse of each child and its parent leaves, even where it is better than others of the school.
     one_shot : bool
         Thin the board all at once instead of one at a time; for comparison only.
     behaviours : tuple of str
@@ -87,20 +91,22 @@ class Settings:
 
     pop_size: int = 100
     brood: int = 10
-    active: int = 10
-    leaders: int = 7
+    active: int = 8
+    leaders: int = 6
     eta_cross: float = 15.0
     eta_mutate: float = 20.0
     mutations: float = 0.5
+    outbreeding: float = 0.7
     pull: float = 0.9
     scale: float = 0.5
     fewest: float = 0.3
     jump: float = 0.05
     remembered: int = 10
     share_floor: float = 0.03
-    hunger: float = 0.14
+    hunger: float = 0.1
     credit_rate: float = 0.05
     gain_tolerance: float = 1e-4
+    contest: bool = True
     one_shot: bool = False
     behaviours: tuple[str, ...] = BEHAVIOURS
 
@@ -112,6 +118,7 @@ class Settings:
         "eta_cross": (0.0, 1e4),
         "eta_mutate": (0.0, 1e4),
         "mutations": (0.0, 1e6),
+        "outbreeding": (0.0, 1.0),
         "pull": (0.0, 2.0),
         "scale": (0.0, 2.0),
         "fewest": (0.0, 1.0),
@@ -130,8 +137,9 @@ class Settings:
         if unknown or not behaviours:
             known, got = ", ".join(BEHAVIOURS), ", ".join(unknown) or "none"
             raise InputError(f"setting behaviours must name at least one of {known}; got {got}")
-        if not isinstance(self.one_shot, bool):
-            raise InputError(f"setting one_shot must be true or false, got {self.one_shot!r}")
+        for name in ("contest", "one_shot"):
+            if not isinstance(getattr(self, name), bool):
+                raise InputError(f"setting {name} must be true or false, got {getattr(self, name)!r}")
         object.__setattr__(self, "behaviours", behaviours)
 
 
@@ -387,7 +395,7 @@ class ImmuneFishSwarm(Engine):
         self._enabled = np.array([name in s.behaviours for name in BEHAVIOURS])
         self._credit = np.full(len(BEHAVIOURS), 0.1)
         self._lengths = np.zeros(s.remembered)
-        numbers = s.eta_cross, s.eta_mutate, s.mutations, s.pull, s.scale, s.fewest, s.jump
+        numbers = s.eta_cross, s.eta_mutate, s.mutations, s.outbreeding, s.pull, s.scale, s.fewest, s.jump
         self._tuning = kernels.Tuning(s.active, s.leaders, *(float(number) for number in numbers))
 
     def _most_planned(self) -> int:
@@ -403,13 +411,15 @@ class ImmuneFishSwarm(Engine):
         return s.brood
 
     def _absorb(self) -> None:
+        s, board = self.settings, self.board
+        lost = np.zeros(board.count + self.planned, bool)
         if self.tick > 0:  # the first school has no parents
-            s, board = self.settings, self.board
             kernels.reward(
                 board.school, board.count, self.brood, self.planned,
                 self._credit, s.credit_rate, s.gain_tolerance, self._lengths,
             )  # fmt: skip
-        self.board.settle(self.planned)
+            kernels.contend(board.school, board.count, self.brood, self.planned, s.contest, lost)
+        board.settle(lost)
 
     def _arrays(self) -> dict[str, np.ndarray]:
         return {"credit": self._credit, "lengths": self._lengths}
@@ -436,7 +446,7 @@ class ImmuneFishSwarm(Engine):
             return 0
         plan = kernels.Plan(
             self.free, np.stack([self.xl, self.xu]), self._enabled, self.seed, s.brood, s.pop_size, n_ieq,
-            self.layered, s.one_shot,
+            self.layered, s.one_shot, s.contest,
             float(s.share_floor), float(s.hunger), float(s.credit_rate), float(s.gain_tolerance), float(tolerance),
         )  # fmt: skip
         counters = np.array([self.board.count, self.tick])

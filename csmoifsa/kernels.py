@@ -340,25 +340,29 @@ def copy_fish(school, source, target):
 
 
 @jit
-def keep_best(school, count, newcomers, capacity, layered, one_shot):
-    """Keep the best of the first ``count + newcomers`` rows, in place; returns how many stay, in the first rows.
+def keep_best(school, count, lost, capacity, layered, one_shot):
+    """Keep the best of the first rows that are not ``lost``, in place; returns how many stay, in the first rows.
 
-    Whole layers are kept in turn, the one that does not fit is thinned; without ``layered`` only the first layer
-    counts; with ``one_shot`` it is thinned all at once instead of one at a time. Those who stay keep their row if it is
-    among the first, so only newcomers move. ``order`` keeps the rows sorted from one call to the next, so that only
-    the newcomers have to find their place.
+    Rows from ``count`` on, as many as ``lost`` has more, are newcomers. Whole layers are kept in turn, the one that
+    does not fit is thinned; without ``layered`` only the first layer counts; with ``one_shot`` it is thinned all at
+    once instead of one at a time. Those who stay keep their row if it is among the first, so only newcomers move.
+    ``order`` keeps the rows sorted from one call to the next, so that only the newcomers have to find their place.
     """
-    total = count + newcomers
+    old, total = 0, 0
+    for s in range(lost.size):
+        row = school.order[s] if s < count else s
+        if not lost[row]:
+            school.order[total] = row
+            total += 1
+            old += s < count
     order = school.order[:total]
-    for i in range(count, total):
-        order[i] = i
-    sort_in(school.F, school.CV, order, count)
+    sort_in(school.F, school.CV, order, old)
     if school.F.shape[1] == 2:
         depth = layer_pairs(school.F, school.CV, order, school.rank)
     else:
         depth = layer_many(school.F, school.CV, order, school.rank)
-    stays, alive, rows = np.empty(total, np.bool_), np.empty(total, np.bool_), np.empty(total, np.int64)
-    for i in range(total):
+    stays, alive, rows = np.empty(lost.size, np.bool_), np.empty(total, np.bool_), np.empty(total, np.int64)
+    for i in range(lost.size):
         stays[i] = False
     kept = 0
     for r in range(depth if layered else 1):
@@ -409,6 +413,7 @@ class Tuning(NamedTuple):
     eta_cross: float
     eta_mutate: float
     mutations: float
+    outbreeding: float
     pull: float
     scale: float
     fewest: float
@@ -584,7 +589,9 @@ def breed(school, count, seed, tick, share, tuning, lengths, brood, n):
         move = pick(moves, uniform(stream))
         if move == CLONE:
             i = active[pick(clones, uniform(stream))]
-            clone(y, X[i], X[active[below(stream, active.size)]], tuning.eta_cross, stream)
+            far = uniform(stream) < tuning.outbreeding
+            mate = below(stream, count) if far else active[below(stream, active.size)]
+            clone(y, X[i], X[mate], tuning.eta_cross, stream)
         elif move == FORAGE:
             i = active[pick(clones, uniform(stream))]
             forage(y, X[i], tuning.jump, lengths, stream)
@@ -645,6 +652,22 @@ def reward(school, count, brood, n, credit, smoothing, tolerance, lengths):
     for move in range(credit.size):
         if trials[move] > 0.0:
             credit[move] += smoothing * (wins[move] / trials[move] - credit[move])
+
+
+@jit
+def contend(school, count, brood, n, contest, lost):
+    """Mark the worse of each child and its parent as lost, if there is one and ``contest`` is set.
+
+    Children near their parents would otherwise crowd out fish that are worse but elsewhere: the school would gather
+    around its best before it has searched (crowding: De Jong 1975; Mahfoud 1992).
+    """
+    for i in range(lost.size):
+        lost[i] = False
+    if contest:
+        for q in range(n):
+            better = compare(school.F, school.CV, count + q, brood.parent[q])
+            if better != 0:
+                lost[brood.parent[q] if better == 1 else count + q] = True
 
 
 @jit
@@ -812,6 +835,7 @@ class Plan(NamedTuple):
     n_ieq: int
     layered: bool
     one_shot: bool
+    contest: bool
     floor: float
     hunger: float
     credit_rate: float
@@ -824,9 +848,9 @@ _LOOP = int64(
     _COLUMN,
     types.NamedTuple((_TABLE, _TABLE, _TABLE, _COLUMN, _TABLE, _NUMBERS, _COLUMN, _NUMBERS), School),
     types.NamedTuple((_TABLE, _TABLE, _NUMBERS, _NUMBERS), Brood),
-    types.NamedTuple((int64,) * 2 + (float64,) * 7, Tuning),
+    types.NamedTuple((int64,) * 2 + (float64,) * 8, Tuning),
     types.NamedTuple(
-        (_NUMBERS, _TABLE, types.Array(types.boolean, 1, "C"), *(int64,) * 4, *(types.boolean,) * 2, *(float64,) * 5),
+        (_NUMBERS, _TABLE, types.Array(types.boolean, 1, "C"), *(int64,) * 4, *(types.boolean,) * 3, *(float64,) * 5),
         Plan,
     ),
     _NUMBERS,
@@ -844,6 +868,7 @@ def swim(evaluate, data, school, brood, tuning, plan, counters, credit, lengths,
     gets ``data``. ``counters`` = (count, tick), ``credit`` and ``lengths`` are updated in place.
     """
     n, X, share = plan.brood, np.empty((plan.brood, plan.bounds.shape[1])), np.empty(credit.size)
+    lost = np.empty(plan.capacity + n, np.bool_)
     for done in range(n_broods):
         count = counters[0]
         allot(credit, plan.enabled, plan.floor, plan.hunger, share)
@@ -862,6 +887,7 @@ def swim(evaluate, data, school, brood, tuning, plan, counters, credit, lengths,
                 school.X[count + i, k] = brood.X[i, k]
                 school.heading[count + i, k] = brood.heading[i, k]
         reward(school, count, brood, n, credit, plan.credit_rate, plan.gain_tolerance, lengths)
-        counters[0] = keep_best(school, count, n, plan.capacity, plan.layered, plan.one_shot)
+        contend(school, count, brood, n, plan.contest, lost[: count + n])
+        counters[0] = keep_best(school, count, lost[: count + n], plan.capacity, plan.layered, plan.one_shot)
         counters[1] += 1
     return n_broods

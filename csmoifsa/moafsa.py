@@ -252,7 +252,7 @@ class FishSwarm(Engine):
             for name, column in self._fish.items():
                 column[fish] = told[name]
             self._memory[fish] = 0.0
-        self.board.settle(n)
+        self.board.settle(np.zeros(self.board.count + n, bool))
         self._turn()
 
     def _offer(self, fish: np.ndarray, new: dict[str, np.ndarray]) -> None:

@@ -46,7 +46,7 @@ def test_compilation_is_announced_once_and_only_if_it_happens():
     assert told == [1]
 
 
-@pytest.mark.parametrize("name", ["keep_best", "breed", "reward", "allot", "place", "violation", "swim"])
+@pytest.mark.parametrize("name", ["keep_best", "breed", "reward", "contend", "allot", "place", "violation", "swim"])
 def test_one_signature_a_kernel(name):
     """A second array type (order, dtype, read-only) would compile everything again."""
     from csmoifsa import CSMOIFSA, MOAFSA, load_problem

@@ -21,7 +21,7 @@ from csmoifsa.runs import solve
 from csmoifsa_ev.aggregator.battery import Batteries
 from csmoifsa_ev.aggregator.case import load_case
 from csmoifsa_ev.aggregator.dispatch import Plan, RollingDispatcher
-from csmoifsa_ev.aggregator.fleet import tune
+from csmoifsa_ev.aggregator.fleet import ceiling, tune
 from csmoifsa_ev.aggregator.game import Game, game_from_dict
 from csmoifsa_ev.aggregator.generate import day_ahead, random_game
 from csmoifsa_ev.aggregator.many import Cars, answer_price, classes_of, draw_cars, profit_on_all
@@ -148,9 +148,10 @@ def scale(n_ev: int) -> None:
         "steps",
         "classes",
         "leader",
-        "profit promised",
-        "earned",
-        "tuned, earned",
+        "promised by classes",
+        "earned on every EV",
+        "tuned on every EV: promised and earned",
+        "below the ceiling",
         "peak, MW",
         "seconds",
         "tuning",
@@ -174,8 +175,9 @@ def grow(cars: Cars, game: Game, s: Solution, leader: str) -> None:
     wanted = None if game.separable else s.response.load_kw(game)
     on_all = profit_on_all(cars, game, s.price, wanted)
     begin = time.perf_counter()
-    _, tuned = tune(cars, game, s.price)
+    price, tuned = tune(cars, game, s.price)
     seconds = time.perf_counter() - begin
+    below = 100 * (1 - tuned.profit / ceiling(cars, game, price)) if game.separable else np.nan
     row(
         f"{len(cars):,}",
         game.n_steps,
@@ -184,6 +186,7 @@ def grow(cars: Cars, game: Game, s: Solution, leader: str) -> None:
         f"{s.objective:,.0f}",
         f"{on_all.profit:,.0f}",
         f"{tuned.profit:,.0f}",
+        f"{below:.1f} %" if game.separable else "",
         f"{on_all.load_kw.max() / 1e3:,.0f}, tuned {tuned.load_kw.max() / 1e3:,.0f}",
         f"{s.seconds:.1f}",
         f"{seconds:.1f}",

@@ -15,7 +15,7 @@ from csmoifsa_bench.rivals import Task, generations
 from csmoifsa_bench.suite import check_suite
 
 ALGORITHMS = {
-    "pymoo": ["csmoifsa", "moafsa", "nsga2", "gde3", "mopso-cd", "moead", "nsga3"],
+    "pymoo": ["csmoifsa", "moafsa", "nsga2", "gde3", "mopso-cd", "moead", "nsga3", "spea2"],
     "pygmo": ["nsga2", "moead", "moead_gen", "nspso", "maco"],
     "jmetalpy": ["NSGAII", "SMPSO", "GDE3", "SPEA2", "OMOPSO"],
     "platypus": ["NSGAII", "SMPSO", "GDE3", "OMOPSO", "EpsMOEA"],
@@ -68,6 +68,13 @@ def test_every_algorithm_is_counted_starts_alike_and_is_a_pure_function(library,
         assert np.array_equal(a.F, b.F)
         assert 1 <= len(a.F) <= 30
     assert two.n_eval == one.n_eval
+
+
+@pytest.mark.parametrize(("library", "name"), [("pymoo", "spea2"), ("pygmo", "moead"), ("pygmo", "moead_gen")])
+def test_three_objectives_after_two(library, name):
+    needs(library)
+    for problem in ("zdt1", "dtlz2"):
+        assert execute(cell(library, name, problem)).error == ""
 
 
 @pytest.mark.parametrize(("library", "name"), EVERY)

@@ -124,7 +124,8 @@ def child(school, count, share, tuning, lengths, stream):
     move = pick(np.cumsum(share), stream.uniform())
     if move == 0:
         i = active[pick(wheel, stream.uniform())]
-        partner, y = active[stream.below(len(active))], X[i].copy()
+        far = stream.uniform() < tuning.outbreeding
+        partner, y = stream.below(count) if far else active[stream.below(len(active))], X[i].copy()
         for k in range(n_var):
             if stream.uniform() < 0.5 and X[i, k] != X[partner, k]:
                 p, z = X[i, k], X[partner, k]

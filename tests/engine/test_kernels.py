@@ -95,7 +95,7 @@ BOOL = st.booleans()
 def test_keep_best_keeps_whole_layers_first(seed, n, n_obj, capacity, coarse, violated, layered, one_shot):
     F, CV = random_rows(seed, n, n_obj, coarse=coarse, violated=violated)
     school, before = school_of(F, CV), school_of(F, CV)
-    kept = kernels.keep_best(school, 0, n, capacity, layered, one_shot)
+    kept = kernels.keep_best(school, 0, np.zeros(n, bool), capacity, layered, one_shot)
     rank = np.array(oracle.layers(F, CV))
     assert kept == min(capacity, n if layered else int((rank == 0).sum()))
     # every kept fish is one of the old ones, with all its columns, and none is kept twice
@@ -110,6 +110,31 @@ def test_keep_best_keeps_whole_layers_first(seed, n, n_obj, capacity, coarse, vi
     out = sorted(set(range(n)) - set(rows))
     if out and layered:
         assert rank[rows].max() <= rank[out].min()
+
+
+@given(SEEDS, st.integers(2, 3), st.integers(1, 20), st.integers(0, 10), BOOL)
+def test_lost_rows_leave_and_the_others_are_as_if_they_had_never_been(seed, n_obj, count, newcomers, coarse):
+    rng, total = np.random.default_rng(seed), count + newcomers
+    F, CV = random_rows(seed, total, n_obj, coarse=coarse, violated=True)
+    lost, school = rng.random(total) < 0.4, school_of(F, CV)
+    kernels.keep_best(school, 0, np.zeros(count, bool), total, True, False)  # sorts the first rows
+    kept = kernels.keep_best(school, count, lost, total, True, False)
+    alone = school_of(F[~lost], CV[~lost])
+    assert kept == kernels.keep_best(alone, 0, np.zeros((~lost).sum(), bool), total, True, False)
+    for column in ("F", "CV", "rank"):
+        mine, other = (getattr(s, column)[s.order[:kept]] for s in (school, alone))
+        assert (mine == other).all()
+
+
+def test_the_worse_of_child_and_parent_is_lost_by_hand():
+    F = np.array([[1.0, 1.0], [2.0, 2.0], [3.0, 0.0], [0.5, 0.5], [2.5, 2.5], [0.0, 3.0], [2.0, 2.0]])
+    school = school_of(F, np.zeros(7))
+    brood = kernels.Brood(np.zeros((4, 1)), np.zeros((4, 1)), np.array([0, 1, 2, 1]), np.zeros(4, np.int64))
+    lost = np.ones(7, bool)
+    kernels.contend(school, 3, brood, 4, True, lost)
+    assert np.flatnonzero(lost).tolist() == [0, 4]  # a better child, a worse child, neither, an equal
+    kernels.contend(school, 3, brood, 4, False, lost)
+    assert not lost.any()
 
 
 @given(SEEDS, st.integers(1, 30), st.integers(1, 30))
@@ -158,7 +183,7 @@ def test_mutation_hits_as_many_coordinates_as_told(n_var, mutations):
     assert hits / 4000 == pytest.approx(mutations, rel=0.06)
 
 
-TUNING = kernels.Tuning(5, 3, 15.0, 20.0, 0.5, 0.9, 0.5, 0.3, 0.05)
+TUNING = kernels.Tuning(5, 3, 15.0, 20.0, 0.5, 0.7, 0.9, 0.5, 0.3, 0.05)
 
 
 @settings(max_examples=60)
@@ -170,7 +195,7 @@ def test_every_behaviour_equals_the_plain_one(seed, count, n_obj, move, n_var, k
         rng.random((count, n_var)), rng.normal(size=(count, n_var)), F, CV, np.empty((count, 0)),
         np.zeros(count, np.int64), np.zeros(count), np.arange(count),
     )  # fmt: skip
-    kernels.keep_best(school, 0, count, count, True, False)
+    kernels.keep_best(school, 0, np.zeros(count, bool), count, True, False)
     brood = kernels.Brood(np.zeros((8, n_var)), np.zeros((8, n_var)), np.zeros(8, np.int64), np.zeros(8, np.int64))
     share, lengths = np.zeros(4), np.zeros(4)
     share[move], lengths[:known] = 1.0, rng.uniform(0.01, 0.5, known)

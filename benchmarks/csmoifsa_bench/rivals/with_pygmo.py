@@ -52,6 +52,8 @@ def generations(problem: Any, task: Task) -> Iterator[Generation]:
     settings = {**({"memory": True} if task.name in _WITH_MEMORY else {}), **task.settings}
     if task.name == "maco":
         settings.setdefault("ker", min(63, task.pop_size))  # its default archive must not exceed the population
+    if task.name.startswith("moead") and problem.n_obj > 2:  # its default grid has no place for most population sizes
+        settings.setdefault("weight_generation", "low discrepancy")
     population = pygmo.population(pygmo.problem(_Adapted(problem)), seed=task.seed)
     start = task.start if task.start is not None else _random_start(problem, task)
     for x in start:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
+from copy import deepcopy
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,7 @@ class _Given(Sampling):
 def generations(problem: Any, task: Task) -> Iterator[Generation]:
     """Yield after every generation; see `csmoifsa_bench.rivals`."""
     algorithm, same_start = _build(problem, task)
+    algorithm = deepcopy(algorithm)  # SPEA2's default survival is one object for all its instances, with a memory
     if hasattr(algorithm, "engine"):
         algorithm.sampling = task.start if same_start else None  # ours take the array itself
     algorithm.setup(problem, termination=("n_gen", 2**62), seed=task.seed)
