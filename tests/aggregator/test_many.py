@@ -9,7 +9,7 @@ from scipy.optimize import linprog
 from aggregator.games import TINY, WEI, random_small
 from csmoifsa.errors import InputError
 from csmoifsa_ev.aggregator.alternation import certify, fit_mean, verify
-from csmoifsa_ev.aggregator.fleet import stays_of, tune
+from csmoifsa_ev.aggregator.fleet import ceiling, stays_of, tune
 from csmoifsa_ev.aggregator.follower import respond
 from csmoifsa_ev.aggregator.generate import random_game
 from csmoifsa_ev.aggregator.kernels import best_of_order
@@ -112,6 +112,24 @@ def test_a_price_tuned_on_every_car_earns_what_is_promised():
     np.testing.assert_allclose(against, tuned.load_kw, rtol=1e-9)
     again, _ = tune(cars, game, by_classes.price, tries=400)
     assert (again == price).all()
+
+
+def test_no_price_exceeds_the_ceiling():
+    cars = draw_cars(3000, 24)
+    game, _ = classes_of(cars, 40)
+    price, tuned = tune(cars, game, game.day_ahead, tries=1000)
+    most = ceiling(cars, game, price)
+    assert 0.9 * most < tuned.profit < most
+    rng = np.random.default_rng(1)
+    for _ in range(50):
+        near = fit_mean(game, price + rng.choice([0.01, 0.1]) * rng.normal(size=24))
+        assert profit_on_all(cars, game, near).profit < most
+    # cars of one stay and power, each a whole number of hours: a game of classes, whose bound is known
+    one = Cars(np.zeros(6, dtype=int), np.full(6, 24), 7.0 * np.arange(1, 7), np.full(6, 7.0), 24)
+    alike = replace(
+        game, energy_kwh=one.energy_kwh, power_kw=one.power_kw, window=np.ones((6, 24)), count=np.ones(6), names=()
+    )
+    assert ceiling(one, alike, price) == pytest.approx(certify(alike)[0], rel=1e-4)
 
 
 def test_tuning_keeps_a_cap_and_minds_a_supply_curve():

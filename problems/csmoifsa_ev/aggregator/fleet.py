@@ -11,7 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from csmoifsa_ev.aggregator.certificate import add_prices
 from csmoifsa_ev.aggregator.game import Game
+from csmoifsa_ev.aggregator.lp import Program
 from csmoifsa_ev.aggregator.many import Cars, FleetProfit, profit_on_all
 from csmoifsa_ev.aggregator.ranking import search_rankings
 
@@ -77,3 +79,44 @@ def tune(cars: Cars, game: Game, price: np.ndarray, *, tries: int = 3000) -> tup
     best = search_rankings(game, lambda order: (stays.load_kwh(order), apart), price, tries)
     best = price if best is None else best
     return best, profit_on_all(cars, game, best)
+
+
+def ceiling(cars: Cars, game: Game, price: np.ndarray, *, rounds: int = 150) -> float:
+    """Return a profit that no price exceeds on these cars: the greatest sum of bills less the least cost [currency].
+
+    The sum of bills is concave in the price, and the load at a price is its slope there: cutting planes, asked half-way
+    between the best price known and the planes' own optimum. What caps and supply curves add to the cost is left out.
+
+    Parameters
+    ----------
+    cars : Cars
+        The fleet.
+    game : Game
+        Price bounds, mean, and costs of supply.
+    price : (T,) array
+        Where to start; a good price saves rounds.
+    rounds : int
+        Cutting planes, at most; the bound is one after any number of them.
+    """
+    stays = stays_of(cars)
+    unit = float(cars.energy_kwh.sum())
+    bound, best, inner, ask = np.inf, -np.inf, price, price
+    slopes: list[np.ndarray] = []
+    for _ in range(rounds):
+        load = stays.load_kwh(np.argsort(ask, kind="stable"))
+        slopes.append(load / unit)
+        if load @ ask > best:
+            best, inner = float(load @ ask), ask
+        program = Program(maximise=True)
+        columns = add_prices(program, game)
+        bills = program.columns(1, -np.inf, np.inf, 1.0)
+        row = program.rows(len(slopes), upper=0.0)
+        program.add(row, bills, 1.0)
+        program.add(row[:, None], columns[None, :], -np.array(slopes))
+        answer = program.solve()
+        bound = min(bound, answer.value * unit * game.price_scale)
+        if bound - best <= 1e-5 * abs(best):
+            break
+        ask = 0.5 * (inner + answer.x[columns] * game.price_scale)
+    cheapest = stays.load_kwh(np.argsort(game.cheapest, kind="stable"))
+    return bound - float(cheapest @ game.cheapest)
