@@ -83,7 +83,7 @@ def search(files: list[Path], n_eval: int = 50_000, seeds: int = 7) -> None:
                 problem = AggregatorPricing(game)
                 method = load_algorithm(name, problem=problem, pop_size=100)
                 best.append(-float(solve(problem, method, n_eval=n_eval, seed=seed).F[:, 0].min()))
-            below = 100 * (1 - np.array(best) / proven.objective)
+            below = np.round(100 * (1 - np.array(best) / proven.objective), 4) + 0.0  # no -0
             seconds = (time.perf_counter() - begin) / seeds
             row(
                 game.name,

@@ -96,15 +96,29 @@ def alternate(game: Game, response: Response, margin: float, bound: float, round
 
 
 def improve(game: Game, best: Verified, margin: float, bound: float, tries: int) -> Verified:
-    """Search over rankings from the best price, then alternate; what the ranking's price cannot know is left alone."""
+    """Search over rankings from the best price, then alternate; same result every time.
+
+    With a cap or supply curve drivers who are indifferent are best spread over steps of equal price, which no ranking
+    knows; there it goes on from prices near the best one.
+    """
     known = game.cars is None and (game.storage is None or game.separable)
     price = search_rankings(game, classes_answer(game, margin), best.price, tries) if tries and known else None
-    if price is None:
-        return best
-    order = np.lexsort((game.cheapest, tie_groups(price, TIE * game.price_scale)))
-    for response in (Response(fill(order, game)), best_response(game, price)):
-        found = alternate(game, response, margin, bound)
-        best = found if found is not None and found.profit > best.profit else best
+    if price is not None:
+        order = np.lexsort((game.cheapest, tie_groups(price, TIE * game.price_scale)))
+        for response in (Response(fill(order, game)), best_response(game, price)):
+            found = alternate(game, response, margin, bound)
+            best = found if found is not None and found.profit > best.profit else best
+    return best if game.separable or not tries else shake(game, best, margin, bound)
+
+
+def shake(game: Game, best: Verified, margin: float, bound: float, rounds: int = 10) -> Verified:
+    """Alternate again and again from a price near the best one (iterated local search)."""
+    rng = np.random.default_rng(0)
+    for _ in range(rounds):
+        noise = rng.choice([0.01, 0.03, 0.1]) * game.price_scale * rng.normal(size=game.n_steps)
+        found = alternate(game, best_response(game, fit_mean(game, best.price + noise)), margin, bound)
+        if found is not None and found.profit > best.profit:
+            best = found
     return best
 
 
