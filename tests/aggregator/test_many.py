@@ -99,6 +99,11 @@ def test_stays_hold_every_car():
         np.testing.assert_allclose(stays.load_kwh(np.argsort(price)) / cars.dt_h, load, rtol=1e-9, atol=1e-9)
 
 
+def test_a_stay_too_short_is_refused():
+    with pytest.raises(InputError, match="car 1: its stay is 4 kWh short"):
+        stays_of(Cars(np.array([0, 0]), np.array([8, 3]), np.array([14.0, 25.0]), np.array([7.0, 7.0]), 24))
+
+
 def test_a_price_tuned_on_every_car_earns_what_is_promised():
     cars = draw_cars(3000, 24)
     game, _ = classes_of(cars, 40)

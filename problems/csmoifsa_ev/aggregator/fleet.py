@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from csmoifsa.errors import InputError
 from csmoifsa_ev.aggregator.certificate import add_prices
 from csmoifsa_ev.aggregator.game import Game
 from csmoifsa_ev.aggregator.lp import Program
@@ -50,6 +51,10 @@ def stays_of(cars: Cars) -> Stays:
     """Group cars by stay, exactly."""
     steps = cars.n_steps
     one = cars.power_kw * cars.dt_h
+    missing = cars.energy_kwh - one * cars.length
+    if (missing > 1e-9 * one).any():
+        i = int(missing.argmax())
+        raise InputError(f"car {i}: its stay is {missing[i]:g} kWh short of what it needs")
     whole = np.floor(cars.energy_kwh / one + 1e-9).astype(np.int64)
     rest = np.maximum(cars.energy_kwh - whole * one, 0.0)
     key, stay = np.unique(cars.start * (steps + 1) + cars.length, return_inverse=True)
