@@ -54,6 +54,7 @@ class BulletinBoard:
             extra=np.zeros((rows, n_extra)),
             rank=np.zeros(rows, np.int64),
             space=np.zeros(rows),
+            tries=np.zeros(rows),
             order=np.arange(rows),
         )
 

@@ -71,6 +71,8 @@ class Settings:
         Least share of the coordinates that swarming changes; each child draws its own between this and 1.
     jump : float
         Scale of a forager's jumps along one coordinate, a share of its range.
+    fatigue : float
+        How much less the free space of a fish counts each time it was cloned or foraged: space / (1 + fatigue * times).
     remembered : int
         Lengths of long steps that succeeded, which foragers remember.
     share_floor : float
@@ -101,6 +103,7 @@ class Settings:
     scale: float = 0.5
     fewest: float = 0.3
     jump: float = 0.05
+    fatigue: float = 0.5
     remembered: int = 10
     share_floor: float = 0.03
     hunger: float = 0.1
@@ -123,6 +126,7 @@ class Settings:
         "scale": (0.0, 2.0),
         "fewest": (0.0, 1.0),
         "jump": (0.0, 1.0),
+        "fatigue": (0.0, 1e6),
         "remembered": (1, 1000),
         "share_floor": (0.0, 0.25),
         "hunger": (0.0, 1.0),
@@ -395,8 +399,8 @@ class ImmuneFishSwarm(Engine):
         self._enabled = np.array([name in s.behaviours for name in BEHAVIOURS])
         self._credit = np.full(len(BEHAVIOURS), 0.1)
         self._lengths = np.zeros(s.remembered)
-        numbers = s.eta_cross, s.eta_mutate, s.mutations, s.outbreeding, s.pull, s.scale, s.fewest, s.jump
-        self._tuning = kernels.Tuning(s.active, s.leaders, *(float(number) for number in numbers))
+        numbers = kernels.Tuning._fields[2:]
+        self._tuning = kernels.Tuning(s.active, s.leaders, *(float(getattr(s, name)) for name in numbers))
 
     def _most_planned(self) -> int:
         return self.settings.brood

@@ -27,6 +27,7 @@ class School(NamedTuple):
     extra: np.ndarray  # (rows, k) columns of the caller that travel with the fish
     rank: np.ndarray  # (rows,) int64 layer, 0 = non-dominated
     space: np.ndarray  # (rows,) free room on the own layer: the reciprocal of antibody concentration
+    tries: np.ndarray  # (rows,) how often each fish was cloned or foraged from
     order: np.ndarray  # (rows,) int64 the rows in use, sorted by violation, then objectives
 
 
@@ -337,6 +338,7 @@ def copy_fish(school, source, target):
     school.CV[target] = school.CV[source]
     school.rank[target] = school.rank[source]
     school.space[target] = school.space[source]
+    school.tries[target] = school.tries[source]
 
 
 @jit
@@ -418,6 +420,7 @@ class Tuning(NamedTuple):
     scale: float
     fewest: float
     jump: float
+    fatigue: float
 
 
 @jit
@@ -574,11 +577,17 @@ def forage(y, x, jump, lengths, stream):
 
 @jit
 def breed(school, count, seed, tick, share, tuning, lengths, brood, n):
-    """Fill the first ``n`` rows of the brood; each row draws its behaviour from ``share`` and its own random stream."""
-    X, heading = school.X, school.heading
-    active = most_spacious(school.rank, school.space, count, tuning.active)
+    """Fill the first ``n`` rows of the brood; each row draws its behaviour from ``share`` and its own random stream.
+
+    The space of a fish counts less the more often it was tried: where the front has a gap, its edges are the least
+    concentrated for ever, and nothing is to be found there.
+    """
+    X, heading, space = school.X, school.heading, np.empty(count)
+    for i in range(count):
+        space[i] = school.space[i] / (1.0 + tuning.fatigue * school.tries[i])
+    active = most_spacious(school.rank, space, count, tuning.active)
     n_leaders = min(tuning.leaders, active.size)
-    clones = clone_shares(school.space, active)
+    clones = clone_shares(space, active)
     stream, moves = np.empty(1, np.uint64), np.empty(share.size)
     moves[0] = share[0]
     for move in range(1, share.size):
@@ -628,7 +637,7 @@ def gain(school, child, parent, width):
 
 @jit
 def reward(school, count, brood, n, credit, smoothing, tolerance, lengths):
-    """Smooth each behaviour's credit towards its share of successes in this brood; remember long foraging steps.
+    """Smooth each behaviour's credit towards its share of successes in this brood; note tries and long foraging steps.
 
     A success is a child that is better than its own parent by more than ``tolerance`` of the first layer's extent:
     microscopic gains on a wrong front would otherwise feed greedy behaviours for ever.
@@ -644,6 +653,8 @@ def reward(school, count, brood, n, credit, smoothing, tolerance, lengths):
         width[k] = max(high - low, 1e-300)
     for q in range(n):
         move = brood.move[q]
+        school.tries[count + q] = 0.0
+        school.tries[brood.parent[q]] += move in (CLONE, FORAGE)
         better = gain(school, count + q, brood.parent[q], width)
         trials[move] += 1.0
         wins[move] += better > tolerance
@@ -846,9 +857,9 @@ class Plan(NamedTuple):
 _LOOP = int64(
     EVALUATOR,
     _COLUMN,
-    types.NamedTuple((_TABLE, _TABLE, _TABLE, _COLUMN, _TABLE, _NUMBERS, _COLUMN, _NUMBERS), School),
+    types.NamedTuple((*(_TABLE,) * 3, _COLUMN, _TABLE, _NUMBERS, *(_COLUMN,) * 2, _NUMBERS), School),
     types.NamedTuple((_TABLE, _TABLE, _NUMBERS, _NUMBERS), Brood),
-    types.NamedTuple((int64,) * 2 + (float64,) * 8, Tuning),
+    types.NamedTuple((int64,) * 2 + (float64,) * 9, Tuning),
     types.NamedTuple(
         (_NUMBERS, _TABLE, types.Array(types.boolean, 1, "C"), *(int64,) * 4, *(types.boolean,) * 3, *(float64,) * 5),
         Plan,

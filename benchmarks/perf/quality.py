@@ -52,6 +52,7 @@ ABLATION = [
     *(Contender(f"no {name}", settings={"behaviours": [b for b in BEHAVIOURS if b != name]}) for name in BEHAVIOURS),
     Contender("no contest", settings={"contest": False}),
     Contender("mates among the active", settings={"outbreeding": 0.0}),
+    Contender("no fatigue", settings={"fatigue": 0.0}),
     Contender("brood 1", settings={"brood": 1}),
     Contender("brood 20", settings={"brood": 20}),
     Contender("brood 100", settings={"brood": 100}),

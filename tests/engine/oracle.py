@@ -115,9 +115,10 @@ def child(school, count, share, tuning, lengths, stream):
     """Return position, heading and parent of the child that a row's stream makes."""
     X, F, n_var = school.X, school.F, school.X.shape[1]
     first = [i for i in range(count) if school.rank[i] == 0]
-    active = sorted(first, key=lambda i: -school.space[i])[: tuning.active]
+    space = school.space / (1 + tuning.fatigue * school.tries)
+    active = sorted(first, key=lambda i: -space[i])[: tuning.active]
     leaders = active[: tuning.leaders]
-    room = school.space[active]
+    room = space[active]
     largest = max(room[np.isfinite(room)], default=0.0)
     room = np.where(np.isfinite(room), room, 2 * largest if largest > 0 else 1.0)
     wheel = np.cumsum(room) / room.sum() if room.sum() > 0 else np.arange(1, len(room) + 1) / len(room)

@@ -32,7 +32,9 @@ def school_of(F, CV, seed=0):
     n = len(F)
     rng = np.random.default_rng(seed)
     X, heading, extra = rng.random((n, 3)), rng.normal(size=(n, 3)), rng.random((n, 2))
-    return kernels.School(X, heading, F.copy(), CV.copy(), extra, np.zeros(n, np.int64), np.zeros(n), np.arange(n))
+    return kernels.School(
+        X, heading, F.copy(), CV.copy(), extra, np.zeros(n, np.int64), *np.zeros((2, n)), np.arange(n)
+    )
 
 
 @given(SEEDS, st.integers(0, 10**6), st.integers(0, 10**6))
@@ -183,7 +185,7 @@ def test_mutation_hits_as_many_coordinates_as_told(n_var, mutations):
     assert hits / 4000 == pytest.approx(mutations, rel=0.06)
 
 
-TUNING = kernels.Tuning(5, 3, 15.0, 20.0, 0.5, 0.7, 0.9, 0.5, 0.3, 0.05)
+TUNING = kernels.Tuning(5, 3, 15.0, 20.0, 0.5, 0.7, 0.9, 0.5, 0.3, 0.05, 0.5)
 
 
 @settings(max_examples=60)
@@ -193,7 +195,7 @@ def test_every_behaviour_equals_the_plain_one(seed, count, n_obj, move, n_var, k
     F, CV = random_rows(seed, count, n_obj)
     school = kernels.School(
         rng.random((count, n_var)), rng.normal(size=(count, n_var)), F, CV, np.empty((count, 0)),
-        np.zeros(count, np.int64), np.zeros(count), np.arange(count),
+        np.zeros(count, np.int64), np.zeros(count), rng.integers(0, 4, count).astype(float), np.arange(count),
     )  # fmt: skip
     kernels.keep_best(school, 0, np.zeros(count, bool), count, True, False)
     brood = kernels.Brood(np.zeros((8, n_var)), np.zeros((8, n_var)), np.zeros(8, np.int64), np.zeros(8, np.int64))
@@ -245,6 +247,7 @@ def test_reward_by_hand():
     # of two clones one gains more than the tolerance; nobody follows; the swarmer is worse; the forager gains 0.05
     np.testing.assert_allclose(credit, [0.35, 0.2, 0.1, 0.6])
     assert lengths.tolist() == [0.0, 0.0]  # its step was too short to remember
+    assert school.tries[:3].tolist() == [0.0, 0.0, 3.0]  # two clones and a forager
     brood.move[0] = kernels.FORAGE
     kernels.reward(school, 3, brood, 1, credit, 0.5, 1e-4, lengths)
     assert lengths.tolist() == [0.2, 0.0]
