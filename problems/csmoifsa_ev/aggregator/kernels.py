@@ -234,6 +234,7 @@ def best_of_order(
     level.sort()
     keep = np.empty((size, 2 * size), dtype=np.int64)
     cheap, dear, some = low.copy(), high.copy(), np.empty(size)
+    small = big = 0.0
     for _ in range(40):
         small = big = small_income = big_income = 0.0
         for i in range(size):

@@ -46,7 +46,9 @@ def search_rankings(game: Game, answer: Answer, price: np.ndarray, tries: int) -
     best, score = _priced(game, answer, _ranked(game, price))
     if best is None:
         best, score = _priced(game, answer, _ranked(game, game.day_ahead))
-    for _ in range(tries if best is not None else 0):
+    if best is None:
+        return None
+    for _ in range(tries):
         near = best.copy()
         first, size = rng.integers(game.n_steps), rng.integers(1, 2 + game.n_steps // 8)
         block = (first + np.arange(size)) % game.n_steps
