@@ -128,6 +128,15 @@ def test_v2g_drivers_as_followers_are_proven():
         assert verify(game, price, best_response(game, price)).profit <= s.objective + 1e-4
 
 
+def test_v2g_drivers_who_give_what_nobody_takes_are_refused():
+    nearly_alone = follower_game(share=30.0)
+    with pytest.raises(InputError, match=r"V2G drivers .*contract.stage_one = 'charging'"):
+        solve_game(nearly_alone, tries=0, integers=False)
+    nothing = best_response(nearly_alone, nearly_alone.day_ahead)
+    assert nothing.cars is None
+    assert verify(nearly_alone, nearly_alone.day_ahead, nothing).profit == -np.inf
+
+
 def test_two_contracts_in_one_portfolio():
     study = run_day(load_case("portfolio"))
     plans = {one.name: one for one in study.outcomes}

@@ -9,7 +9,7 @@ from scipy.optimize import linprog
 
 from aggregator.games import TINY, WEI, random_small, shared_game
 from csmoifsa.errors import InputError
-from csmoifsa_ev.aggregator.alternation import certify, verify
+from csmoifsa_ev.aggregator.alternation import better, certify, verify
 from csmoifsa_ev.aggregator.case import load_case
 from csmoifsa_ev.aggregator.certificate import greatest_bills
 from csmoifsa_ev.aggregator.follower import bills, duality_gap, duals, fill, quantile, respond
@@ -203,6 +203,36 @@ def test_margin_that_cannot_be_kept_is_refused():
         solve_game(flat, margin=1e-3)
 
 
+# a class may be settled on a step, or off it, only where the bounds leave the margin room
+@pytest.mark.parametrize(
+    ("lower", "upper", "total", "taken", "bills"),
+    [
+        # used in full, 0.2 < 0.2005 but by less than the margin: c0 + 0.001 <= c1 and c1 + 0.001 <= c2 in sum 0.602
+        ([0.1, 0.2005, 0.2005], [0.2, 0.3, 0.3], 0.602, 1.5, 0.602 / 3 - 0.001 + 0.5 * 0.602 / 3),
+        # left empty, 0.2005 > 0.2 but by less than the margin: c0 + 0.001 <= c1 in sum 0.4005
+        ([0.1, 0.2005], [0.2, 0.3], 0.4005, 0.5, 0.5 * (0.4005 - 0.001) / 2),
+    ],
+)
+def test_steps_that_the_bounds_settle_keep_the_margin(lower, upper, total, taken, bills):
+    steps = len(lower)
+    game = replace(
+        TINY,
+        **{name: np.full(steps, 0.15) for name in ("day_ahead", "buy", "sell")},
+        lower=lower,
+        upper=upper,
+        mean=total / steps,
+        energy_kwh=[10.0 * taken],
+        power_kw=[10.0],
+        window=np.ones((1, steps)),
+        count=[1],
+        names=(),
+    )
+    profit = 10.0 * bills - 1.5 * taken
+    found, bound, _ = solve_milp(game, 1e-3, 30, None)
+    assert found.profit == pytest.approx(profit, abs=1e-6)
+    assert bound == pytest.approx(profit, abs=1e-5)
+
+
 def test_a_capped_mean_is_never_worse_than_a_fixed_one():
     fixed, capped = (solve_game(replace(WEI, mean=0.56, mean_sense=s), margin=0.0) for s in ("==", "<="))
     assert capped.objective >= fixed.objective - 1e-9
@@ -220,6 +250,47 @@ def test_cap_spreads_the_load():
     check(game, s)
 
 
+def evening(cap_kw, power_kw=70.0):
+    """Return a game of one class that needs 200 kWh in nine hours; prices are far apart, so it cannot be spread."""
+    p = np.tile([0.3, 0.55, 0.42, 0.8, 0.66, 0.38], 4)
+    return replace(
+        WEI,
+        **{name: p for name in ("day_ahead", "buy", "sell")},
+        lower=0.8 * p,
+        upper=1.2 * p,
+        mean=float(p.mean()),
+        energy_kwh=[200.0],
+        power_kw=[power_kw],
+        window=(np.arange(24) >= 21)[None] | (np.arange(24) < 6)[None],
+        count=[10],
+        names=(),
+        cap_kw=np.full(24, cap_kw),
+    )
+
+
+@pytest.mark.parametrize("margin", [0.0, 1e-3])
+def test_a_cap_that_no_price_keeps_is_refused_by_hour_and_excess(margin):
+    with pytest.raises(InputError, match="no price keeps .* in hour 0 they draw 40 kW more than the 30 kW") as told:
+        solve_game(evening(30.0), margin=margin)
+    assert ("--margin 0" in str(told.value)) == (margin > 0)
+    assert "\n" not in str(told.value)
+
+
+def test_a_cap_below_what_commanded_charging_needs_is_refused_by_the_excess():
+    with pytest.raises(InputError, match=r"limits.cap_kw is too low.*12.22 kW more than the 10 kW allowed in hour"):
+        solve_game(evening(10.0))  # 200 kWh in 9 h: 22.22 kW
+    assert solve_game(evening(70.0), margin=0.0).status == "proven"
+
+
+def test_a_profit_that_keeps_the_cap_is_better_than_any_that_breaks_it():
+    broken, kept = verify(evening(30.0), evening(30.0).day_ahead), verify(evening(70.0), evening(70.0).day_ahead)
+    assert broken.profit == -np.inf
+    assert better(kept, broken, 1e-5)
+    assert not better(broken, kept)
+    assert not better(broken, broken)
+    assert not better(kept, kept)
+
+
 def test_supply_curve_is_paid_for():
     game = replace(WEI, block_kw=np.array([60.0, np.inf]), block_premium=np.array([0.0, 0.05]))
     s = solve_game(game, margin=0.0)
@@ -227,8 +298,6 @@ def test_supply_curve_is_paid_for():
     dear = 0.05 * np.maximum(load - 60.0, 0.0).sum()
     assert s.procurement == pytest.approx(float(load @ WEI.day_ahead) + dear, rel=1e-9)
     assert s.status == "proven"
-    with pytest.raises(InputError, match="cap is too low"):
-        solve_game(replace(WEI, cap_kw=np.full(24, 20.0)), margin=0.0)
 
 
 def test_storage_that_had_better_serve_the_cars():

@@ -11,7 +11,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from csmoifsa.errors import InputError
-from csmoifsa_ev.aggregator.certificate import Response, best_price, best_response, greatest_bills, least_cost
+from csmoifsa_ev.aggregator.certificate import (
+    Response,
+    best_price,
+    best_response,
+    greatest_bills,
+    least_cost,
+    least_excess,
+)
 from csmoifsa_ev.aggregator.follower import TIE, fill, tie_groups
 from csmoifsa_ev.aggregator.game import Game
 from csmoifsa_ev.aggregator.ranking import classes_answer, search_rankings
@@ -34,7 +41,10 @@ class Verified:
 
 
 def verify(game: Game, price: np.ndarray, response: Response | None = None) -> Verified:
-    """Return the profit of a price at the drivers' response, the optimistic one where left out."""
+    """Return the profit of a price at the drivers' response, the optimistic one where left out.
+
+    It is minus infinity where the response breaks the cap, or where V2G followers have no answer that can be supplied.
+    """
     response = best_response(game, price) if response is None else response
     load = response.load_kw(game)
     bills = float(load @ price) * game.dt_h
@@ -43,6 +53,7 @@ def verify(game: Game, price: np.ndarray, response: Response | None = None) -> V
         bills += float(response.cars.net_kw @ price) * game.dt_h
     supply = procure(load, game)
     feasible = unmet(response.load_kw(game), game) <= 1e-6 * max(1.0, float(load.max()))
+    feasible &= game.cars is None or response.cars is not None
     profit = bills - supply.cost if feasible else -np.inf
     return Verified(price, response, profit, bills, supply, supply.ev_cost)
 
@@ -50,6 +61,13 @@ def verify(game: Game, price: np.ndarray, response: Response | None = None) -> V
 def close(found: Verified | None, bound: float) -> bool:
     """Return whether a verified profit meets an upper bound."""
     return found is not None and bound - found.profit <= PROVEN * max(abs(bound), 1e-9)
+
+
+def better(found: Verified | None, best: Verified | None, step: float = 0.0) -> bool:
+    """Return whether a feasible profit exceeds another one, by a relative step if given."""
+    if found is None or not np.isfinite(found.profit):
+        return False
+    return best is None or not np.isfinite(best.profit) or found.profit > best.profit + step * abs(best.profit)
 
 
 def certify(game: Game, margin: float = 0.0) -> tuple[float, Verified | None]:
@@ -61,7 +79,7 @@ def certify(game: Game, margin: float = 0.0) -> tuple[float, Verified | None]:
     ceiling, price = greatest_bills(game)
     cost, cheapest = least_cost(game)
     if not np.isfinite(cost):
-        raise InputError("the cap is too low: not even commanded charging would fit below it")
+        _refuse_cap(game)
     separable_storage = 0.0
     if game.separable and game.storage is not None:
         load = cheapest.load_kw(game)
@@ -71,11 +89,27 @@ def certify(game: Game, margin: float = 0.0) -> tuple[float, Verified | None]:
     best: Verified | None = None
     for response in (cheapest, best_response(game, price)):
         found = alternate(game, response, margin, bound)
-        if found is not None and (best is None or found.profit > best.profit):
-            best = found
+        best = found if best is None or better(found, best) else best
         if close(best, bound):
             break
     return bound, best
+
+
+def _refuse_cap(game: Game) -> None:
+    """Say by how much the cap would have to rise; without one, V2G classes give what nobody takes."""
+    cap = game.cap_kw
+    missing, load = (0.0, np.zeros(game.n_steps)) if cap is None else least_excess(game)
+    if cap is None or missing <= 1e-6 * float(load.max()):
+        raise InputError(
+            "no plan serves everybody, even if the aggregator commanded all charging: V2G drivers must give energy that "
+            "nobody takes; lower their arrival_kwh or share, or set contract.stage_one = 'charging'"
+        )
+    worst = int((load - cap).argmax())
+    raise InputError(
+        f"limits.cap_kw is too low: even if the aggregator commanded all charging, drivers would draw at least "
+        f"{missing:.4g} kW more than the {cap[worst]:g} kW allowed in {game.hour(worst)}; raise the cap by that, or "
+        "let fewer cars charge"
+    )
 
 
 def alternate(game: Game, response: Response, margin: float, bound: float, rounds: int = 15) -> Verified | None:
@@ -86,7 +120,7 @@ def alternate(game: Game, response: Response, margin: float, bound: float, round
         if price is None:
             break
         now = verify(game, price)
-        if best is not None and now.profit <= best.profit + 1e-12 * abs(best.profit):
+        if best is not None and not better(now, best, 1e-12):
             break
         best = now
         if close(best, bound):
@@ -107,7 +141,7 @@ def improve(game: Game, best: Verified, margin: float, bound: float, tries: int)
         order = np.lexsort((game.cheapest, tie_groups(price, TIE * game.price_scale)))
         for response in (Response(fill(order, game)), best_response(game, price)):
             found = alternate(game, response, margin, bound)
-            best = found if found is not None and found.profit > best.profit else best
+            best = found if found is not None and better(found, best) else best
     return best if game.separable or not tries else shake(game, best, margin, bound)
 
 
@@ -117,8 +151,7 @@ def shake(game: Game, best: Verified, margin: float, bound: float, rounds: int =
     for _ in range(rounds):
         noise = rng.choice([0.01, 0.03, 0.1]) * game.price_scale * rng.normal(size=game.n_steps)
         found = alternate(game, best_response(game, fit_mean(game, best.price + noise)), margin, bound)
-        if found is not None and found.profit > best.profit:
-            best = found
+        best = found if found is not None and better(found, best) else best
     return best
 
 

@@ -187,6 +187,23 @@ def commanded(
     return answer.value, Response(shares, cars)
 
 
+def least_excess(game: Game) -> tuple[float, np.ndarray]:
+    """Return by how much a cap must rise in all steps to serve everybody [kW], and a load that needs no more, (T,)."""
+    assert game.cap_kw is not None
+    scale = float(game.power_kw.max())
+    program = Program()
+    excess = program.columns(1, cost=1.0)
+    k, t = np.nonzero(game.window)
+    x = program.columns(k.size, upper=1.0)
+    need = program.rows(game.n_classes, game.energy_kwh / game.step_kwh, game.energy_kwh / game.step_kwh)
+    program.add(need[k], x, 1.0)
+    cap = program.rows(game.n_steps, upper=game.cap_kw / scale)
+    program.add(cap[t], x, game.power_kw[k] / scale)
+    program.add(cap, excess, -1.0)
+    answer = program.solve()
+    return answer.value * scale, np.bincount(t, answer.x[x] * game.power_kw[k], minlength=game.n_steps)
+
+
 def _owned(program: Program, game: Game, balance: np.ndarray, scale: float, price: np.ndarray | None) -> Block:
     """Add the V2G classes to a program of supply; with a price, only what is cheapest for the owners at it."""
     cars = game.cars
@@ -217,13 +234,16 @@ def owner_costs(cars: Batteries, price: np.ndarray) -> np.ndarray:
 
 
 def best_response(game: Game, price: np.ndarray) -> Response:
-    """Return the response at a price, ties settled in the leader's favour (optimistic)."""
+    """Return the response at a price, ties settled in the leader's favour (optimistic).
+
+    Where no answer can be supplied, what charge-only classes do is returned, and nothing for the V2G classes.
+    """
     x = respond(price, game, favour=game.cheapest)
     if game.separable:
         return Response(x)
     least, most = tie_face(price, game)
     cost, response = commanded(game, least, most, price)
-    return response if np.isfinite(cost) else Response(x, response.cars)
+    return response if np.isfinite(cost) else Response(x)
 
 
 def tie_face(price: np.ndarray, game: Game) -> tuple[np.ndarray, np.ndarray]:

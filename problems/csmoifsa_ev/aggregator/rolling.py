@@ -324,8 +324,11 @@ def _run_day(
     strict = 2 * MARGIN * game.price_scale if margin is None else margin
     try:
         solution = solve_game(game, margin=strict)
-    except InputError:  # a day whose bounds leave no room for the margin
-        solution = solve_game(game, margin=0.0)
+    except InputError:  # a day whose bounds leave no room for the margin, or on which it breaks the cap
+        try:
+            solution = solve_game(game, margin=0.0)
+        except InputError as error:
+            raise InputError(f"{day}: {error}") from None
     second = stage_two(cars, game.day_ahead, case.v2g_sell, beta=case.beta)
     rolled = roll_day(cars, game.day_ahead, real_time, past=past, forecaster=forecaster, known=known)
     outcomes = [*baselines(case), *stages(case, solution, second)]

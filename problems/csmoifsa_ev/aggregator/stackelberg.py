@@ -13,12 +13,22 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from csmoifsa.errors import InputError
-from csmoifsa_ev.aggregator.alternation import PROVEN, Verified, alternate, certify, close, fit_mean, improve, verify
+from csmoifsa_ev.aggregator.alternation import (
+    PROVEN,
+    Verified,
+    alternate,
+    better,
+    certify,
+    close,
+    fit_mean,
+    improve,
+    verify,
+)
 from csmoifsa_ev.aggregator.certificate import Response
 from csmoifsa_ev.aggregator.follower import respond
 from csmoifsa_ev.aggregator.game import Game
 from csmoifsa_ev.aggregator.integers import solve_milp
-from csmoifsa_ev.aggregator.supply import Procurement
+from csmoifsa_ev.aggregator.supply import Procurement, unmet
 
 __all__ = ["MARGIN", "PROVEN", "Solution", "fit_mean", "solve_game"]
 
@@ -101,7 +111,8 @@ def solve_game(
     game : Game
         The day.
     margin : float
-        Strict margin [currency/kWh]; 0 for the optimistic game of the literature.
+        Strict margin [currency/kWh]; 0 for the optimistic game of the literature, and always where V2G classes answer
+        the price.
     time_limit : float, optional
         Seconds for the mixed-integer program.
     integers : bool, optional
@@ -113,7 +124,7 @@ def solve_game(
     Raises
     ------
     InputError
-        No price within the bounds keeps the margin, or the cap cannot be kept.
+        No price within the bounds keeps the margin, or the cap; the message names the hour and the excess.
     """
     begin = time.perf_counter()
     if not (np.isfinite(margin) and margin >= 0):
@@ -133,14 +144,13 @@ def solve_game(
                 best = search(game, best, margin, bound, time.perf_counter() + (end - time.perf_counter()) / 4)
             left = None if time_limit is None else max(1.0, end - time.perf_counter())
             found, proven, binaries = solve_milp(game, margin, left, best)
-            bound, method = min(bound, proven), "milp"
-            if found is not None and (best is None or found.profit > best.profit):
-                best = found
-    if best is None:
-        raise InputError(
-            f"no price within the bounds leaves a margin of {margin:g} between the hours used and the others; "
-            "allow less with --margin, or widen lb and ub"
-        )
+            method = "milp"
+            best = found if best is None or better(found, best) else best
+            reached = -np.inf if best is None else best.profit
+            if proven >= reached - PROVEN * abs(reached):  # what has been verified refutes a lower one
+                bound = min(bound, proven)
+    if best is None or not np.isfinite(best.profit):
+        raise _no_price(game, best, margin, proven=bound == -np.inf)
     return _solution(game, best, bound, margin, binaries, method, time.perf_counter() - begin)
 
 
@@ -151,8 +161,8 @@ def search(game: Game, best: Verified, margin: float, bound: float, deadline: fl
     settled, and the program is small; when it finds nothing more, twice the width is tried.
     """
     for width in WIDTHS:
-        better = True
-        while better and time.perf_counter() < deadline:
+        improved = True
+        while improved and time.perf_counter() < deadline:
             radius = width * game.price_scale
             near = replace(
                 game,
@@ -163,9 +173,46 @@ def search(game: Game, best: Verified, margin: float, bound: float, deadline: fl
             found, _, _ = solve_milp(near, margin, left, best, gap=1e-3)
             if found is not None:
                 found = alternate(game, found.response, margin, bound)
-            better = found is not None and found.profit > best.profit + 1e-5 * abs(best.profit)
-            best = found if found is not None and better else best
+            improved = better(found, best, 1e-5)
+            best = found if found is not None and improved else best
     return best
+
+
+def _no_price(game: Game, best: Verified | None, margin: float, *, proven: bool) -> InputError:
+    """Return why there is no price: drivers would break the cap, V2G drivers give too much, or the margin is too wide.
+
+    Parameters
+    ----------
+    game : Game
+        The day.
+    best : Verified, optional
+        A price that keeps the margin.
+    margin : float
+        Strict margin [currency/kWh].
+    proven : bool
+        Whether there is none, or only none was found.
+    """
+    none = "no price" if proven else "no price was found that"
+    if best is None and game.cap_kw is not None:
+        best = certify(replace(game, cap_kw=None), margin)[1]
+    if best is None:
+        return InputError(
+            f"no price within the bounds leaves a margin of {margin:g} between the hours used and the others; allow "
+            "less with --margin, or more room in the prices: price.band, or price.lower and price.upper (lb and ub)"
+        )
+    if unmet(load := best.response.load_kw(game), game) <= 0 or game.cap_kw is None:
+        return InputError(
+            f"{none} makes V2G drivers give no more than the others take, and the aggregator "
+            "cannot sell it; lower contract.share, or set contract.stage_one = 'charging'"
+        )
+    worst = int((load - game.cap_kw).argmax())
+    sharing = "--margin 0, which lets drivers share hours of equal price, or " if margin > 0 else ""
+    return InputError(
+        f"{none} keeps drivers below limits.cap_kw"
+        + (f" with a strict margin of {margin:g}" if margin > 0 else "")
+        + f": in {game.hour(worst)} they draw {load[worst] - game.cap_kw[worst]:g} kW more than the "
+        f"{game.cap_kw[worst]:g} kW allowed; try {sharing}a higher cap"
+    )
 
 
 def _solution(

@@ -7,7 +7,6 @@ from functools import cached_property
 
 import numpy as np
 
-from csmoifsa.errors import InputError
 from csmoifsa_ev.aggregator.baselines import Outcome, baselines, stages
 from csmoifsa_ev.aggregator.case import Case
 from csmoifsa_ev.aggregator.contracts import StageTwo, stage_two
@@ -67,22 +66,7 @@ class DayStudy:
 def run_day(case: Case, *, margin: float = MARGIN, time_limit: float | None = 120.0) -> DayStudy:
     """Price a case's day and plan its contracts."""
     solution = solve_game(case.game, margin=margin, time_limit=time_limit)
-    _check_cap(case, solution)
     second = None
     if case.cars is not None and case.share.size == case.game.n_classes and np.any(case.share > 0):
         second = stage_two(case.cars, case.game.day_ahead, case.v2g_sell, beta=case.beta)
     return DayStudy(case=case, solution=solution, second=second)
-
-
-def _check_cap(case: Case, solution: Solution) -> None:
-    """Refuse a price under which drivers exceed the cap: under a strict margin a class charges at full power or not."""
-    cap = case.game.cap_kw
-    if np.isfinite(solution.objective) or cap is None:
-        return
-    excess = solution.response.load_kw(case.game) - cap
-    worst = int(excess.argmax())
-    raise InputError(
-        f"no price was found that keeps drivers below limits.cap_kw with a strict margin of {solution.margin:g}: in "
-        f"{case.game.hour(worst)} they draw {excess[worst]:g} kW more than the {cap[worst]:g} kW allowed; "
-        "try --margin 0, which lets drivers share hours of equal price, or a higher cap"
-    )
