@@ -117,9 +117,9 @@ def list_command(as_json: bool = JSON_OPTION) -> None:
         return
     _print_table(["problem", "n_var", "n_obj", "n_constr", ""], [list(row.values()) for row in rows])
     console = stdout()
-    console.print(f"\n[bold]pymoo's problems:[/bold] {' '.join(PYMOO_PROBLEMS)}, ...")
-    console.print("[bold]your own:[/bold] path/file.py:Class or package.module:Class")
-    console.print(f"\n[bold]algorithms:[/bold] {' '.join(algorithm_names())}")
+    console.print(f"\n[bold]pymoo's problems:[/bold] {' '.join(PYMOO_PROBLEMS)}, ...", markup=True)
+    console.print("[bold]your own:[/bold] path/file.py:Class or package.module:Class", markup=True)
+    console.print(f"\n[bold]algorithms:[/bold] {' '.join(algorithm_names())}", markup=True)
 
 
 _SETTINGS = typer.Option([], "--set", metavar="NAME=VALUE", help="A setting of the algorithm; may be repeated.")

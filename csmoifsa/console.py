@@ -15,8 +15,11 @@ JSON_OPTION = typer.Option(False, "--json", help="Print one JSON object on stdou
 
 
 def stdout() -> Console:
-    """Return a console for people's tables, made anew so that redirected output is honoured."""
-    return Console(highlight=False)
+    """Return a console for people's tables, made anew so that redirected output is honoured.
+
+    It reads no markup unless told to: titles and names from a user's file may hold brackets.
+    """
+    return Console(highlight=False, markup=False)
 
 
 def stderr() -> Console:

@@ -17,7 +17,7 @@ from csmoifsa_ev.tariff import PERIODS, VARIABLES
 def show_study(study: Study, summary: dict[str, Any]) -> None:
     """Print the study's tables on stdout."""
     console = stdout()
-    console.print(f"[bold]{study.scenario.title}[/bold]", soft_wrap=True)
+    console.print(study.scenario.title, style="bold", soft_wrap=True)
     console.print(
         f"{summary['n_front']} tariffs on the front after {summary['n_eval']:,} tried in {summary['seconds']:.1f} s; "
         f"objectives: {summary['objectives']}; recommended: the compromise\n",

@@ -130,6 +130,7 @@ def test_one_sentence_and_exit_code_two(run_cli, arguments, words):
 
 
 TAXIS = 'base = "wei-2015"\n[[classes]]\nname = "taxis"\nenergy_kwh = 10\npower_kw = 5\n'
+BATTERY = TAXIS.replace("energy_kwh = 10\n", "") + 'count = 3\nwindow = "12:00-18:00"\ncapacity_kwh = 40\n'
 
 
 @pytest.mark.parametrize(
@@ -146,6 +147,14 @@ TAXIS = 'base = "wei-2015"\n[[classes]]\nname = "taxis"\nenergy_kwh = 10\npower_
         ('base = "wei-2015"\n[price]\nmean = "high"\n', "price.mean must be a number, not 'high'"),
         ('base = "wei-2015"\n[limits]\nblock_kw = ["a"]\n', "limits.block_kw must be a number, not 'a'"),
         ('base = "wei-storage"\n[storage]\npower_kw = "a"\n', "storage.power_kw must be a number, not 'a'"),
+        (TAXIS + 'count = 0\nwindow = "12:00-18:00"\n', "taxis: count must be a number above 0, not 0"),
+        (TAXIS + 'count = inf\nwindow = "12:00-18:00"\n', "taxis: count must be a number above 0, not inf"),
+        (BATTERY + "arrival_kwh = 30\ndeparture_kwh = 20\n", "taxis: departure_kwh 20 must be above arrival_kwh 30"),
+        (TAXIS + 'count = 3\nwindow = "12:00-18:00"\n' + TAXIS[18:] + "count = 3\nwindow = '12:00-18:00'\n", "two classes are called .taxis."),
+        (TAXIS.replace("taxis", "hour") + 'count = 3\nwindow = "12:00-18:00"\n', "no class can be called 'hour'"),
+        ('base = "wei-2015"\n[price]\nlower = nan\n', "price.lower must hold numbers, but value 1 is nan"),
+        ('base = "wei-2015"\n[price]\nband = 0.0\nlower = 0.5\nupper = 0.5\n', "more room in the prices: price.band"),
+        ('base = "wei-2015"\n[limits]\nblock_kw = [-1]\nblock_premium = [0]\n', "block 1 of the supply curve .* -1"),
         (TAXIS + 'count = "many"\nwindow = "12:00-18:00"\n', "taxis: count must be a number, not 'many'"),
         (TAXIS + "count = 3\nwindow = 5\n", "taxis: window must be a text such as"),
         (TAXIS + 'count = 3\nbeta = 0.5\nwindow = "12:00-18:00"\n', "taxis: unknown key 'beta'"),
@@ -161,6 +170,27 @@ def test_bad_cases(run_cli, tmp_path, text, words):
     assert answer.code == 2
     assert re.search(words, answer.err)
     assert len(answer.err.strip().splitlines()) == 1
+
+
+def test_brackets_in_names_are_text(run_cli, tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        TAXIS.replace("base", "title = 'a [red]b[/x]'\ncurrency = '[/y]'\nbase").replace("taxis", "[bold]taxis[/z]")
+        + 'count = 3\nwindow = "12:00-18:00"\n'
+    )
+    answer = run_cli("ev", "aggregate", path, "--margin", 0)
+    assert answer.code == 0
+    assert "a [red]b[/x]" in answer.out
+    assert "[/y] a day" in answer.out
+
+
+def test_that_no_margin_settles_v2g_followers_is_said(run_cli, tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text('base = "wei-v2g"\n[contract]\nshare = 0.1\nstage_one = "battery"\n')
+    answer = run_cli("ev", "aggregate", path, "--time-limit", 5)
+    assert answer.code == 0, answer.err
+    assert "No strict margin is kept" in answer.out
+    assert "No strict margin" not in run_cli("ev", "aggregate", "wei-v2g").out
 
 
 def test_bundled_cases_load():

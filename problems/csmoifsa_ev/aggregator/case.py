@@ -294,7 +294,15 @@ def _read_class(k: int, given: Any, contract: Mapping[str, Any], steps: int) -> 
     if "energy_kwh" not in one:
         if not 0 < one["efficiency"] <= 1:
             raise InputError(f"{name}: efficiency must be above 0 and at most 1, not {one['efficiency']}")
+        if not one["departure_kwh"] > one["arrival_kwh"]:
+            raise InputError(
+                f"{name}: departure_kwh {one['departure_kwh']:g} must be above arrival_kwh {one['arrival_kwh']:g} where "
+                "energy_kwh is left out"
+            )
         one["energy_kwh"] = (one["departure_kwh"] - one["arrival_kwh"]) / one["efficiency"]
+    for key in ("count", "energy_kwh", "power_kw"):
+        if not (np.isfinite(one[key]) and one[key] > 0):
+            raise InputError(f"{name}: {key} must be a number above 0, not {one[key]:g}")
     one["window"] = plugged(one["window"], steps, f"{name}: window")
     return one
 
@@ -367,6 +375,10 @@ def _series(values: Any, key: str, steps: int | None) -> np.ndarray:
         raise InputError(f"{key} has {len(array)} values for {steps} steps: {abs(steps - len(array))} {what}")
     if steps is None and (len(array) < 2 or 1440 % len(array)):
         raise InputError(f"{key} has {len(array)} values, which divide no day into whole minutes; bring 24, 48 or 96")
+    bad = np.isnan(array) if key == "limits.cap_kw" else ~np.isfinite(array)  # an infinite cap is none
+    if bad.any():
+        place = int(bad.argmax())
+        raise InputError(f"{key} must hold numbers, but value {place + 1} is {array[place]}")
     return array.astype(float)
 
 

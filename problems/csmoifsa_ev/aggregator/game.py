@@ -194,10 +194,23 @@ def _check_shapes(game: Game) -> None:
         raise InputError(f"the V2G classes know {game.cars.n_steps} steps, the prices {steps}")
     if len(game.names) != classes:
         raise InputError(f"there are {classes} classes but {len(game.names)} names")
+    every = [*game.names, *(() if game.cars is None else game.cars.names)]
+    if len(set(every)) < len(every):
+        twice = next(name for name in every if every.count(name) > 1)
+        raise InputError(f"two classes are called {twice!r}; call one of them otherwise")
+    if "hour" in every:
+        raise InputError("no class can be called 'hour', which is the first column of the tables; call it otherwise")
     if (game.block_kw is None) != (game.block_premium is None) or (
         game.block_kw is not None and game.block_premium is not None and game.block_kw.shape != game.block_premium.shape
     ):
         raise InputError("a supply curve needs block_kw and block_premium of the same length")
+    if game.block_kw is not None and game.block_premium is not None:
+        for k, (kw, premium) in enumerate(zip(game.block_kw, game.block_premium, strict=True)):
+            if not kw >= 0 or not np.isfinite(premium):
+                raise InputError(
+                    f"block {k + 1} of the supply curve must have a block_kw from 0 up and a number as block_premium, "
+                    f"not {kw:g} and {premium:g}"
+                )
     if game.block_premium is not None and (np.diff(game.block_premium) < 0).any():
         raise InputError("block_premium must rise from block to block; a supply curve that falls has no unique plan")
 

@@ -12,7 +12,7 @@ from csmoifsa.console import stdout
 def show_day(summary: dict[str, Any], title: str) -> None:
     """Print stage one, its proof, and the contracts."""
     console, money = stdout(), summary["currency"]
-    console.print(f"[bold]{title}[/bold]", soft_wrap=True)
+    console.print(title, style="bold", soft_wrap=True)
     if summary["status"] == "proven":
         verdict = "proven optimal"
     else:
@@ -42,6 +42,8 @@ def show_day(summary: dict[str, Any], title: str) -> None:
 
 def _notes(summary: dict[str, Any]) -> list[str]:
     notes = []
+    if "v2g_followers" in summary:
+        notes.append("No strict margin is kept: V2G drivers answer the price, and none settles all their ties.")
     outside = [one for one in summary["plans"] if one["hours_outside_bounds"]]
     if outside:
         names = ", ".join(f"{one['plan']} ({one['hours_outside_bounds']:g} h)" for one in outside)
@@ -101,8 +103,9 @@ def show_rolling(summary: dict[str, Any]) -> None:
     """Print rho by node, and the ways to run the mean day at the first node."""
     console, money = stdout(), summary["currency"]
     console.print(
-        f"[bold]{summary['case']}: rolling dispatch, forecast {summary['forecast']}, "
-        f"price known: {summary['known']}[/bold]",
+        f"{summary['case']}: rolling dispatch, forecast {summary['forecast']}, "
+        f"price known: {summary['known']}",
+        style="bold",
         soft_wrap=True,
     )
     table = Table(box=None, pad_edge=False, header_style="dim")
