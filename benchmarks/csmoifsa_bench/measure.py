@@ -58,6 +58,8 @@ class Results:
         A row a run: problem, algorithm, repetition, n_eval, same_start, wall_seconds, cpu_seconds.
     missing, failed : int
         Runs of the suite that the file lacks, or has as failures.
+    failures : set of tuple of str
+        (problem, algorithm) of the failures.
     environments : list of dict
         What made the runs.
     speeds : list
@@ -72,6 +74,7 @@ class Results:
     runs: pd.DataFrame
     missing: int
     failed: int
+    failures: set[tuple[str, str]]
     environments: list[dict[str, Any]]
     speeds: list[tuple[str, str, int, list[float]]] = field(default_factory=list)
 
@@ -132,6 +135,7 @@ def read_results(store: Store, suite: Suite, progress: Callable[[float], None] |
         runs=pd.DataFrame(runs),
         missing=len(cells) - len(rows),
         failed=sum(row.status == "failed" for row in rows.values()),
+        failures={(cells[key].problem, cells[key].algorithm) for key, row in rows.items() if row.status == "failed"},
         environments=[facts for number, facts in store.environments().items() if number in used],
         speeds=_in_order(store.speeds(suite.name), [a.label for a in suite.algorithms]),
     )

@@ -114,7 +114,7 @@ def too_few_runs(comparison: pd.DataFrame) -> str:
     if comparison.empty or 2.0 ** (1 - comparison.n.max()) * len(comparison) < ALPHA:
         return ""
     n, rows = int(comparison.n.max()), len(comparison)
-    return f"{n} pairs cannot go below p = {2.0 ** (1 - n):.3g}, too much for {rows} comparisons: all are level"
+    return f"{n} pair{'s' * (n != 1)} cannot go below p = {2.0 ** (1 - n):.3g}, too much for {rows} comparisons: all are level"
 
 
 @dataclass(frozen=True)
@@ -156,13 +156,18 @@ class Ranking:
 
 
 def rank_over_problems(results: Results, metric: str, stop: int) -> Ranking:
-    """Rank algorithms on each problem by the median, and test the mean ranks; problems that some lack are left out."""
-    values = results.values(metric, stop)
-    complete = [p for p in results.problems if all((p, a) in values for a in results.algorithms)]
-    medians = np.array([[values[p, a].median() for a in results.algorithms] for p in complete])
-    if metric in MORE_IS_BETTER:
-        medians = -medians
-    return friedman_nemenyi(medians.reshape(len(complete), len(results.algorithms)), results.algorithms)
+    """Rank algorithms on each problem by the median, and test the mean ranks.
+
+    An algorithm all of whose runs on a problem failed comes last there; problems that some have not run are left out.
+    """
+    values, sign = results.values(metric, stop), -1.0 if metric in MORE_IS_BETTER else 1.0
+    complete = [
+        p for p in results.problems if all((p, a) in results.failures | values.keys() for a in results.algorithms)
+    ]
+    scores = np.array(
+        [[sign * values[p, a].median() if (p, a) in values else np.inf for a in results.algorithms] for p in complete]
+    )
+    return friedman_nemenyi(scores.reshape(len(complete), len(results.algorithms)), results.algorithms)
 
 
 def friedman_nemenyi(scores: np.ndarray, names: list[str]) -> Ranking:

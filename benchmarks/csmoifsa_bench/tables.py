@@ -95,6 +95,8 @@ def summary_table(results: Results, metric: str, stop: int) -> Table:
         bold |= {(len(rows) - 1, j) for j, a in enumerate(results.algorithms, 1) if mean[a] == least}
     direction = "more" if metric in MORE_IS_BETTER else "less"
     note = f"Median [interquartile range] rank; {_runs(results)}; {direction} is better."
+    if results.failures:
+        note += " Whoever failed in all runs on a problem (-) has the last rank there."
     if results.estimated:
         note += (
             f" The true front of {', '.join(sorted(results.estimated))} is not known: all runs together stand for it."

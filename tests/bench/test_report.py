@@ -107,6 +107,25 @@ def test_summary_has_medians_quartiles_ranks_and_the_worst(results):
     assert more.loc[("zdt1", "good"), "rank"] == 1
 
 
+def test_who_failed_on_a_problem_comes_last_there_and_what_was_not_run_is_left_out(results):
+    table = results.table
+    without = table[~((table.problem == "zdt1") & (table.algorithm == "good"))]
+    unknown = replace(results, table=without)
+    failed = replace(results, table=without, failures={("zdt1", "good")})
+    before = rank_over_problems(results, "igd", 1000)
+    assert (before.n, before.names[0]) == (len(results.problems), "good")
+    assert rank_over_problems(unknown, "igd", 1000).n == before.n - 1
+    for metric in ("igd", "hypervolume"):
+        after = rank_over_problems(failed, metric, 1000)
+        mean = dict(zip(after.names, after.ranks, strict=True))
+        ahead = dict(
+            zip(*[getattr(rank_over_problems(unknown, metric, 1000), x) for x in ("names", "ranks")], strict=True)
+        )
+        n, k = before.n, len(after.names)
+        assert after.n == n
+        assert mean["good"] == pytest.approx((ahead["good"] * (n - 1) + k) / n)
+
+
 def test_comparison_sees_what_is_there(results):
     frame = compare_with_first(results, "igd", 1000)
     assert len(frame) == 6
