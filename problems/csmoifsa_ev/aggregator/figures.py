@@ -112,7 +112,7 @@ def draw_price(table: pd.DataFrame, summary: dict[str, Any]) -> Figure:
     axes.axhline(mean, color=VERMILION, linestyle=(0, (1, 1.5)), linewidth=1.4, label=f"its mean, {mean:.4g}")
     _hours(axes, hours)
     axes.set_ylabel(f"price [{summary['currency']}/kWh]")
-    proven = "proven optimal" if summary["status"] == "proven" else f"gap {100 * summary['gap']:.2g} %"
+    proven = "proven optimal" if summary["status"] == "proven" else f"gap {100 * summary['gap']:.3g} %"
     axes.margins(y=0.12)
     axes.set_title(f"profit {summary['objective']:,.2f} {summary['currency']} a day, {proven}", fontsize=10)
     axes.legend(frameon=False, fontsize=9, loc="upper left")

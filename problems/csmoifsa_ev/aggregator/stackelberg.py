@@ -60,7 +60,7 @@ class Solution:
     optimistic, guaranteed : float
         Profit at this price if indifferent drivers do what suits the leader best, or worst.
     upper_bound, gap : float
-        No price earns more at this margin; relative distance to ``objective``.
+        No price earns more at this margin; distance of ``objective`` from that, relative to it.
     margin : float
         The strict margin kept [currency/kWh].
     binaries : int

@@ -16,7 +16,7 @@ def show_day(summary: dict[str, Any], title: str) -> None:
     if summary["status"] == "proven":
         verdict = "proven optimal"
     else:
-        verdict = f"not proven: the upper bound is {summary['upper_bound']:,.6g}, {100 * summary['gap']:.2g} % above"
+        verdict = f"not proven: {100 * summary['gap']:.3g} % below the upper bound {summary['upper_bound']:,.6g}"
     how = {
         "certificate": "linear programs alone",
         "milp": f"a mixed-integer program with {summary['binaries']} binaries",
