@@ -114,7 +114,8 @@ def too_few_runs(comparison: pd.DataFrame) -> str:
     if comparison.empty or 2.0 ** (1 - comparison.n.max()) * len(comparison) < ALPHA:
         return ""
     n, rows = int(comparison.n.max()), len(comparison)
-    return f"{n} pair{'s' * (n != 1)} cannot go below p = {2.0 ** (1 - n):.3g}, too much for {rows} comparisons: all are level"
+    pairs = "1 pair" if n == 1 else f"{n} pairs"
+    return f"{pairs} cannot go below p = {2.0 ** (1 - n):.3g}, too much for {rows} comparisons: all are level"
 
 
 @dataclass(frozen=True)
