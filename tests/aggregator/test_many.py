@@ -119,6 +119,22 @@ def test_a_price_tuned_on_every_car_earns_what_is_promised():
     assert (again == price).all()
 
 
+def test_a_start_is_checked_and_kept_within_the_bounds():
+    cars = draw_cars(200, 24)
+    game, _ = classes_of(cars, 10)
+    for bad in (game.day_ahead[:5], np.full(24, np.nan)):
+        for ask in (tune, ceiling):
+            with pytest.raises(InputError, match="price must be 24 finite numbers"):
+                ask(cars, game, bad)
+    with pytest.raises(InputError, match="they know 96"):
+        tune(draw_cars(9, 96), game, game.day_ahead)
+    settled = replace(game, lower=np.full(24, 0.4), upper=np.full(24, 0.4), mean=0.4)  # no room to rank the steps
+    assert tune(cars, settled, game.day_ahead, tries=5)[0] == pytest.approx(0.4)
+    nobody = Cars(np.zeros(0, dtype=int), np.zeros(0, dtype=int), np.zeros(0), np.zeros(0), 24)
+    assert tune(nobody, game, game.day_ahead, tries=5)[1].profit == 0
+    assert ceiling(nobody, game, game.day_ahead) == pytest.approx(0.0, abs=1e-9)
+
+
 def test_no_price_exceeds_the_ceiling():
     cars = draw_cars(3000, 24)
     game, _ = classes_of(cars, 40)

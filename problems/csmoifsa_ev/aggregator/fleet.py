@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from csmoifsa.errors import InputError
+from csmoifsa_ev.aggregator.alternation import fit_mean
 from csmoifsa_ev.aggregator.certificate import add_prices
 from csmoifsa_ev.aggregator.game import Game
 from csmoifsa_ev.aggregator.lp import Program
@@ -76,14 +77,30 @@ def tune(cars: Cars, game: Game, price: np.ndarray, *, tries: int = 3000) -> tup
     game : Game
         Price bounds, mean, and costs of supply.
     price : (T,) array
-        Where to start.
+        Where to start. Where the bounds leave no room to rank the steps it is kept, moved to the bounds and the mean.
     tries : int
         Rankings to try; the same result every time.
+
+    Raises
+    ------
+    InputError
+        A stay is too short, or the price is not one of the game's steps, which are those of the cars.
     """
+    price = _start(cars, game, price)
     stays, apart = stays_of(cars), np.full(game.n_steps, APART * game.price_scale)
     best = search_rankings(game, lambda order: (stays.load_kwh(order), apart), price, tries)
-    best = price if best is None else best
+    best = fit_mean(game, price) if best is None else best
     return best, profit_on_all(cars, game, best)
+
+
+def _start(cars: Cars, game: Game, price: np.ndarray) -> np.ndarray:
+    price = np.ascontiguousarray(price, dtype=float)
+    if cars.n_steps != game.n_steps:
+        raise InputError(f"the cars must know the {game.n_steps} steps of the game; they know {cars.n_steps}")
+    if price.shape != (game.n_steps,) or not np.isfinite(price).all():
+        what = f"an array of shape {price.shape}" if price.shape != (game.n_steps,) else "some that are not finite"
+        raise InputError(f"price must be {game.n_steps} finite numbers, one a step, not {what}")
+    return price
 
 
 def ceiling(cars: Cars, game: Game, price: np.ndarray, *, rounds: int = 150) -> float:
@@ -103,8 +120,9 @@ def ceiling(cars: Cars, game: Game, price: np.ndarray, *, rounds: int = 150) -> 
     rounds : int
         Cutting planes, at most; the bound is one after any number of them.
     """
+    price = _start(cars, game, price)
     stays = stays_of(cars)
-    unit = float(cars.energy_kwh.sum())
+    unit = float(cars.energy_kwh.sum()) or 1.0
     bound, best, inner, ask = np.inf, -np.inf, price, price
     slopes: list[np.ndarray] = []
     for _ in range(rounds):
