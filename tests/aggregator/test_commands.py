@@ -130,7 +130,8 @@ def test_one_sentence_and_exit_code_two(run_cli, arguments, words):
 
 
 TAXIS = 'base = "wei-2015"\n[[classes]]\nname = "taxis"\nenergy_kwh = 10\npower_kw = 5\n'
-BATTERY = TAXIS.replace("energy_kwh = 10\n", "") + 'count = 3\nwindow = "12:00-18:00"\ncapacity_kwh = 40\n'
+NOON = 'count = 3\nwindow = "12:00-18:00"\n'
+BATTERY = TAXIS.replace("energy_kwh = 10\n", "") + NOON + "capacity_kwh = 40\n"
 
 
 @pytest.mark.parametrize(
@@ -150,8 +151,8 @@ BATTERY = TAXIS.replace("energy_kwh = 10\n", "") + 'count = 3\nwindow = "12:00-1
         (TAXIS + 'count = 0\nwindow = "12:00-18:00"\n', "taxis: count must be a number above 0, not 0"),
         (TAXIS + 'count = inf\nwindow = "12:00-18:00"\n', "taxis: count must be a number above 0, not inf"),
         (BATTERY + "arrival_kwh = 30\ndeparture_kwh = 20\n", "taxis: departure_kwh 20 must be above arrival_kwh 30"),
-        (TAXIS + 'count = 3\nwindow = "12:00-18:00"\n' + TAXIS[18:] + "count = 3\nwindow = '12:00-18:00'\n", "two classes are called .taxis."),
-        (TAXIS.replace("taxis", "hour") + 'count = 3\nwindow = "12:00-18:00"\n', "no class can be called 'hour'"),
+        (TAXIS + NOON + TAXIS[len('base = "wei-2015"\n') :] + NOON, "two classes are called 'taxis'"),
+        (TAXIS.replace("taxis", "hour") + NOON, "no class can be called 'hour'"),
         ('base = "wei-2015"\n[price]\nlower = nan\n', "price.lower must hold numbers, but value 1 is nan"),
         ('base = "wei-2015"\n[price]\nband = 0.0\nlower = 0.5\nupper = 0.5\n', "more room in the prices: price.band"),
         ('base = "wei-2015"\n[limits]\nblock_kw = [-1]\nblock_premium = [0]\n', "block 1 of the supply curve .* -1"),
@@ -172,14 +173,12 @@ def test_bad_cases(run_cli, tmp_path, text, words):
     assert len(answer.err.strip().splitlines()) == 1
 
 
-def test_brackets_in_names_are_text(run_cli, tmp_path):
+def test_brackets_and_dollars_in_names_are_text(run_cli, tmp_path):
     path = tmp_path / "mine.toml"
-    path.write_text(
-        TAXIS.replace("base", "title = 'a [red]b[/x]'\ncurrency = '[/y]'\nbase").replace("taxis", "[bold]taxis[/z]")
-        + 'count = 3\nwindow = "12:00-18:00"\n'
-    )
-    answer = run_cli("ev", "aggregate", path, "--margin", 0)
-    assert answer.code == 0
+    head = "title = 'a [red]b[/x]'\ncurrency = '[/y]'\n"
+    path.write_text(head + TAXIS.replace('"taxis"', r"'[bold]taxis[/z] $\frac$'") + NOON)
+    answer = run_cli("ev", "aggregate", path, "--margin", 0, "--out", tmp_path / "day", "--no-report")
+    assert answer.code == 0, answer.err
     assert "a [red]b[/x]" in answer.out
     assert "[/y] a day" in answer.out
 

@@ -270,7 +270,7 @@ def evening(cap_kw, power_kw=70.0):
 
 @pytest.mark.parametrize("margin", [0.0, 1e-3])
 def test_a_cap_that_no_price_keeps_is_refused_by_hour_and_excess(margin):
-    with pytest.raises(InputError, match="no price keeps .* in hour 0 they draw 40 kW more than the 30 kW") as told:
+    with pytest.raises(InputError, match=r"no price keeps .* in hour 0 they draw 40 kW more than the 30 kW") as told:
         solve_game(evening(30.0), margin=margin)
     assert ("--margin 0" in str(told.value)) == (margin > 0)
     assert "\n" not in str(told.value)

@@ -101,8 +101,8 @@ def _refuse_cap(game: Game) -> None:
     missing, load = (0.0, np.zeros(game.n_steps)) if cap is None else least_excess(game)
     if cap is None or missing <= 1e-6 * float(load.max()):
         raise InputError(
-            "no plan serves everybody, even if the aggregator commanded all charging: V2G drivers must give energy that "
-            "nobody takes; lower their arrival_kwh or share, or set contract.stage_one = 'charging'"
+            "no plan serves everybody, even if the aggregator commanded all charging: V2G drivers must give energy "
+            "that nobody takes; lower their arrival_kwh or share, or set contract.stage_one = 'charging'"
         )
     worst = int((load - cap).argmax())
     raise InputError(

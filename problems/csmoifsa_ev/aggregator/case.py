@@ -296,8 +296,8 @@ def _read_class(k: int, given: Any, contract: Mapping[str, Any], steps: int) -> 
             raise InputError(f"{name}: efficiency must be above 0 and at most 1, not {one['efficiency']}")
         if not one["departure_kwh"] > one["arrival_kwh"]:
             raise InputError(
-                f"{name}: departure_kwh {one['departure_kwh']:g} must be above arrival_kwh {one['arrival_kwh']:g} where "
-                "energy_kwh is left out"
+                f"{name}: departure_kwh {one['departure_kwh']:g} must be above arrival_kwh {one['arrival_kwh']:g} "
+                "where energy_kwh is left out"
             )
         one["energy_kwh"] = (one["departure_kwh"] - one["arrival_kwh"]) / one["efficiency"]
     for key in ("count", "energy_kwh", "power_kw"):

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MultipleLocator
@@ -22,6 +23,7 @@ from csmoifsa_ev.figures import BLACK, BLUE, GREEN, GREY, ORANGE, SKY, VERMILION
 CLASS_STYLES = [(BLUE, ""), (ORANGE, "///"), (GREEN, "..."), (SKY, "\\\\\\"), (VERMILION, "xxx"), (GREY, "++")]
 
 
+@rc_context({"text.parse_math": False})  # a $ in a name is a $
 def draw_day(folder: Path) -> list[Path]:
     """Draw price, load by class, profit by stage and, with contracts, the contents of the batteries."""
     summary, tables = read_results(folder, ["price", "load", "plans", "plans_load"], "aggregate")
@@ -41,6 +43,7 @@ def draw_day(folder: Path) -> list[Path]:
     return _save(figures, folder)
 
 
+@rc_context({"text.parse_math": False})
 def draw_rolling(folder: Path) -> list[Path]:
     """Draw the gain day by day, rho by node, and the ways to run the mean day at the first node."""
     summary, tables = read_results(folder, ["rho", "plans", "days", "plans_load"], "roll")

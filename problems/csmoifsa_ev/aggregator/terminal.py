@@ -103,8 +103,7 @@ def show_rolling(summary: dict[str, Any]) -> None:
     """Print rho by node, and the ways to run the mean day at the first node."""
     console, money = stdout(), summary["currency"]
     console.print(
-        f"{summary['case']}: rolling dispatch, forecast {summary['forecast']}, "
-        f"price known: {summary['known']}",
+        f"{summary['case']}: rolling dispatch, forecast {summary['forecast']}, price known: {summary['known']}",
         style="bold",
         soft_wrap=True,
     )
