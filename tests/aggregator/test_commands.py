@@ -198,6 +198,27 @@ def test_bundled_cases_load():
         assert load_case(name).name == name
 
 
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"mean": "a"}, "mean must be a number, not 'a'"),
+        ({"dt": "x"}, "dt must be a number"),
+        ({"T": "2"}, "T must be a number"),
+        ({"E": [1, 1], "Pm": [1, 1], "W": [[True], [True, True]]}, "W must be a list of 2 values for each class"),
+        ({"storage": [1]}, "storage must be a table"),
+        ({"storage": {"Pmax": "a"}}, "storage.Pmax must be a number, not 'a'"),
+        ({"block_kw": [1], "block_premium": ["a"]}, "block_premium must hold numbers, but value 0 is 'a'"),
+    ],
+)
+def test_bad_json_cases(run_cli, tmp_path, changes, words):
+    good = {"p": [0.3, 0.4], "lb": [0.2, 0.3], "ub": [0.5, 0.6], "mean": 0.35, "E": [1], "Pm": [1], "W": [[True, True]]}
+    path = tmp_path / "game.json"
+    path.write_text(json.dumps({**good, **changes}))
+    answer = run_cli("ev", "aggregate", path)
+    assert answer.code == 2
+    assert words in answer.err
+
+
 def test_missing_hours_in_a_json_case(run_cli, tmp_path):
     values = {"T": 24, "p": [0.1] * 20, "lb": [0.1] * 20, "ub": [0.2] * 20, "mean": 0.15, "E": [1], "Pm": [1]}
     path = tmp_path / "game.json"

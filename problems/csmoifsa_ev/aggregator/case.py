@@ -17,7 +17,7 @@ import numpy as np
 
 from csmoifsa.errors import InputError, did_you_mean
 from csmoifsa_ev.aggregator.battery import Batteries, longest_stay
-from csmoifsa_ev.aggregator.game import Game, game_from_dict, storage_from_dict
+from csmoifsa_ev.aggregator.game import Game, game_from_dict, number, storage_from_dict
 from csmoifsa_ev.tariff import clock_to_minutes
 
 _CASES = Path(__file__).with_name("data")
@@ -189,10 +189,10 @@ def case_from_dict(values: Mapping[str, Any]) -> Case:
     steps, dt = len(p), 24.0 / len(p)
     price = values.get("price", {})
     classes = [_read_class(k, one, values.get("contract", {}), steps) for k, one in enumerate(values["classes"])]
-    limits, band = values.get("limits", {}), _number(price.get("band", 0.2), "price.band")
+    limits, band = values.get("limits", {}), number(price.get("band", 0.2), "price.band")
     if not band >= 0:
         raise InputError(f"price.band must be a share from 0 up, not {band!r}")
-    ratio = _number(price.get("mean_ratio", 1.0), "price.mean_ratio")
+    ratio = number(price.get("mean_ratio", 1.0), "price.mean_ratio")
     game = Game(
         name=str(values.get("name", "case")),
         day_ahead=p,
@@ -200,7 +200,7 @@ def case_from_dict(values: Mapping[str, Any]) -> Case:
         sell=_either(market, "sell", p, 1.0, "market"),
         lower=_series(price.get("lower", p - band * np.abs(p)), "price.lower", steps),
         upper=_series(price.get("upper", p + band * np.abs(p)), "price.upper", steps),
-        mean=_number(price.get("mean", ratio * p.mean()), "price.mean"),
+        mean=number(price.get("mean", ratio * p.mean()), "price.mean"),
         mean_sense=price.get("mean_sense", "=="),
         energy_kwh=np.array([one["count"] * one["energy_kwh"] for one in classes]),
         power_kw=np.array([one["count"] * one["power_kw"] for one in classes]),
@@ -225,8 +225,8 @@ def case_from_dict(values: Mapping[str, Any]) -> Case:
         cars=cars,
         owner=owner,
         share=share,
-        beta=_number(contract.get("beta", 0.5), "contract.beta"),
-        v2g_sell=p + (_number(contract.get("sell_ratio", 1.0), "contract.sell_ratio") - 1.0) * np.abs(p),
+        beta=number(contract.get("beta", 0.5), "contract.beta"),
+        v2g_sell=p + (number(contract.get("sell_ratio", 1.0), "contract.sell_ratio") - 1.0) * np.abs(p),
     )
     if not 0 <= case.beta <= 1:
         raise InputError(f"contract.beta must be between 0 and 1, not {case.beta}")
@@ -281,7 +281,7 @@ def _read_class(k: int, given: Any, contract: Mapping[str, Any], steps: int) -> 
         if key not in _CLASS:
             raise InputError(f"{name}: unknown key {key!r}.{did_you_mean(key, list(_CLASS))}")
     one = {"share": 0.0, "efficiency": 0.95, "wear": 0.0, "floor_kwh": 0.0, **contract, **given, "name": name}
-    one |= {key: _number(one[key], f"{name}: {key}") for key in _NUMBERS if key in one}
+    one |= {key: number(one[key], f"{name}: {key}") for key in _NUMBERS if key in one}
     for key in ("count", "power_kw", "window"):
         if key not in one:
             raise InputError(f"{name}: the key {key!r} is missing")
@@ -365,7 +365,10 @@ def _batteries(classes: list[dict[str, Any]], steps: int, dt: float) -> Batterie
 
 
 def _series(values: Any, key: str, steps: int | None) -> np.ndarray:
-    array = np.asarray(values)
+    try:
+        array = np.asarray(values)
+    except ValueError:
+        raise InputError(f"{key} must be a list of numbers, not of lists") from None
     if array.ndim == 0 and steps is not None:
         array = np.full(steps, array)
     if array.dtype.kind not in "if" or array.ndim != 1:
@@ -385,23 +388,17 @@ def _series(values: Any, key: str, steps: int | None) -> np.ndarray:
 def _either(table: Mapping[str, Any], name: str, p: np.ndarray, default: float, where: str) -> np.ndarray:
     if name in table:
         return _series(table[name], f"{where}.{name}", len(p))
-    return p + (_number(table.get(f"{name}_ratio", default), f"{where}.{name}_ratio") - 1.0) * np.abs(p)
-
-
-def _number(value: Any, key: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float | np.number):
-        raise InputError(f"{key} must be a number, not {value!r}")
-    return float(value)
+    return p + (number(table.get(f"{name}_ratio", default), f"{where}.{name}_ratio") - 1.0) * np.abs(p)
 
 
 def _optional(limits: Mapping[str, Any], key: str) -> np.ndarray | None:
     if key not in limits:
         return None
     values = limits[key] if isinstance(limits[key], list) else [limits[key]]
-    return np.array([_number(value, f"limits.{key}") for value in values])
+    return np.array([number(value, f"limits.{key}") for value in values])
 
 
 def _storage_of(values: Mapping[str, Any]) -> Any:
     if "storage" not in values:
         return None
-    return storage_from_dict({key: _number(value, f"storage.{key}") for key, value in values["storage"].items()})
+    return storage_from_dict(values["storage"])

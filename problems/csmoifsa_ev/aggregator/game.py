@@ -299,9 +299,13 @@ def game_from_dict(values: Mapping[str, Any]) -> Game:
         if key not in values:
             raise InputError(f"the key {key!r} is missing in the game")
     p = _numbers(values["p"], "p")
-    if "T" in values and values["T"] != len(p):
+    if "T" in values and number(values["T"], "T") != len(p):
         raise InputError(f"p has {len(p)} values but T is {values['T']}: {abs(values['T'] - len(p))} hours are missing")
-    storage = values.get("storage")
+    storage, energy = values.get("storage"), _numbers(values["E"], "E")
+    try:
+        window = np.array(values["W"], dtype=bool)
+    except ValueError:
+        raise InputError(f"W must be a list of {len(p)} values for each class; their lengths differ") from None
     return Game(
         name=str(values.get("name", "game")),
         day_ahead=p,
@@ -309,20 +313,29 @@ def game_from_dict(values: Mapping[str, Any]) -> Game:
         sell=_numbers(values.get("ps", p), "ps"),
         lower=_numbers(values["lb"], "lb"),
         upper=_numbers(values["ub"], "ub"),
-        mean=float(values["mean"]),
+        mean=number(values["mean"], "mean"),
         mean_sense=values.get("mean_sense", "=="),
-        energy_kwh=_numbers(values["E"], "E"),
+        energy_kwh=energy,
         power_kw=_numbers(values["Pm"], "Pm"),
-        window=np.array(values["W"], dtype=bool),
-        count=_numbers(values.get("n", [1] * len(values["E"])), "n"),
-        dt_h=float(values.get("dt", 24.0 / len(p))),
+        window=window,
+        count=_numbers(values.get("n", [1] * len(energy)), "n"),
+        dt_h=number(values.get("dt", 24.0 / len(p)), "dt"),
         storage=None if storage is None else storage_from_dict(storage),
         cap_kw=None if values.get("cap_kw") is None else _numbers(values["cap_kw"], "cap_kw", steps=len(p)),
         block_kw=None if values.get("block_kw") is None else _numbers(values["block_kw"], "block_kw"),
-        block_premium=None if values.get("block_premium") is None else _numbers(values["block_premium"], "premium"),
+        block_premium=None
+        if values.get("block_premium") is None
+        else _numbers(values["block_premium"], "block_premium"),
         names=tuple(values.get("names", ())),
-        reference={key: float(value) for key, value in values.items() if key.startswith("optimum")},
+        reference={key: number(value, key) for key, value in values.items() if key.startswith("optimum")},
     )
+
+
+def number(value: Any, key: str) -> float:
+    """Return a value from a file as a number, or refuse it by its key."""
+    if isinstance(value, bool) or not isinstance(value, int | float | np.number):
+        raise InputError(f"{key} must be a number, not {value!r}")
+    return float(value)
 
 
 def _numbers(values: Any, key: str, steps: int = 1) -> np.ndarray:
@@ -340,10 +353,12 @@ def storage_from_dict(values: Mapping[str, Any]) -> Storage:
     """Read a storage, with the keys of `Storage` or their short forms Pmax, Smax, S0, eta."""
     keys = {"Pmax": "power_kw", "Smax": "capacity_kwh", "S0": "initial_kwh", "eta": "efficiency"}
     keys |= {name: name for name in keys.values()}
+    if not isinstance(values, Mapping):
+        raise InputError(f"storage must be a table, not {values!r}")
     for key in values:
         if key not in keys:
             raise InputError(f"unknown key {key!r} in storage.{did_you_mean(key, list(keys))}")
-    given = {keys[key]: float(value) for key, value in values.items()}
+    given = {keys[key]: number(value, f"storage.{key}") for key, value in values.items()}
     for name in ("power_kw", "capacity_kwh", "initial_kwh", "efficiency"):
         if name not in given:
             raise InputError(f"the key {name!r} is missing in storage")
