@@ -580,12 +580,15 @@ def breed(school, count, seed, tick, share, tuning, lengths, brood, n):
     """Fill the first ``n`` rows of the brood; each row draws its behaviour from ``share`` and its own random stream.
 
     The space of a fish counts less the more often it was tried: where the front has a gap, its edges are the least
-    concentrated for ever, and nothing is to be found there.
+    concentrated for ever, and nothing is to be found there. While nothing is feasible, the fifth of the school that
+    violates least is active: the best one alone would draw everybody into its own local minimum of violation.
     """
     X, heading, space = school.X, school.heading, np.empty(count)
     for i in range(count):
         space[i] = school.space[i] / (1.0 + tuning.fatigue * school.tries[i])
     active = most_spacious(school.rank, space, count, tuning.active)
+    if school.CV[school.order[0]] > 0.0:
+        active = school.order[: max(count // 5, 1)]
     n_leaders = min(tuning.leaders, active.size)
     clones = clone_shares(space, active)
     stream, moves = np.empty(1, np.uint64), np.empty(share.size)

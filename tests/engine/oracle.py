@@ -117,6 +117,8 @@ def child(school, count, share, tuning, lengths, stream):
     first = [i for i in range(count) if school.rank[i] == 0]
     space = school.space / (1 + tuning.fatigue * school.tries)
     active = sorted(first, key=lambda i: -space[i])[: tuning.active]
+    if min(school.CV[:count]) > 0:
+        active = sorted(range(count), key=lambda i: (school.CV[i], *F[i], i))[: max(count // 5, 1)]
     leaders = active[: tuning.leaders]
     room = space[active]
     largest = max(room[np.isfinite(room)], default=0.0)

@@ -189,10 +189,11 @@ TUNING = kernels.Tuning(5, 3, 15.0, 20.0, 0.5, 0.7, 0.9, 0.5, 0.3, 0.05, 0.5)
 
 
 @settings(max_examples=60)
-@given(SEEDS, st.integers(1, 20), st.integers(2, 3), st.integers(0, 3), st.integers(1, 6), st.integers(0, 4))
-def test_every_behaviour_equals_the_plain_one(seed, count, n_obj, move, n_var, known):
+@given(SEEDS, st.integers(1, 20), st.integers(2, 3), st.integers(0, 3), st.integers(1, 6), st.integers(0, 4), BOOL)
+def test_every_behaviour_equals_the_plain_one(seed, count, n_obj, move, n_var, known, infeasible):
     rng = np.random.default_rng(seed)
     F, CV = random_rows(seed, count, n_obj)
+    CV += infeasible * rng.random(count)
     school = kernels.School(
         rng.random((count, n_var)), rng.normal(size=(count, n_var)), F, CV, np.empty((count, 0)),
         np.zeros(count, np.int64), np.zeros(count), rng.integers(0, 4, count).astype(float), np.arange(count),
