@@ -261,7 +261,9 @@ class EngineAlgorithm(Algorithm):
             school, count = engine.board.school, engine.board.count
             everybody = Front(*(column[:count].copy() for column in (school.X, school.F, school.CV, school.extra)))
             pop = self._population(everybody._replace(X=engine.place(everybody.X)))
-            self._view = engine.n_eval, pop, self._population(engine.front())
+            waiting = engine.told < engine.planned  # newcomers on the front who are not in the school yet
+            opt = self._population(engine.front()) if waiting else pop[school.rank[:count] == 0]
+            self._view = engine.n_eval, pop, opt
         return self._view[1:]
 
     def _population(self, rows: Front) -> Population:

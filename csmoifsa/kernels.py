@@ -222,16 +222,15 @@ def thin_pairs(F, rows, keep, space, alive):
         gap[s] = pair_gap(F, rows[s], rows[s + 1], per_0, per_1) if s + 1 < n else np.inf
     first = 0
     for _ in range(n - keep):
-        narrow, s = first, right[first]
-        while right[s] < n:
-            if gap[s] < gap[narrow]:
-                narrow = s
-            s = right[s]
+        narrow, least = first, gap[first]
+        for s in range(first + 1, n):  # those who are out have an infinite gap
+            if gap[s] < least:
+                narrow, least = s, gap[s]
         after = right[narrow]
         gap_before = gap[left[narrow]] if left[narrow] >= 0 else np.inf
         out = narrow if gap_before < gap[after] else after  # an end's outer gap is infinite, so ends stay
         p, q = left[out], right[out]
-        alive[out] = False
+        alive[out], gap[out] = False, np.inf
         if q < n:
             left[q] = p
         if p < 0:
