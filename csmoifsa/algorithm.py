@@ -262,7 +262,7 @@ class EngineAlgorithm(Algorithm):
             everybody = Front(*(column[:count].copy() for column in (school.X, school.F, school.CV, school.extra)))
             pop = self._population(everybody._replace(X=engine.place(everybody.X)))
             waiting = engine.told < engine.planned  # newcomers on the front who are not in the school yet
-            opt = self._population(engine.front()) if waiting else pop[school.rank[:count] == 0]
+            opt: Any = self._population(engine.front()) if waiting else pop[school.rank[:count] == 0]
             self._view = engine.n_eval, pop, opt
         return self._view[1:]
 
