@@ -56,7 +56,8 @@ class Settings:
     brood : int
         Offspring between two updates of the board; raise it to the number of workers for parallel evaluation.
     active : int
-        Least concentrated fish of the first layer that are cloned (immunity) and that forage.
+        Least concentrated fish of the first layer that are cloned (immunity) and that forage; while nothing is
+        feasible, it is the fifth of the school with the least violation instead.
     leaders : int
         The least concentrated of those, which the others follow.
     eta_cross, eta_mutate : float

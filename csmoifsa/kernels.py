@@ -585,9 +585,10 @@ def breed(school, count, seed, tick, share, tuning, lengths, brood, n):
     X, heading, space = school.X, school.heading, np.empty(count)
     for i in range(count):
         space[i] = school.space[i] / (1.0 + tuning.fatigue * school.tries[i])
-    active = most_spacious(school.rank, space, count, tuning.active)
     if school.CV[school.order[0]] > 0.0:
         active = school.order[: max(count // 5, 1)]
+    else:
+        active = most_spacious(school.rank, space, count, tuning.active)
     n_leaders = min(tuning.leaders, active.size)
     clones = clone_shares(space, active)
     stream, moves = np.empty(1, np.uint64), np.empty(share.size)

@@ -162,9 +162,8 @@ def rank_over_problems(results: Results, metric: str, stop: int) -> Ranking:
     An algorithm all of whose runs on a problem failed comes last there; problems that some have not run are left out.
     """
     values, sign = results.values(metric, stop), -1.0 if metric in MORE_IS_BETTER else 1.0
-    complete = [
-        p for p in results.problems if all((p, a) in results.failures | values.keys() for a in results.algorithms)
-    ]
+    run = values.keys() | results.failures
+    complete = [p for p in results.problems if all((p, a) in run for a in results.algorithms)]
     scores = np.array(
         [[sign * values[p, a].median() if (p, a) in values else np.inf for a in results.algorithms] for p in complete]
     )
