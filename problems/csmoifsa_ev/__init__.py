@@ -8,8 +8,8 @@ and `inspection` (the file a user writes), and, on top, `study`, `tables`, `figu
 from __future__ import annotations
 
 PROBLEMS: dict[str, str] = {
-    "ev-pricing": "csmoifsa_ev.pricing:EVPricing",
-    "ev-pricing-market": "csmoifsa_ev.pricing:EVPricingMarket",
+    "ev-pricing": "csmoifsa_ev.plugin:ev_pricing",
+    "ev-pricing-market": "csmoifsa_ev.plugin:ev_pricing_market",
     "ev-aggregator": "csmoifsa_ev.aggregator.problem:AggregatorPricing",
 }
 COMMANDS: dict[str, str] = {"ev": "csmoifsa_ev.cli:app"}

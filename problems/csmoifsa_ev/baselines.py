@@ -62,10 +62,10 @@ def compare_baselines(problem: EVPricing, search: Search, *, n_eval: int, seed: 
     """
     import moocore
 
-    prices = problem.scenario.prices
+    prices = problem.day.prices
     least = np.full(3, prices.discharge_bounds[0])
     single = {
-        "flat tariff": np.concatenate([np.full(3, problem.day.level), least]),
+        "flat tariff": np.concatenate([np.full(3, problem.day.reference_level), least]),
         "tariff in force": np.concatenate([prices.start.as_array(), least]),
     }
     fronts: dict[str, tuple[np.ndarray, float]] = {name: (x[None], 0.0) for name, x in single.items()}

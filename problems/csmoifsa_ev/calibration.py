@@ -17,7 +17,7 @@ from csmoifsa.errors import InputError, did_you_mean
 from csmoifsa_ev.fleet_sums import FLOWS
 from csmoifsa_ev.loaders.faults import Faults
 from csmoifsa_ev.loaders.table import number, read_table
-from csmoifsa_ev.response import Ramp, ramp_share
+from csmoifsa_ev.ramp import Ramp, ramp_share
 
 PAIRS = (*FLOWS, "v2g")
 """What can be observed: the three flows between periods, and discharging over its margin."""

@@ -48,8 +48,8 @@ def price(
     n_eval: int = typer.Option(10_000, "--n-eval", "-n", min=1, help="Tariffs to try."),
     pop_size: int = typer.Option(100, "--pop-size", "-p", min=2, help="Tariffs on the front."),
     seed: int = typer.Option(1, "--seed", "-s", min=0, help="Same seed, same front."),
-    deposit: str | None = typer.Option(
-        None, "--deposit", help="Where moved charging settles: uniform (drivers alone) or water-filling (managed)."
+    recovery: str | None = typer.Option(
+        None, "--recovery", help="Where moved charging settles: uniform (drivers alone) or valley-filling (managed)."
     ),
     fill: str | None = _FILL,
     round_to: float | None = typer.Option(
@@ -68,8 +68,8 @@ def price(
     [bold]Example:[/bold]  csmoifsa ev price my.toml --objectives market --out out/mine
     """
     _check_choice("--objectives", objectives, ["paper", "market"])
-    if deposit is not None:
-        _check_choice("--deposit", deposit, ["uniform", "water-filling"])
+    if recovery is not None:
+        _check_choice("--recovery", recovery, ["uniform", "valley-filling"])
     check_language(language)
     if fill is not None:
         _check_choice("--fill", fill, ["error", "interpolate"])
@@ -77,7 +77,7 @@ def price(
     from csmoifsa_ev.study import run_study
     from csmoifsa_ev.tables import summarise, write_tables
 
-    wanted: Any = load_scenario(scenario, case=case).with_changes(deposit=deposit, fill=fill)  # type: ignore[arg-type]
+    wanted: Any = load_scenario(scenario, case=case).with_changes(recovery=recovery, fill=fill)  # type: ignore[arg-type]
     with progress(f"pricing {wanted.name}", n_eval) as update:
         study = run_study(
             wanted,
@@ -137,7 +137,7 @@ def compare(
 
     wanted = load_scenario(scenario, case=case)
     studies = run_variants(wanted, n_eval=n_eval, seed=seed)
-    problem = studies["paper", wanted.response.deposit].problem
+    problem = studies["paper", wanted.response.recovery].problem
     baselines = compare_baselines(problem, search_front, n_eval=n_eval, seed=seed)
     variants = variants_table(studies)
     if out is not None:
@@ -206,10 +206,10 @@ def learn(
     """
     from csmoifsa_ev.learning import learning_curves
     from csmoifsa_ev.pricing import EVPricing
-    from csmoifsa_ev.scenario import load_scenario
+    from csmoifsa_ev.scenario import build_day, load_scenario
     from csmoifsa_ev.tables import write_learning
 
-    problem = EVPricing(load_scenario(scenario, case=case))
+    problem = EVPricing(build_day(load_scenario(scenario, case=case)))
     curves = learning_curves(problem.day, problem.price_bounds, seeds=seeds, rounds=rounds, noise=noise)
     if out is not None:
         write_learning(out, curves)
@@ -239,15 +239,15 @@ def reproduce(
     from csmoifsa_ev.comparison import paper_page
     from csmoifsa_ev.reproduction import fit_jointly
     from csmoifsa_ev.scenario import load_scenario
-    from csmoifsa_ev.study import DEPOSITS, run_study
+    from csmoifsa_ev.study import RECOVERIES, run_study
 
     scenario = load_scenario()
     fits = []
     with progress("searching assumptions", 4) as update:
-        for deposit in DEPOSITS:
+        for recovery in RECOVERIES:
             for free in (False, True):
                 fits.append(
-                    fit_jointly(scenario, deposit=deposit, weights_free=free, generations=generations, seed=seed)
+                    fit_jointly(scenario, recovery=recovery, weights_free=free, generations=generations, seed=seed)
                 )
                 update(len(fits))
     page = paper_page(run_study(scenario), fits, "csmoifsa ev reproduce --out docs/results/paper-2022.md")
@@ -259,7 +259,7 @@ def reproduce(
             {
                 "fits": [
                     {
-                        "deposit": one.deposit,
+                        "recovery": one.recovery,
                         "weights_free": one.weights_free,
                         "parameters": one.parameters,
                         "tariff": one.tariff.tolist(),

@@ -69,9 +69,9 @@ def compare_with_paper(study: Study) -> list[dict[str, Any]]:
             24.0 * out.g2_mw,
             "The paper prints a sum over the 24 hours, a difference of 3,801 MW; "
             + (
-                "ours is held up by the early morning, which an even deposit over the valley hours cannot fill."
-                if study.scenario.response.deposit == "uniform"
-                else "with a managed deposit ours falls further, since the early morning is filled first."
+                "ours is held up by the early morning, which an even recovery over the valley hours cannot fill."
+                if study.scenario.response.recovery == "uniform"
+                else "with a managed recovery ours falls further, since the early morning is filled first."
             ),
         ),
         after(
@@ -133,7 +133,7 @@ def paper_page(study: Study, fits: list[JointFit], command: str) -> str:
     saving, difference = rank_correlations(study.outcome, "paper").values()
     best = min(fits, key=lambda fit: fit.worst)
     halves = [fit for fit in fits if not fit.weights_free]
-    alone = min((fit for fit in fits if fit.deposit == "uniform"), key=lambda fit: fit.worst)
+    alone = min((fit for fit in fits if fit.recovery == "uniform"), key=lambda fit: fit.worst)
     parts = [
         "# The paper's figures beside ours",
         f"Made by `{command}`; do not edit. What stands in for the paper's missing formulas is in "
@@ -164,7 +164,8 @@ def paper_page(study: Study, fits: list[JointFit], command: str) -> str:
         "constraints, so that all five figures after pricing come true at once. Residuals, ours less the paper's:",
         fits_as_markdown(fits),
         "## What that implies",
-        f"* The nearest set, deposit {best.deposit}, misses the worst of the five figures by {100 * best.worst:.1f} %. "
+        f"* The nearest set, recovery {best.recovery}, misses the worst of the five figures by "
+        f"{100 * best.worst:.1f} %. "
         f"With drivers who act alone the nearest misses one by {100 * alone.worst:.1f} %: {_worst_of(alone)}.",
         f"* It leans on discharging: {best.discharging:.0%} of the cars discharge at its prices, beside "
         f"{_discharging(study):.0%} at our compromise. Discharging lowers the peak without lowering satisfaction as we "

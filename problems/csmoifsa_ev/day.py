@@ -1,23 +1,30 @@
-"""One day ready to be priced: load, fleet and terms as arrays, prepared once."""
+"""One day ready for pricing: load, fleet and terms as arrays, prepared once."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
 from csmoifsa_ev.fleet_sums import FleetSums
-from csmoifsa_ev.objectives import CurveFigures, Grid, Satisfaction, curve_figures, generation_cost, waiting_hours
+from csmoifsa_ev.objectives import (
+    CurveFigures,
+    Grid,
+    Satisfaction,
+    curve_figures,
+    delay_hours,
+    generation_cost,
+    over_days,
+)
 from csmoifsa_ev.response import Response
 from csmoifsa_ev.tariff import Prices
 from csmoifsa_ev.v2g import V2G
 
 
 @dataclass(frozen=True, kw_only=True)
-class Day:
-    """Everything `pricing.evaluate` needs; its size does not depend on the number of cars.
+class PricingDay:
+    """All data that `outcome.evaluate` needs; the size does not depend on the number of cars.
 
     Attributes
     ----------
@@ -95,7 +102,7 @@ class Day:
         return self.prices.reference_prices(self.period)
 
     @cached_property
-    def level(self) -> float:
+    def reference_level(self) -> float:
         """Mean price drivers pay at the reference tariff [price unit per kWh]."""
         return float((self.reference * self.energy_mwh).sum() / self.total_energy_mwh)
 
@@ -126,19 +133,11 @@ class Day:
         return float((self.reference * self.energy_mwh).sum()) * self.prices.per_mwh
 
     @cached_property
-    def waits_h(self) -> np.ndarray:
-        """From `objectives.waiting_hours`, shape (3, T) [h]."""
-        return waiting_hours(self.fleet.profile_mw, self.period)
+    def delay_h(self) -> np.ndarray:
+        """From `objectives.delay_hours`, shape (3, T) [h]."""
+        return delay_hours(self.fleet.profile_mw, self.period)
 
     @property
-    def given_per_share_mwh(self) -> float:
+    def discharged_per_share_mwh(self) -> float:
         """Energy at the grid when every car discharges once: N lambda CB eta_d [MWh]."""
         return self.fleet.n_ev * self.v2g.depth * self.battery_kwh * self.discharge_efficiency / 1000.0
-
-
-def over_days(figures: Sequence[CurveFigures]) -> CurveFigures:
-    """Return the figures of several days: the peak is the highest of all, difference and deviation are means."""
-    if len(figures) == 1:
-        return figures[0]
-    peaks, differences, deviations = (np.stack(column) for column in zip(*figures, strict=True))
-    return CurveFigures(peaks.max(axis=0), differences.mean(axis=0), deviations.mean(axis=0))

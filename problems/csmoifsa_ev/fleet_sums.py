@@ -57,9 +57,9 @@ class FleetSums:
         Energy of period a that the same sessions could take in period b instead [MWh]; the diagonal is zero.
     flow_limit_mwh : (7,) array
         The most that ``FLOW_LIMITS @ flows`` can be, summed car by car [MWh].
-    able : (3,) array
+    eligible : (3,) array
         Share of cars able to discharge in the period, recharge in the valley, and drive.
-    able_any : float
+    eligible_any : float
         Share of cars able to do so in the peak or the flat period; one action a day each.
     mean_parking_h : float
         Mean length of a session [h].
@@ -73,8 +73,8 @@ class FleetSums:
     energy_mwh: np.ndarray
     movable_mwh: np.ndarray
     flow_limit_mwh: np.ndarray
-    able: np.ndarray
-    able_any: float
+    eligible: np.ndarray
+    eligible_any: float
     mean_parking_h: float
     n_sessions: int
 
@@ -135,7 +135,7 @@ class _Totals:
     cars: float = 0.0
     sessions: float = 0.0
     parking: float = 0.0
-    able: np.ndarray = field(default_factory=lambda: np.zeros(4))
+    eligible: np.ndarray = field(default_factory=lambda: np.zeros(4))
     energy: np.ndarray = field(default_factory=lambda: np.zeros(3))
     movable: np.ndarray = field(default_factory=lambda: np.zeros((3, 3)))
     limits: np.ndarray = field(default_factory=lambda: np.zeros(len(FLOW_LIMITS)))
@@ -146,7 +146,7 @@ class _Totals:
 
     def include(self, other: _Totals) -> None:
         """Add the totals of other sessions, exactly."""
-        for name in ("cars", "sessions", "parking", "able", "energy", "movable", "limits", "ramps"):
+        for name in ("cars", "sessions", "parking", "eligible", "energy", "movable", "limits", "ramps"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
 
 
@@ -216,11 +216,11 @@ def _add(totals: _Totals, cars: Sessions, clock: PeriodClock, fleet: Fleet, v2g_
 
     totals.sessions += len(cars)
     totals.parking += np.rint((cars.departure_h - cars.arrival_h) * _GRAINS_PER_KWH).sum()
-    able = _able(cars, clock, from_h, until_departure_h[VALLEY], fleet, v2g_depth)
-    able = np.concatenate([able, (able[PEAK] | able[FLAT])[None]])
+    eligible = _eligible(cars, clock, from_h, until_departure_h[VALLEY], fleet, v2g_depth)
+    eligible = np.concatenate([eligible, (eligible[PEAK] | eligible[FLAT])[None]])
     starts = np.flatnonzero(np.diff(cars.car, prepend=cars.car[0] - 1))
     totals.cars += len(starts)
-    totals.able += np.logical_or.reduceat(able, starts, axis=1).sum(axis=1)
+    totals.eligible += np.logical_or.reduceat(eligible, starts, axis=1).sum(axis=1)
 
 
 def _grains(kwh: np.ndarray) -> np.ndarray:
@@ -271,7 +271,7 @@ def _flow_limits(used: np.ndarray, free: np.ndarray) -> np.ndarray:
     )
 
 
-def _able(
+def _eligible(
     cars: Sessions, clock: PeriodClock, from_h: np.ndarray, valley_end: np.ndarray, fleet: Fleet, v2g_depth: float
 ) -> np.ndarray:
     """Say which cars can discharge once in each period, shape (3, n) bool (eqs. 17-26, reconstructed).
@@ -280,17 +280,17 @@ def _able(
     afterwards, in the same session, it is parked long enough in the valley to recharge what it gave. ``from_h`` (3, n)
     are the hours of each period until arrival, ``valley_end`` (n,) those of the valley until departure.
     """
-    given_kwh = v2g_depth * cars.battery_kwh
-    left_kwh = cars.soc_arrival * cars.battery_kwh - given_kwh
+    discharged_kwh = v2g_depth * cars.battery_kwh
+    left_kwh = cars.soc_arrival * cars.battery_kwh - discharged_kwh
     enough = left_kwh >= fleet.soc_min * cars.battery_kwh + cars.next_trip_kwh
-    discharge_h = given_kwh * fleet.discharge_efficiency / cars.discharge_kw
-    recharge_h = given_kwh / fleet.charge_efficiency / cars.charge_kw
-    able = np.zeros((3, len(cars)), dtype=bool)
+    discharge_h = discharged_kwh * fleet.discharge_efficiency / cars.discharge_kw
+    recharge_h = discharged_kwh / fleet.charge_efficiency / cars.charge_kw
+    eligible = np.zeros((3, len(cars)), dtype=bool)
     for period in (PEAK, FLAT):
         done = np.minimum(clock.instant_when(period, from_h[period] + discharge_h), 72.0 - 1e-9)
         valley_begin = clock.hours_of(VALLEY, done)
-        able[period] = enough & (valley_end - valley_begin >= recharge_h)  # so it was done before leaving, too
-    return able
+        eligible[period] = enough & (valley_end - valley_begin >= recharge_h)  # so it was done before leaving, too
+    return eligible
 
 
 def _finish(totals: _Totals) -> FleetSums:
@@ -302,8 +302,8 @@ def _finish(totals: _Totals) -> FleetSums:
         energy_mwh=totals.energy * to_mwh,
         movable_mwh=totals.movable * to_mwh,
         flow_limit_mwh=totals.limits * to_mwh,
-        able=totals.able[:3] / totals.cars,
-        able_any=float(totals.able[3] / totals.cars),
+        eligible=totals.eligible[:3] / totals.cars,
+        eligible_any=float(totals.eligible[3] / totals.cars),
         mean_parking_h=float(totals.parking / _GRAINS_PER_KWH / totals.sessions),
         n_sessions=int(totals.sessions),
     )

@@ -7,24 +7,24 @@ from typing import Any
 import numpy as np
 
 from csmoifsa_ev.account import Gain
-from csmoifsa_ev.day import Day
+from csmoifsa_ev.day import PricingDay
 from csmoifsa_ev.groups import GROUPS, driver_groups
-from csmoifsa_ev.pricing import Outcome
+from csmoifsa_ev.outcome import TariffOutcome
 from csmoifsa_ev.tariff import VALLEY
 
 DAYS_A_MONTH = 365.0 / 12.0
 
 
-def group_bills(tariff: np.ndarray, outcome: Outcome, day: Day, row: int = 0) -> dict[str, float]:
+def group_bills(tariff: np.ndarray, outcome: TariffOutcome, day: PricingDay, row: int = 0) -> dict[str, float]:
     """Return what a car of each group pays a month [currency], what it earns by discharging taken off.
 
     Parameters
     ----------
     tariff : (6,) array
         Prices [price unit per kWh].
-    outcome : Outcome
+    outcome : TariffOutcome
         Of this tariff, at ``row``.
-    day : Day
+    day : PricingDay
         The day it was evaluated on.
     """
     share = driver_groups(outcome, day).share[row]
@@ -41,7 +41,7 @@ def group_bills(tariff: np.ndarray, outcome: Outcome, day: Day, row: int = 0) ->
     }
 
 
-def who_gains(tariff: np.ndarray, outcome: Outcome, day: Day, row: int = 0) -> list[Gain]:
+def who_gains(tariff: np.ndarray, outcome: TariffOutcome, day: PricingDay, row: int = 0) -> list[Gain]:
     """Return the account of one tariff beside the situation before; see `group_bills` for the parameters."""
     money = day.prices.currency
     g1, g2, _ = (float(figure[0]) for figure in day.before)
@@ -94,14 +94,14 @@ def who_gains(tariff: np.ndarray, outcome: Outcome, day: Day, row: int = 0) -> l
     return lines
 
 
-def rebound(outcome: Outcome, day: Day, row: int = 0) -> dict[str, Any]:
+def rebound(outcome: TariffOutcome, day: PricingDay, row: int = 0) -> dict[str, Any]:
     """Return where the new peak is, and whether it is one: in the valley hours, or above the peak before.
 
     Parameters
     ----------
-    outcome : Outcome
+    outcome : TariffOutcome
         Of several tariffs, this one at ``row``.
-    day : Day
+    day : PricingDay
         The day it was evaluated on.
     """
     load = outcome.load_mw[row]

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from csmoifsa_ev.day import Day
-from csmoifsa_ev.pricing import Outcome
+from csmoifsa_ev.day import PricingDay
+from csmoifsa_ev.outcome import TariffOutcome
 
 GROUPS = ("non_responders", "charge_responders", "charge_discharge_responders")
 
@@ -31,7 +31,7 @@ class Groups:
     load_mw: np.ndarray
 
 
-def driver_groups(outcome: Outcome, day: Day) -> Groups:
+def driver_groups(outcome: TariffOutcome, day: PricingDay) -> Groups:
     """Split the fleet's load by drivers' answers.
 
     The share phi^c of drivers who answer the charge price is the share of energy that moves; of them phi^cd, the cars
@@ -40,9 +40,9 @@ def driver_groups(outcome: Outcome, day: Day) -> Groups:
 
     Parameters
     ----------
-    outcome : Outcome
+    outcome : TariffOutcome
         Of n tariffs.
-    day : Day
+    day : PricingDay
         The day they were evaluated on.
     """
     responding = outcome.responding

@@ -1,29 +1,98 @@
-"""The compiled twin of `pricing.evaluate`: the same model in scalar loops, for the engine's fast path.
+"""The compiled twin of `outcome.evaluate`: the same model in scalar loops, for the engine's fast path.
 
 The numpy functions are the reference; a test holds the two together to 1e-12.
 """
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Mapping
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 from csmoifsa.jit import jit
 
-# Where each parameter stands in `data`; written by `pricing.kernel_data`.
-STEPS, DT, WATER, MARKET, DAYS = 0, 1, 2, 3, 4
-REFERENCE, RAMPS, ENERGY, LIMITS = 5, 8, 17, 20  # 3 prices, 3 x (l, h, phi_max), 3 energies, 7 joint limits
-V2G_RAMP, WEAR, FEE, ABLE = 27, 30, 31, 32  # (l, h, phi_max), -, -, able in peak, in flat, in either
-GIVEN, ROUND_TRIP = 35, 36
-COST_B, CONVERSION, PEAK_COST = 37, 38, 39
-GENERATION_BEFORE, G1_BEFORE, SUPPLY_BEFORE, BILL_BEFORE = 40, 41, 42, 43
-LEVEL, MONEY, HABIT, DELAY, PARKING = 44, 45, 46, 47, 48
-# then, each (T,): period, profile, waits from peak, waits from flat, intercept of the marginal cost; then base (D, T)
-HEADER = 49
+LAYOUT = {
+    "n_steps": 1,
+    "dt_h": 1,
+    "valley_filling": 1,
+    "market": 1,
+    "n_days": 1,
+    "reference": 3,  # charge prices of peak, flat, valley
+    "ramps": 9,  # dead zone, saturation, greatest share of each flow
+    "energy_mwh": 3,
+    "flow_limits_mwh": 7,
+    "v2g_ramp": 3,
+    "wear": 1,
+    "fee": 1,
+    "eligible": 3,  # in the peak, in the flat period, in either
+    "discharged_per_share_mwh": 1,
+    "round_trip": 1,
+    "cost_slope": 1,
+    "conversion_efficiency": 1,
+    "peak_cost": 1,
+    "generation_before": 1,
+    "g1_before": 1,
+    "supply_cost_before": 1,
+    "bill_before": 1,
+    "reference_level": 1,
+    "per_mwh": 1,
+    "habit_weight": 1,
+    "delay_weight": 1,
+    "mean_parking_h": 1,
+}
+"""Name and number of values of each parameter in ``data``, in order; `pack` writes them, the kernels read them."""
+
+SERIES = ("period", "profile_mw", "delay_from_peak_h", "delay_from_flat_h", "cost_intercept")
+"""Arrays of shape (T,) that follow the parameters, in order; after them come the base loads of the days, (D, T)."""
+
+AT = dict(zip(LAYOUT, itertools.accumulate(LAYOUT.values(), initial=0), strict=False))
+"""Index in ``data`` of the first value of each parameter."""
+
+HEADER = sum(LAYOUT.values())
+"""Index in ``data`` of the first series."""
+
+# numba reads module constants, not dictionaries
+STEPS, DT, VALLEY_FILLING, MARKET, DAYS = (AT[n] for n in ("n_steps", "dt_h", "valley_filling", "market", "n_days"))
+REFERENCE, RAMPS, ENERGY, LIMITS = (AT[n] for n in ("reference", "ramps", "energy_mwh", "flow_limits_mwh"))
+V2G_RAMP, WEAR, FEE, ELIGIBLE = (AT[n] for n in ("v2g_ramp", "wear", "fee", "eligible"))
+DISCHARGED, ROUND_TRIP, COST_SLOPE = (AT[n] for n in ("discharged_per_share_mwh", "round_trip", "cost_slope"))
+CONVERSION, PEAK_COST, LEVEL = (AT[n] for n in ("conversion_efficiency", "peak_cost", "reference_level"))
+GENERATION_BEFORE, G1_BEFORE = AT["generation_before"], AT["g1_before"]
+SUPPLY_BEFORE, BILL_BEFORE = AT["supply_cost_before"], AT["bill_before"]
+MONEY, HABIT, DELAY, PARKING = (AT[n] for n in ("per_mwh", "habit_weight", "delay_weight", "mean_parking_h"))
+
+
+def pack(parameters: Mapping[str, ArrayLike], series: Mapping[str, ArrayLike], days_mw: np.ndarray) -> np.ndarray:
+    """Return one flat array of all parameters, shape (HEADER + (5 + D) T,).
+
+    Parameters
+    ----------
+    parameters : mapping
+        The names of `LAYOUT`, each with its number of values.
+    series : mapping
+        The names of `SERIES`, each (T,).
+    days_mw : (D, T) array
+        Load without electric vehicles of each day [MW].
+
+    Raises
+    ------
+    ValueError
+        A name is missing or unknown, or has another number of values.
+    """
+    if set(parameters) != set(LAYOUT) or set(series) != set(SERIES):
+        raise ValueError(f"the parameters must be {', '.join([*LAYOUT, *SERIES])}")
+    parts = [np.ravel(np.asarray(parameters[name], dtype=float)) for name in LAYOUT]
+    for (name, length), part in zip(LAYOUT.items(), parts, strict=True):
+        if len(part) != length:
+            raise ValueError(f"{name} must have {length} values, not {len(part)}")
+    return np.concatenate([*parts, *(np.asarray(series[name], dtype=float) for name in SERIES), days_mw.ravel()])
 
 
 @jit
 def ramp(incentive: float, data: np.ndarray, at: int) -> float:
-    """Return eq. (1) with l, h, phi_max at ``data[at:]``; see `response.ramp_share`."""
+    """Return eq. (1) with l, h, phi_max at ``data[at:]``; see `ramp.ramp_share`."""
     share = data[at + 2] / (data[at + 1] - data[at]) * (incentive - data[at])
     return min(max(share, 0.0), data[at + 2])
 
@@ -44,10 +113,10 @@ def cut_flows(flow: np.ndarray, data: np.ndarray) -> None:
 
 
 @jit
-def settle(level: np.ndarray, energy: float, data: np.ndarray, period: int, sign: float, add: np.ndarray) -> None:
-    """Write to ``add`` what settles in each step of a period, 0 elsewhere; see `response.settle`.
+def allocate(level: np.ndarray, energy: float, data: np.ndarray, period: int, sign: float, add: np.ndarray) -> None:
+    """Write to ``add`` the power added to each step of a period, 0 elsewhere [MW]; see `curves.allocate`.
 
-    The water level is found by lowering it onto ever fewer steps: those above it drop out until none does.
+    The common level of the filled steps is found by leaving out the steps above it until none is left above it.
     """
     steps = int(data[STEPS])
     count = 0
@@ -56,15 +125,15 @@ def settle(level: np.ndarray, energy: float, data: np.ndarray, period: int, sign
         if data[HEADER + t] == period:
             count += 1
             total += sign * level[t]
-    poured = energy / data[DT]
-    water = 0.0
-    if data[WATER] > 0.0:
+    power = energy / data[DT]
+    common = 0.0
+    if data[VALLEY_FILLING] > 0.0:
         while True:
-            water = (poured + total) / count
+            common = (power + total) / count
             left = 0
             rest = 0.0
             for t in range(steps):
-                if data[HEADER + t] == period and sign * level[t] < water:
+                if data[HEADER + t] == period and sign * level[t] < common:
                     left += 1
                     rest += sign * level[t]
             if left == count or left == 0:
@@ -74,32 +143,38 @@ def settle(level: np.ndarray, energy: float, data: np.ndarray, period: int, sign
     for t in range(steps):
         add[t] = 0.0
         if data[HEADER + t] == period and energy > 0.0:
-            add[t] = max(water - sign * level[t], 0.0) if data[WATER] > 0.0 else poured / count
+            add[t] = max(common - sign * level[t], 0.0) if data[VALLEY_FILLING] > 0.0 else power / count
 
 
 @jit
-def discharging(x: np.ndarray, responding: float, data: np.ndarray, given: np.ndarray) -> None:
-    """Write the energy discharged in peak and flat to ``given`` [MWh]; see `v2g.discharging_shares`."""
+def discharging(x: np.ndarray, responding: float, data: np.ndarray, discharged: np.ndarray) -> None:
+    """Write the energy discharged in peak and flat to ``discharged`` [MWh]; see `v2g.discharging_shares`."""
     cost = x[2] / data[ROUND_TRIP] + data[WEAR]
     total = 0.0
     for p in range(2):
-        given[p] = min(ramp(x[3 + p] - cost, data, V2G_RAMP), data[ABLE + p])
-        total += given[p]
-    most = min(responding, data[ABLE + 2])
+        discharged[p] = min(ramp(x[3 + p] - cost, data, V2G_RAMP), data[ELIGIBLE + p])
+        total += discharged[p]
+    most = min(responding, data[ELIGIBLE + 2])
     for p in range(2):
-        given[p] *= (most / total if total > most else 1.0) * data[GIVEN]
+        discharged[p] *= (most / total if total > most else 1.0) * data[DISCHARGED]
 
 
 @jit
 def day_curves(
-    flow: np.ndarray, given: np.ndarray, recharged: float, data: np.ndarray, day: int, load: np.ndarray, ev: np.ndarray
+    flow: np.ndarray,
+    discharged: np.ndarray,
+    recharged: float,
+    data: np.ndarray,
+    day: int,
+    load: np.ndarray,
+    ev: np.ndarray,
 ) -> float:
-    """Write one day's total load and charging for driving [MW]; return energy times hours waited [MWh h].
+    """Write one day's total load and charging for driving [MW]; return moved energy times its delay [MWh h].
 
-    See `pricing.load_curves`.
+    See `curves.ev_curves`.
     """
     steps = int(data[STEPS])
-    profile, waits_peak, waits_flat = HEADER + steps, HEADER + 2 * steps, HEADER + 3 * steps
+    profile, delay_peak, delay_flat = HEADER + steps, HEADER + 2 * steps, HEADER + 3 * steps
     base = HEADER + (5 + day) * steps
     keep_peak = 1.0 - (flow[0] + flow[1]) / data[ENERGY]
     keep_flat = 1.0 - flow[2] / data[ENERGY + 1]
@@ -109,28 +184,28 @@ def day_curves(
         load[t] = data[base + t] + ev[t]
 
     add = np.empty(steps)
-    waited = 0.0
-    settle(load, flow[1], data, 1, 1.0, add)
+    delayed = 0.0
+    allocate(load, flow[1], data, 1, 1.0, add)
     for t in range(steps):
         ev[t] += add[t]
         load[t] += add[t]
-        waited += add[t] * data[waits_peak + t]
+        delayed += add[t] * data[delay_peak + t]
     moved = flow[0] + flow[2]
     total = moved + recharged
     if total > 0.0:
-        settle(load, total, data, 2, 1.0, add)
+        allocate(load, total, data, 2, 1.0, add)
         part = moved / total
         for t in range(steps):
             load[t] += add[t]
             ev[t] += add[t] * part
             if moved > 0.0:
-                wait = (flow[0] * data[waits_peak + t] + flow[2] * data[waits_flat + t]) / moved
-                waited += add[t] * part * wait
+                delay = (flow[0] * data[delay_peak + t] + flow[2] * data[delay_flat + t]) / moved
+                delayed += add[t] * part * delay
     for p in range(2):
-        settle(load, given[p], data, p, -1.0, add)
+        allocate(load, discharged[p], data, p, -1.0, add)
         for t in range(steps):
             load[t] -= add[t]
-    return waited * data[DT]
+    return delayed * data[DT]
 
 
 @jit
@@ -144,7 +219,7 @@ def totals(x: np.ndarray, load: np.ndarray, ev: np.ndarray, data: np.ndarray, ou
     for t in range(steps):
         peak = max(peak, load[t])
         valley = min(valley, load[t])
-        out[2] += (data[HEADER + 4 * steps + t] + 0.5 * data[COST_B] * load[t]) * load[t] * data[DT]
+        out[2] += (data[HEADER + 4 * steps + t] + 0.5 * data[COST_SLOPE] * load[t]) * load[t] * data[DT]
         out[3] += abs(ev[t] - data[HEADER + steps + t])
         out[4] += x[int(data[HEADER + t])] * ev[t] * data[DT]
     out[0] = max(out[0], peak)
@@ -153,20 +228,20 @@ def totals(x: np.ndarray, load: np.ndarray, ev: np.ndarray, data: np.ndarray, ou
 
 @jit
 def evaluate(X: np.ndarray, data: np.ndarray, F: np.ndarray, G: np.ndarray) -> None:
-    """Fill objectives and constraints of the candidates; see `pricing.evaluate`.
+    """Fill objectives and constraints of the candidates; see `outcome.evaluate`.
 
     Parameters
     ----------
     X : (n, 6) array
         One tariff a row, in the order of `tariff.VARIABLES`.
     data : (k,) array
-        From `pricing.kernel_data`.
+        From `kernel_data.kernel_data`.
     F, G : (n, 3) and (n, 8) arrays
         Written to.
     """
     steps = int(data[STEPS])
     load, ev = np.empty(steps), np.empty(steps)
-    flow, given, out = np.empty(3), np.empty(2), np.empty(5)
+    flow, discharged, out = np.empty(3), np.empty(2), np.empty(5)
     energy = data[ENERGY] + data[ENERGY + 1] + data[ENERGY + 2]
     for row in range(X.shape[0]):
         x = X[row]
@@ -175,32 +250,32 @@ def evaluate(X: np.ndarray, data: np.ndarray, F: np.ndarray, G: np.ndarray) -> N
             incentive = (x[a] - x[b]) - (data[REFERENCE + a] - data[REFERENCE + b])
             flow[k] = ramp(incentive, data, RAMPS + 3 * k) * data[ENERGY + a]
         cut_flows(flow, data)
-        discharging(x, (flow[0] + flow[1] + flow[2]) / energy, data, given)
-        recharged = (given[0] + given[1]) / data[ROUND_TRIP]
-        waited = 0.0
+        discharging(x, (flow[0] + flow[1] + flow[2]) / energy, data, discharged)
+        recharged = (discharged[0] + discharged[1]) / data[ROUND_TRIP]
+        delayed = 0.0
         out[0] = -1e300
         for k in range(1, 5):
             out[k] = 0.0
         n_days = int(data[DAYS])
         for day in range(n_days):
-            waited += day_curves(flow, given, recharged, data, day, load, ev)
+            delayed += day_curves(flow, discharged, recharged, data, day, load, ev)
             totals(x, load, ev, data, out)
-        waited /= n_days
+        delayed /= n_days
         for k in range(1, 5):
             out[k] /= n_days
 
-        relief = (data[GENERATION_BEFORE] - out[2]) / data[CONVERSION]
-        relief += data[PEAK_COST] * (data[G1_BEFORE] - out[0])
-        relief -= data[FEE] * (given[0] + given[1]) * data[MONEY]
-        income = x[3] * given[0] + x[4] * given[1]
+        avoided = (data[GENERATION_BEFORE] - out[2]) / data[CONVERSION]
+        avoided += data[PEAK_COST] * (data[G1_BEFORE] - out[0])
+        avoided -= data[FEE] * (discharged[0] + discharged[1]) * data[MONEY]
+        income = x[3] * discharged[0] + x[4] * discharged[1]
         bill = (out[4] + x[2] * recharged - income) * data[MONEY]
-        profit = bill - data[SUPPLY_BEFORE] + relief
-        above = max(x[3] - x[0], 0.0) * given[0] + max(x[4] - x[1], 0.0) * given[1]
+        profit = bill - data[SUPPLY_BEFORE] + avoided
+        above = max(x[3] - x[0], 0.0) * discharged[0] + max(x[4] - x[1], 0.0) * discharged[1]
         theta = data[HABIT] * (1.0 - 0.5 * out[3] * data[DT] / energy)
-        theta += data[DELAY] * (1.0 - waited / energy / data[PARKING])
+        theta += data[DELAY] * (1.0 - delayed / energy / data[PARKING])
 
         F[row, 0] = out[1]
-        F[row, 1] = -profit if data[MARKET] > 0.0 else -(relief - above * data[MONEY])
+        F[row, 1] = -profit if data[MARKET] > 0.0 else -(avoided - above * data[MONEY])
         F[row, 2] = bill if data[MARKET] > 0.0 else -theta
         level = data[LEVEL]
         G[row, 0] = (x[2] - x[1]) / level

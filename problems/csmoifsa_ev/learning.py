@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 
 from csmoifsa_ev.calibration import PAIRS, Observations, fit_ramp
-from csmoifsa_ev.day import Day
+from csmoifsa_ev.day import PricingDay
 from csmoifsa_ev.fleet_sums import FLOW_FROM, FLOW_TO, FLOWS
-from csmoifsa_ev.pricing import Outcome, evaluate, kernel_data
-from csmoifsa_ev.response import Ramp, ramp_share
+from csmoifsa_ev.kernel_data import kernel_data
+from csmoifsa_ev.outcome import TariffOutcome, evaluate
+from csmoifsa_ev.ramp import Ramp, ramp_share
 from csmoifsa_ev.tariff import PEAK
 from csmoifsa_ev.v2g import discharge_margin
 
@@ -63,18 +64,18 @@ class Round:
     parameter_error: float
 
 
-def ramps_of(day: Day) -> dict[str, Ramp]:
+def ramps_of(day: PricingDay) -> dict[str, Ramp]:
     """Return the four responses of a day by pair."""
     return {name: getattr(day.response, name) for name in FLOWS} | {"v2g": day.v2g.response}
 
 
-def with_ramps(day: Day, ramps: dict[str, Ramp]) -> Day:
+def with_ramps(day: PricingDay, ramps: dict[str, Ramp]) -> PricingDay:
     """Return the day with other responses."""
     flows = {name: ramps[name] for name in FLOWS}
     return replace(day, response=replace(day.response, **flows), v2g=replace(day.v2g, response=ramps["v2g"]))
 
 
-def hidden_population(day: Day, random: np.random.Generator) -> Day:
+def hidden_population(day: PricingDay, random: np.random.Generator) -> PricingDay:
     """Draw a population whose responses differ from the assumed ones by up to a half."""
     drawn = {}
     for name, ramp in ramps_of(day).items():
@@ -86,7 +87,7 @@ def hidden_population(day: Day, random: np.random.Generator) -> Day:
     return with_ramps(day, drawn)
 
 
-def incentives(tariff: np.ndarray, day: Day) -> dict[str, float]:
+def incentives(tariff: np.ndarray, day: PricingDay) -> dict[str, float]:
     """Return D of each pair at a tariff [price unit per kWh]."""
     charge = tariff[None, :3]
     found = {
@@ -98,7 +99,7 @@ def incentives(tariff: np.ndarray, day: Day) -> dict[str, float]:
 
 
 def observe(
-    tariff: np.ndarray, truth: Day, noise: float, random: np.random.Generator
+    tariff: np.ndarray, truth: PricingDay, noise: float, random: np.random.Generator
 ) -> dict[str, tuple[float, float]]:
     """Return (incentive, share seen) of each pair: what a meter shows, with relative noise.
 
@@ -113,7 +114,7 @@ def observe(
 
 
 def best_tariff(
-    day: Day, low: np.ndarray, high: np.ndarray, judge: Judge, seed: int, n_eval: int = 6_000
+    day: PricingDay, low: np.ndarray, high: np.ndarray, judge: Judge, seed: int, n_eval: int = 6_000
 ) -> np.ndarray:
     """Return the tariff of the largest score that keeps the constraints.
 
@@ -159,14 +160,14 @@ def _curve_error(believed: dict[str, Ramp], truth: dict[str, Ramp]) -> float:
     return float(np.mean(errors))
 
 
-def make_judge(day: Day, low: np.ndarray, high: np.ndarray, seed: int) -> Judge:
+def make_judge(day: PricingDay, low: np.ndarray, high: np.ndarray, seed: int) -> Judge:
     """Return a judge on the scale of what a day's feasible tariffs can reach."""
     random = np.random.default_rng([seed, 3])
     X = random.uniform(low, high, (20_000, 6))
     X[:, :3] = -np.sort(-X[:, :3], axis=1)
     X[:, 3] = np.clip(X[:, 0] - random.uniform(0, 12, len(X)), low[3], high[3])
     X[:, 4:] = low[4:]
-    outcome: Outcome = evaluate(X[:4_000], day)
+    outcome: TariffOutcome = evaluate(X[:4_000], day)
     F = outcome.objectives("paper")[(outcome.constraints <= 0).all(axis=1)]
     before = np.array([[float(day.before.g2_mw[0]), 0.0, -1.0]])
     F = np.vstack([F, before])
@@ -174,7 +175,7 @@ def make_judge(day: Day, low: np.ndarray, high: np.ndarray, seed: int) -> Judge:
 
 
 def learn(
-    assumed: Day,
+    assumed: PricingDay,
     bounds: tuple[np.ndarray, np.ndarray],
     *,
     rounds: int = 8,
@@ -186,7 +187,7 @@ def learn(
 
     Parameters
     ----------
-    assumed : Day
+    assumed : PricingDay
         The day with the responses that the operator believes at first.
     bounds : (low, high)
         Prices that may be set, (6,) each.
@@ -226,7 +227,7 @@ def learn(
     return history
 
 
-def _score(tariff: np.ndarray, truth: Day, judge: Judge) -> float:
+def _score(tariff: np.ndarray, truth: PricingDay, judge: Judge) -> float:
     """Return what a tariff is worth to the true population; constraints it breaks there cost as in the search."""
     outcome = evaluate(tariff[None], truth)
     worth = judge.score(outcome.objectives("paper")) - BREACH * np.maximum(outcome.constraints, 0.0).sum(axis=1)
@@ -243,7 +244,7 @@ def _nudged(tariff: np.ndarray, low: np.ndarray, high: np.ndarray, random: np.ra
 
 
 def learning_curves(
-    assumed: Day, bounds: tuple[np.ndarray, np.ndarray], *, seeds: int, **options: Any
+    assumed: PricingDay, bounds: tuple[np.ndarray, np.ndarray], *, seeds: int, **options: Any
 ) -> dict[str, Any]:
     """Run the loop against several populations; return medians and quartiles of regret and error by round."""
     runs = [learn(assumed, bounds, seed=seed, **options) for seed in range(seeds)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -94,6 +95,14 @@ def curve_figures(load_mw: np.ndarray) -> CurveFigures:
     return CurveFigures(peak, peak - load_mw.min(axis=1), (deviation * deviation).mean(axis=1))
 
 
+def over_days(figures: Sequence[CurveFigures]) -> CurveFigures:
+    """Return the figures of several days: the peak is the highest of all, difference and deviation are means."""
+    if len(figures) == 1:
+        return figures[0]
+    peaks, differences, deviations = (np.stack(column) for column in zip(*figures, strict=True))
+    return CurveFigures(peaks.max(axis=0), differences.mean(axis=0), deviations.mean(axis=0))
+
+
 def generation_cost(
     load_mw: np.ndarray, grid: Grid, dt_h: float, price_per_mwh: np.ndarray | None = None
 ) -> np.ndarray:
@@ -130,8 +139,8 @@ def habit_kept(before_mw: np.ndarray, after_mw: np.ndarray) -> np.ndarray:
     return 1.0 - 0.5 * np.abs(after_mw - before_mw).sum(axis=1) / before_mw.sum()
 
 
-def waiting_hours(profile_mw: np.ndarray, period: np.ndarray) -> np.ndarray:
-    """Return how long energy waits that leaves period a and settles in step t, shape (3, T) [h].
+def delay_hours(profile_mw: np.ndarray, period: np.ndarray) -> np.ndarray:
+    """Return the delay of energy moved from period a to step t, shape (3, T) [h].
 
     The mean over the period's charging of the time to step t, forward on a day that repeats (middle to middle).
 
@@ -145,9 +154,9 @@ def waiting_hours(profile_mw: np.ndarray, period: np.ndarray) -> np.ndarray:
     n_steps = len(period)
     step = np.arange(n_steps)
     forward = (step[None, :] - step[:, None]) % n_steps * (24.0 / n_steps)
-    waits = np.zeros((3, n_steps))
+    delay = np.zeros((3, n_steps))
     for a in range(3):
         weight = np.where(period == a, profile_mw, 0.0)
         if weight.sum() > 0:
-            waits[a] = (weight[:, None] * forward).sum(axis=0) / weight.sum()
-    return waits
+            delay[a] = (weight[:, None] * forward).sum(axis=0) / weight.sum()
+    return delay

@@ -10,8 +10,8 @@ import numpy as np
 from csmoifsa_ev.account import gains_rows
 from csmoifsa_ev.gains import who_gains
 from csmoifsa_ev.groups import GROUPS, driver_groups
+from csmoifsa_ev.outcome import MAXIMISED, OBJECTIVE_SETS
 from csmoifsa_ev.page import write_page
-from csmoifsa_ev.pricing import MAXIMISED, OBJECTIVE_SETS
 from csmoifsa_ev.study import Study
 from csmoifsa_ev.tables import urdb_of
 from csmoifsa_ev.tariff import PERIODS, VARIABLES

@@ -13,10 +13,12 @@ from typing import Any
 import numpy as np
 
 from csmoifsa.errors import InputError
-from csmoifsa_ev.day import Day
-from csmoifsa_ev.pricing import EVPricing, evaluate
-from csmoifsa_ev.response import Deposit, Ramp
-from csmoifsa_ev.scenario import Published, Scenario
+from csmoifsa_ev.day import PricingDay
+from csmoifsa_ev.outcome import evaluate
+from csmoifsa_ev.pricing import EVPricing
+from csmoifsa_ev.ramp import Ramp
+from csmoifsa_ev.response import Recovery
+from csmoifsa_ev.scenario import Published, Scenario, build_day
 from csmoifsa_ev.tariff import VARIABLES
 
 RANGES: dict[str, tuple[float, float]] = {
@@ -48,7 +50,7 @@ class JointFit:
 
     Attributes
     ----------
-    deposit : str
+    recovery : str
         Drivers alone, or managed.
     weights_free : bool
         Whether the weights of satisfaction were searched, too, or stay one half each.
@@ -62,7 +64,7 @@ class JointFit:
         Share of the cars that discharge at these prices.
     """
 
-    deposit: str
+    recovery: str
     weights_free: bool
     parameters: dict[str, float]
     tariff: np.ndarray
@@ -80,7 +82,7 @@ class JointFit:
         return float(np.abs(self.residuals).max())
 
 
-def with_parameters(day: Day, values: np.ndarray, *, weights_free: bool) -> Day:
+def with_parameters(day: PricingDay, values: np.ndarray, *, weights_free: bool) -> PricingDay:
     """Return the day with assumed parameters replaced, ``values`` in the order of `RANGES`."""
     v = dict(zip(RANGES, values.tolist(), strict=True))
 
@@ -115,7 +117,7 @@ def printed_after(published: Published) -> list[tuple[str, str, float]]:
 
 
 def fit_jointly(
-    scenario: Scenario, *, deposit: Deposit, weights_free: bool, generations: int = 250, seed: int = 0
+    scenario: Scenario, *, recovery: Recovery, weights_free: bool, generations: int = 250, seed: int = 0
 ) -> JointFit:
     """Search parameters and prices for the least sum of squared relative residuals (differential evolution).
 
@@ -123,7 +125,7 @@ def fit_jointly(
     ----------
     scenario : Scenario
         A case with published figures.
-    deposit : "uniform" or "water-filling"
+    recovery : "uniform" or "valley-filling"
         Where moved charging settles.
     weights_free : bool
         Whether the weights of satisfaction are searched, too.
@@ -141,7 +143,7 @@ def fit_jointly(
         raise InputError("this scenario has no published figures to be reproduced; use a bundled case, unchanged")
     printed = printed_after(scenario.published)
     wanted = np.array([value for _, _, value in printed])
-    problem = EVPricing(scenario.with_changes(deposit=deposit))
+    problem = EVPricing(build_day(scenario.with_changes(recovery=recovery)))
     day = problem.day
     low, high = problem.price_bounds
     ranges = [*RANGES.values(), *zip(low, high, strict=True)]
@@ -167,7 +169,7 @@ def fit_jointly(
     parameters = dict(zip(RANGES, found.x[: len(RANGES)].tolist(), strict=True))
     if not weights_free:
         parameters["habit_weight"] = 0.5
-    return JointFit(deposit, weights_free, parameters, _ordered(found.x[len(RANGES) :]), rows, discharging)
+    return JointFit(recovery, weights_free, parameters, _ordered(found.x[len(RANGES) :]), rows, discharging)
 
 
 def _ordered(prices: np.ndarray) -> np.ndarray:
@@ -180,16 +182,16 @@ def fits_as_markdown(fits: list[JointFit]) -> str:
     best = min(fits, key=lambda fit: fit.worst)
     names = [name for name, *_ in best.figures]
     lines = [
-        "| deposit | weights of satisfaction | " + " | ".join(names) + " | worst |",
+        "| recovery | weights of satisfaction | " + " | ".join(names) + " | worst |",
         "|---|---|" + "---:|" * (len(names) + 1),
         *(
-            f"| {fit.deposit} | {'searched' if fit.weights_free else 'one half each'} | "
+            f"| {fit.recovery} | {'searched' if fit.weights_free else 'one half each'} | "
             + " | ".join(f"{100 * r:+.1f} %" for r in fit.residuals)
             + f" | {100 * fit.worst:.1f} % |"
             for fit in fits
         ),
         "",
-        f"The best: deposit {best.deposit}, weights {'searched' if best.weights_free else 'one half each'}.",
+        f"The best: recovery {best.recovery}, weights {'searched' if best.weights_free else 'one half each'}.",
         "",
         "| quantity | unit | the paper | ours | difference |",
         "|---|---|---:|---:|---:|",

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from csmoifsa.figures import BLUE, GREY
-from csmoifsa_ev.response import ramp_share
+from csmoifsa_ev.ramp import ramp_share
 
 
 def draw_calibration(result: dict[str, Any], unit: str) -> Figure:

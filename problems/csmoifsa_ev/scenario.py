@@ -19,7 +19,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from csmoifsa.errors import InputError, did_you_mean
 from csmoifsa_ev.checks import Parameters
-from csmoifsa_ev.day import Day
+from csmoifsa_ev.day import PricingDay
 from csmoifsa_ev.fleet import Fleet
 from csmoifsa_ev.fleet_sums import sum_fleet, sum_sessions
 from csmoifsa_ev.load import Load
@@ -28,7 +28,7 @@ from csmoifsa_ev.loaders.sessions import read_sessions
 from csmoifsa_ev.loaders.tariffs import read_tariff
 from csmoifsa_ev.loaders.vehicles import read_vehicles
 from csmoifsa_ev.objectives import Grid, Satisfaction
-from csmoifsa_ev.response import Deposit, Response
+from csmoifsa_ev.response import Recovery, Response
 from csmoifsa_ev.tariff import Prices, Windows
 from csmoifsa_ev.v2g import V2G
 
@@ -94,20 +94,20 @@ class Scenario(Parameters):
     def with_changes(
         self,
         *,
-        deposit: Deposit | None = None,
+        recovery: Recovery | None = None,
         n_ev: int | None = None,
         seed: int | None = None,
         fill: Literal["error", "interpolate"] | None = None,
     ) -> Scenario:
-        """Return the scenario with another deposit, number of cars, fleet seed or fill; None keeps what is there."""
-        if deposit not in (None, "uniform", "water-filling"):
-            raise InputError(f"deposit must be 'uniform' or 'water-filling', not {deposit!r}")
+        """Return the scenario with another recovery, number of cars, fleet seed or fill; None keeps what is there."""
+        if recovery not in (None, "uniform", "valley-filling"):
+            raise InputError(f"recovery must be 'uniform' or 'valley-filling', not {recovery!r}")
         if fill is not None:
             market = self.grid.day_ahead
             grid = self.grid if market is None else replace(self.grid, day_ahead=replace(market, fill=fill))
             self = replace(self, load=replace(self.load, fill=fill), grid=grid)
         changes = {name: value for name, value in (("n_ev", n_ev), ("seed", seed)) if value is not None}
-        response = self.response if deposit is None else replace(self.response, deposit=deposit)
+        response = self.response if recovery is None else replace(self.response, recovery=recovery)
         return replace(self, fleet=replace(self.fleet, **changes), response=response)
 
 
@@ -195,7 +195,7 @@ def _import_tariff(values: dict[str, Any], asked: dict[str, Any]) -> list[str]:
     return read.notes
 
 
-def build_day(scenario: Scenario) -> Day:
+def build_day(scenario: Scenario) -> PricingDay:
     """Prepare a scenario for pricing: read the load, draw or read the fleet and sum it.
 
     The sums of a drawn fleet are kept for the life of the process; files are read anew.
@@ -221,7 +221,7 @@ def build_day(scenario: Scenario) -> Day:
         market = scenario.grid.day_ahead.read_file("grid.day_ahead")
         price = _resampled(market.values.mean(axis=0), n_steps)
         notes += market.notes
-    day = Day(
+    day = PricingDay(
         period=period,
         days_mw=load.values,
         fleet=sums,
@@ -236,8 +236,8 @@ def build_day(scenario: Scenario) -> Day:
         grid=scenario.grid,
         satisfaction=scenario.satisfaction,
     )
-    if not day.level > 0:
-        raise InputError(f"prices.reference: the mean price drivers pay now must be above 0, not {day.level}")
+    if not day.reference_level > 0:
+        raise InputError(f"prices.reference: the mean price drivers pay now must be above 0, not {day.reference_level}")
     return day
 
 

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from csmoifsa.decision import membership
-from csmoifsa_ev.day import Day
-from csmoifsa_ev.pricing import MAXIMISED, Outcome, evaluate
-from csmoifsa_ev.response import Ramp
+from csmoifsa_ev.day import PricingDay
+from csmoifsa_ev.outcome import MAXIMISED, TariffOutcome, evaluate
+from csmoifsa_ev.ramp import Ramp
 
 QUANTITIES = ("g1_mw", "g2_mw", "saving_per_day", "operator_profit_per_day", "driver_bill_per_day", "satisfaction")
 """What is followed: first the changes against the situation before, last the satisfaction as it is."""
@@ -30,12 +30,12 @@ SPREAD = {
 """Relative half-width of each assumption's range; judgement, stated in docs/assumptions.md."""
 
 
-def _ramps(day: Day, change: Callable[[Ramp], Ramp]) -> Day:
+def _ramps(day: PricingDay, change: Callable[[Ramp], Ramp]) -> PricingDay:
     names = ("peak_valley", "peak_flat", "flat_valley")
     return replace(day, response=replace(day.response, **{name: change(getattr(day.response, name)) for name in names}))
 
 
-def with_factor(day: Day, what: str, factor: float) -> Day:
+def with_factor(day: PricingDay, what: str, factor: float) -> PricingDay:
     """Return a day on which one assumption of `SPREAD` is ``factor`` times what it was."""
     if what.startswith("response strength"):
         return _ramps(day, lambda ramp: replace(ramp, max_share=min(ramp.max_share * factor, 1.0)))
@@ -59,7 +59,7 @@ def with_factor(day: Day, what: str, factor: float) -> Day:
     return replace(day, grid=replace(day.grid, peak_cost_per_mw_day=day.grid.peak_cost_per_mw_day * factor))
 
 
-def effects(outcome: Outcome, day: Day) -> np.ndarray:
+def effects(outcome: TariffOutcome, day: PricingDay) -> np.ndarray:
     """Return the `QUANTITIES` of each tariff, shape (n, 6): changes against before, and the satisfaction."""
     before = {
         "g1_mw": float(day.before.g1_mw[0]),
@@ -70,14 +70,14 @@ def effects(outcome: Outcome, day: Day) -> np.ndarray:
     return np.stack([getattr(outcome, name) - before.get(name, 0.0) for name in QUANTITIES], axis=1)
 
 
-def tornado(tariff: np.ndarray, day: Day) -> list[dict[str, Any]]:
+def tornado(tariff: np.ndarray, day: PricingDay) -> list[dict[str, Any]]:
     """Return what each assumption alone does to the tariff's effects, from the low to the high end of its range.
 
     Parameters
     ----------
     tariff : (6,) array
         The tariff, kept as it is.
-    day : Day
+    day : PricingDay
         As assumed.
 
     Returns
@@ -128,7 +128,7 @@ class Robustness:
 
 
 def robustness(
-    front: np.ndarray, recommended: int, day: Day, objectives: str, *, draws: int = 200, seed: int = 0
+    front: np.ndarray, recommended: int, day: PricingDay, objectives: str, *, draws: int = 200, seed: int = 0
 ) -> Robustness:
     """Draw all assumptions of `SPREAD` at once, uniformly, and one of the days, and see what the tariffs then do.
 
@@ -138,7 +138,7 @@ def robustness(
         Tariffs; the scores are memberships over this front in each draw.
     recommended : int
         Row of the one in question.
-    day : Day
+    day : PricingDay
         As assumed.
     objectives : str
         Which set of `pricing.OBJECTIVE_SETS` scores.

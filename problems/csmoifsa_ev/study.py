@@ -14,13 +14,14 @@ from csmoifsa.decision import best_acceptable, compromise, extremes
 from csmoifsa.errors import InputError
 from csmoifsa.runs import solve
 from csmoifsa_ev.account import Gain
-from csmoifsa_ev.day import Day
+from csmoifsa_ev.day import PricingDay
 from csmoifsa_ev.gains import who_gains
 from csmoifsa_ev.groups import Groups, driver_groups
-from csmoifsa_ev.pricing import CONSTRAINTS, OBJECTIVE_SETS, EVPricing, Outcome
-from csmoifsa_ev.response import Deposit
+from csmoifsa_ev.outcome import CONSTRAINTS, OBJECTIVE_SETS, TariffOutcome
+from csmoifsa_ev.pricing import EVPricing
+from csmoifsa_ev.response import Recovery
 from csmoifsa_ev.rounding import round_tariff
-from csmoifsa_ev.scenario import Scenario
+from csmoifsa_ev.scenario import Scenario, build_day
 from csmoifsa_ev.sensitivity import Robustness, robustness, tornado
 from csmoifsa_ev.ties import settle, ties
 
@@ -32,7 +33,7 @@ EXTREME_NAMES = {
     "driver_bill_per_day": "min_bill",
 }
 
-DEPOSITS: tuple[Deposit, ...] = ("uniform", "water-filling")
+RECOVERIES: tuple[Recovery, ...] = ("uniform", "valley-filling")
 
 FIG1_PAIRS = {
     "paper": (("satisfaction", "saving_per_day"), ("satisfaction", "g2_mw")),
@@ -47,11 +48,13 @@ class Study:
 
     Attributes
     ----------
+    scenario : Scenario
+        The scenario priced.
     problem : EVPricing
-        What was solved.
+        Its day and objectives.
     front : (n, 6) array
         Tariffs of the front by rising peak-valley difference, ties settled by `ties.settle` [price unit per kWh].
-    outcome : Outcome
+    outcome : TariffOutcome
         What they do.
     chosen : dict
         Row of the front by choice: the extremes, ``"compromise"`` (recommended) and ``"drivers_best"``, the
@@ -59,14 +62,15 @@ class Study:
     n_eval, pop_size, seed : int
         The search.
     seconds : float
-        It took.
+        Wall-clock time of the search [s].
     rounded : (6,) array, optional
         The recommended tariff at prices that can be sold, from `rounding.round_tariff`.
     """
 
+    scenario: Scenario
     problem: EVPricing
     front: np.ndarray
-    outcome: Outcome
+    outcome: TariffOutcome
     chosen: dict[str, int]
     n_eval: int
     pop_size: int
@@ -75,12 +79,7 @@ class Study:
     rounded: np.ndarray | None = None
 
     @property
-    def scenario(self) -> Scenario:
-        """The scenario priced."""
-        return self.problem.scenario
-
-    @property
-    def day(self) -> Day:
+    def day(self) -> PricingDay:
         """Its day."""
         return self.problem.day
 
@@ -104,7 +103,7 @@ class Study:
         return chosen if self.rounded is None else chosen | {"rounded": self.rounded}
 
     @cached_property
-    def choice_outcome(self) -> Outcome:
+    def choice_outcome(self) -> TariffOutcome:
         """What the `choices` do, in their order."""
         return self.problem.outcome(np.array(list(self.choices.values())))
 
@@ -152,7 +151,7 @@ def run_study(
     scenario : Scenario
         From `scenario.load_scenario`.
     objectives : "paper" or "market"
-        See `pricing.OBJECTIVE_SETS`.
+        See `outcome.OBJECTIVE_SETS`.
     n_eval, pop_size, seed : int
         Budget, size of the school and of the front, and random seed of the search.
     round_to : float, optional
@@ -165,8 +164,7 @@ def run_study(
     InputError
         No tariff within the bounds keeps the constraints.
     """
-    problem = EVPricing(scenario, objectives=objectives)
-    problem.day  # noqa: B018  (prepared now, so that it does not count as search)
+    problem = EVPricing(build_day(scenario), objectives=objectives)
     run = _search(problem, n_eval, seed, pop_size, progress)
     if not run.feasible:
         worst = CONSTRAINTS[int(problem.outcome(run.X[:1]).constraints[0].argmax())]
@@ -182,6 +180,7 @@ def run_study(
     front = settle(problem, run.X)
     rounded = None if round_to is None else round_tariff(problem, front[chosen["compromise"]], round_to)
     return Study(
+        scenario=scenario,
         problem=problem,
         front=front,
         outcome=problem.outcome(front),
@@ -208,9 +207,9 @@ def search_front(problem: EVPricing, n_eval: int, seed: int, pop_size: int = 100
 def run_variants(scenario: Scenario, **options: Any) -> dict[tuple[str, str], Study]:
     """Price a scenario under both sets of objectives, with drivers alone and managed; ``options`` as `run_study`."""
     return {
-        (objectives, deposit): run_study(scenario.with_changes(deposit=deposit), objectives=objectives, **options)
+        (objectives, recovery): run_study(scenario.with_changes(recovery=recovery), objectives=objectives, **options)
         for objectives in OBJECTIVE_SETS
-        for deposit in DEPOSITS
+        for recovery in RECOVERIES
     }
 
 
@@ -223,7 +222,7 @@ def first_school(problem: EVPricing, pop_size: int, seed: int) -> np.ndarray:
     low, high = problem.price_bounds
     X = np.random.default_rng([seed, pop_size]).uniform(low, high, (pop_size, 6))
     X[:, :3] = -np.sort(-X[:, :3], axis=1)
-    terms = problem.scenario.v2g
+    terms = problem.day.v2g
     least = np.clip(X[:, 2] / problem.day.round_trip + terms.wear + terms.fee, low[3], high[3])
     most = np.clip(X[:, 0], least, high[3])
     X[:, 3] = least + (most - least) * (X[:, 3] - low[3]) / (high[3] - low[3])
@@ -231,7 +230,7 @@ def first_school(problem: EVPricing, pop_size: int, seed: int) -> np.ndarray:
     return X
 
 
-def rank_correlations(outcome: Outcome, objectives: str) -> dict[str, float | None]:
+def rank_correlations(outcome: TariffOutcome, objectives: str) -> dict[str, float | None]:
     """Return how the drivers' interest goes with the two others along a front, as Spearman's rank correlation.
 
     Returns

@@ -16,7 +16,7 @@ from csmoifsa_ev.comparison import compare_with_paper
 from csmoifsa_ev.gains import rebound
 from csmoifsa_ev.groups import GROUPS
 from csmoifsa_ev.loaders.tariffs import urdb_document
-from csmoifsa_ev.pricing import Outcome
+from csmoifsa_ev.outcome import TariffOutcome
 from csmoifsa_ev.study import Study, rank_correlations
 from csmoifsa_ev.tariff import PERIODS, VARIABLES
 
@@ -113,7 +113,7 @@ def _curves(study: Study, choice: str) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-def _figures(outcome: Outcome, study: Study) -> dict[str, np.ndarray]:
+def _figures(outcome: TariffOutcome, study: Study) -> dict[str, np.ndarray]:
     """Return all figures of merit, one column a quantity."""
     cars = study.day.fleet.n_ev
     return {
@@ -147,7 +147,7 @@ def _before(study: Study) -> dict[str, float]:
         "driver_bill_per_day": day.bill_before,
         "driver_bill_per_car_month": day.bill_before * 365.0 / 12.0 / day.fleet.n_ev,
         "operator_profit_per_day": day.bill_before - day.supply_cost_before,
-        "mean_price": day.level,
+        "mean_price": day.reference_level,
         "discharged_mwh": 0.0,
     }
 
@@ -185,7 +185,7 @@ def summarise(study: Study) -> dict[str, Any]:
         "scenario": study.scenario.name,
         "title": study.scenario.title,
         "objectives": study.problem.objective_set,
-        "deposit": study.scenario.response.deposit,
+        "recovery": study.scenario.response.recovery,
         "n_ev": day.fleet.n_ev,
         "n_eval": study.n_eval,
         "pop_size": study.pop_size,
@@ -225,12 +225,12 @@ def robustness_table(study: Study) -> pd.DataFrame:
 def variants_table(studies: dict[tuple[str, str], Study]) -> pd.DataFrame:
     """Return the recommended tariffs of several studies side by side, one a row."""
     rows = []
-    for (objectives, deposit), study in studies.items():
+    for (objectives, recovery), study in studies.items():
         row = list(study.choices).index("compromise")
         figures = {name: float(column[row]) for name, column in _figures(study.choice_outcome, study).items()}
         check = rebound(study.choice_outcome, study.day, row)
         prices = dict(zip(VARIABLES, study.recommended.tolist(), strict=True))
-        rows.append({"objectives": objectives, "deposit": deposit, **prices, **figures, **check})
+        rows.append({"objectives": objectives, "recovery": recovery, **prices, **figures, **check})
     return pd.DataFrame(rows)
 
 

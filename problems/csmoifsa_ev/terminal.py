@@ -152,7 +152,7 @@ def show_comparison(baselines: list[dict[str, Any]], variants: pd.DataFrame, sce
         f"Searches tried {searched:,} tariffs each; one scale for all scores and hypervolumes.\n", soft_wrap=True
     )
     table = _table(
-        "objectives, deposit",
+        "objectives, recovery",
         "peak\nMW",
         "difference\nMW",
         f"profit\n1000 {money}",
@@ -162,7 +162,7 @@ def show_comparison(baselines: list[dict[str, Any]], variants: pd.DataFrame, sce
     )
     for one in variants.to_dict("records"):
         table.add_row(
-            f"{one['objectives']}, {one['deposit']}", f"{one['g1_mw']:,.0f}", f"{one['g2_mw']:,.0f}",
+            f"{one['objectives']}, {one['recovery']}", f"{one['g1_mw']:,.0f}", f"{one['g2_mw']:,.0f}",
             f"{one['operator_profit_per_day'] * 1e-3:,.0f}", f"{one['driver_bill_per_car_month']:.2f}",
             f"{one['satisfaction']:.2f}", f"at {one['peak_at']}" if one["rebound"] else "no",
         )  # fmt: skip

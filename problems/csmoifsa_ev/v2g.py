@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from csmoifsa_ev.checks import Parameters, require_fraction, require_not_negative
-from csmoifsa_ev.response import Ramp, ramp_share
+from csmoifsa_ev.ramp import Ramp, ramp_share
 from csmoifsa_ev.tariff import FLAT, PEAK, VALLEY
 
 
@@ -65,8 +65,8 @@ def discharge_margin(
 def discharging_shares(
     margins: tuple[np.ndarray, np.ndarray],
     terms: V2G,
-    able: np.ndarray,
-    able_any: float,
+    eligible: np.ndarray,
+    eligible_any: float,
     responding: np.ndarray,
 ) -> np.ndarray:
     """Return the share of cars that discharge in the peak and the flat period (eq. 10, reconstructed).
@@ -80,9 +80,9 @@ def discharging_shares(
         From `discharge_margin`.
     terms : V2G
         Participation over margin.
-    able : (3,) array
+    eligible : (3,) array
         Share of cars able in each period.
-    able_any : float
+    eligible_any : float
         Share of cars able in one of them.
     responding : (n,) array
         phi^c, the share of drivers who answer the charge price.
@@ -96,7 +96,7 @@ def discharging_shares(
     shares = np.empty((len(responding), 2))
     for column, period in enumerate((PEAK, FLAT)):
         wanted = ramp_share(margins[column], ramp.dead_zone, ramp.saturation, ramp.max_share)
-        shares[:, column] = np.minimum(wanted, able[period])
+        shares[:, column] = np.minimum(wanted, eligible[period])
     total = shares[:, 0] + shares[:, 1]
-    most = np.minimum(responding, able_any)
+    most = np.minimum(responding, eligible_any)
     return shares * (most / np.maximum(total, np.maximum(most, 1e-300)))[:, None]  # exactly 1 where they all may

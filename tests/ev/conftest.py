@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from csmoifsa_ev.pricing import EVPricing
+from csmoifsa_ev.plugin import ev_pricing
 from csmoifsa_ev.scenario import load_scenario
 
 
 @pytest.fixture(scope="session")
 def small():
     """The bundled case with 2,000 cars, sharing one day."""
-    return EVPricing(n_ev=2_000)
+    return ev_pricing(n_ev=2_000)
 
 
 @pytest.fixture(scope="session")

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from csmoifsa.errors import InputError
 from csmoifsa_ev.calibration import Observations, calibrate, fit_ramp, fit_with_bands, local_fit, problems_of
 from csmoifsa_ev.learning import hidden_population, incentives, learn, learning_curves, observe, ramps_of
-from csmoifsa_ev.pricing import EVPricing
-from csmoifsa_ev.response import Ramp, ramp_share
+from csmoifsa_ev.plugin import ev_pricing
+from csmoifsa_ev.ramp import Ramp, ramp_share
+from csmoifsa_ev.scenario import load_scenario
 
 
 def seen_of(ramp, at, noise=0.0, seed=0):
@@ -101,9 +102,9 @@ def test_calibrate_writes_lines_that_a_scenario_takes(run_cli, tmp_path):
     (tmp_path / "my.toml").write_text(
         "[fleet]\nn_ev = 100\n" + (tmp_path / "fit" / "response.toml").read_text(encoding="utf-8"), encoding="utf-8"
     )
-    problem = EVPricing(tmp_path / "my.toml")
-    assert problem.scenario.response.peak_valley.max_share == pytest.approx(0.5, rel=0.05)
-    assert problem.scenario.v2g.response.saturation == pytest.approx(20, rel=0.15)
+    scenario = load_scenario(tmp_path / "my.toml")
+    assert scenario.response.peak_valley.max_share == pytest.approx(0.5, rel=0.05)
+    assert scenario.v2g.response.saturation == pytest.approx(20, rel=0.15)
     assert (tmp_path / "fit" / "calibration.png").stat().st_size > 5_000
     told = json.loads(run_cli("ev", "calibrate", path, "--samples", 20, "--json").out)
     assert [one["pair"] for one in told["fits"]] == ["peak_valley", "v2g"]
@@ -143,7 +144,7 @@ def test_a_population_is_hidden_and_different(small):
 def full_day():
     import dataclasses
 
-    problem = EVPricing(n_ev=30_000)
+    problem = ev_pricing(n_ev=30_000)
     return dataclasses.replace(problem.day, fleet=problem.day.fleet.scaled(3_000_000)), problem.price_bounds
 
 

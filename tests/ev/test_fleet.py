@@ -88,7 +88,7 @@ def slow_sums(cars, windows, n_steps, fleet, depth):
     """Count one car at a time on a grid of seconds-fine intersections; no cumulative tables, no tricks."""
     period, dt = windows.period_of_step(n_steps), 24.0 / n_steps
     profile, connected = np.zeros(n_steps), np.zeros(n_steps)
-    used, free, able = (np.zeros((len(cars), 3)) for _ in range(3))
+    used, free, eligible = (np.zeros((len(cars), 3)) for _ in range(3))
     for i in range(len(cars)):
         begin, charged, end = cars.arrival_h[i], cars.arrival_h[i] + cars.charge_h[i], cars.departure_h[i]
         for k in range(2 * n_steps):
@@ -100,14 +100,14 @@ def slow_sums(cars, windows, n_steps, fleet, depth):
             used[i, period[k % n_steps]] += on * cars.charge_kw[i]
             free[i, period[k % n_steps]] += (there - on) * cars.charge_kw[i]
         for b in (PEAK, FLAT):
-            able[i, b] = slow_able(cars, i, b, period, dt, fleet, depth)
+            eligible[i, b] = slow_eligible(cars, i, b, period, dt, fleet, depth)
     movable = np.array(
         [[np.minimum(used[:, a], free[:, b]).sum() if a != b else 0 for b in range(3)] for a in range(3)]
     )
-    return profile, connected, used, free, movable / 1e3, able
+    return profile, connected, used, free, movable / 1e3, eligible
 
 
-def slow_able(cars, i, b, period, dt, fleet, depth):
+def slow_eligible(cars, i, b, period, dt, fleet, depth):
     """Walk through the session: discharge in the first minutes of period b, then recharge in the valley."""
     gives = depth * cars.battery_kwh[i]
     if cars.soc_arrival[i] * cars.battery_kwh[i] - gives < fleet.soc_min * cars.battery_kwh[i] + cars.next_trip_kwh[i]:
@@ -130,16 +130,16 @@ def slow_able(cars, i, b, period, dt, fleet, depth):
 def test_sums_agree_with_a_slow_count(fleet, n_steps):
     cars = draw_sessions(fleet, 0, 250)
     sums = sum_sessions(cars, fleet, WINDOWS, n_steps, 0.1)
-    profile, connected, used, _, movable, able = slow_sums(cars, WINDOWS, n_steps, fleet, 0.1)
+    profile, connected, used, _, movable, eligible = slow_sums(cars, WINDOWS, n_steps, fleet, 0.1)
     np.testing.assert_allclose(sums.profile_mw, profile, atol=1e-8)
     np.testing.assert_allclose(sums.connected_mw, connected, atol=1e-8)
     np.testing.assert_allclose(sums.energy_mwh, used.sum(axis=0) / 1e3, atol=1e-8)
     np.testing.assert_allclose(sums.movable_mwh, movable, atol=1e-8)
-    np.testing.assert_allclose(sums.able, able.mean(axis=0), atol=1e-12)
-    assert sums.able_any == pytest.approx(able.any(axis=1).mean())
+    np.testing.assert_allclose(sums.eligible, eligible.mean(axis=0), atol=1e-12)
+    assert sums.eligible_any == pytest.approx(eligible.any(axis=1).mean())
     assert sums.mean_parking_h == pytest.approx((cars.departure_h - cars.arrival_h).mean())
     assert (sums.shiftable <= 1).all()
-    assert 0 < sums.able[PEAK] < 1  # the test has something to count
+    assert 0 < sums.eligible[PEAK] < 1  # the test has something to count
 
 
 @pytest.mark.slow
@@ -149,20 +149,20 @@ def test_ten_thousand_cars_agree_with_the_slow_count_and_keep_every_rule(fleet, 
     fleet = dataclasses.replace(fleet, n_ev=10_000, trips_per_day=trips)
     cars = draw_sessions(fleet, 0, fleet.n_ev)
     sums = sum_fleet(fleet, WINDOWS, 24, 0.1)
-    profile, connected, used, _, movable, able = slow_sums(cars, WINDOWS, 24, fleet, 0.1)
+    profile, connected, used, _, movable, eligible = slow_sums(cars, WINDOWS, 24, fleet, 0.1)
     np.testing.assert_allclose(sums.profile_mw, profile, atol=1e-6)
     np.testing.assert_allclose(sums.connected_mw, connected, atol=1e-6)
     np.testing.assert_allclose(sums.energy_mwh, used.sum(axis=0) / 1e3, atol=1e-6)
     np.testing.assert_allclose(sums.movable_mwh, movable, atol=1e-6)
-    of_car = able.reshape(10_000, trips, 3).any(axis=1)
-    np.testing.assert_allclose(sums.able, of_car.mean(axis=0), atol=1e-12)
+    of_car = eligible.reshape(10_000, trips, 3).any(axis=1)
+    np.testing.assert_allclose(sums.eligible, of_car.mean(axis=0), atol=1e-12)
     soc_after = cars.soc_arrival + cars.charge_h * cars.charge_kw * fleet.charge_efficiency / cars.battery_kwh
     assert cars.soc_arrival.min() >= fleet.soc_min - 1e-6
     assert soc_after.max() <= fleet.soc_max + 1e-6
     assert (cars.charge_h <= cars.departure_h - cars.arrival_h).all()
     gives = 0.1 * cars.battery_kwh
     left = cars.soc_arrival * cars.battery_kwh - gives - cars.next_trip_kwh
-    acts = able.any(axis=1).astype(bool)
+    acts = eligible.any(axis=1).astype(bool)
     assert (left[acts] >= fleet.soc_min * cars.battery_kwh[acts] - 1e-9).all()
     both = gives * fleet.discharge_efficiency / cars.discharge_kw + gives / fleet.charge_efficiency / cars.charge_kw
     assert (both[acts] <= (cars.departure_h - cars.arrival_h)[acts] + 1e-9).all()
@@ -197,7 +197,7 @@ def test_a_car_by_hand():
     assert sums.profile_mw.nonzero()[0].tolist() == [18, 19]
     assert sums.energy_mwh.tolist() == pytest.approx([0.010, 0, 0])
     assert sums.movable_mwh[PEAK].tolist() == pytest.approx([0, 0.010, 0.010])  # 2 h x 5 kW free flat, 7 h free valley
-    assert sums.able.tolist() == [1, 1, 0]
+    assert sums.eligible.tolist() == [1, 1, 0]
     assert sums.flow_limit_mwh[3] == pytest.approx(0.010)  # peak energy can leave once
 
 
@@ -213,7 +213,7 @@ def test_a_car_with_two_sessions_counts_once(fleet):
     one, two = (sum_sessions(c, fleet, WINDOWS, 24, 0.1) for c in (cars, twice))
     assert two.n_ev == one.n_ev == 100
     assert two.n_sessions == 200
-    np.testing.assert_array_equal(two.able, one.able)
+    np.testing.assert_array_equal(two.eligible, one.eligible)
     np.testing.assert_allclose(two.profile_mw, 2 * one.profile_mw)
 
 
@@ -258,4 +258,4 @@ def test_a_scaled_fleet_is_the_same_fleet_only_larger(fleet):
     assert twice.profile_mw == pytest.approx(2 * one.profile_mw)
     assert twice.shiftable == pytest.approx(one.shiftable)
     assert twice.n_ev == 2 * one.n_ev
-    np.testing.assert_array_equal(twice.able, one.able)
+    np.testing.assert_array_equal(twice.eligible, one.eligible)

@@ -12,8 +12,10 @@ from hypothesis.extra.numpy import arrays
 
 from csmoifsa.errors import InputError
 from csmoifsa_ev.groups import driver_groups
-from csmoifsa_ev.objectives import Grid, curve_figures, generation_cost, habit_kept, waiting_hours
-from csmoifsa_ev.pricing import CONSTRAINTS, EVPricing, EVPricingMarket, evaluate
+from csmoifsa_ev.objectives import Grid, curve_figures, delay_hours, generation_cost, habit_kept
+from csmoifsa_ev.outcome import CONSTRAINTS, evaluate
+from csmoifsa_ev.plugin import ev_pricing
+from csmoifsa_ev.pricing import EVPricing
 from csmoifsa_ev.response import Response
 from csmoifsa_ev.scenario import build_day
 from csmoifsa_ev.tariff import FLAT, PEAK, VALLEY
@@ -23,14 +25,14 @@ TARIFFS = arrays(float, (3, 6), elements=st.floats(5, 50))
 
 @pytest.fixture(scope="module")
 def managed():
-    return EVPricing(n_ev=2_000, deposit="water-filling")
+    return ev_pricing(n_ev=2_000, recovery="valley-filling")
 
 
 # ------------------------------------------------------------------------------------------- the bundled case
 
 
 def test_before_pricing_the_case_meets_its_bars():
-    g1, g2, g3 = (float(figure[0]) for figure in EVPricing().day.before)
+    g1, g2, g3 = (float(figure[0]) for figure in ev_pricing().day.before)
     assert g1 == pytest.approx(15_752, rel=0.005)
     assert g2 == pytest.approx(7_359, rel=0.005)
     assert g3 == pytest.approx(6.21e6, rel=0.01)
@@ -38,16 +40,16 @@ def test_before_pricing_the_case_meets_its_bars():
 
 
 @pytest.mark.parametrize(
-    ("deposit", "tariff", "g1", "g2", "g3", "saving_per_year", "theta"),
+    ("recovery", "tariff", "g1", "g2", "g3", "saving_per_year", "theta"),
     [
         ("uniform", [26, 20, 14, 30, 5, 5], 14_831, 5_771, 3.93e6, 0.91e8, 0.84),
         ("uniform", [32, 22, 12, 30, 5, 5], 14_020, 4_359, 2.41e6, 1.70e8, 0.70),
-        ("water-filling", [35.2, 22.6, 16.5, 29.8, 5, 5], 14_021, 3_801, 2.10e6, 1.81e8, 0.71),
+        ("valley-filling", [35.2, 22.6, 16.5, 29.8, 5, 5], 14_021, 3_801, 2.10e6, 1.81e8, 0.71),
     ],
 )
-def test_tariffs_worked_out_independently(deposit, tariff, g1, g2, g3, saving_per_year, theta):
+def test_tariffs_worked_out_independently(recovery, tariff, g1, g2, g3, saving_per_year, theta):
     """Figures of another, earlier implementation of the same description."""
-    outcome = EVPricing(deposit=deposit).outcome(tariff)
+    outcome = ev_pricing(recovery=recovery).outcome(tariff)
     assert outcome.g1_mw[0] == pytest.approx(g1, rel=0.002)
     assert outcome.g2_mw[0] == pytest.approx(g2, rel=0.002)
     assert outcome.g3_mw2[0] == pytest.approx(g3, rel=0.005)
@@ -56,7 +58,7 @@ def test_tariffs_worked_out_independently(deposit, tariff, g1, g2, g3, saving_pe
 
 
 def test_the_price_of_pricing_does_not_grow_with_the_fleet():
-    assert EVPricing(n_ev=100).kernel_data.shape == EVPricing(n_ev=5_000).kernel_data.shape
+    assert ev_pricing(n_ev=100).kernel_data.shape == ev_pricing(n_ev=5_000).kernel_data.shape
 
 
 # --------------------------------------------------------------------------------------------- what must hold
@@ -121,7 +123,7 @@ def test_the_reference_tariff_changes_nothing(small):
     assert outcome.satisfaction[0] == pytest.approx(1)
     assert outcome.driver_bill_per_day[0] == pytest.approx(day.bill_before)
     assert outcome.operator_profit_per_day[0] == pytest.approx(day.bill_before - day.supply_cost_before)
-    assert outcome.mean_price[0] == pytest.approx(day.level)
+    assert outcome.mean_price[0] == pytest.approx(day.reference_level)
 
 
 def test_constraints_by_hand(small):
@@ -144,7 +146,7 @@ def test_constraints_by_hand(small):
 
 def test_literal_transfer_is_there_for_comparison_only(case):
     literal = dataclasses.replace(case.response, transfer="total-load")
-    problem = EVPricing(dataclasses.replace(case, response=literal).with_changes(n_ev=2_000))
+    problem = ev_pricing(dataclasses.replace(case, response=literal), n_ev=2_000)
     assert getattr(problem, "kernel", None) is None
     tariff = np.array([30.0, 20.0, 10.0, 25.0, 15.0, 10.0])
     load = problem.outcome(tariff).load_mw[0]
@@ -159,7 +161,7 @@ def test_literal_transfer_is_there_for_comparison_only(case):
 
 @given(X=TARIFFS)
 def test_compiled_evaluator_is_the_plain_model(small, managed, X):
-    for problem in (small, managed, EVPricingMarket(small.scenario), EVPricingMarket(managed.scenario)):
+    for problem in (small, managed, *(EVPricing(one.day, objectives="market") for one in (small, managed))):
         F, G = problem.evaluate(X, return_values_of=["F", "G"])
         outcome = evaluate(X, problem.day)
         plain = outcome.objectives(problem.objective_set)
@@ -201,7 +203,7 @@ def test_generation_cost_by_hand():
 def test_habit_and_waiting_by_hand():
     before, after = np.array([4.0, 0.0]), np.array([[3.0, 1.0]])
     assert habit_kept(before, after)[0] == pytest.approx(0.75)
-    waits = waiting_hours(np.array([1.0, 3.0, 0.0, 0.0]), np.array([PEAK, PEAK, FLAT, VALLEY]))
+    waits = delay_hours(np.array([1.0, 3.0, 0.0, 0.0]), np.array([PEAK, PEAK, FLAT, VALLEY]))
     assert waits[PEAK].tolist() == pytest.approx([0.75 * 18, 0.25 * 6, 0.25 * 12 + 0.75 * 6, 0.25 * 18 + 0.75 * 12])
     assert waits[VALLEY].tolist() == [0, 0, 0, 0]
 
@@ -211,11 +213,11 @@ def test_habit_and_waiting_by_hand():
 
 def test_bad_arguments_are_named(case):
     with pytest.raises(InputError, match="Did you mean 'market'"):
-        EVPricing(objectives="markt")
-    with pytest.raises(InputError, match="deposit must be"):
-        EVPricing(deposit="even")  # type: ignore[arg-type]
+        ev_pricing(objectives="markt")
+    with pytest.raises(InputError, match="recovery must be"):
+        ev_pricing(recovery="even")  # type: ignore[arg-type]
     with pytest.raises(InputError, match=r"there is no case 'paper'.* Did you mean 'paper-2022'"):
-        EVPricing(case="paper")
+        ev_pricing(case="paper")
     with pytest.raises(InputError, match=r"prices\.reference"):
         build_day(dataclasses.replace(case, prices=dataclasses.replace(case.prices, reference=0.0)))
     assert isinstance(case.response, Response)
@@ -230,8 +232,8 @@ def week(case):
     factors = np.array([1.0, 0.9, 1.1, 0.8, 1.05])[:, None]
     wave = 1.0 + 0.05 * np.sin(np.arange(5)[:, None] + np.arange(24)[None, :] / 3.0)
     problems = []
-    for deposit in ("uniform", "water-filling"):
-        problem = EVPricing(n_ev=2_000, deposit=deposit)
+    for recovery in ("uniform", "valley-filling"):
+        problem = ev_pricing(n_ev=2_000, recovery=recovery)
         days = problem.day.base_mw * factors * wave / 1000.0
         problem.day = dataclasses.replace(
             problem.day, days_mw=days, price_per_mwh=np.linspace(20.0, 60.0, 24), fleet=problem.day.fleet

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from csmoifsa.errors import InputError
-from csmoifsa_ev.pricing import EVPricing, evaluate
+from csmoifsa_ev.outcome import evaluate
+from csmoifsa_ev.plugin import ev_pricing
 from csmoifsa_ev.reproduction import RANGES, fit_jointly, fits_as_markdown, printed_after, with_parameters
 
 
@@ -25,8 +26,8 @@ def test_parameters_land_where_they_belong(small):
 
 
 def test_residuals_are_those_of_the_parameters_and_prices_reported(case):
-    fit = fit_jointly(case.with_changes(n_ev=3_000), deposit="uniform", weights_free=True, generations=2)
-    problem = EVPricing(case.with_changes(n_ev=3_000))
+    fit = fit_jointly(case.with_changes(n_ev=3_000), recovery="uniform", weights_free=True, generations=2)
+    problem = ev_pricing(case.with_changes(n_ev=3_000))
     day = with_parameters(problem.day, np.array(list(fit.parameters.values())), weights_free=True)
     outcome = evaluate(fit.tariff[None], day)
     assert fit.figures[0][3] == pytest.approx(outcome.g1_mw[0])
@@ -40,12 +41,12 @@ def test_residuals_are_those_of_the_parameters_and_prices_reported(case):
 
 def test_only_a_case_with_published_figures(case):
     with pytest.raises(InputError, match="no published figures"):
-        fit_jointly(dataclasses.replace(case, published=None), deposit="uniform", weights_free=False)
+        fit_jointly(dataclasses.replace(case, published=None), recovery="uniform", weights_free=False)
 
 
 def test_the_page_by_its_command(run_cli, tmp_path):
     answer = run_cli("ev", "reproduce", "--generations", 1, "--out", tmp_path / "page.md")
     assert answer.code == 0, answer.err
     text = (tmp_path / "page.md").read_text(encoding="utf-8")
-    for told in ("14,021.5", "Can all its figures be had together", "compromise", "water-filling"):
+    for told in ("14,021.5", "Can all its figures be had together", "compromise", "valley-filling"):
         assert told in text

@@ -9,16 +9,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from csmoifsa.errors import InputError
+from csmoifsa_ev.curves import allocate, fill_valleys, period_mean_curve
 from csmoifsa_ev.fleet_sums import FLOW_LIMITS
-from csmoifsa_ev.response import (
-    Ramp,
-    fill_lowest_first,
-    limit_flows,
-    period_mean_curve,
-    ramp_share,
-    settle,
-    wanted_flows,
-)
+from csmoifsa_ev.ramp import Ramp, ramp_share
+from csmoifsa_ev.response import limit_flows, wanted_flows
 from csmoifsa_ev.v2g import V2G, discharge_margin, discharging_shares
 
 PRICES = arrays(float, (4, 3), elements=st.floats(0, 60))
@@ -62,17 +56,17 @@ def test_competing_flows_give_way_in_proportion():
     assert limit_flows(np.array([[8.0, 4.0, 5.0]]), limits)[0] == pytest.approx([4.0, 2.0, 5.0])
 
 
-def test_water_by_hand():
+def test_valley_filling_by_hand():
     level = np.array([[1.0, 5.0, 3.0]])
-    assert fill_lowest_first(level, np.array([1.0]))[0] == pytest.approx([1, 0, 0])
-    assert fill_lowest_first(level, np.array([4.0]))[0] == pytest.approx([3, 0, 1])
-    assert fill_lowest_first(level, np.array([9.0]))[0] == pytest.approx([5, 1, 3])
-    assert fill_lowest_first(level, np.array([0.0]))[0].tolist() == [0, 0, 0]
+    assert fill_valleys(level, np.array([1.0]))[0] == pytest.approx([1, 0, 0])
+    assert fill_valleys(level, np.array([4.0]))[0] == pytest.approx([3, 0, 1])
+    assert fill_valleys(level, np.array([9.0]))[0] == pytest.approx([5, 1, 3])
+    assert fill_valleys(level, np.array([0.0]))[0].tolist() == [0, 0, 0]
 
 
 @given(arrays(float, (3, 5), elements=st.floats(-1e4, 1e4)), arrays(float, 3, elements=st.floats(0, 1e5)))
-def test_water_keeps_its_amount_and_its_level(level, energy):
-    added = fill_lowest_first(level, energy)
+def test_valley_filling_keeps_energy_and_level(level, energy):
+    added = fill_valleys(level, energy)
     assert (added >= 0).all()
     np.testing.assert_allclose(added.sum(axis=1), energy, rtol=1e-9, atol=1e-7)
     for row, extra in zip(level, added, strict=True):
@@ -83,8 +77,8 @@ def test_water_keeps_its_amount_and_its_level(level, energy):
             assert (row[~wet] >= after[wet][0] - 1e-6).all()
 
 
-def test_even_deposit_by_hand():
-    assert settle(np.zeros((1, 4)), np.array([6.0]), 0.5, "uniform")[0].tolist() == [3.0] * 4
+def test_uniform_recovery_by_hand():
+    assert allocate(np.zeros((1, 4)), np.array([6.0]), 0.5, "uniform")[0].tolist() == [3.0] * 4
 
 
 def test_margin_by_hand():
@@ -96,16 +90,16 @@ def test_margin_by_hand():
 def test_discharging_is_bounded_by_cars_and_by_responders():
     terms = V2G(response=Ramp(dead_zone=5, saturation=25, max_share=0.15), depth=0.1, wear=6, fee=2)
     high = (np.array([99.0]), np.array([99.0]))
-    able = np.array([0.6, 0.7, 0.0])
+    eligible = np.array([0.6, 0.7, 0.0])
 
-    def shares(able, able_any, responding):
-        return discharging_shares(high, terms, np.array(able), able_any, np.array([responding]))[0].tolist()
+    def shares(eligible, eligible_any, responding):
+        return discharging_shares(high, terms, np.array(eligible), eligible_any, np.array([responding]))[0].tolist()
 
-    assert shares(able, 0.7, 0.5) == pytest.approx([0.15, 0.15])
+    assert shares(eligible, 0.7, 0.5) == pytest.approx([0.15, 0.15])
     assert shares([0.6, 0.05, 0], 0.7, 0.5) == pytest.approx([0.15, 0.05])
-    assert shares(able, 0.1, 0.5) == pytest.approx([0.05, 0.05])  # a car acts once
-    assert shares(able, 0.7, 0.2) == pytest.approx([0.1, 0.1])  # who ignores the charge price does not discharge
-    assert shares(able, 0.7, 0.0) == [0, 0]
+    assert shares(eligible, 0.1, 0.5) == pytest.approx([0.05, 0.05])  # a car acts once
+    assert shares(eligible, 0.7, 0.2) == pytest.approx([0.1, 0.1])  # who ignores the charge price does not discharge
+    assert shares(eligible, 0.7, 0.0) == [0, 0]
 
 
 def test_the_papers_literal_form_moves_period_means():

@@ -14,6 +14,7 @@ from csmoifsa_ev.account import Gain
 from csmoifsa_ev.baselines import compare_baselines, grid_search
 from csmoifsa_ev.gains import group_bills, rebound, who_gains
 from csmoifsa_ev.groups import GROUPS, driver_groups
+from csmoifsa_ev.plugin import ev_pricing
 from csmoifsa_ev.pricing import EVPricing
 from csmoifsa_ev.rounding import round_tariff
 from csmoifsa_ev.sensitivity import SPREAD, effects, robustness, tornado, with_factor
@@ -43,10 +44,10 @@ def test_the_account_names_winners_and_losers(small):
 
 
 def test_rebound_is_seen():
-    problem = EVPricing(n_ev=2_000)
+    problem = ev_pricing(n_ev=2_000)
     sharp, outcome = np.array([50.0, 45.0, 5.0, 14.0, 5.0, 5.0]), None
     day = with_factor(problem.day, "number of cars", 6_000.0)
-    from csmoifsa_ev.pricing import evaluate
+    from csmoifsa_ev.outcome import evaluate
 
     outcome = evaluate(sharp[None], day)
     check = rebound(outcome, day)
@@ -70,7 +71,7 @@ def test_each_assumption_moves_what_it_should(small):
 
 
 def _evaluate(day):
-    from csmoifsa_ev.pricing import evaluate
+    from csmoifsa_ev.outcome import evaluate
 
     return evaluate(TARIFF[None], day)
 
@@ -113,8 +114,8 @@ def test_rounding_that_cannot_be_is_told(small):
     for step in (0.0, -1.0, 50.0):
         with pytest.raises(InputError, match="--round must be above 0"):
             round_tariff(small, TARIFF, step)
-    prices = dataclasses.replace(small.scenario.prices, charge_bounds=(11, 19))
-    narrow = EVPricing(dataclasses.replace(small.scenario, prices=prices))
+    prices = dataclasses.replace(small.day.prices, charge_bounds=(11, 19))
+    narrow = EVPricing(dataclasses.replace(small.day, prices=prices))
     with pytest.raises(InputError, match="no tariff of multiples of 10"):
         round_tariff(narrow, TARIFF, 10.0)
 
@@ -189,9 +190,9 @@ def test_no_table_is_cut_off_on_a_narrow_terminal(run_python, columns):
 def test_compare_shows_ways_and_variants(run_cli, scenario_file, tmp_path):
     answer = run_cli("ev", "compare", scenario_file, "--n-eval", 400, "--out", tmp_path)
     assert answer.code == 0, answer.err
-    for told in ("flat tariff", "NSGA2", "market, water-filling"):
+    for told in ("flat tariff", "NSGA2", "market, valley-filling"):
         assert told in answer.out
     with open(tmp_path / "variants.csv", newline="", encoding="utf-8") as file:
-        rows = {(row["objectives"], row["deposit"]): row for row in csv.DictReader(file)}
+        rows = {(row["objectives"], row["recovery"]): row for row in csv.DictReader(file)}
     assert len(rows) == 4
     assert (tmp_path / "baselines.csv").exists()

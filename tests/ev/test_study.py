@@ -8,7 +8,7 @@ import json
 import numpy as np
 import pytest
 
-from csmoifsa_ev.pricing import EVPricing
+from csmoifsa_ev.plugin import ev_pricing
 from csmoifsa_ev.scenario import load_scenario
 from csmoifsa_ev.study import first_school, rank_correlations, run_study
 from csmoifsa_ev.tables import FRONT_QUANTITIES
@@ -81,12 +81,12 @@ def test_same_seed_same_bytes(run_cli, scenario_file, tmp_path):
 
 
 def test_json_is_one_object_and_nothing_else(run_cli, scenario_file, tmp_path):
-    options = ("--objectives", "market", "--deposit", "water-filling", "--n-eval", 300, "--pop-size", 20, "--json")
+    options = ("--objectives", "market", "--recovery", "valley-filling", "--n-eval", 300, "--pop-size", 20, "--json")
     answer = run_cli("ev", "price", scenario_file, *options, "--out", tmp_path / "m")
     assert answer.code == 0
     summary = json.loads(answer.out)
     assert summary["objectives"] == "market"
-    assert summary["deposit"] == "water-filling"
+    assert summary["recovery"] == "valley-filling"
     assert "max_profit" in [row["choice"] for row in read(tmp_path / "m" / "extremes.csv")]
     assert (tmp_path / "m" / "figures" / "fig1.png").exists()
     nothing_written = run_cli("ev", "price", scenario_file, "--n-eval", 200, "--pop-size", 20, "--json")
@@ -97,7 +97,7 @@ def test_json_is_one_object_and_nothing_else(run_cli, scenario_file, tmp_path):
     ("arguments", "told"),
     [
         (("--objectives", "markt"), "--objectives must be paper or market, not 'markt'. Did you mean 'market'?"),
-        (("--deposit", "even"), "--deposit must be uniform or water-filling"),
+        (("--recovery", "even"), "--recovery must be uniform or valley-filling"),
         (("--case", "paper-2021"), "Did you mean 'paper-2022'?"),
         (("none.toml",), "cannot read the scenario none.toml"),
     ],
@@ -183,14 +183,14 @@ def test_settled_level_keeps_objectives_and_ends_at_the_reference_price(small):
     settled = settle(small, tariff)
     before, after = small.outcome(tariff), small.outcome(settled)
     np.testing.assert_allclose(after.objectives("paper"), before.objectives("paper"), rtol=1e-8)
-    assert after.mean_price[0] == pytest.approx(small.day.level, abs=1e-6)
+    assert after.mean_price[0] == pytest.approx(small.day.reference_level, abs=1e-6)
     assert (after.constraints <= 0).all()
     assert settled[0, 4:].tolist() == pytest.approx([5, 5], abs=1e-6)  # nobody discharges then: the least price will do
     np.testing.assert_allclose(settle(small, settled), settled, atol=1e-6)
 
 
 def test_nothing_is_free_where_money_counts():
-    problem = EVPricing(n_ev=2_000, objectives="market")
+    problem = ev_pricing(n_ev=2_000, objectives="market")
     tariff = np.array([36.0, 24.0, 14.0, 32.0, 20.0, 10.0])
     for k in range(4):
         for sign in (-1.0, 1.0):
