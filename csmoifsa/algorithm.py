@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import secrets
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,10 +30,20 @@ from csmoifsa.board import Front
 from csmoifsa.checkpoint import read_checkpoint, write_checkpoint
 from csmoifsa.engine import Engine, ImmuneFishSwarm, Settings
 from csmoifsa.errors import InputError, did_you_mean
+from csmoifsa.identity import difference, fingerprint
 from csmoifsa.moafsa import FishSwarm, SwarmSettings
 
 LONGEST_STRETCH = 100  # generations; short enough for Ctrl-C to be heard
 EQUALITY_TOLERANCE = default_config()["cv_eq"]["eps"]  # pymoo's own, so that its CV and ours agree
+
+
+@dataclass(frozen=True)
+class Saved:
+    """What `EngineAlgorithm.load` read and the set-up takes up."""
+
+    path: Path
+    seed: int
+    state: dict[str, np.ndarray]
 
 
 class EngineAlgorithm(Algorithm):
@@ -58,7 +69,7 @@ class EngineAlgorithm(Algorithm):
         self.settings = settings
         self.sampling = sampling
         self.engine: Engine | None = None
-        self._resumed: dict[str, np.ndarray] | None = None
+        self._resumed: Saved | None = None
 
     @property
     def pop_size(self) -> int:
@@ -82,20 +93,27 @@ class EngineAlgorithm(Algorithm):
             initial=initial,
         )
         if self._resumed is not None:
-            self._go_on()
+            self._go_on(self._resumed)
 
-    def _go_on(self) -> None:
-        """Take up the state that `load` read."""
-        state = self._resumed or {}
-        saved_seed = int(state["seed"])
-        if self.seed != saved_seed:
-            raise InputError(f"the saved run has seed {saved_seed}; go on without a seed or with that one")
-        self._engine.state = state
+    def _go_on(self, saved: Saved) -> None:
+        """Take up the state that `load` read; a run that has used up its budget is over."""
+        if self.seed != saved.seed:
+            raise InputError(f"the saved run has seed {saved.seed}; go on without a seed or with that one")
+        try:
+            self._engine.state = saved.state
+        except InputError as error:
+            raise InputError(f"{saved.path}: {error}") from error
         self._resumed = None
         self._initialize()
         self.is_initialized = True
         self.evaluator.n_eval = self._engine.n_eval
-        self.n_iter = self._engine.n_eval // self.pop_size + 1  # the generation that comes next or is under way
+        finished = self._engine.n_eval // self.pop_size
+        self.n_iter = finished + 1  # the generation that comes next or is under way
+        termination: Any = self.termination
+        last = termination.n_max_gen if type(termination) is MaximumGenerationTermination else math.inf
+        if self._engine.n_eval >= n_eval_budget(termination) or finished >= last:
+            termination.terminate()
+            termination.update(self)
 
     # ------------------------------------------------------------------------------------------------ save and load
     def save(self, path: str | Path) -> None:
@@ -128,19 +146,38 @@ class EngineAlgorithm(Algorithm):
         InputError
             The file is missing, truncated, corrupt or foreign; it holds another problem or another algorithm.
         """
+        refuse_unsuitable(problem)
         facts, arrays = read_checkpoint(path)
+        for name, kind in {"settings": dict, "engine": str, "seed": int, "problem": dict}.items():
+            if type(facts.get(name)) is not kind:
+                raise InputError(
+                    f"{path} lacks {name!r} or holds another kind of value there: it is of another version"
+                )
+        if other := difference(facts["problem"], fingerprint(problem)):
+            raise InputError(f"{path} is of another problem: {other}")
+        algorithm = cls._restored(path, facts)
+        low, high = (np.asarray(bound, dtype=float) for bound in (problem.xl, problem.xu))
+        width = max(int(np.sum(high > low)), 1)
+        # before anything is allocated: the file must hold as many rows as its settings ask for
+        rows = max(algorithm.pop_size, getattr(algorithm.settings, "brood", 0))
+        shape = arrays["brood_X"].shape if "brood_X" in arrays else ()
+        if len(shape) != 2 or shape[0] < rows or shape[1] != width:
+            raise InputError(f"{path} holds no rows for a population of {algorithm.pop_size} and {width} variables")
+        algorithm._resumed = Saved(Path(path), facts["seed"], arrays)
+        return algorithm
+
+    @classmethod
+    def _restored(cls, path: str | Path, facts: dict[str, Any]) -> EngineAlgorithm:
+        """Return an algorithm with the settings of a checkpoint, which may be anything that JSON holds."""
+        engine, seed, values = facts["engine"], facts["seed"], facts["settings"]
+        if not 0 <= seed < 2**63 or values.keys() & {*PYMOO_OPTIONS, "sampling", "paper"}:
+            raise InputError(f"{path} holds a seed or settings that no run has")
         try:
-            values, engine, seed, saved = (facts[key] for key in ("settings", "engine", "seed", "problem"))
-        except KeyError as error:
-            raise InputError(f"{path} lacks {error}: it was written by another version") from error
-        mine = fingerprint(problem)
-        if saved != mine:
-            what = next(key for key in mine if saved.get(key) != mine[key])
-            raise InputError(f"{path} is of another problem: its {what} is {saved.get(what)}, here it is {mine[what]}")
-        algorithm = cls(**cls._options_of(engine, values), seed=seed)
+            algorithm = cls(**cls._options_of(engine, values), seed=seed)
+        except (ValueError, TypeError, ArithmeticError) as error:
+            raise InputError(f"{path} holds settings that {cls.__name__} does not take: {str(error)[:200]}") from error
         if algorithm.engine_class.__name__ != engine:
-            raise InputError(f"{path} was written by {engine}, which {cls.__name__} does not run")
-        algorithm._resumed = {**arrays, "seed": np.array(seed)}
+            raise InputError(f"{path} was written by {engine[:40]!r}, which {cls.__name__} does not run")
         return algorithm
 
     @classmethod
@@ -394,19 +431,6 @@ def refuse_unsuitable(problem: Problem) -> None:
         raise InputError(f"{name} has one objective: this optimiser needs two or more; use pymoo's DE or CMAES for one")
     if problem.xl is None or problem.xu is None:
         raise InputError(f"{name} has no bounds: give every variable a lower bound xl and an upper bound xu")
-
-
-def fingerprint(problem: Any) -> dict[str, Any]:
-    """Return what tells one problem from another, as plain values."""
-    return {
-        "class": type(problem).__name__,
-        "n_var": int(problem.n_var),
-        "n_obj": int(problem.n_obj),
-        "n_ieq_constr": int(problem.n_ieq_constr),
-        "n_eq_constr": int(problem.n_eq_constr),
-        "xl": np.asarray(problem.xl, dtype=float).tolist(),
-        "xu": np.asarray(problem.xu, dtype=float).tolist(),
-    }
 
 
 def offers_kernel(problem: Any) -> bool:

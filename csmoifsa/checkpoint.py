@@ -1,25 +1,36 @@
-"""Saving a run and going on with it: one npz file of plain arrays and a JSON text, written atomically, no pickle."""
+"""Saving a run and going on with it: one npz file of plain arrays and a JSON text, written atomically, no pickle.
+
+The file ends with the SHA-256 of all bytes before it, as the zip archive's comment, so that any damage is noticed. The
+checksum does not tell who wrote the file: everything is checked as if it were forged (`csmoifsa.npy` for the arrays,
+`csmoifsa.states` for what they say).
+"""
 
 from __future__ import annotations
 
 import io
 import json
 import os
+import shutil
+import stat
 import zipfile
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from csmoifsa import npy
 from csmoifsa.errors import InputError
 from csmoifsa.files import atomic_write
 
 FORMAT = "csmoifsa-checkpoint"
-VERSION = 1
+VERSION = 2
+_MARK = b"sha256:"
+_COMMENT = len(_MARK) + 64
 
 
 def write_checkpoint(path: str | Path, facts: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
-    """Write a checkpoint; the one it replaces stays beside it as ``<name>.previous``.
+    """Write a checkpoint; a whole one that it replaces stays beside it as ``<name>.previous``, a damaged one does not.
 
     Parameters
     ----------
@@ -28,24 +39,23 @@ def write_checkpoint(path: str | Path, facts: dict[str, Any], arrays: dict[str, 
     facts : dict
         What JSON can hold.
     arrays : dict of arrays
-        Numbers only.
+        Numbers only, of the types of `csmoifsa.npy`.
 
     Raises
     ------
     InputError
-        The file cannot be written.
+        The file cannot be written; the one before is as it was.
     """
     path = Path(path)
-    if path.exists():
-        spare = previous(path)
-        link = spare.with_name(spare.name + ".part")
-        link.unlink(missing_ok=True)
-        os.link(path, link)
-        os.replace(link, spare)
     text = json.dumps({"format": FORMAT, "version": VERSION, **facts}, allow_nan=False)
-    columns: dict[str, Any] = {f"array_{name}": array for name, array in arrays.items()}
+    members = {"facts": np.frombuffer(text.encode(), np.uint8), **{f"array_{k}": a for k, a in arrays.items()}}
+    try:
+        if path.exists() and _is_whole(path.read_bytes()):
+            _keep_as_previous(path)
+    except OSError as error:
+        raise InputError(f"cannot keep {path} as {previous(path).name}: {error.strerror or error}") from error
     with atomic_write(path, "wb") as file:
-        np.savez(file, facts=np.frombuffer(text.encode(), np.uint8), **columns)
+        file.write(_archive(members))
 
 
 def read_checkpoint(path: str | Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
@@ -54,26 +64,84 @@ def read_checkpoint(path: str | Path) -> tuple[dict[str, Any], dict[str, np.ndar
     Raises
     ------
     InputError
-        It is missing, truncated, corrupt, from another program or from a newer version.
+        It is missing, truncated, corrupt, from another program or from another version.
     """
     path = Path(path)
     spare = previous(path)
     hint = f"; the one before it is {spare}" if spare.exists() else ""
     try:
-        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
-            columns = {name: file[name] for name in file.files}
-        facts = json.loads(columns.pop("facts").tobytes())
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise InputError(f"{path} is not a file, so it is no checkpoint{hint}")
+        content = path.read_bytes()
     except FileNotFoundError as error:
         raise InputError(f"there is no checkpoint {path}{hint}") from error
-    except (OSError, ValueError, KeyError, EOFError, AttributeError, zipfile.BadZipFile, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is not a whole checkpoint: it is truncated, corrupt or another file{hint}") from error
+    except OSError as error:
+        raise InputError(f"cannot read the checkpoint {path}: {error.strerror or error}{hint}") from error
+    return _parse(content, path, hint)
+
+
+def _parse(content: bytes, path: Path, hint: str = "") -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    damaged = f"{path} is not a whole checkpoint: it is truncated, corrupt, another file or of version 1{hint}"
+    if not _is_whole(content):
+        raise InputError(damaged)
+    try:
+        columns = _members(content)
+        facts = json.loads(columns.pop("facts").tobytes())
+    except Exception as error:  # zipfile and json raise a dozen kinds for damaged bytes
+        raise InputError(damaged) from error
     if not isinstance(facts, dict) or facts.get("format") != FORMAT:
         raise InputError(f"{path} is not a checkpoint of this program{hint}")
     if facts.get("version") != VERSION:
-        raise InputError(f"{path} has checkpoint version {facts.get('version')}, this program reads {VERSION}{hint}")
+        found = str(facts.get("version"))[:20]
+        raise InputError(f"{path} has checkpoint version {found}, this program reads {VERSION}{hint}")
     return facts, {name.removeprefix("array_"): array for name, array in columns.items()}
 
 
 def previous(path: Path) -> Path:
     """Return where the checkpoint before the last one is kept."""
     return path.with_name(path.name + ".previous")
+
+
+def _keep_as_previous(path: Path) -> None:
+    """Give the file a second name; where the file system has no hard links, copy it."""
+    spare = previous(path)
+    part = spare.with_name(spare.name + ".part")
+    part.unlink(missing_ok=True)
+    try:
+        try:
+            os.link(path, part)
+        except OSError:  # exFAT and some network drives
+            shutil.copyfile(path, part)
+        os.replace(part, spare)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _archive(members: dict[str, np.ndarray]) -> bytes:
+    """Return arrays as an uncompressed zip archive that `numpy.load` reads, its checksum in the comment."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
+        for name, array in members.items():
+            archive.writestr(zipfile.ZipInfo(f"{name}.npy"), npy.pack(array))
+        archive.comment = _MARK + b"0" * 64
+    body = buffer.getvalue()[:-_COMMENT]
+    return body + _MARK + sha256(body).hexdigest().encode()
+
+
+def _is_whole(content: bytes) -> bool:
+    return content[-_COMMENT:] == _MARK + sha256(content[:-_COMMENT]).hexdigest().encode()
+
+
+def _members(content: bytes) -> dict[str, np.ndarray]:
+    """Return name -> array of an archive whose members are plain, each once, and together no longer than the file."""
+    found: dict[str, np.ndarray] = {}
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        members = archive.infolist()
+        if sum(member.file_size for member in members) > len(content):
+            raise ValueError("the members announce more bytes than the file has")
+        for member in members:
+            name = member.filename.removesuffix(".npy")
+            if member.compress_type != zipfile.ZIP_STORED or member.flag_bits & 0x1 or name in found:
+                raise ValueError(f"the member {member.filename!r} is compressed, encrypted or there twice")
+            found[name] = npy.unpack(archive.read(member))
+    return found

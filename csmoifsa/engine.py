@@ -23,6 +23,7 @@ import numpy as np
 from csmoifsa import kernels
 from csmoifsa.board import BulletinBoard, Front
 from csmoifsa.errors import InputError
+from csmoifsa.states import check_parents, check_state
 
 BEHAVIOURS = ("clone", "follow", "swarm", "forage")
 
@@ -356,15 +357,7 @@ class Engine(ABC):
 
     @state.setter
     def state(self, state: dict[str, np.ndarray]) -> None:
-        mine = self.state
-        for name, array in mine.items():
-            if name not in state:
-                raise InputError(f"the state lacks {name}: it was saved by another algorithm or version")
-            if np.shape(state[name]) != array.shape:
-                raise InputError(
-                    f"the state's {name} has shape {np.shape(state[name])}, expected {array.shape}: "
-                    "it belongs to another problem or other settings"
-                )
+        self._check(state)
         for name, column in self.board.school._asdict().items():
             column[...] = state[f"school_{name}"]
         for name, column in self.brood._asdict().items():
@@ -375,6 +368,20 @@ class Engine(ABC):
         self.board.count, self.asked = count, 0
         for name, value in zip(self._INTEGERS, integers, strict=True):
             setattr(self, name, value)
+
+    def _check(self, state: dict[str, np.ndarray]) -> None:
+        """Raise `InputError` for a state that this engine cannot be in."""
+        check_state(
+            state,
+            self.state,
+            capacity=self.board.capacity,
+            first=self.settings.pop_size,
+            ranges=self._ranges(),
+        )
+
+    def _ranges(self) -> dict[str, tuple[int, int]]:
+        """Return the least and greatest value of each array of whole numbers in the subclass's state."""
+        return {}
 
     def _arrays(self) -> dict[str, np.ndarray]:
         """Return the subclass's own arrays of state."""
@@ -428,6 +435,13 @@ class ImmuneFishSwarm(Engine):
 
     def _arrays(self) -> dict[str, np.ndarray]:
         return {"credit": self._credit, "lengths": self._lengths}
+
+    def _ranges(self) -> dict[str, tuple[int, int]]:
+        return {"brood_parent": (0, self.board.capacity - 1), "brood_move": (0, len(BEHAVIOURS) - 1)}
+
+    def _check(self, state: dict[str, np.ndarray]) -> None:
+        super()._check(state)
+        check_parents(state)
 
     def swim(self, evaluate: Any, data: np.ndarray, n_eval: int, *, n_ieq: int, tolerance: float) -> int:
         """Run as many whole broods as fit into ``n_eval`` evaluations in compiled code; returns the evaluations made.

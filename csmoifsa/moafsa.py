@@ -16,6 +16,8 @@ import numpy as np
 
 from csmoifsa import kernels
 from csmoifsa.engine import Engine, check_range
+from csmoifsa.errors import InputError
+from csmoifsa.states import LARGEST
 
 LOOK, MOVE, PROBE, STEP, RENEW = range(5)
 
@@ -123,6 +125,16 @@ class FishSwarm(Engine):
         arrays |= {f"next_{name}": column for name, column in self._next.items()}
         names = "clock moved searching target memory affinity partner centre limit swarms"
         return arrays | {name: getattr(self, f"_{name}") for name in names.split()}
+
+    def _ranges(self) -> dict[str, tuple[int, int]]:
+        last = self.settings.pop_size - 1
+        return {"brood_parent": (0, last), "brood_move": (0, 0), "partner": (-1, last), "clock": (0, LARGEST)}
+
+    def _check(self, state: dict[str, np.ndarray]) -> None:
+        super()._check(state)
+        stage, attempt, _ = state["clock"]
+        if stage > RENEW or attempt >= self.settings.tries:
+            raise InputError(f"the state's clock stands at stage {stage}, attempt {attempt}, which no run reaches")
 
     # ---------------------------------------------------------------------------------------------- planning stages
     def _plan(self) -> int:

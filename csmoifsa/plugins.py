@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from csmoifsa.errors import InputError, did_you_mean
+from csmoifsa.identity import ASKED
 
 if TYPE_CHECKING:
     from pymoo.core.algorithm import Algorithm
@@ -80,6 +81,7 @@ def load_problem(spec: str, /, **params: Any) -> Problem:
     problem = _build(label, target, params)
     if not isinstance(problem, Problem):
         raise InputError(f"{label} is of type {type(problem).__name__}, not a pymoo.core.problem.Problem")
+    setattr(problem, ASKED, params)
     return problem
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import platform
 import time
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -51,7 +52,7 @@ class Run:
 
 
 class Checkpoint:
-    """Saves a run every so often, and once more at its end.
+    """Saves a run every so often, and once more at its end. A save that fails costs a warning, never the run.
 
     Parameters
     ----------
@@ -67,12 +68,29 @@ class Checkpoint:
         self.path = Path(path)
         self.every = every
         self._last = time.monotonic()
+        self._saved: int | None = None  # evaluations at the last save
+        self._warned = False
 
     def consider(self, algorithm: Any) -> None:
         """Save if the time has come."""
         if time.monotonic() - self._last >= self.every:
+            self._save(algorithm, "the run goes on and tries again")
+
+    def finish(self, algorithm: Any) -> None:
+        """Save the end of the run, unless it is saved."""
+        if algorithm.evaluator.n_eval != self._saved:
+            self._warned = False
+            self._save(algorithm, "the result is not affected, but the run cannot be resumed from here")
+
+    def _save(self, algorithm: Any, outlook: str) -> None:
+        try:
             algorithm.save(self.path)
-            self._last = time.monotonic()
+            self._saved = algorithm.evaluator.n_eval
+        except InputError as error:
+            if not self._warned:
+                warnings.warn(f"the run was not saved: {error}; {outlook}", RuntimeWarning, stacklevel=2)
+            self._warned = True
+        self._last = time.monotonic()
 
 
 def solve(
@@ -130,7 +148,7 @@ def solve(
         raise InputError(f"{type(algorithm).__name__} cannot run on {problem.name()}{reason}") from error
     seconds = time.perf_counter() - start
     if checkpoint is not None:
-        result.algorithm.save(checkpoint.path)
+        checkpoint.finish(result.algorithm)
 
     X, F, CV = (np.asarray(a, dtype=float) for a in result.algorithm.opt.get("X", "F", "CV"))
     CV = CV.reshape(len(F), -1).sum(axis=1)

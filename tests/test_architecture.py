@@ -10,7 +10,13 @@ TREES = [ROOT / "csmoifsa", *sorted((ROOT / "problems").glob("csmoifsa_*")), ROO
 FILES = [path for tree in TREES for path in sorted(tree.rglob("*.py"))]
 
 BASE = {"csmoifsa.errors", "csmoifsa.files", "csmoifsa.console", "csmoifsa.jit"}
-ENGINE = ["csmoifsa.kernels", "csmoifsa.board", "csmoifsa.engine", "csmoifsa.moafsa"]  # each may import those before it
+ENGINE = [
+    "csmoifsa.kernels",
+    "csmoifsa.states",
+    "csmoifsa.board",
+    "csmoifsa.engine",
+    "csmoifsa.moafsa",
+]  # each may import those before it
 BENCH = [  # each may import those before it
     *("suite", "cells", "recorder", "rivals", "execute", "store", "speed", "pools", "campaign"),
     *("measure", "statistics", "tables", "figures", "digest", "page", "report", "cli"),

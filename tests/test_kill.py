@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
 import sys
@@ -105,6 +106,13 @@ def test_resume_and_checkpoint_options(run_cli, tmp_path):
     assert done.code == 2
     assert "resume with the same" in done.err
     done = run_cli("solve", "zdt2", *small, "--resume", "--out", tmp_path)
+    assert done.code == 2
+    assert "another problem" in done.err
+    front = (tmp_path / "front.csv").read_bytes()
+    done = run_cli("solve", "zdt1", *small, "--resume", "--out", tmp_path)
+    assert json.loads(done.out)["n_eval"] == 300  # it was finished
+    assert (tmp_path / "front.csv").read_bytes() == front
+    done = run_cli("solve", "zdt1", *small, "--param", "n_var=7", "--resume", "--out", tmp_path)
     assert done.code == 2
     assert "another problem" in done.err
     done = run_cli("solve", "zdt1", *small, "-a", "nsga2", "--checkpoint-every", 1, "--out", tmp_path / "other")

@@ -1,0 +1,96 @@
+"""What tells one problem from another, so that a saved run goes on with its own only."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Mapping
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+ASKED = "asked_for"  # the attribute by which `csmoifsa.plugins.load_problem` notes what it was asked for
+
+
+def fingerprint(problem: Any) -> dict[str, Any]:
+    """Return class, sizes, bounds and parameters of a problem as values that JSON holds.
+
+    Parameters are those that `csmoifsa.plugins.load_problem` was called with (of a file its content), those arguments
+    of the constructor that the problem keeps under their own names, and the numbers of a compiled evaluator.
+    """
+    return {
+        "class": type(problem).__name__,
+        "n_var": int(problem.n_var),
+        "n_obj": int(problem.n_obj),
+        "n_ieq_constr": int(problem.n_ieq_constr),
+        "n_eq_constr": int(problem.n_eq_constr),
+        "xl": np.asarray(problem.xl, dtype=float).tolist(),
+        "xu": np.asarray(problem.xu, dtype=float).tolist(),
+        "parameters": _parameters(problem),
+    }
+
+
+def difference(saved: Any, mine: dict[str, Any]) -> str:
+    """Return in words what differs between a saved fingerprint and a problem's own; empty if nothing does."""
+    if not isinstance(saved, Mapping):
+        return "it names no problem"
+    for key, value in mine.items():
+        other = saved.get(key)
+        if key == "parameters" and isinstance(other, Mapping):
+            for name in sorted({*other, *value}, key=str):
+                if other.get(name) != value.get(name):
+                    return f"its {_short(name)} is {_short(other.get(name))}, here it is {_short(value.get(name))}"
+        elif other != value:
+            return f"its {key} is {_short(other)}, here it is {_short(value)}"
+    return ""
+
+
+def _parameters(problem: Any) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in {**_kept_arguments(problem), **getattr(problem, ASKED, {})}.items():
+        if (plain := _plain(value)) is not None or value is None:
+            found[f"parameter {name}"] = plain
+    if isinstance(numbers := getattr(problem, "kernel_data", None), np.ndarray):
+        found["data of the compiled evaluator"] = _plain(numbers)
+    return found
+
+
+def _kept_arguments(problem: Any) -> dict[str, Any]:
+    try:
+        names = inspect.signature(type(problem).__init__).parameters
+    except (TypeError, ValueError):
+        return {}
+    return {name: vars(problem)[name] for name in names if name in vars(problem)}
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as JSON holds it, a hash for an array or a file, None for what cannot be compared."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, bool | int) or (isinstance(value, float) and math.isfinite(value)):
+        return value
+    if isinstance(value, float):
+        return repr(value)
+    if isinstance(value, np.ndarray):
+        return None if value.dtype == object else _hash(str((value.dtype.str, value.shape)).encode() + value.tobytes())
+    if isinstance(value, str | Path):
+        try:
+            return _hash(Path(value).read_bytes()) if Path(value).is_file() else str(value)
+        except (OSError, ValueError):
+            return str(value)
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, Mapping):
+        return {str(name): _plain(item) for name, item in value.items()}
+    return None
+
+
+def _hash(content: bytes) -> str:
+    return f"sha256 {sha256(content).hexdigest()[:16]}"
+
+
+def _short(value: Any) -> str:
+    text = "".join(letter if letter.isprintable() else "?" for letter in str(value)[:100])
+    return text if len(text) <= 80 else f"{text[:77]}..."

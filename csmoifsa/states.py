@@ -1,0 +1,140 @@
+"""Checks of a saved state before it reaches compiled code, which would follow a wrong row number out of its arrays.
+
+The rules hold for every state that an engine can be in between two calls. A forged state that keeps them all is a
+state like any other: it can lead the search astray, but not out of its memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from csmoifsa import kernels
+from csmoifsa.errors import InputError
+
+State = Mapping[str, np.ndarray]
+
+EDGE = 1e-9  # first positions are scaled from the bounds to the unit box, which may round a little beyond it
+LARGEST = 2**62  # of a counter; what is added to it later does not overflow
+
+# name -> what its numbers must be; those of a name that is not here must be finite
+_RULES = {
+    "school_X": "unit",
+    "brood_X": "unit",
+    "fish_X": "unit",
+    "next_X": "unit",
+    "target": "unit",
+    "centre": "unit",
+    "school_CV": "positive",
+    "fish_CV": "positive",
+    "next_CV": "positive",
+    "school_tries": "positive",
+    "credit": "share",
+    "affinity": "share",
+    "lengths": "positive",
+    "school_space": "room",
+    "limit": "room",
+    "school_extra": "anything",
+}
+
+
+def check_state(
+    state: State, template: State, *, capacity: int, first: int, ranges: Mapping[str, tuple[int, int]]
+) -> None:
+    """Check a state of an engine.
+
+    Parameters
+    ----------
+    state : mapping of arrays
+        What is to be taken up.
+    template : mapping of arrays
+        The engine's own state: names, shapes and types.
+    capacity : int
+        The most rows of the board in use.
+    first : int
+        Rows of the first brood.
+    ranges : mapping
+        Name of an array of whole numbers -> least and greatest value.
+
+    Raises
+    ------
+    InputError
+        An array is missing, has another shape or type, or a value that no run can have; names the array.
+    """
+    _check_arrays(state, template)
+    count, n_eval, tick, planned, told = (int(value) for value in state["counters"])
+    rows = len(template["brood_parent"])
+    fine = 0 <= count <= capacity and 0 <= told <= planned <= rows and planned >= 1
+    fine = fine and max(count, told) <= n_eval <= LARGEST and 0 <= tick <= LARGEST
+    fine = fine and (planned == first if tick == 0 else count > 0) and (tick > 0 or (count > 0) == (told == planned))
+    if not fine:
+        raise _refusal("counters", "do not fit each other")
+    used = count + (told if told < planned else 0)  # the rows behind hold what earlier broods left
+    for name in template:
+        _check_numbers(name, state[name][:used] if name.startswith("school_") else state[name])
+    for name, (low, high) in {"school_rank": (0, len(state["school_rank"])), **ranges}.items():
+        if state[name].size and not (low <= state[name].min() and state[name].max() <= high):
+            raise _refusal(name, f"has values outside {low} to {high}")
+    _check_board(state, count)
+
+
+def check_parents(state: State) -> None:
+    """Check that the brood under way descends from rows in use (engines whose parents are rows of the board)."""
+    count, _, tick, planned, told = (int(value) for value in state["counters"])
+    if tick > 0 and told < planned and state["brood_parent"][:planned].max() >= count:
+        raise _refusal("brood_parent", "names rows that are not in use")
+
+
+def _check_arrays(state: State, template: State) -> None:
+    for name, array in template.items():
+        if name not in state:
+            raise InputError(f"the state lacks {name}: it was saved by another algorithm or version")
+        found = np.asarray(state[name])
+        if found.shape != array.shape:
+            raise InputError(
+                f"the state's {name} has shape {found.shape}, expected {array.shape}: "
+                "it belongs to another problem or other settings"
+            )
+        if found.dtype != array.dtype:
+            raise _refusal(name, f"is of type {found.dtype}, not {array.dtype}")
+    for name in state.keys() - template.keys():
+        raise InputError(f"the state holds {name[:40]!r}: it was saved by another algorithm or version")
+
+
+def _check_numbers(name: str, array: np.ndarray) -> None:
+    if array.dtype.kind != "f":
+        return
+    rule = _RULES.get(name, "finite")
+    fine = {
+        "anything": lambda: True,
+        "finite": lambda: np.isfinite(array).all(),
+        "room": lambda: not (array < 0).any(),  # an objective's range that overflows gives room that is no number
+        "positive": lambda: ((array >= 0) & np.isfinite(array)).all(),
+        "share": lambda: ((array >= 0) & (array <= 1)).all(),
+        "unit": lambda: ((array >= -EDGE) & (array <= 1 + EDGE)).all(),
+    }[rule]()
+    if not fine:
+        raise _refusal(name, "has values that no run can have")
+
+
+def _check_board(state: State, count: int) -> None:
+    """Check the rows in use: sorted by ``order``, each once, and on the layer that the objectives put it on."""
+    order = np.ascontiguousarray(state["school_order"][:count])
+    if not np.array_equal(np.sort(order), np.arange(count)):
+        raise _refusal("school_order", "does not name each row in use once")
+    F, CV = np.ascontiguousarray(state["school_F"]), np.ascontiguousarray(state["school_CV"])
+    keys = np.column_stack([CV, F])[order]
+    earlier, later = keys[:-1], keys[1:]
+    first = (earlier != later).argmax(axis=1)  # the first key that differs decides; of equal rows any
+    if (earlier > later)[np.arange(len(later)), first].any():
+        raise _refusal("school_order", "is not sorted")
+    rank = np.zeros(len(CV), np.int64)
+    layers = kernels.layer_pairs if F.shape[1] == 2 else kernels.layer_many
+    layers(F, CV, order, rank)
+    if not np.array_equal(rank[:count], state["school_rank"][:count]):
+        raise _refusal("school_rank", "does not follow from the objectives")
+
+
+def _refusal(name: str, what: str) -> InputError:
+    return InputError(f"the state's {name} {what}: it is damaged; go on from an earlier checkpoint or start anew")
