@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 JOBS   ?= 2
 
-.PHONY: demo test quick lint perf clean install
+.PHONY: demo test quick lint docs docs-serve perf clean install
 
 install: $(STAMP)
 
@@ -28,6 +28,13 @@ lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright --pythonpath $(BIN)/python
+
+docs: $(STAMP)
+	$(BIN)/python -m sphinx -W --keep-going -E -q -b html docs out/docs
+	$(BIN)/python docs/check.py out/docs
+
+docs-serve: docs
+	$(BIN)/python -m http.server --bind 127.0.0.1 --directory out/docs 8000
 
 perf: $(STAMP)
 	$(BIN)/python benchmarks/perf/quality.py

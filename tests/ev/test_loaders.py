@@ -383,7 +383,7 @@ def test_broken_tariffs_sessions_and_types_never_end_in_a_traceback(tmp_path, ca
 # -------------------------------------------------------------------------------------- real files, where there are
 
 REAL = next((p / "shared" / "data" for p in Path(__file__).parents if (p / "shared" / "data").is_dir()), Path("none"))
-needs_real = pytest.mark.skipif(not REAL.is_dir(), reason="real files are not part of the project; see docs/pricing.md")
+needs_real = pytest.mark.skipif(not REAL.is_dir(), reason="real files are not part of the project")
 
 
 @needs_real
