@@ -10,7 +10,7 @@ from csmoifsa.errors import InputError
 from csmoifsa_ev.aggregator.alternation import fit_mean, verify
 from csmoifsa_ev.aggregator.battery import cheapest_dispatch, longest_stay
 from csmoifsa_ev.aggregator.case import load_case
-from csmoifsa_ev.aggregator.certificate import best_response, owner_costs
+from csmoifsa_ev.aggregator.certificate import best_response
 from csmoifsa_ev.aggregator.contracts import stage_two
 from csmoifsa_ev.aggregator.stackelberg import solve_game
 from csmoifsa_ev.aggregator.study import run_day
@@ -116,11 +116,13 @@ def test_v2g_drivers_as_followers_are_proven():
     s = solve_game(game, tries=1)
     assert s.status == "proven"
     assert s.binaries > 100
-    net = s.response.cars.charge_kw - s.response.cars.discharge_kw
     physics(game.cars, s.response.cars)
     # nobody could do better at this price
-    cost = (net @ s.price + game.cars.wear * s.response.cars.discharge_kw.sum(axis=1)) / game.cars.count
-    np.testing.assert_allclose(cost, owner_costs(game.cars, s.price), atol=1e-5)
+    mine, best = (
+        (one.charge_kw - one.discharge_kw) @ s.price + game.cars.wear * one.discharge_kw.sum(axis=1)
+        for one in (s.response.cars, cheapest_dispatch(game.cars, s.price))
+    )
+    np.testing.assert_allclose(mine / game.cars.count, best / game.cars.count, atol=1e-5)
     assert s.objective <= s.upper_bound + 1e-9
     rng = np.random.default_rng(1)
     for _ in range(15):  # and no price drawn at random earns more
@@ -130,8 +132,13 @@ def test_v2g_drivers_as_followers_are_proven():
 
 def test_v2g_drivers_who_give_what_nobody_takes_are_refused():
     nearly_alone = follower_game(share=30.0)
+    p = nearly_alone.day_ahead
+    priced = replace(nearly_alone, lower=p, upper=p, mean=float(p.mean()))
     with pytest.raises(InputError, match=r"V2G drivers .*contract.stage_one = 'charging'"):
-        solve_game(nearly_alone, tries=0, integers=False)
+        solve_game(priced, tries=0, integers=False)
+    # with room for the price there is one at which they give no more than the others take
+    s = solve_game(nearly_alone, tries=0, integers=False)
+    assert (s.response.load_kw(nearly_alone) + s.response.cars.net_kw).min() > -1e-6
     nothing = best_response(nearly_alone, nearly_alone.day_ahead)
     assert nothing.cars is None
     assert verify(nearly_alone, nearly_alone.day_ahead, nothing).profit == -np.inf

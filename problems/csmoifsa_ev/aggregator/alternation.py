@@ -116,6 +116,8 @@ def alternate(game: Game, response: Response, margin: float, bound: float, round
     """Return where alternating ends: the best price for a response, the response to that price, and so on."""
     best: Verified | None = None
     for _ in range(rounds):
+        if margin > 0:
+            response = whole_steps(response, game)
         price = best_price(game, response, margin)
         if price is None:
             break
@@ -127,6 +129,18 @@ def alternate(game: Game, response: Response, margin: float, bound: float, round
             break
         response = best_response(game, price)
     return best
+
+
+def whole_steps(response: Response, game: Game) -> Response:
+    """Return a response near another one that takes whole steps and at most one in part: a strict margin allows this.
+
+    Each class fills the steps of which it took most.
+    """
+    x = np.empty_like(response.x)
+    for k, share in enumerate(response.x):
+        order = np.lexsort((game.cheapest, -share))
+        x[k] = fill(order, game)[k]
+    return Response(x, response.cars)
 
 
 def improve(game: Game, best: Verified, margin: float, bound: float, tries: int) -> Verified:

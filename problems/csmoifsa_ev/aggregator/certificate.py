@@ -164,9 +164,10 @@ def least_cost(game: Game) -> tuple[float, Response]:
 def commanded(
     game: Game, least: np.ndarray, most: np.ndarray, price: np.ndarray | None = None
 ) -> tuple[float, Response]:
-    """Return the least cost of serving everybody with shares between bounds (K, T); a linear program.
+    """Return the least cost of serving everybody with shares between bounds (K, T), a lower bound, and a plan for it.
 
-    Where a price is given, the V2G classes only do what is cheapest for their owners at it.
+    A linear program, with binaries only where buying while selling, or charging while discharging, would pay. Where a
+    price is given, the V2G classes only do what is cheapest for their owners at it.
     """
     scale = float(max(game.power_kw.max(), game.storage.power_kw if game.storage else 0.0))
     program = Program()
@@ -184,7 +185,7 @@ def commanded(
     shares = np.zeros(least.shape)
     shares[k, t] = np.clip(answer.x[x[k, t]], 0.0, 1.0)
     cars = None if game.cars is None or block is None else read_dispatch(block, answer.x, game.cars, 0.0)
-    return answer.value, Response(shares, cars)
+    return answer.bound, Response(shares, cars)
 
 
 def least_excess(game: Game) -> tuple[float, np.ndarray]:
@@ -215,22 +216,31 @@ def _owned(program: Program, game: Game, balance: np.ndarray, scale: float, pric
     program.add(balance[t], block.charge, -cars.count[v] / scale)
     program.add(balance[t], block.discharge, cars.count[v] / scale)
     if price is not None:
-        best = owner_costs(cars, price)
-        slack = 1e-7 * np.abs(price).mean() * cars.capacity_kwh
-        row = program.rows(cars.n_classes, upper=best + slack)
-        program.add(row[v], block.charge, price[t] * cars.dt_h)
-        program.add(row[v], block.discharge, (cars.wear[v] - price[t]) * cars.dt_h)
+        _keep_cheapest(program, game, block, price)
     return block
 
 
-def owner_costs(cars: Batteries, price: np.ndarray) -> np.ndarray:
-    """Return the least cost of one vehicle of each V2G class at a price, wear included, shape (V,) [currency]."""
-    program = Program()
-    block = add_batteries(program, cars, price, price, binaries=_NONE)
-    x = program.solve().x
-    v, t = cars.places
-    each = (price[t] * (x[block.charge] - x[block.discharge]) + cars.wear[v] * x[block.discharge]) * cars.dt_h
-    return np.bincount(v, each, minlength=cars.n_classes)
+def _keep_cheapest(program: Program, game: Game, block: Block, price: np.ndarray) -> None:
+    """Hold at its limit whatever has a reduced cost in the owners' program at a price: what is left is the cheapest.
+
+    A reduced cost below `TIE`, in the typical price, counts as none.
+    """
+    cars = game.cars
+    assert cars is not None
+    own = Program()
+    mine = add_batteries(own, cars, price, price, binaries=_NONE)
+    answer = own.solve()
+    (lower, upper, _, _), _, _ = own.arrays()
+    count = cars.count[cars.places[0]]
+    for here, there, weight in (
+        (block.charge, mine.charge, count * cars.dt_h),
+        (block.discharge, mine.discharge, count * cars.dt_h),
+        (block.content, mine.content, count),
+    ):
+        reduced = answer.reduced[there] / (weight * game.price_scale)
+        low, high = reduced > TIE, reduced < -TIE
+        program.fix(here[low], lower[there[low]])
+        program.fix(here[high], upper[there[high]])
 
 
 def best_response(game: Game, price: np.ndarray) -> Response:
@@ -271,7 +281,8 @@ def best_price(game: Game, response: Response, margin: float = 0.0) -> np.ndarra
     response : Response
         Of all followers.
     margin : float
-        Steps that a class uses are cheaper by at least this much than those it leaves [currency/kWh].
+        Steps that a class uses in full are cheaper by at least this much than the one it uses in part, and that one
+        than those it leaves [currency/kWh].
     """
     scale = game.price_scale
     unit = float(game.energy_kwh.mean())
@@ -285,7 +296,10 @@ def best_price(game: Game, response: Response, margin: float = 0.0) -> np.ndarra
     x = response.x[k, t]
     full, empty = x > 1.0 - PARTIAL, x < PARTIAL
     # classes with a step in between have their lambda there; full steps are below it, by the margin
-    has_partial = np.bincount(k, ~(full | empty), minlength=game.n_classes) > 0
+    n_partial = np.bincount(k, ~(full | empty), minlength=game.n_classes)
+    if margin > 0 and (n_partial > 1).any():
+        return None  # steps that are taken in part cost the same: the drivers are indifferent
+    has_partial = n_partial > 0
     above = np.where(full & has_partial[k], margin / scale, np.where(full, 0.0, np.where(empty, -np.inf, 0.0)))
     below = np.where(empty, -margin / scale, np.where(full, np.inf, 0.0))
     row = program.rows(k.size, above, below)  # lambda_k - c_t
@@ -300,13 +314,25 @@ def best_price(game: Game, response: Response, margin: float = 0.0) -> np.ndarra
 
 
 def _keep_cars(program: Program, game: Game, price: np.ndarray, dispatch: Dispatch) -> None:
-    """Add that no V2G owner can do better than this dispatch: its cost is at most the dual value."""
+    """Add that no V2G owner can do better than this dispatch: multipliers only of limits that it reaches."""
     cars = game.cars
     assert cars is not None
     duals = add_car_duals(program, game, price)
-    net = (dispatch.charge_kw - dispatch.discharge_kw) / cars.count[:, None] * cars.dt_h
-    wear = cars.wear * dispatch.discharge_kw.sum(axis=1) / cars.count * cars.dt_h / game.price_scale
-    row = program.rows(cars.n_classes, upper=-wear + 1e-7 * cars.capacity_kwh)
-    v, column, weight = duals.objective(cars)
-    program.add(row[v], column, -weight)
-    program.add(row[:, None], price[None, :], net)
+    v, t = cars.places
+    scale, eta, dt = game.price_scale, cars.efficiency[v], cars.dt_h
+    charge, discharge = (power[v, t] / cars.count[v] for power in (dispatch.charge_kw, dispatch.discharge_kw))
+    content = dispatch.content_kwh[v, t]
+    near_kw, near_kwh = PARTIAL * cars.charge_kw[v], PARTIAL * cars.capacity_kwh[v]
+    program.fix(duals.charge_limit[charge < cars.charge_kw[v] - near_kw], 0.0)
+    program.fix(duals.discharge_limit[discharge < cars.discharge_kw[v] - near_kw], 0.0)
+    program.fix(duals.floor[content > duals.low + near_kwh], 0.0)
+    program.fix(duals.ceiling[content < duals.high - near_kwh], 0.0)
+    for power, limit, by_price, by_value, constant in (
+        (charge, duals.charge_limit, dt + 0.0 * eta, -eta * dt, 0.0 * eta),
+        (discharge, duals.discharge_limit, -dt + 0.0 * eta, dt / eta, dt * cars.wear[v] / scale),
+    ):
+        used = np.flatnonzero(power > near_kw)  # its reduced cost is not above zero, and `add_car_duals`: not below
+        row = program.rows(used.size, upper=-constant[used])
+        program.add(row, price[t[used]], by_price[used])
+        program.add(row, duals.value[used], by_value[used])
+        program.add(row, limit[used], 1.0)

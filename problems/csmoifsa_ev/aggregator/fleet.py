@@ -141,5 +141,5 @@ def ceiling(cars: Cars, game: Game, price: np.ndarray, *, rounds: int = 150) -> 
         if bound - best <= 1e-5 * abs(best):
             break
         ask = 0.5 * (inner + answer.x[columns] * game.price_scale)
-    cheapest = stays.load_kwh(np.argsort(game.cheapest, kind="stable"))
-    return bound - float(cheapest @ game.cheapest)
+    cheapest = stays.load_kwh(np.argsort(game.least_price, kind="stable"))
+    return bound - float(cheapest @ game.least_price)

@@ -145,14 +145,32 @@ class Game:
         return np.minimum(self.day_ahead, self.buy)
 
     @cached_property
-    def separable(self) -> bool:
-        """Whether a kWh of charging costs the same whatever the others do.
+    def least_price(self) -> np.ndarray:
+        """The least price of a kWh on the supply curve or in real time, shape (T,)."""
+        if self.block_kw is None or self.block_premium is None:
+            return self.cheapest
+        premium = self.block_premium[self.block_kw > 0]
+        return np.minimum(self.day_ahead + premium.min(), self.buy) if premium.size else self.buy
 
-        No cap, no supply curve, and storage that always earns at least as much by selling as by serving the cars.
-        With V2G classes the answer is no as well: what they give may exceed what the others take.
+    @cached_property
+    def separable(self) -> bool:
+        """Whether a kWh of charging costs `cheapest` whatever the other cars and the storage do.
+
+        Never with a cap, a supply curve, or V2G classes, whose discharge may exceed what the others take. With a
+        storage, cost(load) = cost(0) + cheapest load if in each step in which a class is plugged in
+
+        * selling pays at least `cheapest`. A plan for the load then becomes one for no load that is cheaper by no less:
+          what the storage gave to the load is sold, what was bought for it is not bought; and
+        * the load can be bought at `cheapest` beside any sale. Day-ahead energy can; real-time energy excludes a sale
+          in the same step, so where it is cheaper, the sale may pay no more than what serving the load saves.
+
+        So either ``p <= p^b`` and ``p^s >= p``, or ``p^s = p^b < p``. The signs of the prices do not matter.
         """
-        alone = self.storage is None or bool((self.sell >= self.cheapest).all())
-        return alone and self.cap_kw is None and self.block_kw is None and self.cars is None
+        if self.cap_kw is not None or self.block_kw is not None or self.cars is not None:
+            return False
+        beside = (self.day_ahead <= self.buy) | (self.sell <= self.buy)
+        apart = (self.sell >= self.cheapest) & beside
+        return self.storage is None or bool((apart | ~self.window.any(axis=0)).all())
 
     @cached_property
     def price_scale(self) -> float:

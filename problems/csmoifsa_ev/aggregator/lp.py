@@ -6,7 +6,7 @@ instead, and verify what comes back.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import highspy
@@ -28,12 +28,17 @@ class Answer:
         Values of the columns.
     value, bound : float
         Objective and its proven bound; equal for a linear program.
+    reduced, row_duals : (n,), (m,) array
+        Of a linear program that is solved: reduced costs of the columns and multipliers of the rows, with
+        ``reduced = cost - matrix.T @ row_duals``; else empty.
     """
 
     status: str
     x: np.ndarray
     value: float
     bound: float
+    reduced: np.ndarray = field(default_factory=lambda: np.empty(0))
+    row_duals: np.ndarray = field(default_factory=lambda: np.empty(0))
 
     @property
     def found(self) -> bool:
@@ -49,6 +54,7 @@ class Program:
         self._columns: list[tuple[np.ndarray, ...]] = []
         self._rows: list[tuple[np.ndarray, np.ndarray]] = []
         self._terms: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+        self._fixed: list[tuple[np.ndarray, np.ndarray]] = []
         self.n_columns = self.n_rows = 0
 
     def columns(
@@ -82,6 +88,11 @@ class Program:
         block = np.broadcast_arrays(np.asarray(rows), np.asarray(columns), np.asarray(values, dtype=float))
         self._terms.append((block[0].ravel(), block[1].ravel(), block[2].ravel()))
 
+    def fix(self, columns: np.ndarray, values: ArrayLike) -> None:
+        """Hold columns at values; the two broadcast to one shape."""
+        block = np.broadcast_arrays(columns, np.asarray(values, dtype=float))
+        self._fixed.append((block[0].ravel(), block[1].ravel()))
+
     def open(self, *, time_limit: float | None = None, gap: float = 1e-7) -> Session:
         """Hand the program to HiGHS; the session can be changed and solved again from where it stands."""
         return Session(self, time_limit, gap)
@@ -103,6 +114,8 @@ class Program:
         from scipy.sparse import coo_array
 
         lower, upper, cost, integer = (np.concatenate(part) for part in zip(*self._columns, strict=True))
+        for columns, values in self._fixed:
+            lower[columns] = upper[columns] = values
         row_lower, row_upper = (
             (np.concatenate(part) for part in zip(*self._rows, strict=True)) if self._rows else np.empty((2, 0))
         )
@@ -178,4 +191,7 @@ class Session:
         x = np.array(highs.getSolution().col_value) if has_point and word in ("optimal", "limit") else np.empty(0)
         value = float(info.objective_function_value)
         bound = float(info.mip_dual_bound) if self._integer else (value if word == "optimal" else float("nan"))
-        return Answer(word, x, value, bound)
+        if self._integer or word != "optimal":
+            return Answer(word, x, value, bound)
+        solution = highs.getSolution()
+        return Answer(word, x, value, bound, np.array(solution.col_dual), np.array(solution.row_dual))

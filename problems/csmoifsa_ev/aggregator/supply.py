@@ -100,9 +100,16 @@ def _exclude(
     """Add a binary to each step in which charging while discharging, or buying while selling, would pay."""
     assert game.storage is not None
     eta, power = game.storage.efficiency, game.storage.power_kw / scale
-    circular = np.flatnonzero(eta**2 * np.maximum(game.sell, game.cheapest) > game.cheapest)
+    # a round trip pays if its loss costs less than its sale brings; to lose energy, where a price is negative; and to
+    # sell what V2G cars give, which must not be sold unless it has been stored
+    least = game.least_price
+    circular = (eta**2 * np.maximum(game.sell, least) > least) | (np.minimum(game.sell, least) < 0)
+    circular = np.flatnonzero(circular | (game.cars is not None))
     resale = np.flatnonzero(game.sell > game.buy)
-    most = (game.power_kw @ game.window + game.storage.power_kw) / scale
+    most = game.power_kw @ game.window + game.storage.power_kw
+    if game.cars is not None:
+        most = most + (game.cars.count * game.cars.charge_kw) @ game.cars.window
+    most = most / scale
     for steps, one, other, limit in (
         (circular, charge, discharge, np.full(game.n_steps, power)),
         (resale, sold, bought, most),
