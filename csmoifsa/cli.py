@@ -17,9 +17,12 @@ import typer
 from typer.core import TyperGroup
 
 from csmoifsa import __version__
-from csmoifsa.console import JSON_OPTION, print_json, progress, stderr, stdout
+from csmoifsa.console import JSON_OPTION, finish_output, prepare_output, print_json, progress, stderr, stdout
 from csmoifsa.errors import InputError
 from csmoifsa.files import output_folder
+
+MOST_TOLD = 4000
+"""Characters of an error's sentence that are shown."""
 
 
 class _Commands(TyperGroup):
@@ -64,11 +67,23 @@ def main() -> None:
     """Run the command line; wrong input ends in one sentence on stderr and exit code 2."""
     sys.path.append(os.getcwd())  # so that module:Class finds a module of the folder one works in
     warnings.showwarning = _show_warning
+    prepare_output()
     try:
-        app()
+        try:
+            app()
+        finally:
+            finish_output()
     except InputError as error:
-        stderr().print(f"error: {error}", style="red", markup=False, soft_wrap=True)
-        sys.exit(2)
+        _end(str(error))
+    except OSError as error:  # a disk, a device or an output, no fault of this program
+        _end(f"{error.strerror or error}" + (f": {error.filename}" if error.filename else ""))
+
+
+def _end(message: str) -> None:
+    if len(message) > MOST_TOLD:  # a message that repeats a whole file helps nobody
+        message = f"{message[: MOST_TOLD // 2]} [...] {message[-MOST_TOLD // 2 :]}"
+    stderr().print(f"error: {message}", style="red", soft_wrap=True)
+    sys.exit(2)
 
 
 def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:

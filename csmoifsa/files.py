@@ -1,15 +1,242 @@
-"""Writing result files so that a crash in the middle leaves the old file whole."""
+"""Reading whatever a user brings, and writing files so that a crash in the middle leaves the old one whole."""
 
 from __future__ import annotations
 
+import itertools
 import json
+import math
 import os
+import platform
+import re
+import stat
+import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
 from csmoifsa.errors import InputError
+from csmoifsa.text import csv_text, json_visible, visible_values
+
+MOST_BYTES = 512 * 2**20
+"""Of a table: more than ten years of one-minute values in a wide file."""
+
+MOST_SETTINGS_BYTES = 4 * 2**20
+"""Of a TOML or JSON file; their parsers are slow and keep everything."""
+
+MOST_NESTED = 64
+_LONG_KEY = re.compile(r"""(?<![\w"'-])(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){64}""", re.ASCII)
+
+_NODE = f"{zlib.crc32(platform.node().encode()):08x}"
+_PART = re.compile(r"\..*\.(?P<node>[0-9a-f]{8})-(?P<process>\d+)-\d+\.part", re.DOTALL)
+_count = itertools.count(1)
+
+
+# ----------------------------------------------------------------------------------------------------------- reading
+def read_bytes(path: str | Path, what: str = "file", most: int = MOST_BYTES) -> bytes:
+    """Return the bytes of a regular file.
+
+    Parameters
+    ----------
+    path : path
+        From a user: it may be a folder, a device or a pipe, which would be waited for without end.
+    what : str
+        Names it in messages, such as ``"load file"``.
+    most : int
+        Longer files are refused [bytes].
+
+    Raises
+    ------
+    InputError
+        It cannot be read, is no regular file or too long.
+    """
+    begin = f"cannot read the {what} {path}"
+    try:
+        for _ in range(2):  # looked at before it is opened, and once more in case it was exchanged meanwhile
+            kind = os.stat(path).st_mode
+            if stat.S_ISDIR(kind):
+                raise InputError(f"{begin}: it is a folder; name a file")
+            if not stat.S_ISREG(kind):
+                raise InputError(f"{begin}: it is a device or a pipe; save what it gives as a file and name that")
+        with open(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)), "rb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise InputError(f"{begin}: it is no regular file")
+            raw = file.read(most + 1)
+    except InputError:
+        raise
+    except (OSError, ValueError, MemoryError) as error:  # ValueError: a NUL in the name
+        raise InputError(f"{begin}: {getattr(error, 'strerror', None) or error or 'memory is too small'}") from error
+    if len(raw) > most:
+        raise InputError(f"{begin}: it is longer than {most / 2**20:,.0f} MiB; keep what is needed of it")
+    return raw
+
+
+def read_text(path: str | Path, what: str = "file", most: int = MOST_BYTES) -> str:
+    """Return the text of a file in UTF-8, with or without the mark that some programs put first.
+
+    Raises
+    ------
+    InputError
+        See `read_bytes`; or it is no text in UTF-8: the message names the line.
+    """
+    raw = read_bytes(path, what, most)
+    if raw.startswith((b"\xff\xfe", b"\xfe\xff")) or (raw[:64].count(0) >= 8 and b"\0" in raw[:4]):
+        raise InputError(f"{path}: the file is not text in UTF-8 but in UTF-16 or UTF-32; save it as UTF-8")
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw[: error.start].count(b"\n") + 1
+        raise InputError(f"{path}, line {line}: the file is not text in UTF-8; save it as UTF-8") from None
+    if "\0" in text:
+        line = text[: text.index("\0")].count("\n") + 1
+        raise InputError(f"{path}, line {line}: the file holds a NUL byte, so it is no text or was damaged")
+    return text
+
+
+def read_toml(path: str | Path, what: str = "file") -> dict[str, Any]:
+    """Return the values of a TOML file; control characters in its texts are written out.
+
+    Raises
+    ------
+    InputError
+        See `read_text` and `parse_toml`.
+    """
+    return parse_toml(read_text(path, what, MOST_SETTINGS_BYTES), str(path))
+
+
+def parse_toml(text: str, source: str) -> dict[str, Any]:
+    """Return the values of a TOML text.
+
+    Raises
+    ------
+    InputError
+        It is no TOML, nested too deep, or holds a whole number beyond 64 bits; ``source`` begins the message.
+    """
+    import tomllib
+
+    if _LONG_KEY.search(text):
+        raise InputError(f"{source} is not a TOML file of ours: tables are nested deeper than {MOST_NESTED}")
+    try:
+        values = tomllib.loads(text)
+    except RecursionError:
+        raise InputError(f"{source} is not a TOML file of ours: it is nested too deep") from None
+    except (ValueError, OverflowError) as error:  # of which TOMLDecodeError is one
+        raise InputError(f"{source} is not a TOML file: {_first_line(error)}") from None
+    return _checked(values, source, finite=False)
+
+
+def read_json(path: str | Path, what: str = "file", most: int = MOST_SETTINGS_BYTES) -> Any:
+    """Return the values of a JSON file; control characters in its texts are written out.
+
+    Raises
+    ------
+    InputError
+        See `read_text` and `parse_json`.
+    """
+    return parse_json(read_text(path, what, most), str(path), what)
+
+
+def parse_json(text: str, source: str, what: str = "file") -> Any:
+    """Return the values of a JSON text.
+
+    Raises
+    ------
+    InputError
+        It is no JSON, names a key twice, is nested too deep, or holds a number that is not finite or a whole number
+        beyond 64 bits; ``source`` begins the message.
+    """
+
+    def refuse(name: str) -> None:
+        raise InputError(f"{source}: {name} is not a number; a finite one was expected")
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for key, value in pairs:
+            if key in found:
+                raise InputError(f"{source}: the key {key[:100]!r} is given twice; keep one")
+            found[key] = value
+        return found
+
+    try:
+        values = json.loads(text, parse_constant=refuse, object_pairs_hook=once)
+    except InputError:
+        raise
+    except json.JSONDecodeError as error:
+        place = f"{source}, line {error.lineno}, column {error.colno}"
+        raise InputError(f"{place}: the {what} is not a JSON file: {error.msg}") from None
+    except RecursionError:
+        raise InputError(f"{source}: the {what} is not a JSON file of ours: it is nested too deep") from None
+    except (ValueError, OverflowError) as error:
+        raise InputError(f"{source}: the {what} is not a JSON file that can be read: {_first_line(error)}") from None
+    return _checked(values, source, finite=True)
+
+
+def _checked(values: Any, source: str, *, finite: bool) -> Any:
+    """Return the values with visible texts, or refuse what no model can take; looks without recursion."""
+    left: list[tuple[Any, int]] = [(values, 0)]
+    while left:
+        value, depth = left.pop()
+        if isinstance(value, dict | list):
+            if depth >= MOST_NESTED:
+                raise InputError(f"{source}: values are nested deeper than {MOST_NESTED}")
+            left += [(one, depth + 1) for one in (value.values() if isinstance(value, dict) else value)]
+        elif isinstance(value, int) and not -(2**63) <= value < 2**63:
+            raise InputError(f"{source}: a whole number is larger than 64 bits hold ({value.bit_length()} bits)")
+        elif finite and isinstance(value, float) and not math.isfinite(value):
+            raise InputError(f"{source}: a number is too large; a finite one was expected")
+    return visible_values(values)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0][:200]
+
+
+# ----------------------------------------------------------------------------------------------------------- writing
+def part_name(name: str) -> str:
+    """Return the name of a hidden file or folder in which ``name`` is made; it tells machine and process."""
+    return f".{name[:100]}.{_NODE}-{os.getpid()}-{next(_count)}.part"
+
+
+def dead_parts(folder: Path) -> list[Path]:
+    """Return what `part_name` named in a folder and whose process on this machine is no more."""
+    found = []
+    with suppress(OSError):
+        for entry in os.scandir(folder):
+            match = _PART.fullmatch(entry.name)
+            if match and match["node"] == _NODE and not _alive(int(match["process"])):
+                found.append(Path(entry.path))
+    return found
+
+
+def remove_dead_parts(folder: Path) -> None:
+    """Remove the unfinished files that processes of this machine left behind when they were killed."""
+    for path in dead_parts(folder):
+        if path.is_file() and not path.is_symlink():
+            with suppress(OSError):
+                path.unlink()
+
+
+def _alive(process: int) -> bool:
+    if os.name == "nt":  # there, asking ends it
+        return True
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    except OverflowError:
+        return False
+    return True
+
+
+def asked_path(path: Path) -> Path:
+    """Return a path as the user knows it, without the folders in which results are made."""
+    parts = list(path.parts)
+    for place, part in enumerate(parts):
+        if _PART.fullmatch(part):  # a folder of `folders.result_folder`: the results are one below it
+            return Path(*parts[:place], *parts[place + 2 :])
+    return path
 
 
 @contextmanager
@@ -22,25 +249,42 @@ def atomic_write(path: str | Path, mode: str = "w") -> Iterator[IO[Any]]:
         The folder cannot be written to.
     """
     path = Path(path)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    part = path.with_name(part_name(path.name))
     binary = "b" in mode
+    remove_dead_parts(path.parent)
     try:
         with open(part, mode, encoding=None if binary else "utf-8", newline=None if binary else "") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
         os.replace(part, path)
-    except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror or error}; choose another folder with --out") from error
+    except (OSError, UnicodeEncodeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"cannot write {asked_path(path)}: {reason}; choose another folder with --out") from error
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
 
 
 def write_json(path: str | Path, value: Any) -> None:
     """Write one JSON document, readable by a person, keys in the order given; NaN and infinity are refused."""
+    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
     with atomic_write(path) as file:
-        json.dump(value, file, indent=2, ensure_ascii=False, allow_nan=False)
-        file.write("\n")
+        file.write(json_visible(text, "\n") + "\n")
+
+
+def write_csv(path: str | Path, table: Any, *, float_format: str | None = "%.10g") -> None:
+    """Write a pandas table without its index; texts, headers too, as `csmoifsa.text.csv_text` gives them."""
+    texts = table.rename(columns=lambda name: csv_text(str(name)))
+    texts = texts.apply(
+        lambda column: (
+            column.map(lambda cell: csv_text(cell) if isinstance(cell, str) else cell)
+            if column.dtype == object or str(column.dtype) in ("str", "string", "category")
+            else column
+        )
+    )
+    with atomic_write(path) as file:
+        texts.to_csv(file, index=False, float_format=float_format, lineterminator="\n")
 
 
 def output_folder(path: str | Path) -> Path:
@@ -54,6 +298,7 @@ def output_folder(path: str | Path) -> Path:
     path = Path(path)
     try:
         path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"cannot create the folder {path}: {error.strerror}; choose another with --out") from error
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"cannot create the folder {asked_path(path)}: {reason}; choose another with --out") from error
     return path

@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[1]
 TREES = [ROOT / "csmoifsa", *sorted((ROOT / "problems").glob("csmoifsa_*")), ROOT / "benchmarks" / "csmoifsa_bench"]
 FILES = [path for tree in TREES for path in sorted(tree.rglob("*.py"))]
 
-BASE = {"csmoifsa.errors", "csmoifsa.files", "csmoifsa.console", "csmoifsa.jit"}
+BASE = {f"csmoifsa.{name}" for name in ("errors", "text", "files", "folders", "console", "jit")}
 ENGINE = [
     "csmoifsa.kernels",
     "csmoifsa.states",

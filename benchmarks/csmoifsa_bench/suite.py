@@ -6,7 +6,6 @@ this package, not beside it, so that they are found from an installed wheel as w
 
 from __future__ import annotations
 
-import tomllib
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -14,6 +13,8 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from csmoifsa.errors import InputError, did_you_mean
+from csmoifsa.files import parse_toml, read_toml
+from csmoifsa.text import visible_values
 
 METRICS = ("igd", "igd_plus", "hypervolume", "epsilon", "convergence", "uniformity", "error_ratio")
 PAPER_METRICS = ("convergence", "uniformity", "error_ratio")
@@ -228,10 +229,7 @@ def load_suite(spec: str | Path) -> Suite:
     text = str(spec)
     if text.endswith(".toml") or "/" in text or "\\" in text:
         path = Path(text)
-        try:
-            return parse_suite(path.read_text(encoding="utf-8"), str(path))
-        except (OSError, UnicodeDecodeError) as error:
-            raise InputError(f"cannot read the suite {path}: {getattr(error, 'strerror', None) or error}") from error
+        return check_suite(read_toml(path, "suite"), str(path))
     if text not in bundled_names():
         raise InputError(
             f"there is no suite {text!r}; bundled are {', '.join(bundled_names())}, or give a path that ends in .toml."
@@ -242,17 +240,13 @@ def load_suite(spec: str | Path) -> Suite:
 
 def parse_suite(text: str, source: str = "suite") -> Suite:
     """Check the text of a suite; ``source`` names it in errors."""
-    try:
-        values = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{source} is not TOML: {error}") from error
-    return check_suite(values, source)
+    return check_suite(parse_toml(text, source), source)
 
 
 def check_suite(values: dict[str, Any], source: str = "suite") -> Suite:
     """Check a suite given as a dict, as ``Suite.model_dump`` returns it."""
     try:
-        return Suite.model_validate(values)
+        return Suite.model_validate(visible_values(values))
     except ValidationError as error:
         raise InputError(f"{source}: {_explain(error)}") from None
 

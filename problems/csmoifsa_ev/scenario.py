@@ -7,7 +7,6 @@ and an error names the key.
 from __future__ import annotations
 
 import json
-import tomllib
 from dataclasses import dataclass, fields, is_dataclass, replace
 from datetime import date, datetime
 from functools import lru_cache
@@ -18,6 +17,7 @@ import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
 from csmoifsa.errors import InputError, did_you_mean
+from csmoifsa.files import read_toml
 from csmoifsa_ev.checks import Parameters
 from csmoifsa_ev.day import PricingDay
 from csmoifsa_ev.fleet import Fleet
@@ -142,7 +142,7 @@ def scenario_values(path: str | Path | None, case: str | None = None) -> tuple[d
     source = ""
     if path is not None:
         path = Path(path)
-        changes, source = _read_toml(path), f"{path}: "
+        changes, source = read_toml(path, "scenario"), f"{path}: "
         for place in FILES:
             *tables, name = place
             table: Any = changes
@@ -248,20 +248,11 @@ def _resampled(values: np.ndarray, n_steps: int) -> np.ndarray:
     return values.reshape(n_steps, -1).mean(axis=1)
 
 
-def _read_toml(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"cannot read the scenario {path}: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is not a TOML file: {error}") from error
-
-
 def _case_values(case: Any) -> dict[str, Any]:
     known = case_names()
     if case not in known:
         raise InputError(f"there is no case {case!r}; there are {', '.join(known)}." + did_you_mean(str(case), known))
-    values = _read_toml(_CASES / f"{case}.toml")
+    values = read_toml(_CASES / f"{case}.toml")
     if case in _BASE:
         base = _case_values(_BASE[case])
         base.pop("published", None)

@@ -64,7 +64,7 @@ def test_missing_suites_and_broken_files_are_told(tmp_path):
         load_suite("zdtt")
     with pytest.raises(InputError, match=r"cannot read the suite .*none\.toml"):
         load_suite(tmp_path / "none.toml")
-    with pytest.raises(InputError, match=r"mine is not TOML: .*"):
+    with pytest.raises(InputError, match=r"mine is not a TOML file: .*"):
         parse_suite("name = ", "mine")
 
 

@@ -6,8 +6,6 @@ checked, and an error names the key.
 
 from __future__ import annotations
 
-import json
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from csmoifsa.errors import InputError, did_you_mean
+from csmoifsa.files import read_json, read_toml
 from csmoifsa_ev.aggregator.battery import Batteries, longest_stay
 from csmoifsa_ev.aggregator.game import Game, game_from_dict, number, storage_from_dict
 from csmoifsa_ev.tariff import clock_to_minutes
@@ -127,12 +126,7 @@ def load_case(source: str | Path) -> Case:
         hint = did_you_mean(str(source), known) or f" There are {', '.join(known)}, or your own .toml or .json file."
         raise InputError(f"there is no case {str(source)!r}.{hint}")
     if path.suffix == ".json":
-        try:
-            values = json.loads(path.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise InputError(f"cannot read the case {path}: {error.strerror}") from error
-        except (json.JSONDecodeError, UnicodeDecodeError) as error:
-            raise InputError(f"{path} is not a JSON file: {error}") from error
+        values = read_json(path, "case")
         if not isinstance(values, dict):
             raise InputError(f"{path} must hold one object, not a {type(values).__name__}")
         game = _told(path, game_from_dict, values)
@@ -163,12 +157,7 @@ def _plain_case(game: Game) -> Case:
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
-    try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"cannot read the case {path}: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is not a TOML file: {error}") from error
+    values = read_toml(path, "case")
     base = values.pop("base", None)
     if base is None:
         return values

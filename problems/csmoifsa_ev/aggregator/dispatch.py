@@ -7,7 +7,6 @@ first step of it is carried out. The linear program stays inside the solver, whi
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -16,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from csmoifsa.errors import InputError, did_you_mean
-from csmoifsa.files import write_json
+from csmoifsa.files import MOST_BYTES, read_json, write_json
 from csmoifsa_ev.aggregator import forecast as forecasts
 from csmoifsa_ev.aggregator.battery import Batteries, add_batteries
 from csmoifsa_ev.aggregator.lp import Program, Session
@@ -431,8 +430,8 @@ class RollingDispatcher:
         InputError
             The file is missing or damaged.
         """
+        state = read_json(path, "state", MOST_BYTES)
         try:
-            state = json.loads(Path(path).read_text(encoding="utf-8"))
             cars = Batteries(**{**state["cars"], "names": tuple(state["cars"]["names"])})
             past = np.array(state["past"], dtype=float).reshape(-1, cars.n_steps)
             day_ahead = np.array(state["day_ahead"], dtype=float)
@@ -443,9 +442,7 @@ class RollingDispatcher:
             self._here, self._gone = np.array(state["here"], dtype=bool), np.array(state["gone"], dtype=bool)
             self._until, self._jump = np.array(state["until"], dtype=np.int64), np.array(state["jump"], dtype=float)
             self._fixed = np.array(state["fixed"], dtype=float)
-        except OSError as error:
-            raise InputError(f"cannot read the state {path}: {error.strerror}") from error
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError, IndexError) as error:
             raise InputError(
                 f"{path} is not a dispatcher's state, or damaged: {type(error).__name__} {error}"
             ) from error

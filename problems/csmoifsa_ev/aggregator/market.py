@@ -6,6 +6,7 @@ A PJM export (Data Miner 2, hourly LMP) has many columns, two clocks and US date
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -15,12 +16,14 @@ import numpy as np
 import pandas as pd
 
 from csmoifsa.errors import InputError, did_you_mean
+from csmoifsa.files import read_text
 
 _PJM_TIME = "datetime_beginning_ept"
 _PJM_PRICES = ("total_lmp_da", "total_lmp_rt")
 _TIMES = ("timestamp", "time", "datetime", "datetime_beginning", "date_time")
 _PRICES = ("price", "lmp", "price_per_mwh")
 _NODES = ("pnode_name", "node", "hub", "zone")
+MOST_COLUMNS = 1_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,13 +115,13 @@ def load_prices(
 
 
 def _read(path: Path) -> pd.DataFrame:
+    text = read_text(path, "price file")
+    if (columns := text.partition("\n")[0].count(",") + 1) > MOST_COLUMNS:
+        raise InputError(f"{path} has {columns:,} columns; a price file has a handful")
     try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    except OSError as error:
-        raise InputError(f"cannot read the price file {path}: {error.strerror}") from error
-    except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise InputError(f"{path} is not a CSV file with a header: {error}") from error
-    return table
+        return pd.read_csv(io.StringIO(text), dtype=str, keep_default_na=False)
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError, OverflowError) as error:
+        raise InputError(f"{path} is not a CSV file with a header: {str(error).strip()}") from error
 
 
 def _column(path: Path, table: pd.DataFrame, wanted: str | None, usual: tuple[str, ...], what: str) -> str:

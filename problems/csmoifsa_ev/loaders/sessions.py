@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 
 from csmoifsa.errors import InputError
+from csmoifsa.files import MOST_BYTES, read_json
 from csmoifsa_ev.fleet import Fleet, Sessions, on_grid
 from csmoifsa_ev.loaders.faults import Faults
 from csmoifsa_ev.loaders.stamps import parse_stamp, zone_named
-from csmoifsa_ev.loaders.table import number, read_json, read_table
+from csmoifsa_ev.loaders.table import number, read_table
 
 _CSV = {"arrival": "ConnectionStartDateTime", "departure": "ConnectionEndDateTime", "energy": "Energy", "car": "UserID"}
 _JSON = {"arrival": "connectionTime", "departure": "disconnectTime", "energy": "kWhDelivered", "car": "userID"}
@@ -109,7 +110,7 @@ def _on_clock(stamp: datetime, own: Any) -> datetime:
 def _records(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield (place in the file, values by meaning) of every session."""
     if path.suffix.lower() == ".json":
-        document = read_json(path, "file of sessions")
+        document = read_json(path, "file of sessions", MOST_BYTES)
         items = document.get("_items") if isinstance(document, dict) else document
         if not isinstance(items, list):
             raise InputError(f"{path}: no ACN-Data: a list of sessions is expected, or an object with '_items'")

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from csmoifsa.errors import InputError, did_you_mean
+from csmoifsa.files import read_text
 from csmoifsa_ev.loaders.faults import Faults
 
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?", re.ASCII)
@@ -64,25 +64,6 @@ class Table:
             yield line, row[place]
 
 
-def read_text(path: Path, what: str) -> str:
-    """Return a file's text.
-
-    Raises
-    ------
-    InputError
-        It cannot be read or is no UTF-8 text; ``what`` names it, such as ``"load file"``.
-    """
-    try:
-        raw = path.read_bytes()
-    except (OSError, ValueError) as error:
-        raise InputError(f"cannot read the {what} {path}: {getattr(error, 'strerror', None) or error}") from error
-    try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = raw[: error.start].count(b"\n") + 1
-        raise InputError(f"{path}, line {line}: the file is not text in UTF-8; save it as CSV UTF-8") from None
-
-
 def read_table(path: Path, what: str = "file") -> Table:
     """Read a CSV with a header line, UTF-8, separated by commas.
 
@@ -115,36 +96,11 @@ def read_table(path: Path, what: str = "file") -> Table:
         raise InputError(f"{path} is empty; a header line was expected")
     if len(columns) == 1 and ";" in columns[0]:
         raise InputError(f"{path}, line 1: columns are separated by semicolons; save the file with commas")
-    double = sorted({name for name in columns if columns.count(name) > 1})
+    double = sorted(name for name, times in Counter(columns).items() if times > 1)
     if double:
         faults.add(f"the header names {', '.join(map(repr, double))} more than once", line=1)
     faults.stop()
     return Table(path, columns, lines, rows, bool(text) and not text.endswith(("\n", "\r")))
-
-
-def read_json(path: Path, what: str) -> Any:
-    """Read a JSON file; NaN and infinity, which JSON does not know, are refused.
-
-    Raises
-    ------
-    InputError
-        It is no JSON; the message names line and column.
-    """
-
-    def refuse(name: str) -> None:
-        raise InputError(f"{path}: {name} is not a number; a finite one was expected")
-
-    text = read_text(path, what)
-    try:
-        return json.loads(text, parse_constant=refuse)
-    except json.JSONDecodeError as error:
-        raise InputError(
-            f"{path}, line {error.lineno}, column {error.colno}: the {what} is not JSON: {error.msg}"
-        ) from error
-    except (RecursionError, ValueError) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{path}: the {what} is not JSON that can be read: {error}") from error
 
 
 def number(text: str, *, thousands: bool = False) -> float | None:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from csmoifsa.errors import InputError
-from csmoifsa_ev.loaders.table import read_json
+from csmoifsa.files import read_json
 from csmoifsa_ev.tariff import PERIODS, Windows
 
 
