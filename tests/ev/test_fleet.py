@@ -12,7 +12,7 @@ from scipy.optimize import linprog
 
 from csmoifsa.errors import InputError
 from csmoifsa_ev.fleet import Sessions, draw_sessions
-from csmoifsa_ev.fleet_sums import FLOW_LIMITS, PeriodClock, sum_fleet, sum_sessions
+from csmoifsa_ev.fleet_sums import FLOW_LIMITS, PeriodClock, _flow_limits, sum_fleet, sum_sessions
 from csmoifsa_ev.tariff import FLAT, PEAK, VALLEY, Windows
 
 WINDOWS = Windows(peak=("14-21",), flat=("7-14", "21-23"), valley=("23-7",))
@@ -186,6 +186,33 @@ def test_flow_limits_are_what_the_cars_can_do_together(fleet):
         flows = random.uniform(0, 1, 3) ** 2
         flows *= np.min(sums.flow_limit_mwh / (FLOW_LIMITS @ flows)) * (1 - 1e-7)  # on the edge of what is allowed
         assert linprog(np.zeros(3 * n), A_ub=each, b_ub=bounds, A_eq=flows_of, b_eq=flows).status == 0
+
+
+def test_every_term_of_every_flow_limit_decides_for_some_car():
+    """Cars of small whole numbers, one at a time: each limit is its linear program, bound by each of its terms once."""
+    cars = np.random.default_rng(3).integers(0, 9, (25, 4)).astype(float)
+    own = np.array([[1, 1, 0], [0, 0, 1], [1, 0, 1], [0, 1, 0]])
+    binding = set()
+    for peak, flat, to_valley, to_flat in cars:
+        used, free = np.array([[peak], [flat], [0.0]]), np.array([[0.0], [to_flat], [to_valley]])
+        limits = _flow_limits(used, free)
+        for weights, limit in zip(FLOW_LIMITS, limits, strict=True):
+            best = linprog(-weights, A_ub=own, b_ub=[peak, flat, to_valley, to_flat])
+            assert limit == pytest.approx(-best.fun, abs=1e-7)
+        terms = (
+            (peak, to_valley),
+            (peak, to_flat),
+            (flat, to_valley),
+            (peak, to_flat + to_valley),
+            (to_valley, peak + flat),
+            (peak + flat, peak + to_valley, to_flat + to_valley),
+            (2 * peak + flat, peak + to_valley, to_flat + 2 * to_valley),
+        )
+        for k, values in enumerate(terms):
+            least = np.argsort(values)
+            if values[least[0]] < values[least[1]]:
+                binding.add((k, int(least[0])))
+    assert binding == {(k, j) for k, n in enumerate((2, 2, 2, 2, 2, 3, 3)) for j in range(n)}
 
 
 def test_a_car_by_hand():

@@ -115,3 +115,15 @@ def test_bad_ramps_are_named():
             Ramp(**values, max_share=0.5)
     with pytest.raises(InputError, match=r"max_share must be between 0 and 1, not 1\.5"):
         Ramp(dead_zone=1, saturation=5, max_share=1.5)
+
+
+def test_bad_v2g_terms_are_named():
+    good = {"response": Ramp(dead_zone=5, saturation=25, max_share=0.15), "depth": 0.1, "wear": 6.0, "fee": 2.0}
+    for name, value, words in (
+        ("depth", 1.5, "between 0 and 1"),
+        ("depth", -0.1, "between 0 and 1"),
+        ("wear", -1.0, "a number from 0 up"),
+        ("fee", -1.0, "a number from 0 up"),
+    ):
+        with pytest.raises(InputError, match=f"{name} must be {words}, not {value}"):
+            V2G(**{**good, name: value})

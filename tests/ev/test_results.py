@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import itertools
 import json
 
 import numpy as np
@@ -18,6 +19,7 @@ from csmoifsa_ev.plugin import ev_pricing
 from csmoifsa_ev.pricing import EVPricing
 from csmoifsa_ev.rounding import round_tariff
 from csmoifsa_ev.sensitivity import SPREAD, effects, robustness, tornado, with_factor
+from csmoifsa_ev.tariff import VALLEY
 
 TARIFF = np.array([36.0, 24.0, 14.0, 34.0, 30.0, 10.0])
 
@@ -96,6 +98,29 @@ def test_robustness_is_reproducible_and_ordered(small):
     assert robustness(front, 0, small.day, "paper", draws=30, seed=5) != one
 
 
+def _before(day, peak_mw, valley_mw):
+    """Return the day with a load without cars that is even within the valley hours, and within all others."""
+    return dataclasses.replace(day, days_mw=np.where(day.period == VALLEY, valley_mw, peak_mw)[None])
+
+
+def test_the_share_of_rebounds_is_one_and_zero_where_it_is_certain():
+    day = EVPricing(n_ev=2_000).day
+    sharp = np.array([[50.0, 45.0, 5.0, 14.0, 5.0, 5.0], [30.0, 30.0, 30.0, 14.0, 5.0, 5.0]])
+
+    def share(one, row=0):
+        return robustness(sharp, row, one, "paper", draws=20, seed=1).rebound_share
+
+    # twenty thousand times the cars move far more into the valley than the base load's difference; nobody else does
+    many = with_factor(_before(day, 11_000.0, 10_000.0), "number of cars", 20_000.0)
+    assert share(many) == 1.0
+    assert share(many, row=1) == 0.0
+    # two thousand cars change nothing: the peak stays where the base load has it
+    assert share(_before(day, 20_000.0, 10_000.0)) == 0.0
+    assert share(_before(day, 10_000.0, 20_000.0)) == 1.0
+    flat_is_highest = dataclasses.replace(day, days_mw=10_000.0 * np.array([1.0, 3.0, 2.0])[day.period][None])
+    assert share(flat_is_highest) == 0.0
+
+
 # ----------------------------------------------------------------------------------------------------- rounding
 
 
@@ -108,6 +133,55 @@ def test_rounded_prices_are_multiples_and_keep_the_constraints(small, step):
     assert (small.outcome(sold).constraints <= 0).all()
     assert np.abs(sold - tariff).max() <= 2 * step
     np.testing.assert_array_equal(round_tariff(small, sold, step), sold)
+
+
+def _loss(small, tariff, other):
+    """How much the objectives change, in units of their values; among equals the price difference decides."""
+    here, there = (small.outcome(one).objectives("paper")[0] for one in (tariff, other))
+    change = sum(abs(b - a) / abs(a) for a, b in zip(here, there, strict=True))
+    return change + 1e-6 * sum(abs(b - a) for a, b in zip(tariff, other, strict=True))
+
+
+@pytest.mark.parametrize(
+    "tariff",
+    [
+        [36.13, 24.07, 14.49, 32.31, 20.2, 10.9],
+        [30.6, 19.4, 10.1, 24.8, 15.7, 9.3],
+        [41.9, 23.2, 12.7, 33.4, 18.6, 6.8],
+        [33.3, 22.6, 17.5, 33.1, 19.9, 19.8],
+    ],
+)
+def test_no_admissible_neighbour_loses_less(small, tariff):
+    """All 64 multiples just below and above, one at a time, by the plain model."""
+    tariff, step = np.array(tariff), 1.0
+    assert (small.outcome(tariff).constraints <= 0).all()
+    sold = round_tariff(small, tariff, step)
+    neighbours = [np.array(one) for one in itertools.product(*((np.floor(p), np.floor(p) + 1) for p in tariff))]
+    admissible = [one for one in neighbours if (small.outcome(one).constraints <= 0).all()]
+    assert len(admissible) > 8
+    assert any((sold == one).all() for one in admissible)
+    losses = sorted(_loss(small, tariff, one) for one in admissible)
+    assert _loss(small, tariff, sold) == pytest.approx(losses[0], rel=1e-9)
+    assert losses[0] < losses[1] * (1 - 1e-7)  # so that the second best would be seen
+
+
+def test_where_no_neighbour_is_admissible_the_next_ones_are_tried(small):
+    """In multiples of 8 the valley price rises too far for the discharge prices around; those a step farther do."""
+    tariff, step, (low, high) = np.array([28.6, 25.8, 5.5, 14.4, 14.0, 13.3]), 8.0, small.price_bounds
+    assert (small.outcome(tariff).constraints <= 0).all()
+
+    def admissible(reach):
+        below = np.floor(tariff / step) * step
+        every = np.array(list(itertools.product(*([p + step * k for k in reach] for p in below))))
+        inside = every[((every >= low) & (every <= high)).all(axis=1)]
+        return inside[(small.outcome(inside).constraints <= 0).all(axis=1)]
+
+    assert len(admissible((0, 1))) == 0
+    wide = admissible((-1, 0, 1, 2))
+    assert len(wide) > 8
+    sold = round_tariff(small, tariff, step)
+    assert any((sold == one).all() for one in wide)
+    assert _loss(small, tariff, sold) == pytest.approx(min(_loss(small, tariff, one) for one in wide), rel=1e-9)
 
 
 def test_rounding_that_cannot_be_is_told(small):
