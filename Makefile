@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 JOBS   ?= 2
 
-.PHONY: demo test quick lint docs docs-serve perf clean install
+.PHONY: demo test quick lint docs docs-serve perf mutants clean install
 
 install: $(STAMP)
 
@@ -39,6 +39,9 @@ docs-serve: docs
 perf: $(STAMP)
 	$(BIN)/python benchmarks/perf/quality.py
 	$(BIN)/python benchmarks/perf/speed.py
+
+mutants: $(STAMP)
+	$(BIN)/python tests/tools/mutate.py $(MODULES)
 
 clean:
 	rm -rf $(VENV) out dist build .pytest_cache .ruff_cache .hypothesis

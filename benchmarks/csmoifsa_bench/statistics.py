@@ -147,10 +147,13 @@ class Ranking:
     p_pairs: np.ndarray
 
     def cliques(self) -> list[tuple[int, int]]:
-        """Return the longest stretches (first, last) of ranks that are not told apart, those of one left out."""
+        """Return the longest stretches (first, last) of ranks that are not told apart, those of one left out.
+
+        Where nothing could be tested (no problem that all have run), nothing is told apart.
+        """
         found: list[tuple[int, int]] = []
         for i in range(len(self.ranks)):
-            j = int(np.flatnonzero(self.ranks - self.ranks[i] <= self.critical_difference)[-1])
+            j = int(np.flatnonzero(~(self.ranks - self.ranks[i] > self.critical_difference))[-1])
             if j > i and not any(a <= i and j <= b for a, b in found):
                 found.append((i, j))
         return found

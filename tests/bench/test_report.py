@@ -319,6 +319,18 @@ def test_the_page_is_one_file_that_needs_no_network(report):
     assert len(first["more_tables"]) == 3
 
 
+@pytest.mark.parametrize("kept", [["good on zdt1"], ["good on zdt1", "lost on zdt4"]])
+def test_a_campaign_in_which_nothing_can_be_compared_yet_is_reported(tmp_path, kept):
+    """One algorithm alone; or two, of which no problem has both."""
+    wanted = suite()
+    with Store(tmp_path / "r.sqlite") as store:
+        store.put_suite(wanted)
+        for cell in grid(wanted):
+            if f"{cell.algorithm} on {cell.problem}" in kept:
+                store.put(made_outcome(cell))
+    assert write_report(tmp_path / "r.sqlite", tmp_path / "page", figures=False)["suites"] == ["made"]
+
+
 def browse(page, folder, query=""):
     """Return the page as a browser leaves it after its scripts ran."""
     browser = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

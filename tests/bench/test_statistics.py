@@ -1,9 +1,59 @@
 """Statistics against examples worked by hand or printed in the sources that they cite."""
 
-import numpy as np
-import pytest
+import itertools
 
-from csmoifsa_bench.statistics import a12, friedman_nemenyi, holm, magnitude, rank_sum, signed_rank
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from csmoifsa_bench.measure import Results
+from csmoifsa_bench.statistics import (
+    a12,
+    compare_with_first,
+    friedman_nemenyi,
+    holm,
+    magnitude,
+    performance_profile,
+    rank_over_problems,
+    rank_sum,
+    signed_rank,
+    too_few_runs,
+)
+from csmoifsa_bench.suite import check_suite
+
+ALGORITHMS = {"first": "csmoifsa", "second": "nsga2", "third": "moafsa"}
+
+
+def made(values, metric="igd", stop=100, failures=()):
+    """Return results that hold (problem, algorithm) -> values of one metric by repetition, from 1, at one stop."""
+    rows = [
+        {"problem": problem, "algorithm": algorithm, "repetition": r, "stop": stop, metric: value}
+        for (problem, algorithm), column in values.items()
+        for r, value in enumerate(column, 1)
+    ]
+    present = {algorithm for _, algorithm in values}
+    problems = sorted({problem for problem, _ in values})
+    suite = check_suite(
+        {
+            "name": "made",
+            "budget": stop,
+            "problems": [{"name": "zdt1", "label": p, "params": {"n_var": 9 + k}} for k, p in enumerate(problems)],
+            "algorithms": [{"name": name, "label": one} for one, name in ALGORITHMS.items() if one in present],
+        }
+    )
+    return Results(
+        suite=suite,
+        table=pd.DataFrame(rows, columns=["problem", "algorithm", "repetition", "stop", metric]),
+        fronts={},
+        references={},
+        estimated=set(),
+        runs=pd.DataFrame(),
+        missing=0,
+        failed=0,
+        failures=set(failures),
+        environments=[],
+    )
 
 
 def test_holm_by_hand():
@@ -19,11 +69,15 @@ def test_a12_by_hand():
     assert a12([1, 2, 3], [2, 3, 4], less_is_better=False) == pytest.approx(2 / 9)
     assert a12([1, 1], [1, 1]) == 0.5
     assert a12([1.0], [np.inf]) == 1.0
+    assert a12([2, 2], [2, 3], less_is_better=False) == pytest.approx((0.5 + 0) / 2)
 
 
 def test_magnitudes_are_vargha_and_delaneys():
     assert [magnitude(a) for a in (0.5, 0.56, 0.64, 0.71, 0.29, 0.44)] == [
         *("negligible", "small", "medium", "large", "large", "small")
+    ]
+    assert [magnitude(a) for a in (0.559, 0.639, 0.709, 0.99, 0.36, 0.361, 0.441)] == [
+        *("negligible", "small", "medium", "large", "medium", "small", "negligible")
     ]
 
 
@@ -43,6 +97,7 @@ def test_rank_sum_by_hand():
     # {1,2,3} against {4,5,6}: 1 of the C(6,3) = 20 orders on either side
     assert rank_sum([1, 2, 3], [4, 5, 6]) == pytest.approx(2 / 20)
     assert rank_sum([1, 1], [1, 1, 1]) == 1.0
+    assert rank_sum([1, 1, 1, 1], [2, 2, 2, 2]) < 0.05  # two values are enough to differ
 
 
 def test_friedman_and_nemenyi_against_demsars_example():
@@ -82,3 +137,183 @@ def test_nemenyi_tells_apart_what_is_far_enough():
     # at the critical difference itself p is 0.05
     edge = friedman_nemenyi(np.tile([1.0, 2.0], (15, 1)), ["a", "b"])
     assert edge.critical_difference == pytest.approx(1.960 * np.sqrt(2 * 3 / 90), abs=0.001)
+
+
+@pytest.mark.parametrize(("n", "k"), [(2, 3), (3, 4), (5, 2), (1, 3)])
+def test_mean_ranks_by_counting_who_is_better(n, k):
+    scores = np.random.default_rng(10 * n + k).integers(0, 4, (n, k)).astype(float)
+    ranking = friedman_nemenyi(scores, [f"a{j}" for j in range(k)])
+    by_hand = {}
+    for j in range(k):
+        places = [1 + sum(row < row[j]) + 0.5 * (sum(row == row[j]) - 1) for row in scores]
+        by_hand[f"a{j}"] = sum(places) / n
+    assert dict(zip(ranking.names, ranking.ranks, strict=True)) == pytest.approx(by_hand)
+    assert list(ranking.ranks) == sorted(ranking.ranks)
+    assert ranking.n == n
+    unit = (k * (k + 1) / (6 * n)) ** 0.5
+    assert ranking.critical_difference == pytest.approx(stats.studentized_range.ppf(0.95, k, np.inf) / 2**0.5 * unit)
+    for i, j in itertools.product(range(k), repeat=2):
+        q = abs(ranking.ranks[i] - ranking.ranks[j]) * 2**0.5 / unit
+        assert ranking.p_pairs[i, j] == pytest.approx(min(stats.studentized_range.sf(q, k, np.inf), 1.0))
+    assert np.isnan(ranking.statistic) == np.isnan(ranking.p_value) == (n < 2 or k < 3)
+
+
+def test_friedmans_test_by_its_formula():
+    scores = np.array([[1.0, 2.0, 3.0], [1.0, 3.0, 2.0]])  # two blocks of three are enough
+    ranking = friedman_nemenyi(scores, ["a", "b", "c"])
+    n, k, mean = 2, 3, np.array([1.0, 2.5, 2.5])
+    assert ranking.statistic == pytest.approx(12 * n / (k * (k + 1)) * ((mean**2).sum() - k * (k + 1) ** 2 / 4))
+    assert ranking.p_value == pytest.approx(np.exp(-ranking.statistic / 2))  # chi-square with two degrees of freedom
+    only_two_values = friedman_nemenyi(np.array([[0.0, 1.0, 1.0], [0.0, 1.0, 1.0]]), ["a", "b", "c"])
+    assert only_two_values.statistic == pytest.approx(4.0)
+
+
+def test_what_cannot_be_ranked_proves_nothing():
+    level = friedman_nemenyi(np.ones((3, 3)), ["a", "b", "c"])
+    assert np.isnan(level.statistic)
+    assert level.ranks.tolist() == [2, 2, 2]
+    assert level.cliques() == [(0, 2)]
+    alone = friedman_nemenyi(np.array([[3.0], [4.0]]), ["a"])
+    assert (alone.ranks.tolist(), alone.p_pairs.tolist(), alone.cliques()) == ([1.0], [[1.0]], [])
+    assert np.isnan(alone.critical_difference)
+    nothing = friedman_nemenyi(np.empty((0, 2)), ["a", "b"])
+    assert nothing.n == 0
+    assert np.isnan(nothing.ranks).all()
+    assert np.isnan(nothing.critical_difference)
+    assert nothing.p_pairs.tolist() == [[1.0, 1.0], [1.0, 1.0]]
+    assert nothing.cliques() == [(0, 1)]
+
+
+def test_cliques_by_a_plain_search():
+    """All stretches within the critical difference, of at least two, that no other such stretch contains."""
+    random = np.random.default_rng(5)
+    for _ in range(60):
+        ranking = friedman_nemenyi(random.random((6, 5)), list("abcde"))
+        object.__setattr__(ranking, "critical_difference", float(random.choice([0.5, 0.9, 1.3])))
+        ranks, critical = ranking.ranks, ranking.critical_difference
+        level = [(i, j) for i in range(5) for j in range(i + 1, 5) if ranks[j] - ranks[i] <= critical]
+        longest = [(i, j) for i, j in level if not any((a, b) != (i, j) and a <= i and j <= b for a, b in level)]
+        assert ranking.cliques() == longest
+    edge = friedman_nemenyi(np.tile([1.0, 2.0, 3.0], (4, 1)), ["a", "b", "c"])
+    object.__setattr__(edge, "critical_difference", 1.0)
+    assert edge.cliques() == [(0, 1), (1, 2)]
+
+
+# ---- over results ----
+
+
+@pytest.mark.parametrize("metric", ["igd", "hypervolume"])
+def test_every_column_of_a_comparison_by_hand(metric):
+    random = np.random.default_rng(1)
+    values = {(p, a): random.random(n) for p in ("p", "q") for a, n in (("first", 9), ("second", 7), ("third", 9))}
+    values["p", "third"] = values["p", "first"] + np.linspace(0.5, 0.9, 9)
+    values["q", "second"] = np.full(7, 0.25)
+    values["q", "first"] = np.full(9, 0.25)
+    del values["q", "third"]  # not run
+    frame = compare_with_first(made(values, metric), metric, 100)
+    assert list(zip(frame.problem, frame.rival, strict=True)) == [("p", "second"), ("p", "third"), ("q", "second")]
+    assert list(frame.n) == [7, 9, 7]  # pairs: the repetitions that both have
+    for row in frame.itertuples():
+        x, y = values[row.problem, "first"], values[row.problem, row.rival]
+        assert (row.median, row.rival_median) == (np.median(x), np.median(y))
+        assert row.p_signed_rank == signed_rank(x[: len(y)], y)
+        assert row.p_rank_sum == rank_sum(x, y)
+        assert row.a12 == a12(x, y, less_is_better=metric == "igd")
+        assert row.magnitude == magnitude(row.a12)
+    assert list(frame.holm) == list(holm(frame.p_signed_rank))
+    assert list(frame.holm_rank_sum) == list(holm(frame.p_rank_sum))
+    assert frame.holm[1] < 0.05 < frame.holm[0]
+    assert list(frame.verdict) == ["=", "+" if metric == "igd" else "-", "="]
+    other = made({**values, ("p", "third"): values["p", "first"] - np.linspace(0.5, 0.9, 9)}, metric)
+    assert compare_with_first(other, metric, 100).verdict[1] == ("-" if metric == "igd" else "+")
+
+
+def test_a_rival_that_is_better_most_of_the_time_and_verdicts_at_half():
+    better = {("p", "first"): np.arange(20.0), ("p", "second"): np.arange(20.0) + 0.1}
+    frame = compare_with_first(made(better), "igd", 100)  # each pair the same way, but the two mix: A is 0.525
+    assert 0.5 < frame.a12[0] < 0.56
+    assert list(frame.verdict) == ["+"]
+
+
+def test_nothing_to_compare():
+    frame = compare_with_first(made({("p", "first"): [1.0, 2.0]}), "igd", 100)
+    assert list(frame.columns) == ["problem", "rival", "verdict"]
+    assert frame.empty
+    assert too_few_runs(frame) == ""
+    missing = made({("p", "first"): [1.0, 2.0], ("q", "second"): [1.0, 2.0]})
+    assert compare_with_first(missing, "igd", 100).empty
+
+
+@pytest.mark.parametrize("n", range(1, 9))
+@pytest.mark.parametrize("rows", [1, 2, 4])
+def test_too_few_runs_are_those_that_leave_even_the_largest_difference_level(n, rows):
+    """Against the count of signs: of 2^n patterns two, all plus and all minus, are as extreme as all of one sign."""
+    patterns = list(itertools.product((-1, 1), repeat=n))
+    extreme = sum(abs(sum(one)) == n for one in patterns) / len(patterns)
+    values = {(f"p{k}", a): np.arange(n) + (a == "second") * 100.0 for k in range(rows) for a in ("first", "second")}
+    frame = compare_with_first(made(values), "igd", 100)
+    said = too_few_runs(frame)
+    assert bool(said) == (extreme * rows >= 0.05) == bool((frame.verdict == "=").all())
+    if said:
+        pairs = "1 pair" if n == 1 else f"{n} pairs"
+        words = f"{pairs} cannot go below p = {extreme:.3g}, too much for {rows} comparisons: all are level"
+        assert said == words
+
+
+def test_the_row_with_most_pairs_decides_whether_runs_are_too_few():
+    frame = pd.DataFrame({"n": [3, 7, 5]})
+    assert too_few_runs(frame) == ""
+    assert too_few_runs(pd.DataFrame({"n": [3, 6, 5]})).startswith("6 pairs cannot go below p = 0.0312, too much for 3")
+
+
+@pytest.mark.parametrize("metric", ["igd", "hypervolume"])
+def test_ranks_over_problems_by_hand(metric):
+    more = metric == "hypervolume"
+    values = {
+        **{("p", "first"): [1.0, 1.0, 9.0], ("p", "second"): [2.0, 2.0, 0.0], ("p", "third"): [3.0, 3.0, 3.0]},
+        **{("q", "first"): [4.0, 4.0, 4.0], ("q", "second"): [2.0, 2.0, 2.0], ("q", "third"): [8.0, 8.0, 8.0]},
+        **{("r", "first"): [5.0, 5.0, 5.0], ("r", "second"): [4.0, 4.0, 4.0]},  # the third did not run
+        **{("s", "first"): [5.0, 5.0, 5.0], ("s", "second"): [4.0, 4.0, 4.0]},  # the third failed
+    }
+    ranking = rank_over_problems(made(values, metric, failures=[("s", "third")]), metric, 100)
+    less = {"first": (1 + 2 + 2) / 3, "second": (2 + 1 + 1) / 3, "third": (3 + 3 + 3) / 3}
+    most = {"first": (3 + 2 + 1) / 3, "second": (2 + 3 + 2) / 3, "third": (1 + 1 + 3) / 3}
+    assert dict(zip(ranking.names, ranking.ranks, strict=True)) == pytest.approx(most if more else less)
+    assert ranking.n == 3
+
+
+def test_performance_profile_of_what_is_minimised_and_what_is_maximised():
+    ratios = np.array([1.0, 1.5, 2.0, 4.0, 1e9])
+    values = {
+        **{("p", "first"): [1.0, 1.0, 7.0], ("p", "second"): [2.0, 2.0, 0.0], ("p", "third"): [4.0, 4.0, 4.0]},
+        **{("q", "first"): [3.0, 3.0, 3.0], ("q", "second"): [2.0, 2.0, 2.0], ("q", "third"): [5.0, 5.0, 5.0]},
+    }
+    # igd: p 1, 2, 4 times the best; q 1.5, 1, 2.5 times
+    less = performance_profile(made(values), "igd", 100, ratios)
+    assert less["first"].tolist() == [0.5, 1.0, 1.0, 1.0, 1.0]
+    assert less["second"].tolist() == [0.5, 0.5, 1.0, 1.0, 1.0]
+    assert less["third"].tolist() == [0.0, 0.0, 0.0, 1.0, 1.0]
+    # hypervolume, the best over one's own: p 4, 2, 1; q 5/3, 5/2, 1
+    more = performance_profile(made(values, "hypervolume"), "hypervolume", 100, ratios)
+    assert more["first"].tolist() == [0.0, 0.0, 0.5, 1.0, 1.0]
+    assert more["second"].tolist() == [0.0, 0.0, 0.5, 1.0, 1.0]
+    assert more["third"].tolist() == [1.0, 1.0, 1.0, 1.0, 1.0]
+
+
+def test_performance_profile_of_failures_and_of_perfect_runs():
+    ratios = np.array([1.0, 1.0 / 3.0 * 3.0 + 1e-9, 1e12])
+    values = {
+        **{("p", "first"): [0.0, 0.0], ("p", "second"): [0.0, 0.0], ("p", "third"): [0.5, 0.5]},
+        **{("q", "first"): [0.3, 0.3], ("q", "second"): [np.inf, np.inf]},  # nothing found; not run
+    }
+    shares = performance_profile(made(values), "igd", 100, ratios)
+    assert shares["first"].tolist() == [1.0, 1.0, 1.0]
+    assert shares["second"].tolist() == [0.5, 0.5, 0.5]  # two perfect runs are level; finding nothing never counts
+    assert shares["third"].tolist() == [0.0, 0.0, 0.0]
+    empty = {("p", "first"): [0.0, 0.0], ("p", "second"): [0.5, 0.5], ("p", "third"): [0.25, 0.25]}
+    shares = performance_profile(made(empty, "hypervolume"), "hypervolume", 100, ratios)
+    assert [shares[one].tolist() for one in shares] == [[0, 0, 0], [1, 1, 1], [0, 0, 1]]
+    # a ratio that a rounding error lifts above the one asked for counts as within it
+    nearly = {("p", "first"): [0.1 * 3], ("p", "second"): [0.1], ("p", "third"): [1.0]}
+    assert 0.1 * 3 / 0.1 > 3
+    assert performance_profile(made(nearly), "igd", 100, np.array([3.0, 2.9999]))["first"].tolist() == [1.0, 0.0]

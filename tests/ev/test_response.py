@@ -56,6 +56,21 @@ def test_competing_flows_give_way_in_proportion():
     assert limit_flows(np.array([[8.0, 4.0, 5.0]]), limits)[0] == pytest.approx([4.0, 2.0, 5.0])
 
 
+def test_small_limits_and_limits_of_nothing_hold_exactly():
+    flows = np.array([[0.8, 0.4, 0.2], [0.0, 0.0, 0.0]])
+    assert limit_flows(flows, np.array([0.4, 9, 9, 9, 9, 9, 9]))[0] == pytest.approx([0.4, 0.4, 0.2])
+    assert limit_flows(flows, np.array([9, 9, 0.1, 9, 9, 9, 9]))[0] == pytest.approx([0.8, 0.4, 0.1])
+    assert limit_flows(flows, np.array([0.0, 9, 9, 9, 9, 9, 9])).tolist() == [[0, 0.4, 0.2], [0, 0, 0]]
+    with pytest.raises(ValueError, match="zip"):
+        limit_flows(flows, np.ones(6))
+
+
+def test_no_energy_adds_nothing_by_the_last_digit():
+    """Steps of one level: count times level less their sum is no exact zero, what is added must be."""
+    for level in np.random.default_rng(0).random(300):
+        assert not fill_valleys(np.full((1, 7), level), np.zeros(1)).any()
+
+
 def test_valley_filling_by_hand():
     level = np.array([[1.0, 5.0, 3.0]])
     assert fill_valleys(level, np.array([1.0]))[0] == pytest.approx([1, 0, 0])
@@ -106,6 +121,8 @@ def test_the_papers_literal_form_moves_period_means():
     load, period = np.array([10.0, 20.0, 6.0, 4.0]), np.array([0, 0, 1, 2])
     after = period_mean_curve(load, np.array([[0.2, 0.1, 0.5]]), period)[0]
     assert after == pytest.approx([10 - 4.5, 20 - 4.5, 6 + 1.5 - 3, 4 + 3 + 3])
+    two = period_mean_curve(load, np.array([[0.2, 0.1, 0.5], [0.0, 0.0, 0.0]]), period)
+    assert two.tolist() == [after.tolist(), load.tolist()]
     assert after.sum() != pytest.approx(load.sum())  # energy is not conserved: periods differ in length
 
 

@@ -48,8 +48,8 @@ MODULES: dict[str, tuple[str, list[str]]] = {
     "objectives": ("csmoifsa_ev.objectives", ["tests/ev/test_objectives.py", "tests/ev/test_pricing.py"]),
     "response": ("csmoifsa_ev.response", ["tests/ev/test_response.py", "tests/ev/test_pricing.py"]),
     "v2g": ("csmoifsa_ev.v2g", ["tests/ev/test_response.py", "tests/ev/test_pricing.py"]),
-    "statistics": ("csmoifsa_bench.statistics", ["tests/bench/test_statistics.py", "tests/bench/test_report.py"]),
-    "measure": ("csmoifsa_bench.measure", ["tests/bench/test_measure.py", "tests/bench/test_report.py"]),
+    "statistics": ("csmoifsa_bench.statistics", ["tests/bench/test_statistics.py"]),
+    "measure": ("csmoifsa_bench.measure", ["tests/bench/test_measure.py"]),
 }
 """Module and the test files that are to see each of its mutants."""
 
