@@ -60,6 +60,7 @@ def test_holm_by_hand():
     # sorted .01 .02 .03 .04: x4 = .04, x3 = .06, x2 = .06, x1 = .04 -> a step never falls below the one before
     assert holm([0.04, 0.01, 0.03, 0.02]) == pytest.approx([0.06, 0.04, 0.06, 0.06])
     assert holm([0.5, 0.9]) == pytest.approx([1.0, 1.0])
+    assert holm([0.7, 0.9]) == pytest.approx([1.0, 1.0])
     assert holm([0.03]) == pytest.approx([0.03])
 
 
