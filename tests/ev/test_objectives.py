@@ -1,4 +1,4 @@
-"""Figures of load curves, cost of generation, habit and waiting: each by hand or by a plain loop; bad terms refused."""
+"""Figures of load curves, cost of generation, habit and delay: each by hand or by a plain loop; bad terms refused."""
 
 from __future__ import annotations
 
@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 
 from csmoifsa.errors import InputError
-from csmoifsa_ev.objectives import Grid, Satisfaction, generation_cost, habit_kept, waiting_hours
+from csmoifsa_ev.objectives import (
+    Grid,
+    Satisfaction,
+    curve_figures,
+    delay_hours,
+    generation_cost,
+    habit_kept,
+    over_days,
+)
 from csmoifsa_ev.tariff import FLAT, PEAK, VALLEY
 
 GRID = {
@@ -59,6 +67,13 @@ def test_generation_cost_is_the_integral_of_the_marginal_cost():
     assert generation_cost(load, grid, 0.5, prices) == pytest.approx([0.5 * (3600 + 2500), 0.5 * (2400 + 3100)])
 
 
+def test_over_days_the_peak_is_the_highest_and_the_others_are_means():
+    days = [curve_figures(np.array([[1.0, 5.0], [2.0, 2.0]])), curve_figures(np.array([[3.0, 4.0], [0.0, 6.0]]))]
+    g1, g2, g3 = over_days(days)
+    assert (g1.tolist(), g2.tolist(), g3.tolist()) == ([5, 6], [2.5, 3], [(4 + 0.25) / 2, (0 + 9) / 2])
+    assert over_days(days[:1]) is days[0]
+
+
 def test_habit_by_hand():
     before = np.array([4.0, 1.0, 3.0])
     after = np.array([[4.0, 1.0, 3.0], [0.0, 5.0, 3.0], [2.0, 2.0, 4.0]])
@@ -67,12 +82,12 @@ def test_habit_by_hand():
 
 @pytest.mark.parametrize("size", [1.0, 0.05])  # what counts is how the charging is spread, not how much it is
 @pytest.mark.parametrize("n_steps", [4, 12, 48])
-def test_waiting_hours_by_a_plain_loop(n_steps, size):
+def test_delays_by_a_plain_loop(n_steps, size):
     random = np.random.default_rng(n_steps)
     profile, period = size * random.random(n_steps) / n_steps, random.integers(0, 3, n_steps)
     period[:3] = PEAK, FLAT, VALLEY
-    waits = waiting_hours(profile, period)
-    assert waits.shape == (3, n_steps)
+    delays = delay_hours(profile, period)
+    assert delays.shape == (3, n_steps)
     for a in range(3):
         for t in range(n_steps):
             hours = energy = 0.0
@@ -80,4 +95,4 @@ def test_waiting_hours_by_a_plain_loop(n_steps, size):
                 if period[s] == a:
                     hours += profile[s] * ((t - s) % n_steps) * 24.0 / n_steps
                     energy += profile[s]
-            assert waits[a, t] == pytest.approx(hours / energy)
+            assert delays[a, t] == pytest.approx(hours / energy)

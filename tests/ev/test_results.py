@@ -103,8 +103,8 @@ def _before(day, peak_mw, valley_mw):
     return dataclasses.replace(day, days_mw=np.where(day.period == VALLEY, valley_mw, peak_mw)[None])
 
 
-def test_the_share_of_rebounds_is_one_and_zero_where_it_is_certain():
-    day = EVPricing(n_ev=2_000).day
+def test_the_share_of_rebounds_is_one_and_zero_where_it_is_certain(small):
+    day = small.day
     sharp = np.array([[50.0, 45.0, 5.0, 14.0, 5.0, 5.0], [30.0, 30.0, 30.0, 14.0, 5.0, 5.0]])
 
     def share(one, row=0):

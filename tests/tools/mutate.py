@@ -47,6 +47,8 @@ BAR = 0.95
 MODULES: dict[str, tuple[str, list[str]]] = {
     "objectives": ("csmoifsa_ev.objectives", ["tests/ev/test_objectives.py", "tests/ev/test_pricing.py"]),
     "response": ("csmoifsa_ev.response", ["tests/ev/test_response.py", "tests/ev/test_pricing.py"]),
+    "ramp": ("csmoifsa_ev.ramp", ["tests/ev/test_response.py"]),
+    "curves": ("csmoifsa_ev.curves", ["tests/ev/test_response.py", "tests/ev/test_pricing.py"]),
     "v2g": ("csmoifsa_ev.v2g", ["tests/ev/test_response.py", "tests/ev/test_pricing.py"]),
     "statistics": ("csmoifsa_bench.statistics", ["tests/bench/test_statistics.py"]),
     "measure": ("csmoifsa_bench.measure", ["tests/bench/test_measure.py"]),
