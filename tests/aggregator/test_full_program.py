@@ -71,11 +71,11 @@ def test_1000_games_agree_with_the_full_program():
 
 def test_a_strict_margin_allows_one_step_in_part():
     x = np.zeros((2, 6))
-    x[0, :4], x[1, 1:] = [1.0, 1.0, 0.25, 0.25], 0.6
+    x[0, :3], x[1, [1, 2, 5]] = [1.0, 0.75, 0.75], 1.0
     assert best_price(TINY, Response(x)) is not None
     assert best_price(TINY, Response(x), margin=1e-3) is None
     whole = whole_steps(Response(x), TINY)
-    assert whole.x[0].tolist() == [1, 1, 0.5, 0, 0, 0]
+    assert whole.x[0].tolist() == [1, 0.5, 1, 0, 0, 0]
     assert best_price(TINY, whole, margin=1e-3) is not None
 
 
