@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from csmoifsa.algorithm import CSMOIFSA, MOAFSA
-    from csmoifsa.engine import Settings
     from csmoifsa.plugins import load_problem, problem_names
+    from csmoifsa.settings import Settings
 
 __version__ = "0.1.0"
 __all__ = ["CSMOIFSA", "MOAFSA", "Settings", "__version__", "load_problem", "problem_names"]
@@ -24,7 +24,7 @@ __all__ = ["CSMOIFSA", "MOAFSA", "Settings", "__version__", "load_problem", "pro
 _HOME = {
     "CSMOIFSA": "csmoifsa.algorithm",
     "MOAFSA": "csmoifsa.algorithm",
-    "Settings": "csmoifsa.engine",
+    "Settings": "csmoifsa.settings",
     "load_problem": "csmoifsa.plugins",
     "problem_names": "csmoifsa.plugins",
 }

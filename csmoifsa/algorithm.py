@@ -25,13 +25,14 @@ from pymoo.termination.max_gen import MaximumGenerationTermination
 from pymoo.util.display.display import Display
 from pymoo.util.display.multi import MultiObjectiveOutput
 
-from csmoifsa import kernels
 from csmoifsa.board import Front
 from csmoifsa.checkpoint import read_checkpoint, write_checkpoint
-from csmoifsa.engine import Engine, ImmuneFishSwarm, Settings
+from csmoifsa.engine import Engine, ImmuneFishSwarm
 from csmoifsa.errors import InputError, did_you_mean
 from csmoifsa.identity import difference, fingerprint
+from csmoifsa.kernels.space import total_violation
 from csmoifsa.moafsa import FishSwarm, SwarmSettings
+from csmoifsa.settings import Settings
 
 LONGEST_STRETCH = 100  # generations; short enough for Ctrl-C to be heard
 EQUALITY_TOLERANCE = default_config()["cv_eq"]["eps"]  # pymoo's own, so that its CV and ours agree
@@ -49,8 +50,8 @@ class Saved:
 class EngineAlgorithm(Algorithm):
     """What both algorithms share: an `Engine` driven through pymoo's `Algorithm` interface.
 
-    One generation is ``pop_size`` evaluations, made in as many broods as that takes; ``("n_eval", N)`` is met exactly.
-    ``ask()`` hands out one brood, and a generation ends when its broods are told.
+    One generation of pymoo is ``pop_size`` evaluations, however many generations of offspring of the engine that takes;
+    ``("n_eval", N)`` is met exactly. ``ask()`` returns the offspring of one generation of the engine.
 
     Parameters
     ----------
@@ -73,7 +74,7 @@ class EngineAlgorithm(Algorithm):
 
     @property
     def pop_size(self) -> int:
-        """The number of fish in the school."""
+        """The number of individuals in the population."""
         return self.settings.pop_size
 
     # -------------------------------------------------------------------------------------------------------- set-up
@@ -159,8 +160,8 @@ class EngineAlgorithm(Algorithm):
         low, high = (np.asarray(bound, dtype=float) for bound in (problem.xl, problem.xu))
         width = max(int(np.sum(high > low)), 1)
         # before anything is allocated: the file must hold as many rows as its settings ask for
-        rows = max(algorithm.pop_size, getattr(algorithm.settings, "brood", 0))
-        shape = arrays["brood_X"].shape if "brood_X" in arrays else ()
+        rows = max(algorithm.pop_size, getattr(algorithm.settings, "n_offsprings", 0))
+        shape = arrays["offspring_X"].shape if "offspring_X" in arrays else ()
         if len(shape) != 2 or shape[0] < rows or shape[1] != width:
             raise InputError(f"{path} holds no rows for a population of {algorithm.pop_size} and {width} variables")
         algorithm._resumed = Saved(Path(path), facts["seed"], arrays)
@@ -206,7 +207,7 @@ class EngineAlgorithm(Algorithm):
             self.is_initialized = True
         left = self._evaluations_left(n)
         while left > 0:
-            done = self._swim(left) or self._evaluate(left)
+            done = self._run_compiled(left) or self._evaluate(left)
             self.evaluator.n_eval += done
             left -= done
         self.n_iter = (self.n_iter or 1) + n - 1
@@ -215,17 +216,17 @@ class EngineAlgorithm(Algorithm):
         if termination.has_terminated():
             self.finalize()
 
-    def _swim(self, most: int) -> int:
-        """Run compiled broods if the problem offers a compiled evaluator; returns the evaluations made."""
+    def _run_compiled(self, most: int) -> int:
+        """Run whole generations if the problem offers a compiled evaluator; return the number of evaluations."""
         problem: Any = self.problem
         if not isinstance(self.engine, ImmuneFishSwarm) or not offers_kernel(problem):
             return 0
-        return self.engine.swim(
+        return self.engine.run_generations(
             problem.kernel, problem.kernel_data, most, n_ieq=problem.n_ieq_constr, tolerance=EQUALITY_TOLERANCE
         )
 
     def _evaluate(self, most: int) -> int:
-        """Evaluate a brood, or what is left of one, through the problem; returns the evaluations made."""
+        """Evaluate the offspring of one generation through the problem; return the number of evaluations."""
         problem: Any = self.problem
         X = self._engine.ask(most)
         out = problem.evaluate(X, return_values_of=["F", "G", "H"], return_as_dictionary=True, algorithm=self)
@@ -257,7 +258,7 @@ class EngineAlgorithm(Algorithm):
     def _tell(self, F: Any, G: Any, H: Any) -> None:
         problem: Any = self.problem
         constraints, CV = np.ascontiguousarray(np.column_stack([G, H]), dtype=float), np.empty(len(F))
-        kernels.violation(constraints, problem.n_ieq_constr, EQUALITY_TOLERANCE, CV)
+        total_violation(constraints, problem.n_ieq_constr, EQUALITY_TOLERANCE, CV)
         self._engine.tell(F, CV, constraints)
 
     @property
@@ -295,11 +296,11 @@ class EngineAlgorithm(Algorithm):
     def _look(self) -> tuple[Population, Population]:
         engine = self._engine
         if self._view is None or self._view[0] != engine.n_eval:
-            school, count = engine.board.school, engine.board.count
-            everybody = Front(*(column[:count].copy() for column in (school.X, school.F, school.CV, school.extra)))
+            population, count = engine.board.population, engine.board.count
+            everybody = Front(*(getattr(population, name)[:count].copy() for name in Front._fields))
             pop = self._population(everybody._replace(X=engine.place(everybody.X)))
-            waiting = engine.told < engine.planned  # newcomers on the front who are not in the school yet
-            opt: Any = self._population(engine.front()) if waiting else pop[school.rank[:count] == 0]
+            waiting = engine.n_told < engine.n_planned  # newcomers on the front that are not in the population yet
+            opt: Any = self._population(engine.front()) if waiting else pop[population.rank[:count] == 0]
             self._view = engine.n_eval, pop, opt
         return self._view[1:]
 
@@ -315,7 +316,7 @@ class EngineAlgorithm(Algorithm):
 
     @property
     def pop(self) -> Population | None:
-        """The school (CSMOIFSA) or the bulletin board (MOAFSA), built when asked for."""
+        """The population (CSMOIFSA) or the bulletin board (MOAFSA), as objects of pymoo."""
         return self._look()[0] if self._started() else None
 
     @pop.setter
@@ -348,10 +349,10 @@ class CSMOIFSA(EngineAlgorithm):
     Parameters
     ----------
     pop_size : int
-        Fish in the school, and the most solutions returned.
+        Individuals in the population, and the most solutions returned.
     paper : bool
         Run the paper's own steps (settings: `csmoifsa.moafsa.SwarmSettings`) instead of the default variant
-        (settings: `csmoifsa.engine.Settings`).
+        (settings: `csmoifsa.settings.Settings`).
     sampling : (n, n_var) array or Population, optional
         First positions.
     **settings

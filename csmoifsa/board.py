@@ -1,4 +1,4 @@
-"""The bulletin board: the Pareto set found so far, thinned where it is most concentrated."""
+"""The bulletin board: the archive of the best individuals, truncated where the front is most crowded."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from csmoifsa import kernels
+from csmoifsa.kernels.records import Population
+from csmoifsa.kernels.selection import environmental_selection
 
 
 class Front(NamedTuple):
@@ -19,67 +20,76 @@ class Front(NamedTuple):
 
 
 class BulletinBoard:
-    """At most ``capacity`` fish in preallocated rows, with room for those who wait to be compared.
+    """At most ``capacity`` individuals in preallocated rows, with room for offspring that wait for selection.
 
-    Newcomers are written behind the fish in use (`post`) and compared with them all at once (`settle`), so that rows
-    told so far can be looked at (`front`) before the whole brood is evaluated, without changing what comes later.
+    Newcomers are written behind the individuals in use (`post`) and compared with them all at once (`select`), so that
+    the `front` can be looked at before all newcomers are evaluated, without a change to the search.
 
     Parameters
     ----------
     capacity : int
-        The most fish kept.
+        The largest number of individuals kept.
     room : int
-        The most newcomers at a time.
+        The largest number of newcomers at a time.
     n_var, n_obj, n_extra : int
-        Numbers of variables, objectives and further columns that travel with each fish.
-    layered : bool
-        Fill up with dominated layers while there is space, as the paper's step 3 does; else keep the first layer only.
-    one_shot : bool
-        Thin all at once by the concentration at the start, instead of one at a time.
+        Numbers of variables, objectives and further columns that travel with each individual.
+    all_ranks : bool
+        Fill up with dominated fronts while there is room, as the paper's step 3 does; else keep the first front only.
+    one_shot_truncation : bool
+        Truncate all at once by the crowding at the start, instead of one at a time.
     """
 
     def __init__(
-        self, capacity: int, room: int, n_var: int, n_obj: int, n_extra: int, *, layered: bool, one_shot: bool = False
+        self,
+        capacity: int,
+        room: int,
+        n_var: int,
+        n_obj: int,
+        n_extra: int,
+        *,
+        all_ranks: bool,
+        one_shot_truncation: bool = False,
     ):
         rows = capacity + room
         self.capacity = capacity
-        self.layered = layered
-        self.one_shot = one_shot
+        self.n_ranks = rows if all_ranks else 1
+        self.one_shot_truncation = one_shot_truncation
         self.count = 0
-        self.school = kernels.School(
+        self.population = Population(
             X=np.zeros((rows, n_var)),
-            heading=np.zeros((rows, n_var)),
+            displacement=np.zeros((rows, n_var)),
             F=np.zeros((rows, n_obj)),
             CV=np.zeros(rows),
             extra=np.zeros((rows, n_extra)),
             rank=np.zeros(rows, np.int64),
-            space=np.zeros(rows),
-            tries=np.zeros(rows),
+            crowding=np.zeros(rows),
+            n_uses=np.zeros(rows),
             order=np.arange(rows),
         )
 
-    def post(self, start: int, X: np.ndarray, heading: np.ndarray, F: np.ndarray, CV: np.ndarray, extra: np.ndarray):
-        """Write newcomers, a row each, from place ``start`` of the waiting rows on."""
+    def post(
+        self, start: int, X: np.ndarray, displacement: np.ndarray, F: np.ndarray, CV: np.ndarray, extra: np.ndarray
+    ) -> None:
+        """Write newcomers, a row each, behind the individuals in use, from the ``start``-th newcomer on."""
         rows = slice(self.count + start, self.count + start + len(X))
-        for column, values in zip(self.school, (X, heading, F, CV, extra), strict=False):
+        for column, values in zip(self.population, (X, displacement, F, CV, extra), strict=False):
             column[rows] = values
 
-    def settle(self, lost: np.ndarray) -> None:
-        """Compare waiting rows with the fish in use and keep the best.
+    def select(self, n_new: int) -> None:
+        """Compare the ``n_new`` newcomers with the individuals in use and keep the best."""
+        eliminated = np.zeros(self.count + n_new, bool)
+        self.count = environmental_selection(
+            self.population, self.count, eliminated, self.capacity, self.n_ranks, self.one_shot_truncation
+        )
 
-        Parameters
-        ----------
-        lost : (fish in use + waiting rows,) array of bool
-            Those who leave whatever the others are.
-        """
-        self.count = kernels.keep_best(self.school, self.count, lost, self.capacity, self.layered, self.one_shot)
-
-    def front(self, waiting: int = 0) -> Front:
-        """Return the non-dominated rows, including the first ``waiting`` newcomers; changes nothing."""
-        rows = self.count + waiting
-        school, count = self.school, self.count
-        if waiting:
-            school = kernels.School(*(column[:rows].copy() for column in school))
-            count = kernels.keep_best(school, count, np.zeros(rows, bool), self.capacity, False, self.one_shot)
-        first = np.flatnonzero(school.rank[:count] == 0)
-        return Front(school.X[first], school.F[first], school.CV[first], school.extra[first])
+    def front(self, n_new: int = 0) -> Front:
+        """Return the non-dominated rows, including the first ``n_new`` newcomers; changes nothing."""
+        rows = self.count + n_new
+        population, count = self.population, self.count
+        if n_new:
+            population = Population(*(column[:rows].copy() for column in population))
+            count = environmental_selection(
+                population, count, np.zeros(rows, bool), self.capacity, 1, self.one_shot_truncation
+            )
+        first = np.flatnonzero(population.rank[:count] == 0)
+        return Front(population.X[first], population.F[first], population.CV[first], population.extra[first])

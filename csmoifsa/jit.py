@@ -4,6 +4,9 @@ Machine code is cached on disk where a cache folder can be written and compiled 
 read-only installation still works. Division follows IEEE rules (no ZeroDivisionError branches in inner loops) and
 ``fastmath`` stays off: results must be equal bit for bit between the compiled loop and the plain one.
 
+numba's own cache of a function is renewed when the function's file changes, but not when a function that it calls does.
+Here the cache belongs to the text of all files of kernels that can take part: see `kernel_files`.
+
 A problem may offer a compiled evaluator to the engine, as ``problem.kernel`` with ``problem.kernel_data``: a function
 ``f(X, data, F, G)`` decorated with `jit` that reads the candidates ``X`` (n, n_var) and the problem's parameters
 ``data`` (k,), and fills the objectives ``F`` (n, n_obj) and the constraints ``G`` (n, n_ieq_constr + n_eq_constr;
@@ -13,37 +16,39 @@ nothing may be kept between calls.
 
 from __future__ import annotations
 
+import hashlib
+import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
+from contextlib import contextmanager, suppress
+from functools import lru_cache
+from pathlib import Path
+from types import ModuleType
+from typing import Annotated, Any, get_args, get_type_hints
 
-from numba import float64, njit, types
+import numpy as np
+from numba import boolean, float64, int64, njit, types, uint64
 from numba.core import event
+from numba.core.caching import FunctionCache, IndexDataCacheFile
+from numba.core.dispatcher import Dispatcher
 
-EVALUATOR = types.FunctionType(
-    types.void(float64[:, ::1], float64[::1], float64[:, ::1], float64[:, ::1]),
-)
+Matrix = Annotated[np.ndarray, float64[:, ::1]]
+Vector = Annotated[np.ndarray, float64[::1]]
+Indices = Annotated[np.ndarray, int64[::1]]
+Flags = Annotated[np.ndarray, boolean[::1]]
+Stream = Annotated[np.ndarray, uint64[::1]]  # state of a random stream, see csmoifsa.kernels.random
 
-
-@contextmanager
-def watch_compilation(notify: Callable[[], None]) -> Iterator[None]:
-    """Call ``notify`` once if anything has to be compiled in this block; code that comes from the cache is silent."""
-
-    class Listener(event.Listener):
-        told = False
-
-        def on_start(self, event: Any) -> None:
-            if not self.told:
-                self.told = True
-                notify()
-
-        def on_end(self, event: Any) -> None:
-            pass
-
-    with event.install_listener("numba:compile", Listener()):
-        yield
+EVALUATOR = types.FunctionType(types.void(*get_args(Matrix)[1:], *get_args(Vector)[1:], *get_args(Matrix)[1:] * 2))
 
 
+def record_type(kind: Any) -> Any:
+    """Return the numba type of an annotation: int, float, bool, an alias above, or a NamedTuple of those."""
+    if hasattr(kind, "_fields"):
+        hints = get_type_hints(kind, include_extras=True)
+        return types.BaseTuple.from_types([record_type(hints[name]) for name in kind._fields], kind)
+    return {int: int64, float: float64, bool: boolean}[kind] if isinstance(kind, type) else get_args(kind)[1]
+
+
+# ----------------------------------------------------------------------------------------------------------- decorator
 def jit(*signature: Any, **options: Any) -> Callable[..., Any]:
     """Compile a scalar-loop function; cache it on disk if that is possible.
 
@@ -53,9 +58,94 @@ def jit(*signature: Any, **options: Any) -> Callable[..., Any]:
         return jit()(signature[0])
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
-        try:
-            return njit(*signature, cache=True, error_model="numpy", **options)(function)
-        except RuntimeError:  # numba found no folder where it may write its cache
-            return njit(*signature, error_model="numpy", **options)(function)
+        compiled = njit(error_model="numpy", **options)(function)
+        if isinstance(compiled, Dispatcher):  # a plain function where compilation is switched off
+            with suppress(RuntimeError):  # numba found no folder where it may write its cache
+                vars(compiled)["_cache"] = KernelCache(function)
+            for one in signature:
+                compiled.compile(one)
+            if signature:
+                compiled.disable_compile()
+        return compiled
 
     return decorate
+
+
+def jit_choice(functions: list[Callable[..., Any]]) -> Callable[..., Any]:
+    """Return a compiled function ``choose(i, *arguments)`` that calls the i-th of several compiled functions."""
+    first, *others = functions
+    if not others:
+        return njit(error_model="numpy", forceinline=True)(lambda i, *arguments: first(*arguments))
+    rest = jit_choice(others)
+
+    @njit(error_model="numpy", forceinline=True)  # part of the function that calls it, in whose cache it is
+    def choose(i: int, *arguments: Any) -> None:
+        if i == 0:
+            first(*arguments)
+        else:
+            rest(i - 1, *arguments)
+
+    return choose
+
+
+# --------------------------------------------------------------------------------------------------------------- cache
+class KernelCache(FunctionCache):
+    """numba's cache on disk, renewed when any of the function's `kernel_files` changes."""
+
+    def __init__(self, function: Callable[..., Any]):
+        super().__init__(function)
+        files = tuple((path.parent.name, path.name, digest(path)) for path in kernel_files(function))
+        stamp = self._impl.locator.get_source_stamp(), files
+        self._cache_file = IndexDataCacheFile(self._cache_path, self._impl.filename_base, stamp)
+
+
+def kernel_files(function: Callable[..., Any]) -> list[Path]:
+    """Return the files that a function's machine code may depend on, sorted.
+
+    These are the function's own file, all kernels of its package, all kernels of the packages from which its module
+    imports compiled functions, and the engine's kernels. Kernels of a package are its files ``kernels.py`` and those
+    in folders ``kernels``.
+    """
+    modules = {function.__module__, __name__}
+    for value in function.__globals__.values():
+        if isinstance(value, Dispatcher):
+            modules.add(value.py_func.__module__)
+        elif isinstance(value, ModuleType) and "kernels" in value.__name__.split("."):
+            modules.add(value.__name__)
+    files = {Path(function.__code__.co_filename)}
+    for package in {name.partition(".")[0] for name in modules}:
+        files.update(kernels_of(package))
+    return sorted(path for path in files if path.is_file())
+
+
+@lru_cache
+def kernels_of(package: str) -> tuple[Path, ...]:
+    """Return the files of kernels of an imported package; none of a module that is no package."""
+    folders = [Path(folder) for folder in getattr(sys.modules.get(package), "__path__", [])]
+    files = [path for folder in folders for path in (*folder.rglob("kernels.py"), *folder.rglob("kernels/**/*.py"))]
+    return (Path(__file__), Path(__file__).with_name("settings.py"), *files)
+
+
+@lru_cache
+def digest(path: Path) -> str:
+    """Return a hash of a file's content."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@contextmanager
+def watch_compilation(notify: Callable[[], None]) -> Iterator[None]:
+    """Call ``notify`` once if anything has to be compiled in this block; code that comes from the cache is silent."""
+
+    class Listener(event.Listener):
+        notified = False
+
+        def on_start(self, event: Any) -> None:
+            if not self.notified:
+                self.notified = True
+                notify()
+
+        def on_end(self, event: Any) -> None:
+            pass
+
+    with event.install_listener("numba:compile", Listener()):
+        yield

@@ -10,13 +10,16 @@ what the paper does not print is marked reconstructed and listed in ``docs/assum
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
-from csmoifsa import kernels
-from csmoifsa.engine import Engine, check_range
+from csmoifsa.engine import Engine
 from csmoifsa.errors import InputError
+from csmoifsa.kernels.dominance import better_rows
+from csmoifsa.kernels.fish import affinities_among, concentrations, expected_reproduction, find_neighbours
+from csmoifsa.kernels.random import fill_uniform
+from csmoifsa.settings import check_ranges, setting
 from csmoifsa.states import LARGEST
 
 LOOK, MOVE, PROBE, STEP, RENEW = range(5)
@@ -55,32 +58,20 @@ class SwarmSettings:
         Share of the school that immunity renews in each iteration.
     """
 
-    pop_size: int = 100
-    visual: float = 0.5
-    crowding: float = 0.25
-    tries: int = 5
-    coordinates: float = 1.0
+    pop_size: int = setting(100, 2, 1_000_000)
+    visual: float = setting(0.5, 1e-12, 1.0)
+    crowding: float = setting(0.25, 0.0, 1.0)
+    tries: int = setting(5, 1, 1000)
+    coordinates: float = setting(1.0, 0.0, 1e6)
     immune: bool = False
     contract: bool = False
-    contraction: float = 0.98
-    narrowest: float = 0.002
-    weight: float = 0.5
-    renewed: float = 0.2
-
-    _RANGES: ClassVar[dict[str, tuple[float, float]]] = {
-        "pop_size": (2, 1_000_000),
-        "visual": (1e-12, 1.0),
-        "crowding": (0.0, 1.0),
-        "tries": (1, 1000),
-        "coordinates": (0.0, 1e6),
-        "contraction": (0.01, 1.0),
-        "narrowest": (0.0, 1.0),
-        "weight": (0.0, 1.0),
-        "renewed": (0.0, 1.0),
-    }
+    contraction: float = setting(0.98, 0.01, 1.0)
+    narrowest: float = setting(0.002, 0.0, 1.0)
+    weight: float = setting(0.5, 0.0, 1.0)
+    renewed: float = setting(0.2, 0.0, 1.0)
 
     def __post_init__(self):
-        check_range(self, self._RANGES)
+        check_ranges(self)
 
 
 class FishSwarm(Engine):
@@ -89,7 +80,7 @@ class FishSwarm(Engine):
     With ``SwarmSettings(immune=True, contract=True)`` it is the paper's CSMOIFSA. Parameters as `Engine`.
     """
 
-    layered = False
+    all_ranks = False
 
     def __init__(self, n_var: int, n_obj: int, *, settings: SwarmSettings | None = None, **options: Any):
         settings = settings or SwarmSettings()
@@ -107,7 +98,7 @@ class FishSwarm(Engine):
         self._centre = np.zeros((M, n_free))
         self._limit = np.zeros(M)  # crowding factor * partners * own affinity: what a target's affinity must exceed
         self._swarms = np.zeros(M, bool)
-        self.brood.parent[:M] = np.arange(M)
+        self.offspring.parent[:M] = np.arange(M)
 
     @property
     def iteration(self) -> int:
@@ -117,7 +108,7 @@ class FishSwarm(Engine):
     def _rows(self, n: int) -> dict[str, np.ndarray]:
         return {"X": np.zeros((n, self.free.size)), "F": np.zeros((n, self.n_obj)), "CV": np.zeros(n)}
 
-    def _most_planned(self) -> int:
+    def _max_planned(self) -> int:
         return 2 * self.settings.pop_size
 
     def _arrays(self) -> dict[str, np.ndarray]:
@@ -128,7 +119,12 @@ class FishSwarm(Engine):
 
     def _ranges(self) -> dict[str, tuple[int, int]]:
         last = self.settings.pop_size - 1
-        return {"brood_parent": (0, last), "brood_move": (0, 0), "partner": (-1, last), "clock": (0, LARGEST)}
+        return {
+            "offspring_parent": (0, last),
+            "offspring_behaviour": (0, 0),
+            "partner": (-1, last),
+            "clock": (0, LARGEST),
+        }
 
     def _check(self, state: dict[str, np.ndarray]) -> None:
         super()._check(state)
@@ -143,9 +139,9 @@ class FishSwarm(Engine):
             fish, X = stages[self._clock[0]]()
             n = len(fish)
             if n:
-                self.brood.parent[:n] = fish
-                self.brood.X[:n] = np.clip(X, 0.0, 1.0)
-                self.brood.heading[:n] = self.brood.X[:n] - self._fish["X"][fish]
+                self.offspring.parent[:n] = fish
+                self.offspring.X[:n] = np.clip(X, 0.0, 1.0)
+                self.offspring.displacement[:n] = self.offspring.X[:n] - self._fish["X"][fish]
                 return n
             self._turn()
 
@@ -168,9 +164,9 @@ class FishSwarm(Engine):
     def _look(self) -> Candidates:
         """Begin an iteration: who is near, who of them is best; ask for the centres of the partners."""
         s, fish = self.settings, self._fish
-        kernels.affinities_among(fish["F"], fish["CV"], fish["F"], fish["CV"], self._affinity)
+        affinities_among(fish["F"], fish["CV"], fish["F"], fish["CV"], self._affinity)
         partners = np.zeros(s.pop_size, np.int64)
-        kernels.look_around(fish["X"], self._affinity, s.visual, partners, self._partner, self._centre)
+        find_neighbours(fish["X"], self._affinity, s.visual, partners, self._partner, self._centre)
         self._limit[:] = np.where(partners > 0, s.crowding * partners * self._affinity, np.inf)
         self._moved[:] = False
         for name, column in fish.items():
@@ -209,16 +205,16 @@ class FishSwarm(Engine):
         if n == 0:
             return np.empty(0, np.int64), np.empty((0, self.free.size))
         concentration, chance = np.empty(s.pop_size), np.empty(s.pop_size)
-        kernels.affinities_among(fish["F"], fish["CV"], fish["F"], fish["CV"], self._affinity)
-        kernels.concentrations(fish["F"], concentration)
-        kernels.reproduction(self._affinity, concentration, s.weight, chance)
+        affinities_among(fish["F"], fish["CV"], fish["F"], fish["CV"], self._affinity)
+        concentrations(fish["F"], concentration)
+        expected_reproduction(self._affinity, concentration, s.weight, chance)
         order = np.argsort(chance, kind="stable")
         parents = fish["X"][order[::-1][:n]]
         return order[:n], self._somewhere_near(parents)
 
     def _uniform(self, n: int, columns: int) -> np.ndarray:
         table = np.empty((n, columns))
-        kernels.fill_uniform(table, self.seed, self.tick)
+        fill_uniform(table, self.seed, self.generation)
         return table
 
     def _part_way(self, fish: np.ndarray, target: np.ndarray) -> np.ndarray:
@@ -235,15 +231,15 @@ class FishSwarm(Engine):
         return np.where(changed, x + reach * (2.0 * numbers[:, n_var:] - 1.0), x)
 
     # ------------------------------------------------------------------------------------------------ taking results in
-    def _absorb(self) -> None:
-        n = self.planned
+    def _accept(self) -> None:
+        n = self.n_planned
         waiting = slice(self.board.count, self.board.count + n)
-        school = self.board.school
-        told = {name: getattr(school, name)[waiting] for name in ("X", "F", "CV")}
-        fish, stage = self.brood.parent[:n], self._clock[0]
+        population = self.board.population
+        told = {name: getattr(population, name)[waiting] for name in ("X", "F", "CV")}
+        fish, stage = self.offspring.parent[:n], self._clock[0]
         if stage == LOOK:
             affinity = np.empty(n)
-            kernels.affinities_among(told["F"], told["CV"], self._fish["F"], self._fish["CV"], affinity)
+            affinities_among(told["F"], told["CV"], self._fish["F"], self._fish["CV"], affinity)
             self._swarms[:] = False
             self._swarms[fish] = affinity > self._limit[fish]
         elif stage == MOVE:
@@ -264,7 +260,7 @@ class FishSwarm(Engine):
             for name, column in self._fish.items():
                 column[fish] = told[name]
             self._memory[fish] = 0.0
-        self.board.settle(np.zeros(self.board.count + n, bool))
+        self.board.select(n)
         self._turn()
 
     def _offer(self, fish: np.ndarray, new: dict[str, np.ndarray]) -> None:
@@ -282,6 +278,7 @@ def part(rows: dict[str, np.ndarray], which: Any) -> dict[str, np.ndarray]:
 
 
 def beats(new: dict[str, np.ndarray], old: dict[str, np.ndarray]) -> np.ndarray:
-    """Tell row by row whether ``new`` is better than ``old``: less violation, or as much and dominating."""
-    dominates = (new["F"] <= old["F"]).all(axis=1) & (new["F"] < old["F"]).any(axis=1)
-    return (new["CV"] < old["CV"]) | ((new["CV"] == old["CV"]) & dominates)
+    """Return row by row whether ``new`` is better than ``old``: less violation, or as much and dominating."""
+    better = np.empty(len(new["CV"]), bool)
+    better_rows(new["F"], new["CV"], old["F"], old["CV"], better)
+    return better

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from csmoifsa import kernels
 from csmoifsa.errors import InputError
+from csmoifsa.kernels.dominance import rank_rows
 
 State = Mapping[str, np.ndarray]
 
@@ -20,22 +20,22 @@ LARGEST = 2**62  # of a counter; what is added to it later does not overflow
 
 # name -> what its numbers must be; those of a name that is not here must be finite
 _RULES = {
-    "school_X": "unit",
-    "brood_X": "unit",
+    "population_X": "unit",
+    "offspring_X": "unit",
     "fish_X": "unit",
     "next_X": "unit",
     "target": "unit",
     "centre": "unit",
-    "school_CV": "positive",
+    "population_CV": "positive",
     "fish_CV": "positive",
     "next_CV": "positive",
-    "school_tries": "positive",
+    "population_n_uses": "positive",
     "credit": "share",
     "affinity": "share",
-    "lengths": "positive",
-    "school_space": "room",
+    "step_lengths": "positive",
+    "population_crowding": "room",
     "limit": "room",
-    "school_extra": "anything",
+    "population_extra": "anything",
 }
 
 
@@ -51,9 +51,9 @@ def check_state(
     template : mapping of arrays
         The engine's own state: names, shapes and types.
     capacity : int
-        The most rows of the board in use.
+        The largest number of rows of the board in use.
     first : int
-        Rows of the first brood.
+        Rows of the first population.
     ranges : mapping
         Name of an array of whole numbers -> least and greatest value.
 
@@ -63,27 +63,31 @@ def check_state(
         An array is missing, has another shape or type, or a value that no run can have; names the array.
     """
     _check_arrays(state, template)
-    count, n_eval, tick, planned, told = (int(value) for value in state["counters"])
-    rows = len(template["brood_parent"])
+    count, n_eval, generation, planned, told = (int(value) for value in state["counters"])
+    rows = len(template["offspring_parent"])
     fine = 0 <= count <= capacity and 0 <= told <= planned <= rows and planned >= 1
-    fine = fine and max(count, told) <= n_eval <= LARGEST and 0 <= tick <= LARGEST
-    fine = fine and (planned == first if tick == 0 else count > 0) and (tick > 0 or (count > 0) == (told == planned))
+    fine = fine and max(count, told) <= n_eval <= LARGEST and 0 <= generation <= LARGEST
+    fine = (
+        fine
+        and (planned == first if generation == 0 else count > 0)
+        and (generation > 0 or (count > 0) == (told == planned))
+    )
     if not fine:
         raise _refusal("counters", "do not fit each other")
-    used = count + (told if told < planned else 0)  # the rows behind hold what earlier broods left
+    used = count + (told if told < planned else 0)  # the rows behind hold what earlier generations left
     for name in template:
-        _check_numbers(name, state[name][:used] if name.startswith("school_") else state[name])
-    for name, (low, high) in {"school_rank": (0, len(state["school_rank"])), **ranges}.items():
+        _check_numbers(name, state[name][:used] if name.startswith("population_") else state[name])
+    for name, (low, high) in {"population_rank": (0, len(state["population_rank"])), **ranges}.items():
         if state[name].size and not (low <= state[name].min() and state[name].max() <= high):
             raise _refusal(name, f"has values outside {low} to {high}")
     _check_board(state, count)
 
 
 def check_parents(state: State) -> None:
-    """Check that the brood under way descends from rows in use (engines whose parents are rows of the board)."""
-    count, _, tick, planned, told = (int(value) for value in state["counters"])
-    if tick > 0 and told < planned and state["brood_parent"][:planned].max() >= count:
-        raise _refusal("brood_parent", "names rows that are not in use")
+    """Check that the offspring under way descend from rows in use (engines whose parents are rows of the board)."""
+    count, _, generation, planned, told = (int(value) for value in state["counters"])
+    if generation > 0 and told < planned and state["offspring_parent"][:planned].max() >= count:
+        raise _refusal("offspring_parent", "names rows that are not in use")
 
 
 def _check_arrays(state: State, template: State) -> None:
@@ -119,21 +123,20 @@ def _check_numbers(name: str, array: np.ndarray) -> None:
 
 
 def _check_board(state: State, count: int) -> None:
-    """Check the rows in use: sorted by ``order``, each once, and on the layer that the objectives put it on."""
-    order = np.ascontiguousarray(state["school_order"][:count])
+    """Check the rows in use: sorted by ``order``, each once, and with the rank that the objectives give it."""
+    order = np.ascontiguousarray(state["population_order"][:count])
     if not np.array_equal(np.sort(order), np.arange(count)):
-        raise _refusal("school_order", "does not name each row in use once")
-    F, CV = np.ascontiguousarray(state["school_F"]), np.ascontiguousarray(state["school_CV"])
+        raise _refusal("population_order", "does not name each row in use once")
+    F, CV = np.ascontiguousarray(state["population_F"]), np.ascontiguousarray(state["population_CV"])
     keys = np.column_stack([CV, F])[order]
     earlier, later = keys[:-1], keys[1:]
     first = (earlier != later).argmax(axis=1)  # the first key that differs decides; of equal rows any
     if (earlier > later)[np.arange(len(later)), first].any():
-        raise _refusal("school_order", "is not sorted")
+        raise _refusal("population_order", "is not sorted")
     rank = np.zeros(len(CV), np.int64)
-    layers = kernels.layer_pairs if F.shape[1] == 2 else kernels.layer_many
-    layers(F, CV, order, rank)
-    if not np.array_equal(rank[:count], state["school_rank"][:count]):
-        raise _refusal("school_rank", "does not follow from the objectives")
+    rank_rows(F, CV, order, rank)
+    if not np.array_equal(rank[:count], state["population_rank"][:count]):
+        raise _refusal("population_rank", "does not follow from the objectives")
 
 
 def _refusal(name: str, what: str) -> InputError:

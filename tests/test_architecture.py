@@ -10,13 +10,16 @@ TREES = [ROOT / "csmoifsa", *sorted((ROOT / "problems").glob("csmoifsa_*")), ROO
 FILES = [path for tree in TREES for path in sorted(tree.rglob("*.py"))]
 
 BASE = {f"csmoifsa.{name}" for name in ("errors", "text", "files", "folders", "console", "jit")}
-ENGINE = [
-    "csmoifsa.kernels",
-    "csmoifsa.states",
-    "csmoifsa.board",
-    "csmoifsa.engine",
-    "csmoifsa.moafsa",
-]  # each may import those before it
+KERNELS = [  # each may import those before it; a behaviour no other behaviour
+    *("random", "dominance", "truncation", "variation", "space", "records", "parents", "fish"),
+    *("behaviours.clone", "behaviours.follow", "behaviours.swarm", "behaviours.forage"),
+    *("behaviours", "credit", "selection", "generation"),
+]
+ENGINE = [  # each may import those before it
+    "csmoifsa.settings",
+    *(f"csmoifsa.kernels.{name}" for name in KERNELS),
+    *("csmoifsa.states", "csmoifsa.board", "csmoifsa.engine", "csmoifsa.moafsa"),
+]
 BENCH = [  # each may import those before it
     *("suite", "cells", "recorder", "rivals", "execute", "store", "speed", "pools", "campaign"),
     *("measure", "statistics", "tables", "figures", "digest", "page", "report", "cli"),
@@ -68,14 +71,18 @@ def violations(name, imported):
         if hit := sorted(within(targets, imported)):
             wrong.append(f"{name} imports {', '.join(hit)}: {why}")
 
-    if "numba" in roots and not (name == "csmoifsa.jit" or name.endswith(".kernels")):
-        forbid({"numba"}, "only csmoifsa/jit.py and files named kernels.py may")
+    if "numba" in roots and not (name == "csmoifsa.jit" or "kernels" in name.split(".")):
+        forbid({"numba"}, "only csmoifsa/jit.py, files named kernels.py and those in folders kernels may")
     if own == "csmoifsa":
         forbid({r for r in roots if r.startswith("csmoifsa_")}, "plugins are found by name, never imported")
         if name in BASE:
             forbid(ours - within(BASE, ours), "the base knows nothing above it")
         elif name in ENGINE:
-            forbid(ours - within({*BASE, *ENGINE[: ENGINE.index(name)]}, ours), "it is not below")
+            below = {*BASE, *ENGINE[: ENGINE.index(name)]}
+            packages = {".".join(target.split(".")[:i]) for target in below for i in (2, 3)}
+            if name.startswith("csmoifsa.kernels.behaviours."):
+                below = {target for target in below if not target.startswith("csmoifsa.kernels.behaviours")}
+            forbid(ours - within(below, ours) - packages, "it is not below")
             forbid(BESIDE_ENGINE, "the engine is arrays in, arrays out")
         elif name != "csmoifsa.__main__":
             forbid(TOP, "the command line is on top")
@@ -112,7 +119,11 @@ def test_imports_point_down(path):
         ("csmoifsa.engine", "def f():\n    import pymoo.core.problem"),
         ("csmoifsa.board", "from csmoifsa import engine"),
         ("csmoifsa.board", "from . import engine"),
-        ("csmoifsa.kernels", "import csmoifsa_zdt"),
+        ("csmoifsa.kernels.random", "import csmoifsa_zdt"),
+        ("csmoifsa.kernels.random", "from csmoifsa.kernels.dominance import compare"),
+        ("csmoifsa.kernels.behaviours.swarm", "from csmoifsa.kernels.behaviours.clone import crossover"),
+        ("csmoifsa.kernels.credit", "from csmoifsa.kernels import generation"),
+        ("csmoifsa.settings", "from csmoifsa.kernels.behaviours import fill_rows"),
         ("csmoifsa.board", "import numba"),
         ("csmoifsa.errors", "from csmoifsa.files import write_json, atomic_write\nfrom csmoifsa.runs import Run"),
         ("csmoifsa.runs", "import csmoifsa_ev.study"),

@@ -125,7 +125,7 @@ def test_nothing_feasible_is_said_and_ends_with_1(run_cli, tmp_path):
         (["solve", "zdt9"], "there is no problem 'zdt9'. Did you mean 'zdt"),
         (["solve", "zdt5"], "not real-valued"),
         (["solve", "zdt1", "-a", "nsga"], "there is no algorithm 'nsga'. Did you mean 'nsga"),
-        (["solve", "zdt1", "--set", "brood"], "--set takes NAME=VALUE, got 'brood'"),
+        (["solve", "zdt1", "--set", "n_offsprings"], "--set takes NAME=VALUE, got 'n_offsprings'"),
         (["solve", "zdt1", "--set", "a=1", "--set", "a=2"], "--set a is given twice"),
         (["solve", "zdt1", "--set", "nothing=1"], "nothing"),
         (["solve", "zdt1", "--param", "n_var=1"], "n_var must be a whole number of at least 2, got 1"),

@@ -167,7 +167,7 @@ def test_every_key_of_a_scenario_is_described():
 
 
 def test_the_algorithm_page_names_every_setting():
-    from csmoifsa.engine import Settings
+    from csmoifsa.settings import Settings
 
     page = (DOCS / "explanation" / "algorithm.md").read_text(encoding="utf-8")
     rows = dict(re.findall(r"^\| [^|]+ \| `(\w+)` \| ([\d.]+) \|$", page, re.MULTILINE))

@@ -1,11 +1,14 @@
-"""The compile policy: cached where it can be, working where it cannot, and saying when it compiles."""
+"""The compile policy: cached where it can be, working where it cannot, announced, and renewed with every kernel."""
 
 from __future__ import annotations
+
+import sys
+from importlib import import_module
 
 import numpy as np
 import pytest
 
-from csmoifsa import jit, kernels
+from csmoifsa import jit
 
 
 def square(x):
@@ -20,34 +23,37 @@ def adding(number: float):
 
 
 def test_without_a_writable_cache_functions_still_compile(monkeypatch):
-    asked = []
+    def refuse(function):
+        raise RuntimeError(f"cannot cache function {function.__name__!r}: no locator available")
 
-    def refusing(*signature, cache=False, **options):
-        asked.append(cache)
-        if cache:
-            raise RuntimeError("cannot cache function 'square': no locator available")
-        return real(*signature, **options)
-
-    real = jit.njit
-    monkeypatch.setattr(jit, "njit", refusing)
-    assert jit.jit(square)(3.0) == 9.0
-    assert asked == [True, False]
+    monkeypatch.setattr(jit, "KernelCache", refuse)
+    compiled = jit.jit(square)
+    assert compiled(3.0) == 9.0
+    assert not compiled.stats.cache_path
 
 
 def test_compilation_is_announced_once_and_only_if_it_happens():
-    told = []
+    notices = []
     fresh, other = adding(1.0), adding(2.0)
-    with jit.watch_compilation(lambda: told.append(1)):
+    with jit.watch_compilation(lambda: notices.append(1)):
         fresh(1.0)
         other(1.0)
-    assert told == [1]
-    with jit.watch_compilation(lambda: told.append(2)):
+    assert notices == [1]
+    with jit.watch_compilation(lambda: notices.append(2)):
         fresh(2.0)
-    assert told == [1]
+    assert notices == [1]
 
 
-@pytest.mark.parametrize("name", ["keep_best", "breed", "reward", "contend", "allot", "place", "violation", "swim"])
-def test_one_signature_a_kernel(name):
+KERNELS = {
+    "dominance": ["rank_rows", "better_rows"],
+    "fish": ["affinities_among", "find_neighbours", "concentrations"],
+    "generation": ["plan_offspring", "accept_offspring", "run_generations"],
+    "selection": ["environmental_selection"],
+    "space": ["latin_hypercube", "place", "total_violation"],
+}
+
+
+def test_one_signature_a_kernel():
     """A second array type (order, dtype, read-only) would compile everything again."""
     from csmoifsa import CSMOIFSA, MOAFSA, load_problem
     from csmoifsa.runs import solve
@@ -57,4 +63,84 @@ def test_one_signature_a_kernel(name):
             solve(load_problem(problem), algorithm, n_eval=100)
     from_lists = CSMOIFSA(pop_size=20, sampling=np.asfortranarray(np.full((20, 30), 0.5, np.float32)))
     solve(load_problem("zdt1"), from_lists, n_eval=100)
-    assert len(getattr(kernels, name).signatures) <= 1
+    for module, names in KERNELS.items():
+        for name in names:
+            assert len(getattr(import_module(f"csmoifsa.kernels.{module}"), name).signatures) == 1, name
+
+
+# ---- the cache ----
+
+CALLEE = "from csmoifsa.jit import jit\n\n@jit\ndef step(x):\n    return x + {}\n"
+CALLER = (
+    "from csmoifsa.jit import jit\nfrom changing.kernels.callee import step\n\n"
+    "@jit\ndef loop(x):\n    for _ in range(3):\n        x = step(x)\n    return x\n"
+)
+RUN = "from changing.kernels.caller import loop; print(loop(1.0), sum(loop.stats.cache_hits.values()))"
+
+
+def test_a_changed_callee_recompiles_the_loop(tmp_path, run_python):
+    kernels = tmp_path / "changing" / "kernels"
+    kernels.mkdir(parents=True)
+    for folder in (kernels.parent, kernels):
+        (folder / "__init__.py").touch()
+    (kernels / "caller.py").write_text(CALLER)
+    code = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); {RUN}"
+    printed = []
+    for number in (1.0, 1.0, 10.0, 10.0):
+        (kernels / "callee.py").write_text(CALLEE.format(number))
+        done = run_python(code)
+        assert done.code == 0, done.err
+        printed.append(done.out.strip())
+    assert printed == ["4.0 0", "4.0 1", "31.0 0", "31.0 1"]
+
+
+def test_the_stamp_covers_all_kernels_that_can_take_part():
+    from csmoifsa.kernels.generation import run_generations
+
+    files = {path.name for path in jit.kernel_files(run_generations.py_func)}
+    assert {"jit.py", "settings.py", "records.py", "random.py", "forage.py", "generation.py"} <= files
+    evaluate = import_module("csmoifsa_zdt.kernels").evaluate
+    assert {"jit.py", "random.py"} <= {path.name for path in jit.kernel_files(evaluate.py_func)}
+    assert sys.modules["csmoifsa_zdt.kernels"].__file__ in map(str, jit.kernel_files(evaluate.py_func))
+
+
+def test_a_kernel_of_another_package_counts_by_the_functions_it_lends():
+    """A module of no package that uses a problem's kernels depends on all kernels of that package."""
+    from csmoifsa_zdt import kernels
+
+    def own(x):
+        return x
+
+    names = {"theirs": kernels.evaluate, "__name__": "own"}
+    function = type(own)(own.__code__, names, "own")
+    assert str(kernels.__file__) in map(str, jit.kernel_files(function))
+
+
+# ---- types of records ----
+
+
+def test_types_follow_the_annotations():
+    from numba import typeof
+
+    from csmoifsa.kernels import records
+
+    task = records.Task(np.zeros(1, np.int64), np.zeros(2), np.ones(2), np.zeros(3, bool), 7)
+    assert jit.record_type(records.Task) == typeof(task)
+    memory = records.Memory(np.zeros(2), np.zeros(3))
+    assert jit.record_type(records.Memory) == typeof(memory)
+    assert [jit.record_type(kind) for kind in (int, float, bool)] == [typeof(1), typeof(1.0), typeof(True)]
+
+
+@pytest.mark.parametrize("index", range(3))
+def test_a_choice_calls_the_function_with_that_number(index):
+    choose = jit.jit_choice([fill_with(number) for number in (5.0, 6.0, 7.0)])
+    table = np.zeros(2)
+    choose(index, table)
+    assert table.tolist() == [5.0 + index] * 2
+
+
+def fill_with(number: float):
+    """Return a compiled function that fills a table with a number."""
+    names: dict = {}
+    exec(f"def fill(table):\n    for i in range(table.size):\n        table[i] = {number}", names)
+    return jit.jit(names["fill"])

@@ -161,8 +161,8 @@ def test_settings_reach_algorithms():
         ("nsga2", {"n_offspring": 7}, "unknown parameter 'n_offspring'. Did you mean 'n_offsprings'"),
         ("nsga2", {"seed": 7}, "seed is not a setting"),
         ("nsga2", {"pop_size": 1}, "pop_size must be a whole number of at least 2, got 1"),
-        ("csmoifsa", {"broood": 7}, "brood"),
-        ("csmoifsa", {"brood": "many"}, "brood"),
+        ("csmoifsa", {"n_offspring": 7}, "n_offsprings"),
+        ("csmoifsa", {"n_offsprings": "many"}, "n_offsprings"),
     ],
 )
 def test_what_is_wrong_with_an_algorithm_is_said(spec, settings, says):

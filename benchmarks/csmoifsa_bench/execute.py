@@ -28,7 +28,8 @@ PACKAGES = ("csmoifsa", "numpy", "numba", "pymoo", "moocore", "joblib", "pygmo",
 
 
 OURS = frozenset(ALGORITHMS)
-_DECISIVE = ("algorithm", "board", "engine", "jit", "kernels", "moafsa")  # the modules that decide what a run finds
+# the modules that decide what a run finds, beside the kernels
+_DECISIVE = ("algorithm", "board", "engine", "jit", "moafsa", "settings")
 
 
 @dataclass(frozen=True)
@@ -177,8 +178,8 @@ def code_state() -> str:
 
     folder = Path(csmoifsa.__file__).parent
     digest = sha256()
-    for name in _DECISIVE:
-        digest.update((folder / f"{name}.py").read_bytes())
+    for path in (*(folder / f"{name}.py" for name in _DECISIVE), *sorted(folder.glob("kernels/**/*.py"))):
+        digest.update(path.read_bytes())
     return digest.hexdigest()[:12]
 
 

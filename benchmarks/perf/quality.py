@@ -20,9 +20,9 @@ from typing import Any
 import pandas as pd
 
 from csmoifsa import load_problem, metrics
-from csmoifsa.engine import BEHAVIOURS
 from csmoifsa.fronts import true_front
 from csmoifsa.plugins import load_algorithm
+from csmoifsa.settings import BEHAVIOURS
 
 ZDT = ("zdt1", "zdt2", "zdt3", "zdt4", "zdt6")
 SUITES: dict[str, list[tuple[str, dict[str, Any]]]] = {
@@ -50,14 +50,14 @@ RIVALS = [Contender("csmoifsa"), Contender("nsga2", "nsga2")]
 ABLATION = [
     Contender("default"),
     *(Contender(f"no {name}", settings={"behaviours": [b for b in BEHAVIOURS if b != name]}) for name in BEHAVIOURS),
-    Contender("no contest", settings={"contest": False}),
-    Contender("mates among the active", settings={"outbreeding": 0.0}),
-    Contender("no fatigue", settings={"fatigue": 0.0}),
-    Contender("brood 1", settings={"brood": 1}),
-    Contender("brood 20", settings={"brood": 20}),
-    Contender("brood 100", settings={"brood": 100}),
-    Contender("no contraction", settings={"pull": 0.0}),
-    Contender("one-shot thinning", settings={"one_shot": True}),
+    Contender("no competition", settings={"competition": False}),
+    Contender("mates among the active", settings={"outbreeding_rate": 0.0}),
+    Contender("no reuse penalty", settings={"reuse_penalty": 0.0}),
+    Contender("1 offspring", settings={"n_offsprings": 1}),
+    Contender("20 offspring", settings={"n_offsprings": 20}),
+    Contender("100 offspring", settings={"n_offsprings": 100}),
+    Contender("no contraction", settings={"attraction": 0.0}),
+    Contender("one-shot truncation", settings={"one_shot_truncation": True}),
 ]
 
 

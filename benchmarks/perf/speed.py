@@ -72,7 +72,7 @@ def rivals() -> dict[str, tuple[Callable[[], Any], int]]:
     runs: dict[str, tuple[Callable[[], Any], int]] = {
         "csmoifsa, compiled evaluator": (pymoo_run(problem, CSMOIFSA()), 7),
         "csmoifsa, any problem": (pymoo_run(without_kernel(problem), CSMOIFSA()), 5),
-        "csmoifsa, any problem, brood 100": (pymoo_run(without_kernel(problem), CSMOIFSA(brood=100)), 5),
+        "csmoifsa, any problem, 100 offspring": (pymoo_run(without_kernel(problem), CSMOIFSA(n_offsprings=100)), 5),
         "csmoifsa as in the paper": (pymoo_run(problem, CSMOIFSA(paper=True)), 3),
         "moafsa": (pymoo_run(problem, MOAFSA()), 3),
         "pymoo nsga2": (pymoo_run(problem, NSGA2(pop_size=100)), 3),
@@ -123,10 +123,9 @@ def compare() -> None:
 
 
 def floor() -> None:
-    """Print where the time goes: evaluation alone, breeding, the board, and what pymoo's interface costs."""
-    from csmoifsa import kernels
-    from csmoifsa.engine import BEHAVIOURS
+    """Print where the time goes: evaluation alone, planning offspring, the compiled loop, the whole run."""
     from csmoifsa.jit import jit
+    from csmoifsa.kernels.generation import plan_offspring
 
     @jit
     def evaluations(f, X, data, F, G, n):
@@ -134,23 +133,23 @@ def floor() -> None:
             f(X, data, F, G)
 
     @jit
-    def breeding(school, count, share, tuning, lengths, brood, n):
+    def planning(population, count, memory, task, settings, offspring, n):
         for i in range(n):
-            kernels.breed(school, count, 1, i, share, tuning, lengths, brood, 10)
+            plan_offspring(population, count, i, memory, task, settings, offspring)
 
     problem: Any = load_problem("zdt1")
     run = pymoo_run(problem, CSMOIFSA())
     engine = run().algorithm.engine
     X, F, G = np.random.default_rng(1).random((10, 30)), np.empty((10, 2)), np.empty((10, 0))
-    share, board = np.full(len(BEHAVIOURS), 1.0 / len(BEHAVIOURS)), engine.board
+    board, memory, task, numbers = engine.board, engine._memory, engine._task, engine._parameters
     n, rounds = N_EVAL // 10, 7
     parts = {
         "whole run through minimize()": cpu_seconds(run, rounds),
         "compiled loop alone": cpu_seconds(
-            lambda: engine.swim(problem.kernel, problem.kernel_data, N_EVAL, n_ieq=0, tolerance=1e-4), rounds
+            lambda: engine.run_generations(problem.kernel, problem.kernel_data, N_EVAL, n_ieq=0, tolerance=1e-4), rounds
         ),
-        "breeding alone, equal shares": cpu_seconds(
-            lambda: breeding(board.school, board.count, share, engine._tuning, engine._lengths, engine.brood, n), rounds
+        "planning offspring alone": cpu_seconds(
+            lambda: planning(board.population, board.count, memory, task, numbers, engine.offspring, n), rounds
         ),
         "evaluation alone (the floor)": cpu_seconds(
             lambda: evaluations(problem.kernel, X, problem.kernel_data, F, G, n), rounds

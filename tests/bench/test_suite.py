@@ -106,7 +106,7 @@ def test_keys_change_with_every_setting_and_with_nothing_else():
         {"points": 50},
         {"count": "iterations"},
         {"problems": [{"name": "zdt1", "params": {"n_var": 5}}]},
-        {"algorithms": [{"name": "csmoifsa", "settings": {"brood": 5}}]},
+        {"algorithms": [{"name": "csmoifsa", "settings": {"n_offsprings": 5}}]},
         {"algorithms": [{"name": "moafsa"}]},
     ]
     keys = {base.key, make_cell(suite, suite.problems[0], suite.algorithms[0], 2).key}

@@ -13,22 +13,22 @@ MASK = 2**64 - 1
 class Stream:
     """The counter-based random stream, in Python integers."""
 
-    def __init__(self, seed: int, tick: int, row: int):
-        z = self.scramble((seed + 0x9E3779B97F4A7C15) & MASK)
-        z = self.scramble((z + tick * 0xD1342543DE82EF95) & MASK)
-        self.state = self.scramble((z + row * 0xAF251AF3B0F025B5) & MASK)
+    def __init__(self, seed: int, generation: int, row: int):
+        z = self.mix64((seed + 0x9E3779B97F4A7C15) & MASK)
+        z = self.mix64((z + generation * 0xD1342543DE82EF95) & MASK)
+        self.state = self.mix64((z + row * 0xAF251AF3B0F025B5) & MASK)
 
     @staticmethod
-    def scramble(z: int) -> int:
+    def mix64(z: int) -> int:
         z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & MASK
         z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & MASK
         return z ^ (z >> 31)
 
     def uniform(self) -> float:
         self.state = (self.state + 0x9E3779B97F4A7C15) & MASK
-        return (self.scramble(self.state) >> 11) / 2**53
+        return (self.mix64(self.state) >> 11) / 2**53
 
-    def below(self, n: int) -> int:
+    def randint(self, n: int) -> int:
         return min(int(self.uniform() * n), n - 1)
 
 
@@ -38,8 +38,8 @@ def compare(F, CV, i, j) -> int:
     return int((F[i] < F[j]).any()) - int((F[i] > F[j]).any())
 
 
-def layers(F, CV) -> list[int]:
-    """Peel layer by layer; of equal rows the first stays and the others sink."""
+def ranks(F, CV) -> list[int]:
+    """Peel front by front; of equal rows the first stays and the others sink."""
     n = len(F)
     rank, left, r = [-1] * n, set(range(n)), 0
     while left:
@@ -48,10 +48,10 @@ def layers(F, CV) -> list[int]:
             better = any(compare(F, CV, j, i) == 1 for j in left)
             return better or any(j < i and CV[j] == CV[i] and (F[j] == F[i]).all() for j in left)
 
-        layer = {i for i in left if not beaten(i)}
-        for i in layer:
+        front = {i for i in left if not beaten(i)}
+        for i in front:
             rank[i] = r
-        left, r = left - layer, r + 1
+        left, r = left - front, r + 1
     return rank
 
 
@@ -59,7 +59,7 @@ def scaled(F):
     return F / np.maximum(F.max(axis=0) - F.min(axis=0), 1e-300)
 
 
-def thin_pairs(F, keep):
+def truncate_two(F, keep):
     """Return kept rows (of rows sorted by the first objective) and their space; everything is found anew each time."""
     G, rows = scaled(F), list(range(len(F)))
     while len(rows) > keep:
@@ -72,7 +72,7 @@ def thin_pairs(F, keep):
     return rows, [gaps[s] + gaps[s + 1] for s in range(len(rows))]
 
 
-def thin_many(F, keep):
+def truncate_many(F, keep):
     """Return kept rows and their space; everything is found anew each time."""
     G, n_obj = scaled(F), F.shape[1]
     rows, extremes = list(range(len(F))), {int(np.argmin(F[:, k])) for k in range(n_obj)}
@@ -111,56 +111,58 @@ def pick(shares, u):
     return min(int(np.searchsorted(shares, u, side="right")), len(shares) - 1)
 
 
-def child(school, count, share, tuning, lengths, stream):
-    """Return position, heading and parent of the child that a row's stream makes."""
-    X, F, n_var = school.X, school.F, school.X.shape[1]
-    first = [i for i in range(count) if school.rank[i] == 0]
-    space = school.space / (1 + tuning.fatigue * school.tries)
-    active = sorted(first, key=lambda i: -space[i])[: tuning.active]
-    if min(school.CV[:count]) > 0:
-        active = sorted(range(count), key=lambda i: (school.CV[i], *F[i], i))[: max(count // 5, 1)]
-    leaders = active[: tuning.leaders]
+def child(population, count, behaviour, settings, step_lengths, stream):
+    """Return position, displacement and parent of the child that a behaviour makes with a row's stream."""
+    X, F, n_var = population.X, population.F, population.X.shape[1]
+    first = [i for i in range(count) if population.rank[i] == 0]
+    space = population.crowding / (1 + settings.reuse_penalty * population.n_uses)
+    active = sorted(first, key=lambda i: -space[i])[: settings.n_active]
+    if min(population.CV[:count]) > 0:
+        active = sorted(range(count), key=lambda i: (population.CV[i], *F[i], i))[: max(count // 5, 1)]
+    leaders = active[: settings.n_leaders]
     room = space[active]
     largest = max(room[np.isfinite(room)], default=0.0)
     room = np.where(np.isfinite(room), room, 2 * largest if largest > 0 else 1.0)
     wheel = np.cumsum(room) / room.sum() if room.sum() > 0 else np.arange(1, len(room) + 1) / len(room)
-    move = pick(np.cumsum(share), stream.uniform())
-    if move == 0:
+    stream.uniform()  # chose the behaviour
+    if behaviour == 0:
         i = active[pick(wheel, stream.uniform())]
-        far = stream.uniform() < tuning.outbreeding
-        partner, y = stream.below(count) if far else active[stream.below(len(active))], X[i].copy()
+        far = stream.uniform() < settings.outbreeding_rate
+        partner, y = stream.randint(count) if far else active[stream.randint(len(active))], X[i].copy()
         for k in range(n_var):
             if stream.uniform() < 0.5 and X[i, k] != X[partner, k]:
                 p, z = X[i, k], X[partner, k]
                 if stream.uniform() >= 0.5:
                     p, z = z, p
                 u = stream.uniform()
-                beta = (2 * u if u < 0.5 else 1 / (2 * (1 - u))) ** (1 / (tuning.eta_cross + 1))
+                beta = (2 * u if u < 0.5 else 1 / (2 * (1 - u))) ** (1 / (settings.eta_crossover + 1))
                 y[k] = ((1 + beta) * p + (1 - beta) * z) / 2
-    elif move == 3:
+    elif behaviour == 3:
         i = active[pick(wheel, stream.uniform())]
-        y, k, known = X[i].copy(), stream.below(n_var), int((lengths > 0).sum())
+        y, k, known = X[i].copy(), stream.randint(n_var), int((step_lengths > 0).sum())
         sign = 1 if stream.uniform() < 0.5 else -1
         if stream.uniform() < 0.5:
             y[k] += sign * 10 ** (-1.3 - 2.7 * stream.uniform())
         elif known and stream.uniform() < 0.5:
-            y[k] += sign * lengths[stream.below(known)]
+            y[k] += sign * step_lengths[stream.randint(known)]
         else:
-            y[k] += tuning.jump * math.tan(math.pi * (stream.uniform() - 0.5))
-    elif move == 2:
-        i, leader = stream.below(count), leaders[stream.below(len(leaders))]
-        a, b, y = stream.below(count), stream.below(count), X[i].copy()
-        part = tuning.fewest + (1 - tuning.fewest) * stream.uniform()
-        always = stream.below(n_var)
+            y[k] += settings.cauchy_scale * math.tan(math.pi * (stream.uniform() - 0.5))
+    elif behaviour == 2:
+        i, leader = stream.randint(count), leaders[stream.randint(len(leaders))]
+        a, b, y = stream.randint(count), stream.randint(count), X[i].copy()
+        part = settings.min_crossover_rate + (1 - settings.min_crossover_rate) * stream.uniform()
+        always = stream.randint(n_var)
         for k in range(n_var):
             if k == always or stream.uniform() < part:
-                y[k] += tuning.pull * (X[leader, k] - X[i, k]) + tuning.scale * (X[a, k] - X[b, k])
+                y[k] += settings.attraction * (X[leader, k] - X[i, k]) + settings.differential_weight * (
+                    X[a, k] - X[b, k]
+                )
     else:
-        i = stream.below(count)
-        a, b = leaders[stream.below(len(leaders))], leaders[stream.below(len(leaders))]
+        i = stream.randint(count)
+        a, b = leaders[stream.randint(len(leaders))], leaders[stream.randint(len(leaders))]
         angle = {e: F[i] @ F[e] / np.linalg.norm(F[e]) if F[e].any() else 0.0 for e in (a, b)}
         leader = b if angle[b] > angle[a] + 1e-15 else a
-        y, v = X[i].copy(), school.heading[i].copy()
+        y, v = X[i].copy(), population.displacement[i].copy()
         for k in range(n_var):
             v[k] = stream.uniform() * v[k] + stream.uniform() * (X[leader, k] - X[i, k])
             y[k] += v[k]
@@ -172,6 +174,6 @@ def child(school, count, share, tuning, lengths, stream):
             bound = 0.0 if y[k] < 0 else 1.0
             inside = stream.uniform() < 0.5
             y[k] = bound + (stream.uniform() * (X[i, k] - bound) if inside else 0.0)
-    if move == 0:
-        mutate(y, tuning.mutations, tuning.eta_mutate, stream)
+    if behaviour == 0:
+        mutate(y, settings.mutations_per_clone, settings.eta_mutation, stream)
     return y, y - X[i], i

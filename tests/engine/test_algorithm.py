@@ -151,7 +151,7 @@ def test_ask_and_tell_equal_minimize_and_count_generations_alike(make):
 
 
 def test_ask_hands_out_one_brood():
-    algorithm = CSMOIFSA(pop_size=30, brood=8).setup(get_problem("zdt1"), seed=1)
+    algorithm = CSMOIFSA(pop_size=30, n_offsprings=8).setup(get_problem("zdt1"), seed=1)
     sizes = []
     for _ in range(3):
         infills = algorithm.ask()
@@ -259,10 +259,10 @@ def test_forgotten_objectives_are_told():
 
 
 def test_unknown_settings_are_refused_with_a_hint():
-    with pytest.raises(InputError, match=r"unknown setting 'brod'.*Did you mean 'brood'"):
-        CSMOIFSA(brod=5)
-    with pytest.raises(InputError, match="unknown setting 'brood'"):
-        MOAFSA(brood=5)
+    with pytest.raises(InputError, match=r"unknown setting 'n_offspring'.*Did you mean 'n_offsprings'"):
+        CSMOIFSA(n_offspring=5)
+    with pytest.raises(InputError, match="unknown setting 'n_offsprings'"):
+        MOAFSA(n_offsprings=5)
 
 
 def test_beats_nsga2_where_it_should():

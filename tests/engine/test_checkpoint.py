@@ -80,7 +80,7 @@ def test_broken_files_are_refused_and_the_one_before_is_kept(tmp_path):
 
 
 def small(make, problem, n_eval=30):
-    """Return a checkpoint in the middle of a brood as bytes."""
+    """Return a checkpoint in the middle of a generation as bytes."""
     algorithm = make(pop_size=4).setup(problem, seed=3, termination=("n_eval", n_eval))
     while algorithm.has_next():
         algorithm.next()
@@ -139,17 +139,17 @@ def test_a_flipped_byte_under_a_right_checksum_is_refused_or_does_no_harm(make, 
 
 FORGED = {
     "counters": [100_000, 30, 3, 10, 2],
-    "school_rank": 10**6,
-    "school_order": 2**30,
-    "school_F": np.nan,
-    "school_CV": -1.0,
-    "school_X": 7.0,
-    "school_tries": np.inf,
-    "brood_parent": 2**40,
-    "brood_move": -1,
-    "brood_heading": np.inf,
+    "population_rank": 10**6,
+    "population_order": 2**30,
+    "population_F": np.nan,
+    "population_CV": -1.0,
+    "population_X": 7.0,
+    "population_n_uses": np.inf,
+    "offspring_parent": 2**40,
+    "offspring_behaviour": -1,
+    "offspring_displacement": np.inf,
     "credit": np.nan,
-    "lengths": -1.0,
+    "step_lengths": -1.0,
 }
 
 
@@ -163,16 +163,16 @@ def test_a_forged_array_is_refused_by_name(name, tmp_path):
         state = algorithm.engine.state
         state[name] = np.full_like(state[name], FORGED[name]) if shape == "same" else state[name][:-1]
         write_checkpoint(file, facts_of(algorithm), state)
-        loaded = CSMOIFSA.load(file, problem) if name != "brood_X" else None
+        loaded = CSMOIFSA.load(file, problem) if name != "offspring_X" else None
         with pytest.raises(InputError, match=f"run.npz: the state's {name} "):
             loaded.setup(problem, termination=("n_eval", 40))
 
 
 def test_ranks_and_order_must_follow_from_the_objectives():
     algorithm = stopped(CSMOIFSA, load_problem("zdt1"), 100)
-    for name in ("school_rank", "school_order"):
+    for name in ("population_rank", "population_order"):
         state = algorithm.engine.state
-        state[name][:2] = state[name][1::-1] if name == "school_order" else state[name][:2] + 1
+        state[name][:2] = state[name][1::-1] if name == "population_order" else state[name][:2] + 1
         with pytest.raises(InputError, match=rf"{name} (is not sorted|does not follow)"):
             algorithm.engine.state = state
 

@@ -11,13 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from csmoifsa.engine import ImmuneFishSwarm, Settings
+from csmoifsa.engine import ImmuneFishSwarm
 from csmoifsa.errors import InputError
 from csmoifsa.moafsa import FishSwarm, SwarmSettings
+from csmoifsa.settings import Settings
 
 KINDS = {
     "default": lambda n_var, n_obj, pop_size=20, **options: ImmuneFishSwarm(
-        n_var, n_obj, settings=Settings(pop_size=pop_size, brood=7), **options
+        n_var, n_obj, settings=Settings(pop_size=pop_size, n_offsprings=7), **options
     ),
     "moafsa": lambda n_var, n_obj, pop_size=20, **options: FishSwarm(
         n_var, n_obj, settings=SwarmSettings(pop_size=pop_size), **options
@@ -192,9 +193,9 @@ def test_bad_arguments(arguments, message):
     [
         (Settings, {"pop_size": 1}, "pop_size must lie between 2"),
         (Settings, {"pop_size": 10.5}, "pop_size must be a whole number"),
-        (Settings, {"brood": True}, "brood must be a whole number"),
-        (Settings, {"scale": "high"}, "scale must be a number, got 'high'"),
-        (Settings, {"scale": float("nan")}, "scale must lie"),
+        (Settings, {"n_offsprings": True}, "n_offsprings must be a whole number"),
+        (Settings, {"attraction": "high"}, "attraction must be a number, got 'high'"),
+        (Settings, {"attraction": float("nan")}, "attraction must lie"),
         (Settings, {"behaviours": ("clone", "fly")}, "got fly"),
         (Settings, {"behaviours": ()}, "at least one"),
         (SwarmSettings, {"visual": 0.0}, "visual must lie"),
@@ -219,7 +220,7 @@ def test_each_behaviour_alone_makes_progress(behaviour):
     engine.tell(objectives(engine.ask(), 2))
     start = engine.front().F.sum(axis=1).min()
     assert run(engine, 2000).F.sum(axis=1).min() < start
-    assert set(engine.brood.move[:10]) == {("clone", "follow", "swarm", "forage").index(behaviour)}
+    assert set(engine.offspring.behaviour[:10]) == {("clone", "follow", "swarm", "forage").index(behaviour)}
 
 
 SCRIPT = """

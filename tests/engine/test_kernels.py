@@ -8,7 +8,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from csmoifsa import kernels
+from csmoifsa.kernels import (
+    credit,
+    dominance,
+    fish,
+    generation,
+    parents,
+    random,
+    selection,
+    space,
+    truncation,
+    variation,
+)
+from csmoifsa.kernels.records import Memory, Offspring, Population, Task, parameters_of
+from csmoifsa.settings import BEHAVIOURS, Settings
 
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -28,26 +41,24 @@ def front_of(seed: int, n: int, n_obj: int) -> np.ndarray:
     return F[np.argsort(F[:, 0])]
 
 
-def school_of(F, CV, seed=0):
+def population_of(F, CV, seed=0):
     n = len(F)
     rng = np.random.default_rng(seed)
     X, heading, extra = rng.random((n, 3)), rng.normal(size=(n, 3)), rng.random((n, 2))
-    return kernels.School(
-        X, heading, F.copy(), CV.copy(), extra, np.zeros(n, np.int64), *np.zeros((2, n)), np.arange(n)
-    )
+    return Population(X, heading, F.copy(), CV.copy(), extra, np.zeros(n, np.int64), *np.zeros((2, n)), np.arange(n))
 
 
 @given(SEEDS, st.integers(0, 10**6), st.integers(0, 10**6))
 def test_stream_equals_integer_arithmetic(seed, tick, row):
     stream, twin = np.empty(1, np.uint64), oracle.Stream(seed, tick, row)
-    kernels.open_stream(stream, seed, tick, row)
-    assert [kernels.uniform(stream) for _ in range(5)] == [twin.uniform() for _ in range(5)]
-    assert [kernels.below(stream, 7) for _ in range(5)] == [twin.below(7) for _ in range(5)]
+    random.open_stream(stream, seed, tick, row)
+    assert [random.uniform(stream) for _ in range(5)] == [twin.uniform() for _ in range(5)]
+    assert [random.randint(stream, 7) for _ in range(5)] == [twin.randint(7) for _ in range(5)]
 
 
 def test_uniform_numbers_look_uniform():
     table = np.empty((2000, 50))
-    kernels.fill_uniform(table, 1, 2)
+    random.fill_uniform(table, 1, 2)
     counts = np.histogram(table, bins=20, range=(0, 1))[0]
     expected = table.size / 20
     assert ((counts - expected) ** 2 / expected).sum() < 43.8  # chi-square, 19 degrees of freedom, p = 0.001
@@ -60,9 +71,9 @@ def test_compare_precedes_and_sort(seed, n, n_obj, coarse, violated):
     F, CV = random_rows(seed, n, n_obj, coarse=coarse, violated=violated)
     for i in range(n):
         for j in range(n):
-            assert kernels.compare(F, CV, i, j) == oracle.compare(F, CV, i, j)
+            assert dominance.compare(F, CV, i, F, CV, j) == oracle.compare(F, CV, i, j)
     order = np.random.default_rng(seed).permutation(n)
-    kernels.sort_in(F, CV, order, 0)
+    dominance.sort_rows(F, CV, order, 0)
     assert order.tolist() == sorted(range(n), key=lambda i: (CV[i], *F[i], i))
 
 
@@ -70,10 +81,10 @@ def test_compare_precedes_and_sort(seed, n, n_obj, coarse, violated):
 def test_layers_equal_peeling(seed, n, n_obj, coarse, violated):
     F, CV = random_rows(seed, n, n_obj, coarse=coarse, violated=violated)
     order, rank = np.arange(n), np.empty(n, np.int64)
-    kernels.sort_in(F, CV, order, 0)
-    layer = kernels.layer_pairs if n_obj == 2 else kernels.layer_many
+    dominance.sort_rows(F, CV, order, 0)
+    layer = dominance.rank_rows
     depth = layer(F, CV, order, rank)
-    assert rank.tolist() == oracle.layers(F, CV)
+    assert rank.tolist() == oracle.ranks(F, CV)
     assert depth == rank.max() + 1
 
 
@@ -83,92 +94,116 @@ def test_layers_equal_peeling(seed, n, n_obj, coarse, violated):
 def test_thinning_equals_the_plain_one(n_obj, seed, n, data):
     keep = data.draw(st.integers(1, n))
     F = front_of(seed, n, n_obj)
-    space, alive, rows = np.zeros(n), np.empty(n, np.bool_), np.arange(n)
-    (kernels.thin_pairs if n_obj == 2 else kernels.thin_many)(F, rows, keep, space, alive)
-    expected, free = (oracle.thin_pairs if n_obj == 2 else oracle.thin_many)(F, keep)
-    assert np.flatnonzero(alive).tolist() == sorted(expected)
-    np.testing.assert_allclose(space[sorted(expected)], [f for _, f in sorted(zip(expected, free, strict=True))], 1e-12)
+    crowding, kept, rows = np.zeros(n), np.empty(n, np.bool_), np.arange(n)
+    truncation.truncate(F, rows, keep, False, crowding, kept)
+    expected, free = (oracle.truncate_two if n_obj == 2 else oracle.truncate_many)(F, keep)
+    assert np.flatnonzero(kept).tolist() == sorted(expected)
+    np.testing.assert_allclose(
+        crowding[sorted(expected)], [f for _, f in sorted(zip(expected, free, strict=True))], 1e-12
+    )
 
 
 BOOL = st.booleans()
 
 
 @given(SEEDS, st.integers(1, 40), st.integers(2, 4), st.integers(1, 40), BOOL, BOOL, BOOL, BOOL)
-def test_keep_best_keeps_whole_layers_first(seed, n, n_obj, capacity, coarse, violated, layered, one_shot):
+def test_selection_keeps_whole_fronts_first(seed, n, n_obj, capacity, coarse, violated, all_ranks, one_shot):
     F, CV = random_rows(seed, n, n_obj, coarse=coarse, violated=violated)
-    school, before = school_of(F, CV), school_of(F, CV)
-    kept = kernels.keep_best(school, 0, np.zeros(n, bool), capacity, layered, one_shot)
-    rank = np.array(oracle.layers(F, CV))
-    assert kept == min(capacity, n if layered else int((rank == 0).sum()))
+    population, before = population_of(F, CV), population_of(F, CV)
+    kept = selection.environmental_selection(
+        population, 0, np.zeros(n, bool), capacity, n if all_ranks else 1, one_shot
+    )
+    rank = np.array(oracle.ranks(F, CV))
+    assert kept == min(capacity, n if all_ranks else int((rank == 0).sum()))
     # every kept fish is one of the old ones, with all its columns, and none is kept twice
     old = {tuple(before.X[i]): i for i in range(n)}
-    rows = [old[tuple(school.X[i])] for i in range(kept)]
+    rows = [old[tuple(population.X[i])] for i in range(kept)]
     assert len(set(rows)) == kept
-    for new, column in zip(school[:5], before[:5], strict=True):
+    for new, column in zip(population[:5], before[:5], strict=True):
         assert (new[:kept] == column[rows]).all()
-    assert school.rank[:kept].tolist() == rank[rows].tolist()
-    assert school.order[:kept].tolist() == sorted(range(kept), key=lambda i: (school.CV[i], *school.F[i], rows[i]))
+    assert population.rank[:kept].tolist() == rank[rows].tolist()
+    assert population.order[:kept].tolist() == sorted(
+        range(kept), key=lambda i: (population.CV[i], *population.F[i], rows[i])
+    )
     # a fish of a layer is left out only if none of a deeper layer is in
     out = sorted(set(range(n)) - set(rows))
-    if out and layered:
+    if out and all_ranks:
         assert rank[rows].max() <= rank[out].min()
 
 
 @given(SEEDS, st.integers(2, 3), st.integers(1, 20), st.integers(0, 10), BOOL)
-def test_lost_rows_leave_and_the_others_are_as_if_they_had_never_been(seed, n_obj, count, newcomers, coarse):
+def test_the_rest_is_selected_as_if_eliminated_rows_had_never_been(seed, n_obj, count, newcomers, coarse):
     rng, total = np.random.default_rng(seed), count + newcomers
     F, CV = random_rows(seed, total, n_obj, coarse=coarse, violated=True)
-    lost, school = rng.random(total) < 0.4, school_of(F, CV)
-    kernels.keep_best(school, 0, np.zeros(count, bool), total, True, False)  # sorts the first rows
-    kept = kernels.keep_best(school, count, lost, total, True, False)
-    alone = school_of(F[~lost], CV[~lost])
-    assert kept == kernels.keep_best(alone, 0, np.zeros((~lost).sum(), bool), total, True, False)
+    eliminated, population = rng.random(total) < 0.4, population_of(F, CV)
+    selection.environmental_selection(population, 0, np.zeros(count, bool), total, total, False)  # sorts the first rows
+    kept = selection.environmental_selection(population, count, eliminated, total, total, False)
+    alone = population_of(F[~eliminated], CV[~eliminated])
+    assert kept == selection.environmental_selection(alone, 0, np.zeros((~eliminated).sum(), bool), total, total, False)
     for column in ("F", "CV", "rank"):
-        mine, other = (getattr(s, column)[s.order[:kept]] for s in (school, alone))
+        mine, other = (getattr(s, column)[s.order[:kept]] for s in (population, alone))
         assert (mine == other).all()
 
 
-def test_the_worse_of_child_and_parent_is_lost_by_hand():
+def offspring_of(parent, behaviour=None, displacement=None):
+    """Offspring with these parents; positions do not matter."""
+    n = len(parent)
+    displacement = np.zeros((n, 3)) if displacement is None else displacement
+    behaviour = np.zeros(n, np.int64) if behaviour is None else behaviour
+    return Offspring(np.zeros((n, 3)), displacement, np.array(parent), behaviour)
+
+
+def test_the_worse_of_child_and_parent_is_eliminated_by_hand():
     F = np.array([[1.0, 1.0], [2.0, 2.0], [3.0, 0.0], [0.5, 0.5], [2.5, 2.5], [0.0, 3.0], [2.0, 2.0]])
-    school = school_of(F, np.zeros(7))
-    brood = kernels.Brood(np.zeros((4, 1)), np.zeros((4, 1)), np.array([0, 1, 2, 1]), np.zeros(4, np.int64))
-    lost = np.ones(7, bool)
-    kernels.contend(school, 3, brood, 4, True, lost)
-    assert np.flatnonzero(lost).tolist() == [0, 4]  # a better child, a worse child, neither, an equal
-    kernels.contend(school, 3, brood, 4, False, lost)
-    assert not lost.any()
+    population, eliminated = population_of(F, np.zeros(7)), np.zeros(7, bool)
+    selection.compete_with_parents(population, 3, offspring_of([0, 1, 2, 1]), 4, eliminated)
+    assert np.flatnonzero(eliminated).tolist() == [0, 4]  # a better child, a worse child, neither, an equal
+
+
+@pytest.mark.parametrize("competition", [True, False])
+def test_accepting_offspring_by_hand(competition):
+    # two parents; a child that dominates the first, and a child that the second dominates
+    F = np.array([[1.0, 2.0], [2.0, 1.0], [0.5, 2.0], [3.0, 1.0]])
+    population = population_of(F, np.zeros(4))
+    selection.environmental_selection(population, 0, np.zeros(2, bool), 4, 4, False)
+    memory = Memory(np.full(len(BEHAVIOURS), 0.1), np.zeros(2))
+    numbers = parameters_of(Settings(pop_size=4, n_offsprings=2, competition=competition, credit_rate=0.5))
+    count = generation.accept_offspring(population, 2, offspring_of([0, 1], np.array([1, 2])), memory, numbers)
+    left = [[0.5, 2.0], [2.0, 1.0]] if competition else [[0.5, 2.0], [1.0, 2.0], [2.0, 1.0], [3.0, 1.0]]
+    assert population.F[population.order[:count]].tolist() == left
+    np.testing.assert_allclose(memory.credit, [0.1, 0.55, 0.05, 0.1])  # the first child succeeded, the second did not
 
 
 @given(SEEDS, st.integers(1, 30), st.integers(1, 30))
-def test_most_spacious(seed, count, most):
+def test_least_crowded(seed, count, most):
     rng = np.random.default_rng(seed)
     space, rank = rng.permutation(count).astype(float), rng.integers(0, 2, count)
     rank[0] = 0
     expected = sorted(np.flatnonzero(rank == 0).tolist(), key=lambda i: -space[i])[:most]
-    assert kernels.most_spacious(rank, space, count, most).tolist() == expected
+    assert parents.least_crowded(rank, space, count, most).tolist() == expected
 
 
 def test_dropping_at_once_by_hand():
     alive = np.ones(4, np.bool_)
-    kernels.drop_at_once(np.array([3, 1, 0, 2]), 2, np.array([5.0, 0.1, np.inf, 0.2]), alive)
+    truncation.truncate_at_once(np.array([3, 1, 0, 2]), 2, np.array([5.0, 0.1, np.inf, 0.2]), alive)
     assert alive.tolist() == [False, False, True, True]
 
 
 def test_clone_shares_by_hand():
     space = np.array([1.0, np.inf, 3.0, 2.0])
-    shares = kernels.clone_shares(space, np.array([0, 1, 2]))  # the end counts 2 x 3
+    shares = parents.clone_shares_of(space, np.array([0, 1, 2]))  # the end counts 2 x 3
     np.testing.assert_allclose(shares, [0.1, 0.7, 1.0])
-    np.testing.assert_allclose(kernels.clone_shares(np.array([np.inf, np.inf]), np.array([0, 1])), [0.5, 1.0])
-    np.testing.assert_allclose(kernels.clone_shares(np.zeros(2), np.array([0, 1])), [0.5, 1.0])
-    assert [kernels.pick(shares, u) for u in (0.0, 0.0999, 0.1, 0.69, 0.7, 0.9999)] == [0, 0, 1, 1, 2, 2]
+    np.testing.assert_allclose(parents.clone_shares_of(np.array([np.inf, np.inf]), np.array([0, 1])), [0.5, 1.0])
+    np.testing.assert_allclose(parents.clone_shares_of(np.zeros(2), np.array([0, 1])), [0.5, 1.0])
+    assert [parents.pick(shares, u) for u in (0.0, 0.0999, 0.1, 0.69, 0.7, 0.9999)] == [0, 0, 1, 1, 2, 2]
 
 
 @given(SEEDS, st.integers(1, 40), st.floats(0, 3), st.floats(0, 50))
 def test_mutation_equals_the_plain_one(seed, n_var, mutations, eta):
     x = np.random.default_rng(seed).random(n_var)
     y, stream = x.copy(), np.empty(1, np.uint64)
-    kernels.open_stream(stream, seed, 3, 4)
-    kernels.mutate(y, mutations, eta, stream)
+    random.open_stream(stream, seed, 3, 4)
+    variation.mutate(y, mutations, eta, stream)
     oracle.mutate(x, mutations, eta, oracle.Stream(seed, 3, 4))
     np.testing.assert_allclose(y, x, rtol=1e-12, atol=1e-12)
     assert ((y >= 0) & (y <= 1)).all()
@@ -179,48 +214,61 @@ def test_mutation_hits_as_many_coordinates_as_told(n_var, mutations):
     hits, stream = 0, np.empty(1, np.uint64)
     for row in range(4000):
         x = np.full(n_var, 0.5)
-        kernels.open_stream(stream, 1, 0, row)
-        kernels.mutate(x, mutations, 20.0, stream)
+        random.open_stream(stream, 1, 0, row)
+        variation.mutate(x, mutations, 20.0, stream)
         hits += int((x != 0.5).sum())
     assert hits / 4000 == pytest.approx(mutations, rel=0.06)
 
 
-TUNING = kernels.Tuning(5, 3, 15.0, 20.0, 0.5, 0.7, 0.9, 0.5, 0.3, 0.05, 0.5)
-
-
 @settings(max_examples=60)
 @given(SEEDS, st.integers(1, 20), st.integers(2, 3), st.integers(0, 3), st.integers(1, 6), st.integers(0, 4), BOOL)
-def test_every_behaviour_equals_the_plain_one(seed, count, n_obj, move, n_var, known, infeasible):
+def test_every_behaviour_equals_the_plain_one(seed, count, n_obj, b, n_var, known, infeasible):
     rng = np.random.default_rng(seed)
     F, CV = random_rows(seed, count, n_obj)
     CV += infeasible * rng.random(count)
-    school = kernels.School(
+    population = Population(
         rng.random((count, n_var)), rng.normal(size=(count, n_var)), F, CV, np.empty((count, 0)),
         np.zeros(count, np.int64), np.zeros(count), rng.integers(0, 4, count).astype(float), np.arange(count),
     )  # fmt: skip
-    kernels.keep_best(school, 0, np.zeros(count, bool), count, True, False)
-    brood = kernels.Brood(np.zeros((8, n_var)), np.zeros((8, n_var)), np.zeros(8, np.int64), np.zeros(8, np.int64))
-    share, lengths = np.zeros(4), np.zeros(4)
-    share[move], lengths[:known] = 1.0, rng.uniform(0.01, 0.5, known)
-    kernels.breed(school, count, seed, 6, share, TUNING, lengths, brood, 8)
+    selection.environmental_selection(population, 0, np.zeros(count, bool), count, count, False)
+    chosen = Settings(n_offsprings=8, n_active=5, n_leaders=3)
+    offspring = Offspring(np.zeros((8, n_var)), np.zeros((8, n_var)), np.zeros(8, np.int64), np.zeros(8, np.int64))
+    memory = Memory(np.full(4, 0.1), np.zeros(4))
+    memory.step_lengths[:known] = rng.uniform(0.01, 0.5, known)
+    task = Task(np.arange(n_var), np.zeros(n_var), np.ones(n_var), np.arange(4) == b, seed)
+    generation.plan_offspring(population, count, 6, memory, task, parameters_of(chosen), offspring)
     for q in range(8):
-        y, v, parent = oracle.child(school, count, share, TUNING, lengths, oracle.Stream(seed, 6, q))
-        assert (brood.parent[q], brood.move[q]) == (parent, move)
-        np.testing.assert_allclose(brood.X[q], y, rtol=1e-12, atol=1e-12)
-        np.testing.assert_allclose(brood.heading[q], v, rtol=1e-12, atol=1e-12)
-        assert ((brood.X[q] >= 0) & (brood.X[q] <= 1)).all()
+        y, v, parent = oracle.child(population, count, b, chosen, memory.step_lengths, oracle.Stream(seed, 6, q))
+        assert (offspring.parent[q], offspring.behaviour[q]) == (parent, b)
+        np.testing.assert_allclose(offspring.X[q], y, rtol=1e-12, atol=1e-12)
+        np.testing.assert_allclose(offspring.displacement[q], v, rtol=1e-12, atol=1e-12)
+        assert ((offspring.X[q] >= 0) & (offspring.X[q] <= 1)).all()
+
+
+def test_each_row_draws_its_behaviour_from_the_probabilities():
+    F, CV = random_rows(1, 20, 2)
+    population, n = population_of(F, CV), 4000
+    selection.environmental_selection(population, 0, np.zeros(20, bool), 20, 20, False)
+    memory = Memory(np.array([0.2, 0.4, 0.1, 0.8]), np.zeros(4))
+    task = Task(np.arange(3), np.zeros(3), np.ones(3), np.array([True, True, False, True]), 5)
+    offspring = offspring_of(np.zeros(n, np.int64))
+    numbers = parameters_of(Settings(n_offsprings=n))
+    generation.plan_offspring(population, 20, 1, memory, task, numbers, offspring)
+    probabilities = np.empty(4)
+    credit.operator_probabilities(memory.credit, task.enabled, numbers, probabilities)
+    assert np.bincount(offspring.behaviour, minlength=4) / n == pytest.approx(probabilities, abs=0.025)
 
 
 def test_latin_hypercube_has_one_fish_in_each_cell():
     X = np.empty((17, 5))
-    kernels.first_school(X, 3)
+    space.latin_hypercube(X, 3)
     assert (np.sort((X * 17).astype(int), axis=0) == np.arange(17)[:, None]).all()
 
 
 def test_place_stays_within_bounds_and_hits_them():
     U = np.array([[0.0, 0.0], [1.0, 1.0], [0.5, 0.3]])
     X, xl, xu = np.empty((3, 3)), np.array([0.1, 2.0, -1.0]), np.array([0.7, 2.0, 1.0])
-    kernels.place(U, np.array([0, 2]), xl, xu, X)
+    space.place(U, np.array([0, 2]), xl, xu, X)
     assert (X >= xl).all()
     assert (X <= xu).all()
     np.testing.assert_allclose(X, [[0.1, 2.0, -1.0], [0.7, 2.0, 1.0], [0.4, 2.0, -0.4]])
@@ -228,59 +276,58 @@ def test_place_stays_within_bounds_and_hits_them():
 
 def test_violation_by_hand():
     G, CV = np.array([[1.0, -1.0, 0.5], [-1.0, 2.0, -1e-5], [0.0, 0.0, -0.5]]), np.empty(3)
-    kernels.violation(G, 2, 1e-4, CV)
+    space.total_violation(G, 2, 1e-4, CV)
     np.testing.assert_allclose(CV, [1.0 + 0.5 - 1e-4, 2.0, 0.5 - 1e-4])
 
 
-def test_reward_by_hand():
-    # one fish on the first layer's ends each, then a parent inside and its children
+def test_credit_by_hand():
+    # one individual on each end of the first front, then a parent inside and its children
     F = np.array([[0.0, 4.0], [2.0, 0.0], [1.0, 1.0], [0.5, 0.5], [1.0, 1.0 - 1e-9], [2.0, 0.5], [0.9, 1.0]])
-    school = school_of(F, np.zeros(7))
-    school.rank[:3] = 0
-    brood = kernels.Brood(
-        np.zeros((4, 3)),
-        np.array([[0.2, 0, 0], [0, 0, 0], [0, -0.3, 0], [0, 0, 0.005]]),
-        np.array([2, 2, 2, 2]),
-        np.array([kernels.CLONE, kernels.CLONE, kernels.SWARM, kernels.FORAGE]),
-    )
-    credit, lengths = np.array([0.2, 0.2, 0.2, 0.2]), np.zeros(2)
-    kernels.reward(school, 3, brood, 4, credit, 0.5, 1e-4, lengths)
-    # of two clones one gains more than the tolerance; nobody follows; the swarmer is worse; the forager gains 0.05
-    np.testing.assert_allclose(credit, [0.35, 0.2, 0.1, 0.6])
-    assert lengths.tolist() == [0.0, 0.0]  # its step was too short to remember
-    assert school.tries[:3].tolist() == [0.0, 0.0, 3.0]  # two clones and a forager
-    brood.move[0] = kernels.FORAGE
-    kernels.reward(school, 3, brood, 1, credit, 0.5, 1e-4, lengths)
-    assert lengths.tolist() == [0.2, 0.0]
-    brood.heading[0] = [0, -0.4, 0]
-    kernels.reward(school, 3, brood, 1, credit, 0.5, 1e-4, lengths)
-    kernels.reward(school, 3, brood, 1, credit, 0.5, 1e-4, lengths)
-    assert lengths.tolist() == [0.4, 0.4]
+    population = population_of(F, np.zeros(7))
+    population.rank[:3] = 0
+    clone, swarm, forage = (BEHAVIOURS.index(name) for name in ("clone", "swarm", "forage"))
+    steps = np.array([[0.2, 0, 0], [0, 0, 0], [0, -0.3, 0], [0, 0, 0.005]])
+    offspring = offspring_of([2, 2, 2, 2], np.array([clone, clone, swarm, forage]), steps)
+    memory, numbers = Memory(np.full(4, 0.2), np.zeros(2)), parameters_of(Settings(credit_rate=0.5))
+    credit.update_credit(population, 3, offspring, 4, memory, numbers)
+    # of two clones one gains more than the tolerance; none follows; the third is worse; the forager gains 0.05
+    np.testing.assert_allclose(memory.credit, [0.35, 0.2, 0.1, 0.6])
+    assert memory.step_lengths.tolist() == [0.0, 0.0]  # its step was too short to remember
+    assert population.n_uses[:3].tolist() == [0.0, 0.0, 3.0]  # two clones and a forager
+    offspring.behaviour[0] = forage
+    credit.update_credit(population, 3, offspring, 1, memory, numbers)
+    assert memory.step_lengths.tolist() == [0.2, 0.0]
+    offspring.displacement[0] = [0, -0.4, 0]
+    credit.update_credit(population, 3, offspring, 1, memory, numbers)
+    credit.update_credit(population, 3, offspring, 1, memory, numbers)
+    assert memory.step_lengths.tolist() == [0.4, 0.4]
 
 
 def test_gain_counts_violation_first():
-    school = school_of(np.array([[1.0, 1.0], [2.0, 2.0], [0.0, 2.0]]), np.array([1.0, 0.25, 1.0]))
+    population = population_of(np.array([[1.0, 1.0], [2.0, 2.0], [0.0, 2.0]]), np.array([1.0, 0.25, 1.0]))
     width = np.array([2.0, 4.0])
-    assert kernels.gain(school, 1, 0, width) == 0.75
-    assert kernels.gain(school, 0, 1, width) == 0.0
-    assert kernels.gain(school, 2, 0, width) == 0.0
+    assert credit.improvement(population, 1, 0, width) == 0.75
+    assert credit.improvement(population, 0, 1, width) == 0.0
+    assert credit.improvement(population, 2, 0, width) == 0.0
 
 
-def test_allot_by_hand():
-    credit, share = np.array([0.01, 0.4, 0.9, 0.05]), np.empty(4)
-    kernels.allot(credit, np.array([True, True, False, True]), 0.1, 0.1, share)
+def test_operator_probabilities_by_hand():
+    values, probabilities = np.array([0.01, 0.4, 0.9, 0.05]), np.empty(4)
+    numbers = parameters_of(Settings(min_probability=0.1, min_forage_credit=0.1))
+    credit.operator_probabilities(values, np.array([True, True, False, True]), numbers, probabilities)
     parts = np.array([0.05, 0.4, 0.0, 0.1]) ** 1.5
-    np.testing.assert_allclose(share, np.where(parts > 0, 0.1 + 0.7 * parts / parts.sum(), 0.0))
-    assert credit.tolist() == [0.05, 0.4, 0.9, 0.1]  # foraging is never less hungry, cloning half of it
-    kernels.allot(np.zeros(4), np.array([True, True, False, False]), 0.1, 0.0, share)
-    np.testing.assert_allclose(share, [0.5, 0.5, 0.0, 0.0])
+    np.testing.assert_allclose(probabilities, np.where(parts > 0, 0.1 + 0.7 * parts / parts.sum(), 0.0))
+    assert values.tolist() == [0.05, 0.4, 0.9, 0.1]  # foraging has the least credit, cloning half of it
+    numbers = parameters_of(Settings(min_probability=0.1, min_forage_credit=0.0))
+    credit.operator_probabilities(np.zeros(4), np.array([True, True, False, False]), numbers, probabilities)
+    np.testing.assert_allclose(probabilities, [0.5, 0.5, 0.0, 0.0])
 
 
 @given(SEEDS, st.integers(1, 20), st.booleans())
 def test_affinities_count_the_better(seed, n, violated):
     F, CV = random_rows(seed, n, 3, coarse=True, violated=violated)
     affinity = np.empty(n)
-    kernels.affinities_among(F, CV, F, CV, affinity)
+    fish.affinities_among(F, CV, F, CV, affinity)
     better = [sum(oracle.compare(F, CV, j, i) == 1 for j in range(n)) for i in range(n)]
     np.testing.assert_allclose(affinity, 1 / (1 + np.array(better)))
 
@@ -290,7 +337,7 @@ def test_look_around(seed, n, visual):
     rng = np.random.default_rng(seed)
     X, affinity = rng.random((n, 4)), 1.0 / rng.integers(1, 4, n)
     partners, best, centre = np.empty(n, np.int64), np.empty(n, np.int64), np.empty((n, 4))
-    kernels.look_around(X, affinity, visual, partners, best, centre)
+    fish.find_neighbours(X, affinity, visual, partners, best, centre)
     for i in range(n):
         rms = np.sqrt(((X - X[i]) ** 2).mean(axis=1))
         near = [j for j in range(n) if j != i and rms[j] <= visual]
@@ -306,11 +353,11 @@ def test_look_around(seed, n, visual):
 def test_concentration_and_reproduction(seed, n):
     F, CV = random_rows(seed, n, 2)
     concentration, chance, affinity = np.empty(n), np.empty(n), np.empty(n)
-    kernels.concentrations(F, concentration)
+    fish.concentrations(F, concentration)
     G = oracle.scaled(F)
     expected = 1 / np.array([sum(np.linalg.norm(G[i] - G[j]) for j in range(n)) for i in range(n)])
     np.testing.assert_allclose(concentration, expected, 1e-12)
-    kernels.affinities_among(F, CV, F, CV, affinity)
-    kernels.reproduction(affinity, concentration, 0.3, chance)
+    fish.affinities_among(F, CV, F, CV, affinity)
+    fish.expected_reproduction(affinity, concentration, 0.3, chance)
     np.testing.assert_allclose(chance, 0.3 * affinity / affinity.sum() + 0.7 / expected / (1 / expected).sum(), 1e-12)
     assert chance.sum() == pytest.approx(1.0)

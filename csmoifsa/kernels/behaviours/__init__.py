@@ -1,0 +1,50 @@
+"""The behaviours: each makes offspring in its own way, in a module of its own.
+
+To add one, see docs/how-to-add-a-behaviour.md.
+
+A behaviour is a compiled function
+
+    fill(rows, streams, population, parents, memory, settings, offspring)
+
+that fills the ``rows`` of ``offspring`` assigned to it: position ``X``, ``displacement`` and ``parent``.
+
+rows : (k,) int64
+    Rows of ``offspring`` to fill.
+streams : (n,) uint64
+    Random streams, one for each row of ``offspring``; row q draws from ``streams[q : q + 1]`` only.
+population : Population
+    The individuals; read only.
+parents : Parents
+    From whom to choose.
+memory : Memory
+    What the search has learned; read only.
+settings : Settings
+    The numbers of `csmoifsa.settings.Settings`.
+offspring : Offspring
+    To be filled.
+
+Its module may set three constants, 0 or False by default:
+
+MIN_CREDIT
+    Least credit, as a share of the setting ``min_forage_credit``.
+TIRES_PARENTS
+    Whether an individual's crowding distance counts less each time it was a parent here (setting ``reuse_penalty``).
+REMEMBERS_STEPS
+    Whether the lengths of its long steps that succeeded go to ``memory.step_lengths``.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import numpy as np
+
+from csmoifsa.jit import jit_choice
+from csmoifsa.settings import BEHAVIOURS
+
+MODULES = [import_module(f"{__name__}.{name}") for name in BEHAVIOURS]
+MIN_CREDIT = np.array([getattr(module, "MIN_CREDIT", 0.0) for module in MODULES])
+TIRES_PARENTS = np.array([getattr(module, "TIRES_PARENTS", False) for module in MODULES])
+REMEMBERS_STEPS = np.array([getattr(module, "REMEMBERS_STEPS", False) for module in MODULES])
+
+fill_rows = jit_choice([module.fill for module in MODULES])

@@ -1,0 +1,104 @@
+"""How successful each behaviour is, and with which probability it makes the next offspring."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from csmoifsa.jit import Flags, Vector, jit
+from csmoifsa.kernels.behaviours import MIN_CREDIT, REMEMBERS_STEPS, TIRES_PARENTS
+from csmoifsa.kernels.dominance import compare
+from csmoifsa.kernels.records import Memory, Offspring, Population
+from csmoifsa.settings import Settings
+
+LONG = 0.01  # the least step worth remembering, as a share of a variable's range
+
+
+@jit(forceinline=True)
+def improvement(population: Population, child: int, parent: int, extent: Vector) -> float:
+    """Return by how much the row ``child`` is better than the row ``parent``, 0 if it is not.
+
+    The gains in all objectives are added up in units of ``extent`` (n_obj,); with less violation it is the relative
+    decrease of the violation.
+    """
+    F, CV = population.F, population.CV
+    if compare(F, CV, child, F, CV, parent) != 1:
+        return 0.0
+    if CV[child] < CV[parent]:
+        return 1.0 - CV[child] / CV[parent]
+    total = 0.0
+    for k in range(extent.size):
+        total += (F[parent, k] - F[child, k]) / extent[k]
+    return total
+
+
+@jit(forceinline=True)
+def front_extent(population: Population, count: int, extent: Vector) -> None:
+    """Write each objective's range over the non-dominated of the first ``count`` rows into ``extent`` (n_obj,)."""
+    for k in range(extent.size):
+        low, high = np.inf, -np.inf
+        for i in range(count):
+            if population.rank[i] == 0:
+                low, high = min(low, population.F[i, k]), max(high, population.F[i, k])
+        extent[k] = max(high - low, 1e-300)
+
+
+@jit(forceinline=True)
+def remember_step(displacement: Vector, step_lengths: Vector) -> None:
+    """Put the length of a long ``displacement`` (n_var,) first in ``step_lengths`` (memory_size,), without the last."""
+    length = 0.0
+    for k in range(displacement.size):
+        length = max(length, abs(displacement[k]))
+    if length >= LONG:
+        for s in range(step_lengths.size - 1, 0, -1):
+            step_lengths[s] = step_lengths[s - 1]
+        step_lengths[0] = length
+
+
+@jit(forceinline=True)
+def update_credit(
+    population: Population, count: int, offspring: Offspring, n: int, memory: Memory, settings: Settings
+) -> None:
+    """Smooth each behaviour's credit towards its share of successes among the ``n`` rows of ``offspring``.
+
+    A success is a child, in row ``count + q`` of the population, that is better than its own parent by more than
+    ``gain_tolerance`` of the front's extent: microscopic gains on a wrong front would otherwise feed greedy behaviours
+    for ever. Counts the uses of parents and remembers long steps where the behaviour asks for it.
+    """
+    credit = memory.credit
+    extent, trials, successes = np.empty(population.F.shape[1]), np.empty(credit.size), np.empty(credit.size)
+    for b in range(credit.size):
+        trials[b], successes[b] = 0.0, 0.0
+    front_extent(population, count, extent)
+    for q in range(n):
+        b, parent = offspring.behaviour[q], offspring.parent[q]
+        population.n_uses[count + q] = 0.0
+        if TIRES_PARENTS[b]:
+            population.n_uses[parent] += 1.0
+        gain = improvement(population, count + q, parent, extent)
+        trials[b] += 1.0
+        successes[b] += gain > settings.gain_tolerance
+        if REMEMBERS_STEPS[b] and gain > 0.0:
+            remember_step(offspring.displacement[q], memory.step_lengths)
+    for b in range(credit.size):
+        if trials[b] > 0.0:
+            credit[b] += settings.credit_rate * (successes[b] / trials[b] - credit[b])
+
+
+@jit(forceinline=True)
+def operator_probabilities(credit: Vector, enabled: Flags, settings: Settings, probabilities: Vector) -> None:
+    """Write the probability of each behaviour (n_behaviours,): a floor, the rest in proportion to credit to the 1.5.
+
+    Raises ``credit`` (n_behaviours,) in place to the least credit of each behaviour. A behaviour that is not
+    ``enabled`` (n_behaviours,) gets 0.
+    """
+    total, n, floor = 0.0, 0, settings.min_probability
+    for b in range(credit.size):
+        credit[b] = max(credit[b], MIN_CREDIT[b] * settings.min_forage_credit)
+        probabilities[b] = 0.0
+        if enabled[b]:
+            probabilities[b] = credit[b] ** 1.5
+            total += probabilities[b]
+            n += 1
+    for b in range(credit.size):
+        if enabled[b]:
+            probabilities[b] = floor + (1.0 - n * floor) * probabilities[b] / total if total > 0.0 else 1.0 / n

@@ -1,0 +1,123 @@
+"""One generation: plan offspring, have them evaluated, accept them. ``ask``/``tell`` and the compiled loop share these.
+
+A generation is ``n_offsprings`` candidates that are planned, evaluated and accepted together.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import int64
+
+from csmoifsa.jit import EVALUATOR, Indices, Matrix, Vector, jit, record_type
+from csmoifsa.kernels.behaviours import fill_rows
+from csmoifsa.kernels.credit import operator_probabilities, update_credit
+from csmoifsa.kernels.parents import choose_parents, pick
+from csmoifsa.kernels.random import open_stream, uniform
+from csmoifsa.kernels.records import Memory, Offspring, Parameters, Population, Task
+from csmoifsa.kernels.selection import compete_with_parents, environmental_selection
+from csmoifsa.kernels.space import place, total_violation
+from csmoifsa.settings import Settings
+
+
+@jit(forceinline=True)
+def plan_offspring(
+    population: Population, count: int, generation: int, memory: Memory, task: Task, settings: Settings,
+    offspring: Offspring,
+) -> None:  # fmt: skip
+    """Fill ``offspring``, ``n_offsprings`` rows, from a population of ``count`` individuals.
+
+    Each row draws its behaviour and all else from its own random stream, keyed by seed, generation and row. So rows are
+    independent of each other, and each behaviour fills all its rows in one call.
+    """
+    n, n_behaviours = settings.n_offsprings, memory.credit.size
+    shares = np.empty(n_behaviours)
+    operator_probabilities(memory.credit, task.enabled, settings, shares)
+    for b in range(1, n_behaviours):
+        shares[b] += shares[b - 1]
+    parents = choose_parents(population, count, settings)
+    streams, rows = np.empty(n, np.uint64), np.empty(n, np.int64)
+    for q in range(n):
+        stream = streams[q : q + 1]
+        open_stream(stream, task.seed, generation, q)
+        offspring.behaviour[q] = pick(shares, uniform(stream))
+    for b in range(n_behaviours):
+        k = 0
+        for q in range(n):
+            if offspring.behaviour[q] == b:
+                rows[k] = q
+                k += 1
+        if k > 0:
+            fill_rows(b, rows[:k], streams, population, parents, memory, settings, offspring)
+
+
+@jit(forceinline=True)
+def accept_offspring(
+    population: Population, count: int, offspring: Offspring, memory: Memory, settings: Settings
+) -> int:
+    """Credit the behaviours and select who survives; return the new number of individuals.
+
+    The evaluated offspring are in the rows from ``count`` on of the population, ``n_offsprings`` of them.
+    """
+    n = settings.n_offsprings
+    eliminated = np.empty(count + n, np.bool_)
+    for i in range(eliminated.size):
+        eliminated[i] = False
+    update_credit(population, count, offspring, n, memory, settings)
+    if settings.competition:
+        compete_with_parents(population, count, offspring, n, eliminated)
+    return environmental_selection(
+        population, count, eliminated, settings.pop_size, count + n, settings.one_shot_truncation
+    )  # fmt: skip
+
+
+@jit(forceinline=True)
+def append_offspring(population: Population, count: int, offspring: Offspring, n: int) -> bool:
+    """Write the positions of ``n`` offspring behind the ``count`` individuals; return whether all values are finite.
+
+    Objectives and violations of the offspring are in the population already.
+    """
+    for i in range(count, count + n):
+        finite = np.isfinite(population.CV[i])
+        for k in range(population.F.shape[1]):
+            finite &= np.isfinite(population.F[i, k])
+        if not finite:
+            return False
+        for k in range(population.X.shape[1]):
+            population.X[i, k] = offspring.X[i - count, k]
+            population.displacement[i, k] = offspring.displacement[i - count, k]
+    return True
+
+
+_RUN = int64(
+    EVALUATOR, *(record_type(kind) for kind in (Vector, Population, Offspring, Memory, Task, Parameters)),
+    *(record_type(kind) for kind in (int, float, Indices, int)),
+)  # fmt: skip
+
+
+@jit(_RUN)
+def run_generations(
+    evaluate: Any, data: Vector, population: Population, offspring: Offspring, memory: Memory, task: Task,
+    settings: Settings, n_ieq: int, equality_tolerance: float, counters: Indices, n_generations: int,
+) -> int:  # fmt: skip
+    """Run whole generations in compiled code; return how many were done before a value was not finite.
+
+    The loop is compiled once for all problems: ``evaluate`` is a first-class function (`csmoifsa.jit.EVALUATOR`), which
+    gets its parameters ``data`` (k,) and writes the constraints into ``extra``. ``counters`` (2,), the number of
+    individuals and of the next generation, is updated in place, like population, offspring and memory.
+    """
+    n = settings.n_offsprings
+    X: Matrix = np.empty((n, task.xl.size))
+    for done in range(n_generations):
+        count = counters[0]
+        plan_offspring(population, count, counters[1], memory, task, settings, offspring)
+        place(offspring.X[:n], task.free, task.xl, task.xu, X)
+        rows = slice(count, count + n)
+        evaluate(X, data, population.F[rows], population.extra[rows])
+        total_violation(population.extra[rows], n_ieq, equality_tolerance, population.CV[rows])
+        if not append_offspring(population, count, offspring, n):
+            return done
+        counters[0] = accept_offspring(population, count, offspring, memory, settings)
+        counters[1] += 1
+    return n_generations

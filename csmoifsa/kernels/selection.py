@@ -1,0 +1,112 @@
+"""Who survives: parent-offspring competition and environmental selection."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from csmoifsa.jit import Flags, Indices, jit
+from csmoifsa.kernels.dominance import compare, rank_rows, sort_rows
+from csmoifsa.kernels.records import Offspring, Population
+from csmoifsa.kernels.truncation import truncate
+
+
+@jit(forceinline=True)
+def compete_with_parents(population: Population, count: int, offspring: Offspring, n: int, eliminated: Flags) -> None:
+    """Set ``eliminated`` (count + n,) at the worse of each child and its parent, if one of them is worse.
+
+    Children near their parents would otherwise crowd out individuals that are worse but elsewhere: the population would
+    gather around its best before it has searched (crowding: De Jong 1975; Mahfoud 1992).
+    """
+    for q in range(n):
+        better = compare(population.F, population.CV, count + q, population.F, population.CV, offspring.parent[q])
+        if better != 0:
+            eliminated[offspring.parent[q] if better == 1 else count + q] = True
+
+
+@jit(forceinline=True)
+def copy_row(population: Population, source: int, target: int) -> None:
+    """Copy one row of every column of the population, except ``order``, onto another row."""
+    for k in range(population.X.shape[1]):
+        population.X[target, k] = population.X[source, k]
+        population.displacement[target, k] = population.displacement[source, k]
+    for k in range(population.F.shape[1]):
+        population.F[target, k] = population.F[source, k]
+    for k in range(population.extra.shape[1]):
+        population.extra[target, k] = population.extra[source, k]
+    population.CV[target] = population.CV[source]
+    population.rank[target] = population.rank[source]
+    population.crowding[target] = population.crowding[source]
+    population.n_uses[target] = population.n_uses[source]
+
+
+@jit(forceinline=True)
+def sort_candidates(population: Population, count: int, eliminated: Flags) -> Indices:
+    """Return the row numbers (total,) that are not ``eliminated`` (rows,), sorted: the start of ``order``, in place.
+
+    ``order`` keeps the first ``count`` rows sorted from one call to the next, so only newcomers are inserted.
+    """
+    n_sorted, total = 0, 0
+    for s in range(eliminated.size):
+        row = population.order[s] if s < count else s
+        if not eliminated[row]:
+            population.order[total] = row
+            total += 1
+            n_sorted += s < count
+    order = population.order[:total]
+    sort_rows(population.F, population.CV, order, n_sorted)
+    return order
+
+
+@jit(forceinline=True)
+def move_survivors(population: Population, order: Indices, survives: Flags, n_survivors: int) -> None:
+    """Move the rows that ``survives`` (rows,) marks into the first ``n_survivors`` rows, in place.
+
+    Those who are among the first already keep their row, so only newcomers move. ``order`` follows.
+    """
+    place = 0
+    for s in range(order.size):
+        if survives[order[s]]:
+            order[place] = order[s]
+            place += 1
+    hole = 0
+    for s in range(n_survivors):
+        if order[s] >= n_survivors:
+            while survives[hole]:
+                hole += 1
+            copy_row(population, order[s], hole)
+            survives[hole] = True
+            order[s] = hole
+
+
+@jit(forceinline=True)
+def environmental_selection(
+    population: Population, count: int, eliminated: Flags, capacity: int, n_ranks: int, one_shot: bool
+) -> int:
+    """Keep the best rows that are not ``eliminated`` (rows,), at most ``capacity``, in place; return how many.
+
+    The survivors are in the first rows. Rows from ``count`` on, as many as ``eliminated`` has more, are newcomers.
+    Whole fronts are kept rank by rank, at most ``n_ranks`` of them, and the one that does not fit is truncated
+    (``one_shot``: see `truncate`).
+    """
+    order = sort_candidates(population, count, eliminated)
+    total = order.size
+    depth = rank_rows(population.F, population.CV, order, population.rank)
+    survives, kept, front = np.empty(eliminated.size, np.bool_), np.empty(total, np.bool_), np.empty(total, np.int64)
+    for i in range(eliminated.size):
+        survives[i] = False
+    n_survivors = 0
+    for r in range(min(depth, n_ranks)):
+        if n_survivors == capacity:
+            break
+        n = 0
+        for s in range(total):
+            if population.rank[order[s]] == r:
+                front[n] = order[s]
+                n += 1
+        room = min(n, capacity - n_survivors)
+        truncate(population.F, front[:n], room, one_shot, population.crowding, kept[:n])
+        for s in range(n):
+            survives[front[s]] = kept[s]
+        n_survivors += room
+    move_survivors(population, order, survives, n_survivors)
+    return n_survivors

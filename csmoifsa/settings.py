@@ -1,0 +1,126 @@
+"""The settings of the default CSMOIFSA, each declared once: its name, default and range; the kernels read the same."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+import numpy as np
+
+from csmoifsa.errors import InputError
+
+# Modules of csmoifsa.kernels.behaviours. Their order decides which random numbers choose which.
+BEHAVIOURS = ("clone", "follow", "swarm", "forage")
+
+
+def setting(default: Any, low: float, high: float) -> Any:
+    """Return a dataclass field of a number with a closed range, which `check_ranges` checks."""
+    return field(default=default, metadata={"range": (low, high)})
+
+
+def check_ranges(settings: Any) -> None:
+    """Check the fields of a settings object: type as its default's, numbers within the range that `setting` declared.
+
+    Raises
+    ------
+    InputError
+        Names the first field that is out of its range, or not of its declared type.
+    """
+    for entry in fields(settings):
+        value = getattr(settings, entry.name)
+        if isinstance(entry.default, bool):
+            if not isinstance(value, bool):
+                raise InputError(f"setting {entry.name} must be true or false, got {value!r}")
+        elif "range" in entry.metadata:
+            low, high = entry.metadata["range"]
+            whole = isinstance(entry.default, int)
+            kinds = (int, np.integer) if whole else (int, float, np.number)
+            if isinstance(value, bool) or not isinstance(value, kinds):
+                kind = "a whole number" if whole else "a number"
+                raise InputError(f"setting {entry.name} must be {kind}, got {value!r}")
+            if not low <= value <= high:
+                raise InputError(f"setting {entry.name} must lie between {low:g} and {high:g}, got {value!r}")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Settings of the default CSMOIFSA; one set serves all problems.
+
+    Attributes
+    ----------
+    pop_size : int
+        Individuals in the population, and the most solutions of the answer.
+    n_offsprings : int
+        Offspring of a generation, between two selections; raise it to the number of workers for parallel evaluation.
+    n_active : int
+        Least crowded individuals of the first front that are cloned (immunity) and that forage; while nothing is
+        feasible, it is the fifth of the population with the least violation instead.
+    n_leaders : int
+        The least crowded of those, which the others follow.
+    eta_crossover, eta_mutation : float
+        Distribution indices of the clones' simulated binary crossover and polynomial mutation.
+    mutations_per_clone : float
+        Coordinates of a clone that mutate on average.
+    outbreeding_rate : float
+        Share of clones that are recombined with any individual instead of another active one.
+    attraction, differential_weight : float
+        Factors of the way to the leader and of the difference of two individuals, in swarming: the contraction.
+    min_crossover_rate : float
+        Least share of the coordinates that swarming changes; each child draws its own between this and 1.
+    cauchy_scale : float
+        Scale of a forager's Cauchy-distributed jumps along one coordinate, as a share of the coordinate's range.
+    reuse_penalty : float
+        How much less the crowding distance of an individual counts each time it was cloned or foraged from:
+        distance / (1 + reuse_penalty * times).
+    memory_size : int
+        Number of lengths of long steps that succeeded, which foragers use again.
+    min_probability : float
+        Least probability of each behaviour, at most 1 / number of behaviours.
+    min_forage_credit : float
+        Least credit of foraging, so that it takes over when nothing else succeeds; cloning has at least half of it.
+    credit_rate : float
+        Smoothing of each behaviour's success rate, 0 (frozen) to 1 (last generation only).
+    gain_tolerance : float
+        Improvement over the parent, in extents of the first front, below which a child counts as no success.
+    competition : bool
+        Parent-offspring competition: the worse of each child and its parent is eliminated, even where it is better
+        than others of the population.
+    one_shot_truncation : bool
+        Truncate a front all at once instead of one at a time; for comparison only.
+    behaviours : tuple of str
+        Which behaviours take part, by name; all of `BEHAVIOURS` by default.
+    """
+
+    pop_size: int = setting(100, 2, 1_000_000)
+    n_offsprings: int = setting(10, 1, 1_000_000)
+    n_active: int = setting(8, 1, 1_000_000)
+    n_leaders: int = setting(6, 1, 1_000_000)
+    eta_crossover: float = setting(15.0, 0.0, 1e4)
+    eta_mutation: float = setting(20.0, 0.0, 1e4)
+    mutations_per_clone: float = setting(0.5, 0.0, 1e6)
+    outbreeding_rate: float = setting(0.7, 0.0, 1.0)
+    attraction: float = setting(0.9, 0.0, 2.0)
+    differential_weight: float = setting(0.5, 0.0, 2.0)
+    min_crossover_rate: float = setting(0.3, 0.0, 1.0)
+    cauchy_scale: float = setting(0.05, 0.0, 1.0)
+    reuse_penalty: float = setting(0.5, 0.0, 1e6)
+    memory_size: int = setting(10, 1, 1000)
+    min_probability: float = setting(0.03, 0.0, 1.0)
+    min_forage_credit: float = setting(0.1, 0.0, 1.0)
+    credit_rate: float = setting(0.05, 0.0, 1.0)
+    gain_tolerance: float = setting(1e-4, 0.0, 1.0)
+    competition: bool = True
+    one_shot_truncation: bool = False
+    behaviours: tuple[str, ...] = BEHAVIOURS
+
+    def __post_init__(self):
+        check_ranges(self)
+        names = (self.behaviours,) if isinstance(self.behaviours, str) else tuple(self.behaviours)
+        unknown = [name for name in names if name not in BEHAVIOURS]
+        if unknown or not names:
+            known, got = ", ".join(BEHAVIOURS), ", ".join(unknown) or "none"
+            raise InputError(f"setting behaviours must name at least one of {known}; got {got}")
+        if self.min_probability * len(names) > 1.0:
+            most = f"1 / {len(names)}, for {len(names)} behaviours"
+            raise InputError(f"setting min_probability must be at most {most}; got {self.min_probability!r}")
+        object.__setattr__(self, "behaviours", names)
