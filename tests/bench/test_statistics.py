@@ -89,6 +89,8 @@ def test_signed_rank_by_hand():
     # one of them, the smallest, the other way: W = 1; patterns with a sum of 0 or 1 are {} and {1}, on both sides
     assert signed_rank(np.array([-1.0, 2, 3, 4, 5, 6]), np.zeros(6)) == pytest.approx(4 / 64)
     assert signed_rank(x, x) == 1.0
+    # a pair that is equal says nothing, the others still do
+    assert signed_rank(np.array([0.0, 1, 2, 3, 4, 5, 6, 7, 8]), np.zeros(9)) < 0.05
     # a failed run is infinitely far; two failed ones are a tie
     assert signed_rank(np.full(6, np.inf), x) == pytest.approx(signed_rank(np.full(6, 99.0), np.zeros(6)), abs=0.02)
     assert signed_rank([np.inf, np.inf], [np.inf, np.inf]) == 1.0

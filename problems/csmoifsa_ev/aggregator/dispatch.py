@@ -79,6 +79,10 @@ class Setpoints:
     short_kwh: dict[str, float] = field(default_factory=dict)
 
 
+_STATE = ("_known", "_here", "_gone", "_until", "_jump", "_fixed")
+"""Arrays that the words of a step change before it is decided."""
+
+
 class RollingDispatcher:
     """Receding-horizon dispatch of a plan; ask `step` once a step, `save` after it, `load` after a crash.
 
@@ -230,7 +234,7 @@ class RollingDispatcher:
         Raises
         ------
         InputError
-            A step out of order, an unknown class, or a price that is not a number.
+            A step out of order, an unknown class, or a price that is not a number. The dispatcher is then as it was.
         """
         cars = self.plan.cars
         if isinstance(now, bool) or not isinstance(now, int | np.integer) or not 0 <= now < cars.n_steps:
@@ -241,14 +245,21 @@ class RollingDispatcher:
         if now == self._last and self._answers is not None:
             return _setpoints(self._answers)
         notes: list[str] = []
-        self._skip(now, notes)
-        self._take_prices(now, price, notes)
-        self._take_arrivals(now, arrivals, notes)
-        self._take_departures(now, departures, notes)
-        self._take_contents(now, contents)
+        before = {name: getattr(self, name).copy() for name in _STATE}
+        try:
+            self._skip(now, notes)
+            self._take_prices(now, price, notes)
+            self._take_arrivals(now, arrivals, notes)
+            self._take_departures(now, departures, notes)
+            self._take_contents(now, contents)
+            prices = self._expect(now)
+        except BaseException:  # a step that is refused, or whose forecast fails, changes nothing
+            for name, value in before.items():
+                setattr(self, name, value)
+            raise
         assert self._session is not None
         self._bound_all(self._session)
-        x = self._x = self._solve(self._expect(now))
+        x = self._x = self._solve(prices)
         self._freeze(now, x)
         return self._answer(now, x, notes)
 
