@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import gc
 import importlib
 import importlib.machinery
 import importlib.util
@@ -44,6 +45,7 @@ SURVIVORS = ROOT / "out" / "mutants"
 EQUIVALENT = Path(__file__).with_name("equivalent_mutants.toml")
 BAR = 0.95
 
+_AGGREGATOR = "csmoifsa_ev.aggregator"
 MODULES: dict[str, tuple[str, list[str]]] = {
     "objectives": ("csmoifsa_ev.objectives", ["tests/ev/test_objectives.py", "tests/ev/test_pricing.py"]),
     "response": ("csmoifsa_ev.response", ["tests/ev/test_response.py", "tests/ev/test_pricing.py"]),
@@ -52,6 +54,12 @@ MODULES: dict[str, tuple[str, list[str]]] = {
     "v2g": ("csmoifsa_ev.v2g", ["tests/ev/test_response.py", "tests/ev/test_pricing.py"]),
     "statistics": ("csmoifsa_bench.statistics", ["tests/bench/test_statistics.py"]),
     "measure": ("csmoifsa_bench.measure", ["tests/bench/test_measure.py"]),
+    "supply": (f"{_AGGREGATOR}.supply", ["tests/aggregator/test_load_cost.py", "tests/aggregator/test_stage_one.py"]),
+    "contracts": (f"{_AGGREGATOR}.contracts", ["tests/aggregator/test_contracts.py"]),
+    "dispatch": (
+        f"{_AGGREGATOR}.dispatch",
+        ["tests/aggregator/test_dispatch_steps.py", "tests/aggregator/test_rolling.py"],
+    ),
 }
 """Module and the test files that are to see each of its mutants."""
 
@@ -352,6 +360,8 @@ def _warm(package: str) -> None:
     for name in ("pytest", "hypothesis", "hypothesis.extra.numpy", "scipy.optimize", "_pytest.runner"):
         importlib.import_module(name)
     _forget(package)
+    gc.collect()
+    gc.freeze()  # forks share what is imported; a collection that walks through all of it would copy it each time
 
 
 class Judge:

@@ -108,7 +108,6 @@ class RollingDispatcher:
             raise InputError("a perfect forecast cannot be had in real time; choose ar1, none or module:function")
         cars = plan.cars
         self._v, self._t = cars.places
-        self._since = np.arange(self._v.size) - np.repeat(np.cumsum(cars.length) - cars.length, cars.length)
         self._scale = float(np.abs(plan.day_ahead).mean()) or 1.0
         self._known = np.full(cars.n_steps, np.nan)
         self._last = -1
