@@ -104,7 +104,7 @@ def read_observations(path: Path) -> dict[str, Observations]:
             faults.add(f"{row[share_at]!r} is not a share from 0 to 1", line=line, column="share")
         if pair in PAIRS and incentive is not None and share is not None:
             seen.setdefault(pair, []).append((incentive, share))
-    if not seen and not faults.told:
+    if not seen and not faults.count:
         faults.add("holds no observations")
     faults.stop()
     result = {pair: Observations(*np.array(rows).T) for pair, rows in seen.items()}

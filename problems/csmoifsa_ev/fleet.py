@@ -62,11 +62,14 @@ class SessionsFile(Parameters):
         The zone of its stamps: ``"UTC"``, another zone, or ``"local"`` for the drivers' own clock.
     time_zone : str
         The zone of the drivers' clock.
+    date_order : "day-first" or "month-first", optional
+        How dates such as 03/04/2024 are read, where no date of the file shows it.
     """
 
     file: str
     stamp_zone: str
     time_zone: str
+    date_order: Literal["day-first", "month-first"] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

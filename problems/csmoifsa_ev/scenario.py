@@ -211,7 +211,13 @@ def build_day(scenario: Scenario) -> PricingDay:
         sums = sum_fleet(fleet, scenario.tariff, n_steps, scenario.v2g.depth)
     else:
         told = fleet.sessions
-        recorded = read_sessions(Path(told.file), fleet, stamp_zone=told.stamp_zone, time_zone=told.time_zone)
+        recorded = read_sessions(
+            Path(told.file),
+            fleet,
+            stamp_zone=told.stamp_zone,
+            time_zone=told.time_zone,
+            date_order=told.date_order,
+        )
         capacity = float(recorded.sessions.battery_kwh.mean())
         sums = sum_sessions(recorded.sessions, fleet, scenario.tariff, n_steps, scenario.v2g.depth).scaled(fleet.n_ev)
         notes += recorded.notes

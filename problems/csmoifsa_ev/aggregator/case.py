@@ -7,7 +7,7 @@ checked, and an error names the key.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,7 @@ _TABLES = {
 }
 _NUMBERS = ("count", "energy_kwh", "power_kw", "share", *_BATTERY)  # of a class
 _CLASS = ("name", "window", *_NUMBERS)
-_TOP = ("base", "name", "title", "currency", "classes", *_TABLES)
+_TOP = ("base", "name", "title", "currency", "classes", "roll", *_TABLES)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -54,6 +54,8 @@ class Case:
         The owners' part of the surplus.
     v2g_sell : (T,) array
         What energy given to the grid earns [currency/kWh].
+    roll : mapping
+        The table of market files, ``[roll]``; see `market.market_files`.
     """
 
     name: str
@@ -65,6 +67,7 @@ class Case:
     share: np.ndarray
     beta: float
     v2g_sell: np.ndarray
+    roll: Mapping[str, Any] = field(default_factory=dict)
 
     def at_prices(self, day_ahead: np.ndarray, begin: int = 0) -> Case:
         """Return the case on another day: prices, bounds and mean in the same ratio, steps beginning at ``begin``.
@@ -158,6 +161,10 @@ def _plain_case(game: Game) -> Case:
 
 def _read_toml(path: Path) -> dict[str, Any]:
     values = read_toml(path, "case")
+    roll = values.get("roll")
+    for one in roll.values() if isinstance(roll, dict) else ():
+        if isinstance(one, dict) and isinstance(one.get("csv"), str):
+            one["csv"] = str(path.parent / one["csv"])  # starts at the case's folder
     base = values.pop("base", None)
     if base is None:
         return values
@@ -216,6 +223,7 @@ def case_from_dict(values: Mapping[str, Any]) -> Case:
         share=share,
         beta=number(contract.get("beta", 0.5), "contract.beta"),
         v2g_sell=p + (number(contract.get("sell_ratio", 1.0), "contract.sell_ratio") - 1.0) * np.abs(p),
+        roll=values.get("roll", {}),
     )
     if not 0 <= case.beta <= 1:
         raise InputError(f"contract.beta must be between 0 and 1, not {case.beta}")
@@ -249,6 +257,8 @@ def _check_keys(values: Mapping[str, Any]) -> None:
     for key in values:
         if key not in _TOP:
             raise InputError(f"unknown key {key!r}.{did_you_mean(key, list(_TOP)) or ' Known are ' + ', '.join(_TOP)}")
+    if not isinstance(values.get("roll", {}), dict):
+        raise InputError("roll must be a table, [roll]")
     for table, known in _TABLES.items():
         if not isinstance(values.get(table, {}), dict):
             raise InputError(f"{table} must be a table, [{table}]")

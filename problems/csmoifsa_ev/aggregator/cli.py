@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import typer
 
-from csmoifsa.console import JSON_OPTION, print_json, progress, stdout
+from csmoifsa.console import JSON_OPTION, print_json, progress, stderr, stdout
 from csmoifsa.errors import InputError
+from csmoifsa_ev.options import reads_series
 
 _CASE = typer.Argument(..., metavar="CASE", help="wei-2015, wei-storage, wei-v2g, portfolio, or a .toml or .json file.")
 _OUT = typer.Option(None, "--out", "-o", metavar="DIR", help="Write tables, summary.json and figures/ there.")
-_AHEAD = typer.Option(..., "--day-ahead", metavar="CSV", help="Day-ahead prices: a PJM export or any CSV.")
-_REAL = typer.Option(..., "--real-time", metavar="CSV", help="Real-time prices, in the same form.")
+_AHEAD = typer.Option(None, "--day-ahead", metavar="FILE", help="Day-ahead prices, CSV or Excel; or in CASE: [roll].")
+_REAL = typer.Option(None, "--real-time", metavar="FILE", help="Real-time prices, in their own step and form.")
+_SET = typer.Option([], "--set", metavar="FILE.KEY=VALUE", help="For one file, such as real_time.node=NORTH.")
+_STEP = typer.Option(None, "--step", min=5, max=60, help="Minutes of a step; the shortest of case and files.")
 _NODES = typer.Option([], "--node", metavar="NAME", help="Where; may be repeated. Needed if a file has several.")
 _FIGURES = typer.Option(True, "--figures/--no-figures", help="Draw figures/ as PNG and PDF.")
 _REPORT = typer.Option(True, "--report/--no-report", help="Write report.html, which opens in a browser.")
@@ -66,10 +70,11 @@ def aggregate(
     _where(out, figures, report)
 
 
+@reads_series
 def roll(
     case: str = _CASE,
-    day_ahead: Path = _AHEAD,
-    real_time: Path = _REAL,
+    day_ahead: Path | None = _AHEAD,
+    real_time: Path | None = _REAL,
     node: list[str] = _NODES,
     days: str | None = typer.Option(None, "--days", help="From:to, such as 2025-06-01:2025-06-30; all if left out."),
     forecast: str = typer.Option("ar1", "--forecast", help="ar1, none, perfect, or your own as module:function."),
@@ -77,18 +82,21 @@ def roll(
         "current", "--known", help="Real-time price known at a decision: current, last, nothing."
     ),
     per_kwh: bool = typer.Option(False, "--per-kwh", help="Prices in the files are per kWh; else per MWh."),
+    step: int | None = _STEP,
+    set_one: list[str] = _SET,
     out: Path | None = _OUT,
     figures: bool = _FIGURES,
     report: bool = _REPORT,
     language: str = _LANGUAGE,
     as_json: bool = JSON_OPTION,
+    series: Any = None,
 ) -> None:
-    """Re-dispatch V2G cars hour by hour as real-time prices come in, and measure what that saves.
+    """Re-dispatch V2G cars step by step as real-time prices come in, and measure what that saves.
 
     [bold]Example:[/bold]  csmoifsa ev roll portfolio --day-ahead da.csv --real-time rt.csv --node "WESTERN HUB"
     """
     from csmoifsa_ev.aggregator.case import load_case
-    from csmoifsa_ev.aggregator.market import load_prices
+    from csmoifsa_ev.aggregator.market import RollSettings, load_prices, market_files, settings_by_file
     from csmoifsa_ev.aggregator.rolling import KNOWN, backtest
     from csmoifsa_ev.aggregator.tables import summarise_rolling, write_rolling
     from csmoifsa_ev.page import check_language
@@ -96,12 +104,37 @@ def roll(
     check_language(language)
     if known not in KNOWN:
         raise InputError(f"--known must be one of {', '.join(KNOWN)}, not {known!r}")
-    chosen, span = load_case(case), _span(days)
+    span = _span(days, "--days")
+    chosen = load_case(case)
+    told = RollSettings.of(chosen.roll)
+    span = span or _span(told.days, "roll.days")
+    own = settings_by_file(set_one)
+    files = market_files(chosen.roll, {"day_ahead": day_ahead, "real_time": real_time}, series, own)
+    per_kwh = per_kwh or told.per_kwh
+    minutes = step or told.step
     tests = []
+    notes: dict[str, None] = {}
     for name in node or [None]:
-        ahead, actual = (load_prices(path, node=name, per_mwh=not per_kwh) for path in (day_ahead, real_time))
+        ahead, actual = (
+            load_prices(file, node=None if "node" in own[key] else name, per_mwh=not per_kwh, days=span, key=key)
+            for file, key in zip(files, own, strict=True)
+        )
+        notes |= dict.fromkeys((*ahead.notes, *actual.notes))
         with progress(f"rolling {ahead.node}", len(ahead.days)) as update:
-            tests.append(backtest(chosen, ahead, actual, days=span, forecaster=forecast, known=known, progress=update))
+            tests.append(
+                backtest(
+                    chosen,
+                    ahead,
+                    actual,
+                    days=span,
+                    forecaster=forecast,
+                    known=known,
+                    step=None if minutes is None else timedelta(minutes=minutes),
+                    progress=update,
+                )
+            )
+    for note in notes:
+        stderr().print(f"note: {note}", soft_wrap=True, markup=False)
     summary = summarise_rolling(tests, case=chosen, forecast=forecast, known=known)
     if out is not None:
         write_rolling(tests, summary, out)
@@ -131,11 +164,11 @@ def _where(out: Path | None, figures: bool, report: bool) -> None:
     stdout().print(f"\n{text}", soft_wrap=True, markup=False)
 
 
-def _span(days: str | None) -> tuple[date, date] | None:
+def _span(days: str | None, key: str) -> tuple[date, date] | None:
     if days is None:
         return None
     first, _, last = days.partition(":")
     try:
         return date.fromisoformat(first), date.fromisoformat(last or first)
     except ValueError:
-        raise InputError(f"--days must be a day or from:to, such as 2025-06-01:2025-06-30, not {days!r}") from None
+        raise InputError(f"{key} must be a day or from:to, such as 2025-06-01:2025-06-30, not {days!r}") from None

@@ -1,34 +1,69 @@
-"""Market prices from files: PJM's day-ahead and real-time exports, or any CSV with a time and a price column.
-
-A PJM export (Data Miner 2, hourly LMP) has many columns, two clocks and US dates; the local clock
-(``datetime_beginning_ept``) and the total price (``total_lmp_da`` or ``total_lmp_rt``) are read [currency/MWh].
-"""
+"""Market prices for rolling dispatch: whole days of a price file, on one clock and one step."""
 
 from __future__ import annotations
 
-import io
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from csmoifsa.errors import InputError, did_you_mean
-from csmoifsa.files import read_text
+from csmoifsa_ev.loaders.files import FileSeries, series_from
 
-_PJM_TIME = "datetime_beginning_ept"
-_PJM_PRICES = ("total_lmp_da", "total_lmp_rt")
-_TIMES = ("timestamp", "time", "datetime", "datetime_beginning", "date_time")
-_PRICES = ("price", "lmp", "price_per_mwh")
-_NODES = ("pnode_name", "node", "hub", "zone")
-MOST_COLUMNS = 1_000
+FILES = ("day_ahead", "real_time")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RollSettings:
+    """What the table ``[roll]`` of a case says besides its files.
+
+    Attributes
+    ----------
+    days : str, optional
+        First and last day, ``"2025-06-01:2025-06-30"``.
+    per_kwh : bool
+        Whether prices in the files are per kWh, else per MWh.
+    step : int, optional
+        Minutes of a step.
+    """
+
+    days: str | None = None
+    per_kwh: bool = False
+    step: int | None = None
+
+    @classmethod
+    def of(cls, roll: Mapping[str, Any]) -> RollSettings:
+        """Check and return the settings of a table.
+
+        Raises
+        ------
+        InputError
+            A key is unknown or a value is of the wrong kind.
+        """
+        known = [*FILES, *(one.name for one in fields(cls))]
+        for name in roll:
+            if name not in known:
+                hint = did_you_mean(name, known) or f" Known are {', '.join(known)}"
+                raise InputError(f"unknown key roll.{name}.{hint}")
+        told = {name: value for name, value in roll.items() if name not in FILES}
+        for name, kind in (("days", str), ("per_kwh", bool), ("step", int)):
+            if name in told and type(told[name]) is not kind:
+                raise InputError(f"roll.{name} must be {_KINDS[kind]}, not {told[name]!r}")
+        step = told.get("step")
+        if step is not None and not 5 <= step <= 60:
+            raise InputError(f"roll.step must be from 5 to 60 minutes, not {step}")
+        return cls(**told)
+
+
+_KINDS = {str: "text", bool: "true or false", int: "a whole number"}
 
 
 @dataclass(frozen=True, eq=False)
 class Prices:
-    """A series of prices without gaps.
+    """A series of prices; steps of days that a file does not hold whole are not a number.
 
     Attributes
     ----------
@@ -40,12 +75,21 @@ class Prices:
         Prices [currency/kWh].
     node : str
         Where they hold.
+    notes : tuple of str
+        What reading had to do.
+    left_out : dict of date to str
+        Days that are not whole, and why.
+    time_zone : str
+        The zone whose days they are; empty where nobody named one.
     """
 
     start: datetime
     step: timedelta
     per_kwh: np.ndarray
     node: str
+    notes: tuple[str, ...] = ()
+    left_out: dict[date, str] = field(default_factory=dict)
+    time_zone: str = ""
 
     @property
     def days(self) -> list[date]:
@@ -53,136 +97,154 @@ class Prices:
         per_day = round(timedelta(days=1) / self.step)
         first = self.start.date() if self.start.time() == datetime.min.time() else self.start.date() + timedelta(days=1)
         skipped = round((datetime.combine(first, datetime.min.time()) - self.start) / self.step)
-        return [first + timedelta(days=k) for k in range((len(self.per_kwh) - skipped) // per_day)]
+        n_days = (len(self.per_kwh) - skipped) // per_day
+        whole = np.isfinite(self.per_kwh[skipped : skipped + n_days * per_day].reshape(n_days, per_day)).all(axis=1)
+        return [first + timedelta(days=k) for k in np.flatnonzero(whole).tolist()]
 
     def window(self, begin: datetime, steps: int) -> np.ndarray:
         """Return the prices of ``steps`` steps from ``begin`` on [currency/kWh]."""
         first = round((begin - self.start) / self.step)
-        if first < 0 or first + steps > len(self.per_kwh):
+        found = self.per_kwh[max(first, 0) : first + steps]
+        if first < 0 or len(found) < steps or not np.isfinite(found).all():
             end = self.start + len(self.per_kwh) * self.step
-            raise InputError(f"prices at {self.node} run from {self.start} to {end}, not over {begin} + {steps} steps")
-        return self.per_kwh[first : first + steps]
+            raise InputError(
+                f"prices at {self.node} run from {self.start} to {end}, not over {begin} + {steps} steps"
+                + "".join(f"; {told}" for told in self.left_out.values())[:300]
+            )
+        return found
 
+    def at_step(self, step: timedelta) -> Prices:
+        """Return the same prices on another step: held through shorter steps, averaged over longer ones.
 
-def nodes(path: str | Path) -> list[str]:
-    """Return the names of the nodes in a price file; empty if it has no such column."""
-    table = _read(Path(path))
-    column = next((name for name in _NODES if name in table.columns), None)
-    return [] if column is None else sorted({str(value) for value in table[column]})
+        Raises
+        ------
+        InputError
+            Neither step is a multiple of the other.
+        """
+        if step == self.step:
+            return self
+        long, short = max(step, self.step), min(step, self.step)
+        parts, rest = divmod(long, short)
+        if rest or timedelta(days=1) % step:
+            raise InputError(f"prices at {self.node} have steps of {self.step}, which cannot be brought to {step}")
+        if step < self.step:
+            return replace(self, step=step, per_kwh=np.repeat(self.per_kwh, parts))
+        skipped = round((-(self.start - datetime.combine(self.start.date(), datetime.min.time())) % step) / self.step)
+        whole = (len(self.per_kwh) - skipped) // parts
+        values = self.per_kwh[skipped : skipped + whole * parts].reshape(whole, parts).mean(axis=1)
+        return replace(self, start=self.start + skipped * self.step, step=step, per_kwh=values)
 
 
 def load_prices(
-    path: str | Path,
+    path: str | Path | FileSeries,
     *,
     node: str | None = None,
     time_column: str | None = None,
     price_column: str | None = None,
     per_mwh: bool = True,
+    days: tuple[date, date] | None = None,
+    key: str = "prices",
 ) -> Prices:
-    """Read a price file.
+    """Read a price file: a known export, or any file with columns of time and price.
 
     Parameters
     ----------
-    path : path
-        CSV with a header: a PJM export, or any file with one time and one price column.
+    path : path or FileSeries
+        The file, with or without settings of its own.
     node : str, optional
         Which node, where the file has more than one.
     time_column, price_column : str, optional
-        Their names, where they are neither PJM's nor one of the usual ones.
+        Names of columns, where the file does not show them.
     per_mwh : bool
         Whether prices are per MWh (else per kWh).
+    days : (date, date), optional
+        First and last day that must be whole; others that are not are left out.
+    key : str
+        What messages call the file.
 
     Raises
     ------
     InputError
         A column or node is unknown, an hour is missing or doubled, or a price is not a number; the message says which.
     """
-    path = Path(path)
-    table = _read(path)
-    time_name = _column(path, table, time_column, (_PJM_TIME, *_TIMES), "time")
-    price_name = _column(path, table, price_column, (*_PJM_PRICES, *_PRICES), "price")
-    node_name = next((name for name in _NODES if name in table.columns), None)
-    if node_name is not None:
-        table, node = _choose_node(path, table, node_name, node)
-    times = _times(path, table[time_name])
-    order = np.argsort(times, kind="stable")
-    times = times[order]
-    values = np.asarray(pd.to_numeric(table[price_name], errors="coerce"), dtype=float)[order]
-    _check_series(path, times, values)
-    step = timedelta(seconds=float(np.diff(times).min() / np.timedelta64(1, "s")))
-    start = times[0].astype("datetime64[s]").item()
-    return Prices(start, step, values / (1000.0 if per_mwh else 1.0), node or path.stem)
-
-
-def _read(path: Path) -> pd.DataFrame:
-    text = read_text(path, "price file")
-    if (columns := text.partition("\n")[0].count(",") + 1) > MOST_COLUMNS:
-        raise InputError(f"{path} has {columns:,} columns; a price file has a handful")
-    try:
-        return pd.read_csv(io.StringIO(text), dtype=str, keep_default_na=False)
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError, OverflowError) as error:
-        raise InputError(f"{path} is not a CSV file with a header: {str(error).strip()}") from error
-
-
-def _column(path: Path, table: pd.DataFrame, wanted: str | None, usual: tuple[str, ...], what: str) -> str:
-    known = [str(name) for name in table.columns]
-    if wanted is not None:
-        if wanted not in known:
-            raise InputError(
-                f"{path} has no column {wanted!r}; it has {', '.join(known)}.{did_you_mean(wanted, known)}"
-            )
-        return wanted
-    for name in usual:
-        if name in known:
-            return name
-    raise InputError(f"{path} has no {what} column; expected one of {', '.join(usual)}, it has {', '.join(known)}")
-
-
-def _choose_node(path: Path, table: pd.DataFrame, column: str, node: str | None) -> tuple[pd.DataFrame, str]:
-    known = sorted({str(value) for value in table[column]})
-    if node is None:
-        if len(known) > 1:
-            raise InputError(f"{path} holds {len(known)} nodes; name one with --node: {', '.join(known[:12])}")
-        node = known[0]
-    match = [name for name in known if name.lower() == node.lower()]
-    if not match:
-        hint = did_you_mean(node, known) or f" It has {', '.join(known[:12])}"
-        raise InputError(f"{path} has no node {node!r}.{hint}")
-    chosen = table[table[column] == match[0]]
-    assert isinstance(chosen, pd.DataFrame)
-    return chosen, match[0]
-
-
-def _times(path: Path, column: Any) -> np.ndarray:
-    """Return local stamps; US dates with AM/PM as PJM writes them, else ISO 8601."""
-    text = column.astype(str)
-    for pattern in ("%m/%d/%Y %I:%M:%S %p", "ISO8601"):
-        try:
-            return pd.to_datetime(text, format=pattern).to_numpy(dtype="datetime64[s]")
-        except (ValueError, TypeError):
-            continue
-    raise InputError(
-        f"{path}, column {column.name!r}: stamps such as {text.iloc[0]!r} are neither 5/1/2025 12:00:00 AM "
-        "nor 2025-05-01 00:00 on the local clock"
+    source = path if isinstance(path, FileSeries) else FileSeries(csv=str(path))
+    told = {"node": node, "time_column": time_column, "value_column": price_column}
+    source = replace(source, **{name: value for name, value in told.items() if value is not None})
+    read = source.read_whole(key, days)
+    if not read.dates:
+        told_why = "".join(f": {why}" for why in list(read.left_out.values())[:1])
+        raise InputError(f"{source.csv} holds no whole day{told_why}")
+    first, n_steps = read.dates[0], read.values.shape[1]
+    values = np.full(((read.dates[-1] - first).days + 1, n_steps), np.nan)
+    values[[(day - first).days for day in read.dates]] = read.values
+    return Prices(
+        datetime.combine(first, datetime.min.time()),
+        timedelta(days=1) / n_steps,
+        values.ravel() / (1000.0 if per_mwh else 1.0),
+        read.node,
+        tuple(read.notes),
+        read.left_out,
+        read.time_zone,
     )
 
 
-def _check_series(path: Path, times: np.ndarray, values: np.ndarray) -> None:
-    if len(times) < 2:
-        raise InputError(f"{path} holds {len(times)} price(s) of this node; a day needs at least 2")
-    gaps = np.diff(times)
-    step = gaps[gaps > np.timedelta64(0, "s")].min() if (gaps > np.timedelta64(0, "s")).any() else gaps[0]
-    doubled = np.flatnonzero(gaps == np.timedelta64(0, "s"))
-    if doubled.size:
-        raise InputError(f"{path}: the hour {_stamp(times[doubled[0]])} appears twice; keep one of the rows")
-    wide = np.flatnonzero(gaps != step)
-    if wide.size:
-        missing = int(gaps[wide[0]] / step) - 1
-        raise InputError(f"{path}: {missing} step(s) are missing after {_stamp(times[wide[0]])}")
-    bad = np.flatnonzero(~np.isfinite(values))
-    if bad.size:
-        raise InputError(f"{path}: the price at {_stamp(times[bad[0]])} is not a number ({bad.size} such in all)")
+def settings_by_file(texts: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Return the settings of each file from texts such as ``real_time.node=NORTH``.
+
+    Raises
+    ------
+    InputError
+        A text has another form.
+    """
+    own: dict[str, dict[str, Any]] = {name: {} for name in FILES}
+    for text in texts:
+        place, mark, value = text.partition("=")
+        file, dot, name = place.partition(".")
+        if not mark or not dot or file not in own:
+            raise InputError(f"--set must be day_ahead.KEY=VALUE or real_time.KEY=VALUE, not {text!r}")
+        if name.startswith("only."):
+            own[file].setdefault("only", {})[name.removeprefix("only.")] = value
+        else:
+            own[file][name] = value
+    return own
 
 
-def _stamp(time: Any) -> str:
-    return str(time).replace("T", " ")[:16]
+def market_files(
+    roll: Mapping[str, Any],
+    files: Mapping[str, Path | None],
+    settings: Mapping[str, Any],
+    own: Mapping[str, Mapping[str, Any]],
+) -> tuple[FileSeries, FileSeries]:
+    """Return the day-ahead and the real-time file of a case's ``[roll]`` table and of the command line.
+
+    Parameters
+    ----------
+    roll : mapping
+        The table: ``day_ahead`` and ``real_time`` with the settings of `FileSeries`.
+    files : mapping
+        ``day_ahead`` and ``real_time`` of the command line, None where left out.
+    settings : mapping
+        Settings of the command line, for both files; they replace those of the table.
+    own : mapping
+        Settings of the command line for one file; they come first.
+
+    Raises
+    ------
+    InputError
+        A file is missing, a key of it is unknown or a value is bad.
+    """
+    found = []
+    for name in FILES:
+        values = roll.get(name, {})
+        if not isinstance(values, Mapping):
+            raise InputError(f"roll.{name} must be a table such as {{ csv = 'prices.csv' }}, not {values!r}")
+        values = {**values, **settings, **own[name]}
+        path = files[name]
+        if path is not None:
+            values["csv"] = str(path)
+        source = series_from(values, name)
+        if source.csv is None:
+            option = "--" + name.replace("_", "-")
+            raise InputError(f"name the file of {option[2:]} prices with {option}, or [roll] {name} = {{ csv = ... }}")
+        found.append(source)
+    return found[0], found[1]

@@ -24,6 +24,7 @@ from csmoifsa_ev.aggregator.contracts import stage_two
 from csmoifsa_ev.aggregator.dispatch import Plan, RollingDispatcher
 from csmoifsa_ev.aggregator.market import Prices
 from csmoifsa_ev.aggregator.stackelberg import MARGIN, solve_game
+from csmoifsa_ev.aggregator.steps import refine
 
 KNOWN = ("current", "last", "nothing")
 """What is known of real-time prices at a decision: up to this step's, up to the last one's, or nothing."""
@@ -206,6 +207,7 @@ def backtest(
     known: str = "current",
     training: int = 20,
     margin: float | None = None,
+    step: timedelta | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Backtest:
     """Run a case over real days: price, plan and rolling dispatch of each.
@@ -224,19 +226,19 @@ def backtest(
         The least number of earlier days to fit the forecaster on.
     margin : float, optional
         Strict margin of stage one [currency/kWh]; 0.2 % of the mean price where left out.
+    step : timedelta, optional
+        Length of a step of the dispatch; the shortest of the case's and the prices' where left out.
     progress : callable, optional
         Called with the number of days done.
     """
     if forecaster != "perfect":
         forecasts.find_forecaster(forecaster)
+    case, day_ahead, real_time = on_one_step(case, day_ahead, real_time, step)
     case = dispatchable(case)
     game, begin = case.game, case.best_begin
-    step = timedelta(hours=game.dt_h)
-    for prices, what in ((day_ahead, "day-ahead"), (real_time, "real-time")):
-        if prices.step != step:
-            raise InputError(f"the {what} prices have steps of {prices.step}, the case of {step}; bring them to one")
-    chosen = _days(day_ahead, real_time, begin * step, days, training)
-    offsets = [datetime.combine(day, datetime.min.time()) + begin * step for day in chosen]
+    length = timedelta(hours=game.dt_h)
+    chosen = _days(day_ahead, real_time, begin * length, days, training)
+    offsets = [datetime.combine(day, datetime.min.time()) + begin * length for day in chosen]
     ahead = np.array([day_ahead.window(when, game.n_steps) for when in offsets])
     actual = np.array([real_time.window(when, game.n_steps) for when in offsets])
     first = 0 if days is None else next(k for k, day in enumerate(chosen) if day >= days[0])
@@ -262,6 +264,27 @@ def backtest(
         learnt=first,
         dt_h=game.dt_h,
     )
+
+
+def on_one_step(
+    case: Case, day_ahead: Prices, real_time: Prices, step: timedelta | None = None
+) -> tuple[Case, Prices, Prices]:
+    """Return case and prices on one step: longer ones are held through it, shorter prices averaged over it.
+
+    Raises
+    ------
+    InputError
+        The case's own step is shorter, or no multiple of it.
+    """
+    zones = [prices.time_zone for prices in (day_ahead, real_time) if prices.time_zone not in ("", "local")]
+    if len(set(zones)) > 1:
+        raise InputError(f"day-ahead prices are on the clock of {zones[0]}, real-time prices on that of {zones[1]}")
+    own = timedelta(hours=case.game.dt_h)
+    step = step or min(own, day_ahead.step, real_time.step)
+    parts, rest = divmod(own, step)
+    if rest or parts < 1:
+        raise InputError(f"the case has steps of {own}, which cannot be cut into steps of {step}")
+    return refine(case, parts), day_ahead.at_step(step), real_time.at_step(step)
 
 
 def dispatchable(case: Case) -> Case:
@@ -294,14 +317,23 @@ def _days(
     day_ahead: Prices, real_time: Prices, offset: timedelta, days: tuple[date, date] | None, training: int
 ) -> list[date]:
     """Return the days that both series cover, those to learn from included."""
-    both = [day for day in day_ahead.days if day in set(real_time.days)]
-    last = both[-1] if both else None
-    chosen = [day for day in both if not offset or day != last]  # the last one's night is not in the files
+    common = set(day_ahead.days) & set(real_time.days)
+    both = sorted(common)
+    chosen = [day for day in both if not offset or day + timedelta(days=1) in common]  # with the night after it
     if days is not None:
         for day in days:
             if day not in chosen:
                 span = f"{chosen[0]} to {chosen[-1]}" if chosen else "no whole day"
-                raise InputError(f"--days: {day} is not covered by both price files, which hold {span}")
+                why = [
+                    told
+                    for prices in (day_ahead, real_time)
+                    for one, told in prices.left_out.items()
+                    if one in (day, day + timedelta(days=1))
+                ]
+                raise InputError(
+                    f"--days: {day} is not covered by both price files, which hold {span}"
+                    + "".join(f"; {told}" for told in why)
+                )
         chosen = [day for day in chosen if day <= days[1]]
         if days[0] > days[1]:
             raise InputError(f"--days: {days[0]} is after {days[1]}")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 from csmoifsa.errors import InputError
@@ -10,7 +12,11 @@ from csmoifsa.errors import InputError
 SHOWN = 3
 """Faults that the one-sentence form of an error names; `csmoifsa ev check` lists them all."""
 
-_MOST = 200
+_LISTED = 6
+"""Faults of one kind whose lines are all listed; of more, the first and the last."""
+
+_VARYING = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|[-+]?\d[\d.,:/-]*")
+"""What differs between faults of one kind: quoted text and numbers."""
 
 
 class InputFaultsError(InputError):
@@ -36,23 +42,63 @@ class InputFaultsError(InputError):
         return [self.source + fault for fault in self.faults]
 
 
+@dataclass
+class _Kind:
+    """Faults that differ in place and value only: the first of them, how many, and their lines."""
+
+    first: str
+    count: int
+    lines: list[int]
+    last: int | None
+
+
 class Faults:
-    """Collects the faults of one file."""
+    """Collects the faults of one file, those of one kind as one.
+
+    Attributes
+    ----------
+    path : Path
+        The file.
+    count : int
+        Number of faults.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.told: list[str] = []
-        self.left_out = 0
+        self.count = 0
+        self._kinds: dict[tuple[str, str | None], _Kind] = {}
 
-    def add(self, what: str, *, line: int | None = None, column: str | None = None) -> None:
-        """Note one fault and where it is."""
-        if len(self.told) >= _MOST:
-            self.left_out += 1
+    def add(self, what: str, *, line: int | None = None, column: str | None = None, kind: str | None = None) -> None:
+        """Note one fault and where it is.
+
+        Parameters
+        ----------
+        what : str
+            What is wrong, with an example, and what to do.
+        line, column
+            Place in the file.
+        kind : str, optional
+            Faults of the same kind and column are told as one; without it, those whose sentences differ only in
+            numbers and quoted text are.
+        """
+        self.count += 1
+        key = (kind or _VARYING.sub("", what), column)
+        group = self._kinds.get(key)
+        if group is None:
+            place = "".join(
+                (f", line {line}" if line is not None else "", f", column {column!r}" if column is not None else "")
+            )
+            self._kinds[key] = _Kind(f"{self.path}{place}: {what}", 1, [] if line is None else [line], line)
             return
-        place = "".join(
-            (f", line {line}" if line is not None else "", f", column {column!r}" if column is not None else "")
-        )
-        self.told.append(f"{self.path}{place}: {what}")
+        group.count += 1
+        group.last = line
+        if line is not None and len(group.lines) <= _LISTED:
+            group.lines.append(line)
+
+    @property
+    def told(self) -> list[str]:
+        """One sentence a kind of fault: the first, how many there are, and where."""
+        return [_sentence(group) for group in self._kinds.values()]
 
     def stop(self) -> None:
         """Raise what has been collected, if anything.
@@ -62,9 +108,18 @@ class Faults:
         InputFaultsError
             There are faults.
         """
-        if self.told:
-            more = [f"{self.path}: and {self.left_out} faults more"] if self.left_out else []
-            raise InputFaultsError(self.told + more)
+        if self.count:
+            raise InputFaultsError(self.told)
+
+
+def _sentence(group: _Kind) -> str:
+    if group.count == 1:
+        return group.first
+    if not group.lines or group.last is None:
+        return f"{group.first} ({group.count:,} such)"
+    if len(group.lines) == group.count:
+        return f"{group.first} ({group.count} such, in lines {', '.join(map(str, group.lines))})"
+    return f"{group.first} ({group.count:,} such, in lines {group.lines[0]} to {group.last})"
 
 
 def faults_of(error: InputError) -> list[str]:

@@ -5,7 +5,6 @@ Each car and day of the record becomes one car of the fleet; its day repeats.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,8 +16,9 @@ from csmoifsa.errors import InputError
 from csmoifsa.files import MOST_BYTES, read_json
 from csmoifsa_ev.fleet import Fleet, Sessions, on_grid
 from csmoifsa_ev.loaders.faults import Faults
-from csmoifsa_ev.loaders.stamps import parse_stamp, zone_named
-from csmoifsa_ev.loaders.table import number, read_table
+from csmoifsa_ev.loaders.numbers import NumberStyle, UnclearNumberError, style_of
+from csmoifsa_ev.loaders.stamps import DateOrder, UnclearDateError, read_stamps, zone_named
+from csmoifsa_ev.loaders.table import read_table
 
 _CSV = {"arrival": "ConnectionStartDateTime", "departure": "ConnectionEndDateTime", "energy": "Energy", "car": "UserID"}
 _JSON = {"arrival": "connectionTime", "departure": "disconnectTime", "energy": "kWhDelivered", "car": "userID"}
@@ -44,15 +44,24 @@ class Recorded:
 
 
 @dataclass(frozen=True)
+class _Record:
+    """One session as text by meaning, and its line or its place in a JSON document."""
+
+    place: int | str
+    texts: dict[str, str]
+
+
+@dataclass(frozen=True)
 class _Row:
-    place: str
     car: str
     arrival: datetime
     hours: float
     kwh: float
 
 
-def read_sessions(path: Path, fleet: Fleet, *, stamp_zone: str, time_zone: str) -> Recorded:
+def read_sessions(
+    path: Path, fleet: Fleet, *, stamp_zone: str, time_zone: str, date_order: DateOrder | None = None
+) -> Recorded:
     """Read recorded sessions.
 
     Parameters
@@ -64,6 +73,8 @@ def read_sessions(path: Path, fleet: Fleet, *, stamp_zone: str, time_zone: str) 
         Its first vehicle's charger, battery and the window of charge complete what a record does not hold.
     stamp_zone, time_zone : str
         The zone stamps are written in (a stamp with its own offset keeps it), and that of the drivers' clock.
+    date_order : "day-first" or "month-first", optional
+        How dates such as 03/04/2024 are read, where no date of the file shows it.
 
     Raises
     ------
@@ -74,30 +85,61 @@ def read_sessions(path: Path, fleet: Fleet, *, stamp_zone: str, time_zone: str) 
     if own is not None and zone is None:
         raise InputError("fleet.sessions.time_zone: name the zone of the drivers' clock")
     faults = Faults(path)
+    records, separator = _records(path)
+    stamps, style = _stamps(path, records, date_order), _style(path, records, separator)
     rows = []
-    for place, texts in _records(path):
-        stamps = [parse_stamp(str(texts[name])) for name in ("arrival", "departure")]
-        kwh = number(str(texts["energy"]))
-        car = str(texts["car"]).strip()
-        for name, stamp in zip(("arrival", "departure"), stamps, strict=True):
+    for place, texts, times in zip((one.place for one in records), (one.texts for one in records), stamps, strict=True):
+        line = place if isinstance(place, int) else None
+        label = "" if isinstance(place, int) else f"{place}: "
+        kwh = style.read(texts["energy"])
+        for name, stamp in zip(("arrival", "departure"), times, strict=True):
             if stamp is None or not 1900 <= stamp.year <= 2200:
-                faults.add(f"{place}: {name} {texts[name]!r} is not a time stamp")
+                faults.add(f"{label}{name} {texts[name]!r} is not a time stamp", line=line, kind=f"{name} stamp")
             elif stamp.tzinfo is not None and zone is None:
-                faults.add(f"{place}: {name} carries a UTC offset; name fleet.sessions.time_zone")
+                told = f"{label}{name} {texts[name]!r} carries a UTC offset; name fleet.sessions.time_zone"
+                faults.add(told, line=line, kind=f"{name} offset")
         if kwh is None or kwh < 0:
-            faults.add(f"{place}: the energy {texts['energy']!r} is not a number of kWh from 0 up")
-        if None in stamps or kwh is None or kwh < 0 or faults.told:
+            told = f"{label}the energy {texts['energy']!r} is not a number of kWh from 0 up"
+            faults.add(told, line=line, kind="energy")
+        if None in times or kwh is None or kwh < 0 or faults.count:
             continue
-        begin, end = (_on_clock(stamp, own) for stamp in stamps if stamp is not None)
+        begin, end = (_on_clock(stamp, own) for stamp in times if stamp is not None)
+        if (begin.tzinfo is None) != (end.tzinfo is None):
+            faults.add(f"{label}only one of arrival and departure carries a UTC offset", line=line, kind="one offset")
+            continue
         if end <= begin:
-            faults.add(f"{place}: the car leaves at {texts['departure']}, before it arrives at {texts['arrival']}")
+            told = f"{label}the car leaves at {texts['departure']}, before it arrives at {texts['arrival']}"
+            faults.add(told, line=line, kind="leaves before")
             continue
         local = begin.astimezone(zone).replace(tzinfo=None) if begin.tzinfo is not None else begin
-        rows.append(_Row(place, car or place, local, (end - begin) / timedelta(hours=1), kwh))
+        rows.append(_Row(texts["car"].strip() or f"{place}", local, (end - begin) / timedelta(hours=1), kwh))
     faults.stop()
     if not rows:
         raise InputError(f"{path} holds no sessions")
     return _table(path, rows, fleet)
+
+
+def _stamps(
+    path: Path, records: list[_Record], order: DateOrder | None
+) -> list[tuple[datetime | None, datetime | None]]:
+    """Return arrival and departure of every session; both columns show the order of day and month."""
+    texts = [one.texts[name] for name in ("arrival", "departure") for one in records]
+    try:
+        moments = read_stamps(texts, order).begin
+    except UnclearDateError as error:
+        place = records[error.row % len(records)].place
+        raise InputError(
+            f"{path}, {f'line {place}' if isinstance(place, int) else place}: {error}; say which: "
+            "fleet.sessions.date_order = 'day-first' or 'month-first'"
+        ) from None
+    return list(zip(moments[: len(records)], moments[len(records) :], strict=True))
+
+
+def _style(path: Path, records: list[_Record], separator: str) -> NumberStyle:
+    try:
+        return style_of([one.texts["energy"] for one in records], separator)
+    except UnclearNumberError as error:
+        raise InputError(f"{path}, {records[error.row].place}: {error}; write energies with a decimal point") from None
 
 
 def _on_clock(stamp: datetime, own: Any) -> datetime:
@@ -107,27 +149,33 @@ def _on_clock(stamp: datetime, own: Any) -> datetime:
     return (stamp if stamp.tzinfo is not None else stamp.replace(tzinfo=own)).astimezone(UTC)
 
 
-def _records(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield (place in the file, values by meaning) of every session."""
+def _records(path: Path) -> tuple[list[_Record], str]:
+    """Return every session, and what separates the columns of the file."""
     if path.suffix.lower() == ".json":
         document = read_json(path, "file of sessions", MOST_BYTES)
         items = document.get("_items") if isinstance(document, dict) else document
         if not isinstance(items, list):
             raise InputError(f"{path}: no ACN-Data: a list of sessions is expected, or an object with '_items'")
+        faults = Faults(path)
+        records = []
         for k, item in enumerate(items):
             if not isinstance(item, dict):
-                raise InputError(f"{path}: _items.{k} is not a session")
+                faults.add(f"_items.{k} is not a session", kind="item")
+                continue
             for key in ("connectionTime", "disconnectTime", "kWhDelivered"):
                 if key not in item or isinstance(item[key], bool | list | dict):
-                    raise InputError(f"{path}: _items.{k}.{key} is missing or of the wrong kind")
-            values = {name: item.get(key) for name, key in _JSON.items()}
-            values["car"] = values["car"] or item.get("sessionID") or ""
-            yield f"_items.{k}", values
-        return
+                    faults.add(f"_items.{k}.{key} is missing or of the wrong kind", kind=key)
+            values = {name: str(item.get(key)) for name, key in _JSON.items()}
+            values["car"] = str(item.get("userID") or item.get("sessionID") or "")
+            records.append(_Record(f"_items.{k}", values))
+        faults.stop()
+        return records, ""
     table = read_table(path, "file of sessions")
-    places = {name: table.at(column) for name, column in _CSV.items()}
-    for line, row in zip(table.lines, table.rows, strict=True):
-        yield f"line {line}", {name: row[place] for name, place in places.items()}
+    columns = {name: table.texts(column) for name, column in _CSV.items()}
+    rows = zip(*columns.values(), strict=True)
+    return [
+        _Record(line, dict(zip(columns, row, strict=True))) for line, row in zip(table.lines, rows, strict=True)
+    ], table.separator
 
 
 def _table(path: Path, rows: list[_Row], fleet: Fleet) -> Recorded:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta, timezone
 from functools import lru_cache
+from typing import Any, Literal, NamedTuple
 from zoneinfo import ZoneInfo, available_timezones
 
 from csmoifsa.errors import InputError, did_you_mean
@@ -12,39 +15,223 @@ from csmoifsa.errors import InputError, did_you_mean
 LOCAL = "local"
 """The clock on the wall of a place that nobody named: every day is taken to have 24 hours."""
 
+DateOrder = Literal["day-first", "month-first"]
+
 _ISO = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d(\.0+)?)?(Z|[+-]\d\d:?\d\d)?", re.ASCII)
-_US = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4}) (\d{1,2}):(\d\d)(?::(\d\d))?(?: ([AP])M)?", re.ASCII)
+_DATE = (
+    r"(?:(?P<y>\d{4})(?P<s>[-/.])(?P<m>\d{1,2})(?P=s)(?P<d>\d{1,2})"
+    r"|(?P<p>\d{1,2})(?P<t>[-/.])(?P<q>\d{1,2})(?P=t)(?P<year>\d{4})"
+    r"|(?P<compact>\d{8})"
+    r"|(?P<day>\d{1,2})(?P<u>[- ])(?P<name>[A-Za-z]{3})(?P=u)(?P<in>\d{4}))"
+)
+_CLOCK = r"(?P<hour>\d{1,2}):(?P<minute>\d\d)(?::(?P<second>\d\d)(?:\.0+)?)?(?: ?(?P<half>[AaPp])\.?[Mm]\.?)?"
+_ZONE = r"(?: ?(?P<zone>Z|UTC|GMT|[+-]\d\d(?::?\d\d)?))?"
+_STAMP = re.compile(rf"{_DATE}(?:T|,? +){_CLOCK}{_ZONE}", re.ASCII)
+_DATE_ALONE = re.compile(_DATE, re.ASCII)
+_CLOCK_ALONE = re.compile(_CLOCK, re.ASCII)
 _MAIL = re.compile(
     r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), (\d{1,2}) ([A-Z][a-z]{2}) (\d{4}) (\d\d):(\d\d):(\d\d) GMT", re.ASCII
 )
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_INTERVAL = re.compile(r"(.*\d.*?)\s+(?:[-\u2013\u2014]|to)\s+(.*\d.*)|([^/]+T[^/]+)/([^/]+T[^/]+)", re.ASCII)
+_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 
 
-def parse_stamp(text: str) -> datetime | None:
-    """Read one stamp, or return None: ISO 8601, US (``5/1/2025 4:00:00 AM``) or GMT mail dates (ACN-Data).
+class UnclearDateError(InputError):
+    """Dates of a column can be read in two ways, or contradict each other; ``row`` is the place of one."""
 
-    Examples
-    --------
-    >>> parse_stamp("5/1/2025 12:00:00 AM"), parse_stamp("Wed, 25 Apr 2018 11:08:04 GMT")
-    (datetime.datetime(2025, 5, 1, 0, 0), datetime.datetime(2018, 4, 25, 11, 8, 4, tzinfo=datetime.timezone.utc))
+    def __init__(self, message: str, row: int) -> None:
+        super().__init__(message)
+        self.row = row
+
+
+@dataclass(frozen=True)
+class StampColumn:
+    """A column of stamps, read.
+
+    Attributes
+    ----------
+    begin : list of datetime or None
+        The stamp, or the first of an interval "a - b"; with a UTC offset where it is written; None where a cell is
+        none.
+    end : list of datetime or None, optional
+        The second of an interval; the list is empty where the column holds plain stamps.
+    order : "day-first" or "month-first", optional
+        How dates with the year last are read, None where there are none.
+    proof : int, optional
+        The first row whose date shows that order, such as a 23 in first place.
+    midnight_24 : int, optional
+        The first row that writes midnight as 24:00.
     """
-    text = text.strip()
-    try:
-        if _ISO.fullmatch(text):
+
+    begin: list[datetime | None]
+    end: list[datetime | None]
+    order: DateOrder | None
+    proof: int | None
+    midnight_24: int | None
+
+
+class _Written(NamedTuple):
+    """A stamp as written; ``first`` and ``second`` are day and month in the order of the column."""
+
+    first: int
+    second: int
+    year: int
+    fixed: bool
+    seconds: int
+    offset: timedelta | None
+
+    def read(self, order: DateOrder | None) -> datetime | None:
+        day, month = (
+            (self.second, self.first) if order == "month-first" and not self.fixed else (self.first, self.second)
+        )
+        try:
+            when = datetime(self.year, month, day) + timedelta(seconds=self.seconds)
+        except (ValueError, OverflowError):
+            return None
+        return when if self.offset is None else when.replace(tzinfo=timezone(self.offset))
+
+
+def read_stamps(texts: Sequence[str], order: DateOrder | None = None) -> StampColumn:
+    """Read a column of stamps or of intervals "a - b".
+
+    Known forms: ISO 8601; the year first or last, parts separated by ``-``, ``/`` or ``.``; 8 digits; months by their
+    English names; hours of 12 with AM and PM; 24:00; UTC offsets; GMT mail dates (ACN-Data). Where the year comes last,
+    the order of day and month is that of the whole column: a number above 12 shows it, otherwise ``order`` must say it.
+
+    Raises
+    ------
+    UnclearDateError
+        Nothing shows the order of day and month, or different rows show different ones.
+    """
+    rows: dict[str, int] = {}
+    for row, text in enumerate(texts):
+        rows.setdefault(text, row)
+    parts = {text: _parts(text.strip()) for text in rows}
+    written = [(rows[text], one) for text, pair in parts.items() for one in pair if isinstance(one, _Written)]
+    late = next((row for row, one in written if one.seconds == 86400), None)
+    seen: dict[str, int] = {}
+    for row, one in written:
+        if not one.fixed and one.first != one.second:
+            seen.setdefault("day-first" if one.first > 12 else "month-first" if one.second > 12 else "unclear", row)
+    if order is None:
+        order = _order(texts, seen)
+    read = {text: tuple(one.read(order) if isinstance(one, _Written) else one for one in parts[text]) for text in rows}
+    pairs = [read[text] for text in texts]
+    intervals = any(end is not None for _, end in read.values())
+    return StampColumn(
+        [begin if end is not None or not intervals else None for begin, end in pairs],
+        [end for _, end in pairs] if intervals else [],
+        order if seen else None,
+        seen.get(order),
+        late,
+    )
+
+
+def _order(texts: Sequence[str], seen: dict[str, int]) -> DateOrder:
+    day, month = seen.get("day-first"), seen.get("month-first")
+    if day is not None and month is not None:
+        raise UnclearDateError(
+            f"{texts[day]!r} has the day first, {texts[month]!r} the month; bring all dates in one order",
+            max(day, month),
+        )
+    if day is None and month is None and "unclear" in seen:
+        row = seen["unclear"]
+        raise UnclearDateError(f"{texts[row]!r} can be read with the day first or the month first", row)
+    return "month-first" if month is not None else "day-first"
+
+
+def _parts(text: str) -> tuple[datetime | _Written | None, datetime | _Written | None]:
+    """Return a stamp and None, or the two stamps of an interval."""
+    found = _one(text)
+    if found is not None or len(text) < 20:
+        return found, None
+    halves = _INTERVAL.fullmatch(text)
+    if halves is None:
+        return None, None
+    first, second = (halves[1], halves[2]) if halves[1] else (halves[3], halves[4])
+    begin, end = _one(first), _one(second)
+    if begin is not None and end is None and (clock := _CLOCK_ALONE.fullmatch(second)):
+        seconds = _seconds(clock)
+        if seconds is not None:
+            end = _at(begin, seconds)
+    return (begin, end) if begin is not None and end is not None else (None, None)
+
+
+def _at(begin: datetime | _Written, seconds: int) -> datetime | _Written:
+    """Return the next moment after another at which a clock shows so many seconds since midnight."""
+    if isinstance(begin, _Written):
+        return begin._replace(seconds=seconds + (0 if seconds > begin.seconds else 86400))
+    end = datetime(begin.year, begin.month, begin.day, tzinfo=begin.tzinfo) + timedelta(seconds=seconds)
+    return end if end > begin else end + timedelta(days=1)
+
+
+def _one(text: str) -> datetime | _Written | None:
+    if _ISO.fullmatch(text):
+        try:
             return datetime.fromisoformat(text)
-        if us := _US.fullmatch(text):
-            month, day, year, hour, minute = (int(us[k]) for k in range(1, 6))
-            if us[7]:
-                if not 1 <= hour <= 12:
-                    return None
-                hour = hour % 12 + (12 if us[7] == "P" else 0)
-            return datetime(year, month, day, hour, minute, int(us[6] or 0))
-        if mail := _MAIL.fullmatch(text):
-            month = _MONTHS.index(mail[2]) + 1
+        except ValueError:
+            pass  # 24:00
+    if found := _STAMP.fullmatch(text):
+        seconds = _seconds(found)
+        offset = _offset(found["zone"])
+        if seconds is None or offset == "":
+            return None
+        if found["p"]:
+            return _Written(int(found["p"]), int(found["q"]), int(found["year"]), False, seconds, offset)
+        if found["compact"]:
+            year, month, day = int(text[:4]), int(text[4:6]), int(text[6:8])
+        elif found["name"]:
+            if found["name"].lower() not in _MONTHS:
+                return None
+            year, month, day = int(found["in"]), _MONTHS.index(found["name"].lower()) + 1, int(found["day"])
+        else:
+            year, month, day = int(found["y"]), int(found["m"]), int(found["d"])
+        return _Written(day, month, year, True, seconds, offset)
+    if (mail := _MAIL.fullmatch(text)) and mail[2].lower() in _MONTHS:
+        month = _MONTHS.index(mail[2].lower()) + 1
+        try:
             return datetime(int(mail[3]), month, int(mail[1]), *(int(mail[k]) for k in (4, 5, 6)), tzinfo=UTC)
-    except (ValueError, OverflowError):
-        return None
+        except ValueError:
+            return None
     return None
+
+
+def _seconds(found: re.Match[str]) -> int | None:
+    """Return the seconds since midnight that a clock shows, None if no clock shows that."""
+    hour, minute, second = int(found["hour"]), int(found["minute"]), int(found["second"] or 0)
+    if found["half"]:
+        if not 1 <= hour <= 12:
+            return None
+        hour = hour % 12 + (12 if found["half"] in "pP" else 0)
+    seconds = 3600 * hour + 60 * minute + second
+    return seconds if minute < 60 and second < 60 and seconds <= 86400 else None
+
+
+def _offset(zone: str | None) -> Any:
+    """Return a UTC offset, None where none is written, ``""`` where it is impossible."""
+    if zone is None:
+        return None
+    if zone in ("Z", "UTC", "GMT"):
+        return timedelta(0)
+    hours, minutes = int(zone[1:3]), int(zone[3:].replace(":", "") or 0)
+    if hours > 15 or minutes > 59:
+        return ""
+    return (-1 if zone[0] == "-" else 1) * timedelta(hours=hours, minutes=minutes)
+
+
+def is_stamp(text: str) -> bool:
+    """Return whether a text has the form of a stamp, or of an interval of two."""
+    return _parts(text.strip())[0] is not None
+
+
+def is_date(text: str) -> bool:
+    """Return whether a text has the form of a date without a time of day."""
+    return _DATE_ALONE.fullmatch(text.strip()) is not None
+
+
+def is_clock(text: str) -> bool:
+    """Return whether a text has the form of a time of day without a date."""
+    return _CLOCK_ALONE.fullmatch(text.strip()) is not None
 
 
 @lru_cache(maxsize=32)

@@ -1,4 +1,7 @@
-"""A CSV file as text, every cell with its line; numbers and names are read strictly."""
+"""A table of a text file or of an Excel sheet as text, every cell with its line; numbers and names are read strictly.
+
+Text files are opened by `csmoifsa.files.read_text` alone.
+"""
 
 from __future__ import annotations
 
@@ -6,21 +9,24 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from csmoifsa.errors import InputError, did_you_mean
 from csmoifsa.files import read_text
 from csmoifsa_ev.loaders.faults import Faults
+from csmoifsa_ev.loaders.layout import data_lines, find_separator
+from csmoifsa_ev.loaders.sheets import read_sheet
 
+MOST_COLUMNS = 1_000
+_SEPARATOR_LINE = re.compile(r"sep=.", re.IGNORECASE)
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?", re.ASCII)
 _THOUSANDS = re.compile(r"-?\d{1,3}(?:,\d{3})+(?:\.\d*)?", re.ASCII)
 
 
 @dataclass(frozen=True)
 class Table:
-    """The rows of a CSV file, as text.
+    """The rows of a table, as text.
 
     Attributes
     ----------
@@ -34,6 +40,10 @@ class Table:
         Cells, as many in each row as there are columns.
     cut_short : bool
         The last line has no line end: perhaps the file was cut off.
+    separator : str
+        What stands between columns; ``""`` in a sheet.
+    notes : list of str
+        What reading had to do.
     """
 
     path: Path
@@ -41,6 +51,8 @@ class Table:
     lines: list[int]
     rows: list[list[str]]
     cut_short: bool
+    separator: str = ","
+    notes: list[str] = field(default_factory=list)
 
     def at(self, column: str, key: str = "") -> int:
         """Return the place of a column.
@@ -57,50 +69,75 @@ class Table:
             )
         return self.columns.index(column)
 
-    def cells(self, column: str, key: str = "") -> Iterator[tuple[int, str]]:
-        """Yield line and text of one column."""
+    def texts(self, column: str, key: str = "") -> list[str]:
+        """Return the cells of one column."""
         place = self.at(column, key)
-        for line, row in zip(self.lines, self.rows, strict=True):
-            yield line, row[place]
+        return [row[place] for row in self.rows]
 
 
-def read_table(path: Path, what: str = "file") -> Table:
-    """Read a CSV with a header line, UTF-8, separated by commas.
+def read_table(path: Path, what: str = "file", *, sheet: str | None = None) -> Table:
+    """Read a table with a header line: UTF-8 text with commas, semicolons, tabs or bars between columns, or Excel.
+
+    Report files whose lines begin with C (comment), H (header), D (data) or T (total) are read by their D lines.
+
+    Parameters
+    ----------
+    path : Path
+        The file; ``.xlsx`` and ``.xlsm`` are Excel files.
+    what : str
+        What the file is called in messages.
+    sheet : str, optional
+        The sheet of an Excel file that has several.
 
     Raises
     ------
     InputError
-        No such file, no text, no header, or rows of another length than the header; all such rows are named.
+        No such file, no text, no header, or rows of another length than the header; such rows are named.
     """
-    text = read_text(path, what)
     faults = Faults(path)
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    if path.suffix.lower() in (".xlsx", ".xlsm"):
+        records, separator, cut_short = read_sheet(path, what, sheet), "", False
+    else:
+        text = read_text(path, what)
+        separator = find_separator(text)
+        records, cut_short = _records(text, separator, faults), bool(text) and not text.endswith(("\n", "\r"))
+    records, notes = data_lines(path, records)
+    if not records:
+        faults.stop()
+        raise InputError(f"{path} is empty; a header line was expected")
+    header_line, header = records[0]
+    if len(header) > MOST_COLUMNS:
+        raise InputError(f"{path} has {len(header):,} columns; at most {MOST_COLUMNS:,} are read")
+    columns = [cell.strip() for cell in header]
     lines: list[int] = []
     rows: list[list[str]] = []
-    columns: list[str] | None = None
+    for line, row in records[1:]:
+        if len(row) != len(columns):
+            faults.add(f"{len(row)} cells where the header has {len(columns)}", line=line)
+            continue
+        lines.append(line)
+        rows.append(row)
+    double = sorted(name for name, times in Counter(columns).items() if times > 1)
+    if double:
+        faults.add(f"the header names {', '.join(map(repr, double))} more than once", line=header_line)
+    faults.stop()
+    return Table(path, columns, lines, rows, cut_short, separator, notes)
+
+
+def _records(text: str, separator: str, faults: Faults) -> list[tuple[int, list[str]]]:
+    """Return line and cells of every row that is not blank."""
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    records: list[tuple[int, list[str]]] = []
     try:
         for row in reader:
             if not any(cell.strip() for cell in row):
                 continue
-            if columns is None:
-                columns = [cell.strip() for cell in row]
+            if not records and (row[0].startswith("#") or _SEPARATOR_LINE.fullmatch(separator.join(row))):
                 continue
-            if len(row) != len(columns):
-                faults.add(f"{len(row)} cells where the header has {len(columns)}", line=reader.line_num)
-                continue
-            lines.append(reader.line_num)
-            rows.append(row)
+            records.append((reader.line_num, row))
     except csv.Error as error:
         faults.add(f"broken CSV: {error}", line=reader.line_num)
-    if columns is None:
-        raise InputError(f"{path} is empty; a header line was expected")
-    if len(columns) == 1 and ";" in columns[0]:
-        raise InputError(f"{path}, line 1: columns are separated by semicolons; save the file with commas")
-    double = sorted(name for name, times in Counter(columns).items() if times > 1)
-    if double:
-        faults.add(f"the header names {', '.join(map(repr, double))} more than once", line=1)
-    faults.stop()
-    return Table(path, columns, lines, rows, bool(text) and not text.endswith(("\n", "\r")))
+    return records
 
 
 def number(text: str, *, thousands: bool = False) -> float | None:

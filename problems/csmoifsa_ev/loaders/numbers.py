@@ -1,0 +1,117 @@
+"""Numbers as people write them: decimal point or comma, thousands grouped or not; what could mean two is asked for."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from csmoifsa.errors import InputError
+
+Decimal = Literal["point", "comma"]
+
+_EXPONENT = r"(?:[eE][+-]?\d{1,3})?"
+_MARKS = {"point": (r"\.", ","), "comma": (",", r"\.")}
+_SHAPES = {
+    mark: re.compile(
+        rf"[+-]?(?:\d+|[1-9]\d{{0,2}}(?:(?P<group>[{group} \u00a0\u202f'\u2019])\d{{3}})(?:(?P=group)\d{{3}})*)"
+        rf"(?:{point}\d*)?{_EXPONENT}|[+-]?{point}\d+{_EXPONENT}",
+        re.ASCII,
+    )
+    for mark, (point, group) in _MARKS.items()
+}
+_GROUPED = re.compile("[, \u00a0\u202f'\u2019]")
+_WHOLE = re.compile(r"[+-]?\d+", re.ASCII)
+_PLAIN = re.compile(rf"[+-]?(?:\d+\.?\d*|\.\d+){_EXPONENT}", re.ASCII)
+_LONG = re.compile(r"[+-]?\d{4}", re.ASCII)
+
+
+class UnclearNumberError(InputError):
+    """A column's numbers have two meanings; ``row`` is the place of the first such cell."""
+
+    def __init__(self, message: str, row: int) -> None:
+        super().__init__(message)
+        self.row = row
+
+
+@dataclass(frozen=True)
+class NumberStyle:
+    """How a column writes its numbers.
+
+    Attributes
+    ----------
+    decimal : "point" or "comma"
+        The decimal mark.
+    group : str
+        What stands between thousands, ``""`` for nothing.
+    """
+
+    decimal: Decimal = "point"
+    group: str = ""
+
+    def read(self, text: str) -> float | None:
+        """Return the number that a cell holds, None if it is none in this style."""
+        text = text.strip()
+        if self.group or self.decimal == "comma":
+            found = _SHAPES[self.decimal].fullmatch(text)
+            if found is None or (found["group"] or self.group) != self.group:
+                return None
+            text = text.replace(self.group, "") if self.group else text
+            text = text.replace(",", ".") if self.decimal == "comma" else text
+        elif not _PLAIN.fullmatch(text):
+            return None
+        value = float(text)
+        return value if abs(value) < 1e300 else None
+
+
+def style_of(texts: Sequence[str], separator: str, asked: Decimal | None = None) -> NumberStyle:
+    """Return how a column writes its numbers, by what its cells leave no doubt about.
+
+    ``4,133`` is 4133 or 4.133, ``4,133.6`` and ``0,133`` are clear, and settle the rest of the column. In a file whose
+    columns are separated by commas, ``4.133`` has a decimal point. Thousands are grouped in all numbers of a column or
+    in none.
+
+    Raises
+    ------
+    UnclearNumberError
+        Nothing settles it.
+    """
+    if asked != "comma" and separator not in (";", "\t") and not any(_GROUPED.search(text) for text in texts):
+        return NumberStyle()
+    clear: dict[Decimal, tuple[int, str]] = {}
+    unclear: tuple[int, str] | None = None
+    odd: dict[int, str] = {}
+    for row, cell in enumerate(texts):
+        text = cell.strip()
+        if _WHOLE.fullmatch(text):
+            continue
+        point, comma = _SHAPES["point"].fullmatch(text), _SHAPES["comma"].fullmatch(text)
+        if point is None and comma is None:
+            continue
+        if (point and point["group"]) or (comma and comma["group"]):
+            odd[row] = text
+        if point is None or comma is None:
+            clear.setdefault("comma" if point is None else "point", (row, text))
+        elif point["group"] != comma["group"] and (unclear is None or ("," in text and "," not in unclear[1])):
+            unclear = (row, text)
+    decimal: Decimal = asked or ("comma" if "comma" in clear else "point")
+    if asked is None:
+        if len(clear) == 2:
+            raise UnclearNumberError(
+                f"the column holds both {clear['point'][1]!r} and {clear['comma'][1]!r}, with two decimal marks",
+                max(row for row, _ in clear.values()),
+            )
+        if not clear and unclear is not None and ("," in unclear[1] or separator in (";", "\t")):
+            raise UnclearNumberError(f"{unclear[1]!r} can be read with a decimal mark or grouped thousands", unclear[0])
+    return NumberStyle(decimal, _group(texts, odd, decimal))
+
+
+def _group(texts: Sequence[str], odd: dict[int, str], decimal: Decimal) -> str:
+    """Return what groups thousands in a column; nothing if some number of four digits and more has no group."""
+    found = [_SHAPES[decimal].fullmatch(text) for text in odd.values()]
+    groups = Counter(one["group"] for one in found if one is not None and one["group"])
+    if not groups or any(_LONG.match(text.strip()) for row, text in enumerate(texts) if row not in odd):
+        return ""
+    return groups.most_common(1)[0][0]
