@@ -10,6 +10,7 @@ import typer
 from csmoifsa.console import JSON_OPTION, print_json, progress, stderr, stdout
 from csmoifsa.errors import InputError, did_you_mean
 from csmoifsa_ev.aggregator.cli import aggregate, roll
+from csmoifsa_ev.options import reads_load
 from csmoifsa_ev.page import check_language
 
 app = typer.Typer(
@@ -33,10 +34,8 @@ _SCENARIO = typer.Argument(None, metavar="[SCENARIO.toml]", help="What differs f
 _OUT = typer.Option(None, "--out", "-o", metavar="DIR", help="Write all results there; the folder is made.")
 
 
-_FILL = typer.Option(None, "--fill", help="interpolate: fill missing values from their neighbours, and say which.")
-
-
 @app.command()
+@reads_load
 def price(
     scenario: Path | None = _SCENARIO,
     case: str | None = typer.Option(None, "--case", help="The bundled case: paper-2022 (default) or duke-2017."),
@@ -51,7 +50,6 @@ def price(
     recovery: str | None = typer.Option(
         None, "--recovery", help="Where moved charging settles: uniform (drivers alone) or valley-filling (managed)."
     ),
-    fill: str | None = _FILL,
     round_to: float | None = typer.Option(
         None, "--round", help="Offer prices that are multiples of this, such as 0.5."
     ),
@@ -60,6 +58,7 @@ def price(
     report: bool = typer.Option(True, "--report/--no-report", help="Write report.html, which opens in a browser."),
     language: str = typer.Option("en", "--lang", help="Language of the report: en or zh."),
     as_json: bool = JSON_OPTION,
+    series: Any = None,
 ) -> None:
     """Find peak, flat and valley prices for charging and discharging, and recommend one tariff.
 
@@ -71,13 +70,14 @@ def price(
     if recovery is not None:
         _check_choice("--recovery", recovery, ["uniform", "valley-filling"])
     check_language(language)
-    if fill is not None:
-        _check_choice("--fill", fill, ["error", "interpolate"])
+    from csmoifsa_ev.inspection import split_fill
     from csmoifsa_ev.scenario import load_scenario
     from csmoifsa_ev.study import run_study
     from csmoifsa_ev.tables import summarise, write_tables
 
-    wanted: Any = load_scenario(scenario, case=case).with_changes(recovery=recovery, fill=fill)  # type: ignore[arg-type]
+    settings, fill = split_fill(series)
+    wanted: Any = load_scenario(scenario, case=case)
+    wanted = wanted.with_changes(recovery=recovery, fill=fill, load=settings)
     with progress(f"pricing {wanted.name}", n_eval) as update:
         study = run_study(
             wanted,
@@ -295,21 +295,20 @@ def init(
 
 
 @app.command()
+@reads_load
 def check(
     path: Path = _SCENARIO_FILE,
-    fill: str | None = _FILL,
     as_json: bool = JSON_OPTION,
+    series: Any = None,
 ) -> None:
     """Say all that is wrong with a scenario and its files at once, by key or file, line and column; or what it holds.
 
     [bold]Example:[/bold]  csmoifsa ev check my.toml
     """
-    if fill is not None:
-        _check_choice("--fill", fill, ["error", "interpolate"])
     from csmoifsa_ev.inspection import inspect_scenario
     from csmoifsa_ev.loaders.faults import InputFaultsError
 
-    found = inspect_scenario(path, fill=fill)
+    found = inspect_scenario(path, load=series)
     if as_json:
         print_json({"ok": not found.faults, "faults": found.faults, "notes": found.notes, "facts": found.facts})
     if found.faults:

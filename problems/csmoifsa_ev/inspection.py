@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,27 +34,35 @@ class Inspection:
     facts: dict[str, Any] = field(default_factory=dict)
 
 
-def inspect_scenario(path: Path, *, fill: Any = None) -> Inspection:
+def inspect_scenario(path: Path, *, load: Mapping[str, Any] | None = None) -> Inspection:
     """Read a scenario and every file it names, and collect all faults.
 
     A fault in one file does not hide those in another: each part is tried alone.
+
+    Parameters
+    ----------
+    path : Path
+        The scenario.
+    load : mapping, optional
+        Settings of the load's file that replace the scenario's; ``fill`` holds for market prices, too.
     """
+    settings, fill = split_fill(load)
     found = Inspection()
     try:
-        scenario = load_scenario(path).with_changes(fill=fill)
+        scenario = load_scenario(path).with_changes(fill=fill, load=settings)
         day = build_day(scenario)
     except InputError as error:
-        found.faults = list(dict.fromkeys([*faults_of(error), *_faults_by_part(path, fill)]))
+        found.faults = list(dict.fromkeys([*faults_of(error), *_faults_by_part(path, fill, settings)]))
         return found
     found.notes = list(day.notes)
-    load = scenario.load.read()
-    dates = load.dates
+    read = scenario.load.read()
+    dates = read.dates
     found.facts = {
         "name": scenario.name,
         "days": len(day.days_mw),
         "first_day": str(dates[0]) if dates else None,
         "last_day": str(dates[-1]) if dates else None,
-        "time_zone": load.time_zone,
+        "time_zone": read.time_zone,
         "step_minutes": round(day.dt_h * 60),
         "load_mw": {"least": float(day.days_mw.min()), "most": float(day.days_mw.max())},
         "hours": {name: " ".join(getattr(scenario.tariff, name)) for name in PERIODS},
@@ -70,7 +79,16 @@ def inspect_scenario(path: Path, *, fill: Any = None) -> Inspection:
     return found
 
 
-def _faults_by_part(path: Path, fill: Any) -> list[str]:
+def split_fill(load: Mapping[str, Any] | None) -> tuple[dict[str, Any], Any]:
+    """Return settings of the load's file without ``fill``, and ``fill``, which holds for market prices, too."""
+    settings = dict(load or {})
+    fill = settings.pop("fill", None)
+    if fill not in (None, "error", "interpolate"):
+        raise InputError(f"--fill must be error or interpolate, not {fill!r}")
+    return settings, fill
+
+
+def _faults_by_part(path: Path, fill: Any, settings: dict[str, Any]) -> list[str]:
     """Return the faults of each file that the scenario names, with the rest of the scenario as bundled."""
     told: list[str] = []
     try:
@@ -86,7 +104,7 @@ def _faults_by_part(path: Path, fill: Any) -> list[str]:
             import_files(trial)
             if part == "tariff":
                 trial["load"] = sound["load"]
-            scenario = validate(trial, "").with_changes(fill=fill)
+            scenario = validate(trial, "").with_changes(fill=fill, load=settings if part == "load" else None)
             if part == "load":
                 scenario.load.read()
             elif part == "grid" and scenario.grid.day_ahead is not None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from csmoifsa.errors import InputError
-from csmoifsa_ev.loaders.files import FileSeries
+from csmoifsa_ev.loaders.files import FileSeries, series_from
 from csmoifsa_ev.loaders.series import Days
 
 
@@ -27,6 +29,27 @@ class Load(FileSeries):
         super().__post_init__()
         if (self.values_mw is None) == (self.csv is None):
             raise InputError("give the load either as values_mw or as csv, one of the two")
+
+    def with_settings(self, settings: Mapping[str, Any]) -> Load:
+        """Return the load with other settings of its file; with ``csv``, of another file.
+
+        Raises
+        ------
+        InputError
+            A setting is unknown or wrong, or there is no file that it could belong to.
+        """
+        checked = series_from(settings, "load")
+        changes = {name: getattr(checked, name) for name in settings}
+        if "csv" in settings:
+            return Load(**changes)
+        if self.csv is None:
+            option = "--" + next(iter(settings)).replace("_", "-")
+            raise InputError(f"{option} says how a load file is read, but the load is not from a file; add --load FILE")
+        if changes.get("value_column") is not None:
+            changes["load_column"] = None
+        if changes.keys() & {"day", "first_day", "last_day"}:
+            changes = {"day": None, "first_day": None, "last_day": None} | changes
+        return replace(self, **changes)
 
     def read(self) -> Days:
         """Return the load of each step of each day, shape (D, T) [MW], reading the file if there is one.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, get_type_hints
 
 import typer
@@ -25,14 +26,34 @@ _TEXTS = {
 _ONLY = typer.Option([], "--only", metavar="COLUMN=VALUE", help="Rows wanted; may be repeated.")
 
 
-def reads_series(command: Callable[..., None]) -> Callable[..., None]:
+LOAD_OPTIONS = {
+    "load": ("FILE", "The load, CSV or Excel, in place of the scenario's; a relative path starts here."),
+    "day": ("DATE", "The day to price, such as 2014-06-05 ..."),
+    "first_day": ("DATE", "... or the first of several ..."),
+    "last_day": ("DATE", "... and the last."),
+    "node": ("NAME", "The place, where the load file holds several."),
+}
+"""Options of commands that read a load; the others read their own files and days."""
+
+
+def reads_load(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of a load's file; it gets those that were used as ``series``, ``csv`` among them."""
+    return reads_series(command, LOAD_OPTIONS)
+
+
+def reads_series(
+    command: Callable[..., None], more: Mapping[str, tuple[str, str]] = MappingProxyType({})
+) -> Callable[..., None]:
     """Give a command the options of a file's form; it gets those that were used as ``series``, by setting.
 
     Parameters
     ----------
     command : callable
         A command with a parameter ``series``.
+    more : mapping
+        Further options of one value: metavar and help by name.
     """
+    texts = {**more, **_TEXTS}
     hints = get_type_hints(command)
     parameters = [one for name, one in inspect.signature(command).parameters.items() if name != "series"]
     added = [
@@ -42,7 +63,7 @@ def reads_series(command: Callable[..., None]) -> Callable[..., None]:
             annotation=str | None,
             default=typer.Option(None, "--" + name.replace("_", "-"), metavar=metavar, help=text),
         )
-        for name, (metavar, text) in _TEXTS.items()
+        for name, (metavar, text) in texts.items()
     ]
     added.append(inspect.Parameter("only", inspect.Parameter.KEYWORD_ONLY, annotation=list[str], default=_ONLY))
     whole = [
@@ -51,8 +72,10 @@ def reads_series(command: Callable[..., None]) -> Callable[..., None]:
     ]
 
     def run(**values: Any) -> None:
-        used = {name: values.pop(name) for name in _TEXTS}
-        series = {name: value for name, value in used.items() if value is not None}
+        used = {name: values.pop(name) for name in texts}
+        series: dict[str, Any] = {
+            "csv" if name == "load" else name: value for name, value in used.items() if value is not None
+        }
         if only := _pairs(values.pop("only")):
             series["only"] = only
         command(**values, series=series)

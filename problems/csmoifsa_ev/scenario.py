@@ -7,6 +7,7 @@ and an error names the key.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
 from datetime import date, datetime
 from functools import lru_cache
@@ -98,10 +99,17 @@ class Scenario(Parameters):
         n_ev: int | None = None,
         seed: int | None = None,
         fill: Literal["error", "interpolate"] | None = None,
+        load: Mapping[str, Any] | None = None,
     ) -> Scenario:
-        """Return the scenario with another recovery, number of cars, fleet seed or fill; None keeps what is there."""
+        """Return the scenario with another recovery, number of cars, fleet seed or fill; None keeps what is there.
+
+        ``load`` holds settings of the load's file by name, among them ``csv``, the file itself.
+        """
         if recovery not in (None, "uniform", "valley-filling"):
             raise InputError(f"recovery must be 'uniform' or 'valley-filling', not {recovery!r}")
+        if load:
+            named = {} if "csv" not in load else dict.fromkeys(("name", "title"), Path(load["csv"]).stem)
+            self = replace(self, load=self.load.with_settings(load), published=None, **named)
         if fill is not None:
             market = self.grid.day_ahead
             grid = self.grid if market is None else replace(self.grid, day_ahead=replace(market, fill=fill))

@@ -110,6 +110,71 @@ def test_roll(run_cli, tmp_path, price_files):
     assert got["nodes"][0]["days"] == 2
 
 
+def test_roll_reads_the_same_from_the_case_and_from_options(run_cli, tmp_path, price_files):
+    """Semicolons, decimal comma, hour numbers, several places, quarters: in TOML for each file, or by options."""
+    da, rt = (path.read_text().splitlines()[1:] for path in price_files)
+    rows = [line.split(",") for line in da]
+    (tmp_path / "zones.csv").write_text(
+        "Tag;Stunde;Zone;Preis\n"
+        + "".join(f"{t[8:10]}.{t[5:7]}.{t[:4]};{int(t[11:13]) + 1:02d};{z};{v.replace('.', ',')}\n"
+                  for t, v in rows for z in ("Nord", "Sued"))
+    )  # fmt: skip
+    (tmp_path / "halves.csv").write_text(
+        "timestamp,price\n"
+        + "".join(f"{t[:14]}{m:02d}:00,{v}\n" for t, v in (r.split(",") for r in rt) for m in (0, 30))
+    )
+    (tmp_path / "my.toml").write_text(
+        'base = "portfolio"\n[roll]\ndays = "2025-06-04:2025-06-05"\n'
+        "day_ahead = { csv = 'zones.csv', node = 'Nord', date_order = 'day-first' }\nreal_time = { csv = 'halves.csv' }\n"
+    )
+    one = run_cli("ev", "roll", tmp_path / "my.toml", "--json", "--out", tmp_path / "out")
+    assert one.code == 0, one.err
+    assert "stamps mark the end of their steps, as 24:00 shows" in one.err
+    two = run_cli(
+        *(
+            "ev",
+            "roll",
+            "portfolio",
+            "--day-ahead",
+            tmp_path / "zones.csv",
+            "--real-time",
+            tmp_path / "halves.csv",
+            "--json",
+        ),
+        *("--days", "2025-06-04:2025-06-05", "--set", "day_ahead.node=Nord", "--date-order", "day-first"),
+    )
+    assert two.code == 0, two.err
+    first, second = json.loads(one.out), json.loads(two.out)
+    assert first["nodes"] == second["nodes"]
+    assert first["nodes"][0]["node"] == "Nord"
+    assert first["dt_h"] == 0.5
+    plain = ("ev", "roll", "portfolio", "--day-ahead", price_files[0], "--real-time", price_files[1], "--step", 30)
+    third = run_cli(*plain, "--days", "2025-06-04:2025-06-05", "--json")
+    assert third.code == 0, third.err
+    same = json.loads(third.out)
+    assert same["nodes"][0]["rho"] == first["nodes"][0]["rho"]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[roll]\nday_ahed = {}\n", "unknown key roll.day_ahed. Did you mean 'day_ahead'"),
+        ("[roll]\nper_kwh = 1\n", "roll.per_kwh must be true or false, not 1"),
+        ("[roll]\nstep = 1\n", "roll.step must be from 5 to 60 minutes, not 1"),
+        ("[roll]\nday_ahead = 'zones.csv'\n", "roll.day_ahead must be a table"),
+        ("[roll]\nday_ahead = { cvs = 'zones.csv' }\n", "unknown key roll.day_ahead.cvs. Did you mean 'csv'"),
+        ("[roll]\nday_ahead = { csv = 'x', stamp = 'end' }\n", "roll.day_ahead.stamp: must be 'beginning' or 'ending'"),
+        ("", "name the file of day-ahead prices with --day-ahead, or [roll] day_ahead = { csv"),
+    ],
+)
+def test_the_roll_table_is_checked(run_cli, tmp_path, text, words):
+    (tmp_path / "my.toml").write_text('base = "portfolio"\n' + text)
+    answer = run_cli("ev", "roll", tmp_path / "my.toml")
+    assert answer.code == 2
+    assert words in answer.err
+    assert len(answer.err.strip().splitlines()) == 1
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -117,6 +182,11 @@ def test_roll(run_cli, tmp_path, price_files):
         (("aggregate", "none.json"), "cannot read the case none.json"),
         (("roll", "portfolio", "--day-ahead", "x.csv", "--real-time", "y.csv"), "cannot read the price file x.csv"),
         (("roll", "wei-2015", "--day-ahead", "x", "--real-time", "y", "--days", "may"), "--days must be"),
+        (("roll", "wei-2015", "--day-ahead", "x", "--real-time", "y", "--only", "a"), "--only must be COLUMN=VALUE"),
+        (
+            ("roll", "wei-2015", "--day-ahead", "x", "--real-time", "y", "--set", "da.x=1"),
+            "--set must be day_ahead.KEY",
+        ),
         (("roll", "wei-2015", "--day-ahead", "x", "--real-time", "y", "--known", "all"), "--known must be"),
         (("roll", "wei-2015", "--day-ahead", "x", "--real-time", "y", "--lang", "de"), "--lang must be en or zh"),
         (("aggregate", "wei-2015", "--lang", "de"), "--lang must be en or zh"),

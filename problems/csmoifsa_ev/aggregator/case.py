@@ -28,10 +28,11 @@ _TABLES = {
     "storage": ("power_kw", "capacity_kwh", "initial_kwh", "efficiency"),
     "limits": ("cap_kw", "block_kw", "block_premium"),
     "contract": ("share", "beta", *_BATTERY, "sell_ratio", "stage_one"),
+    "roll": ("day_ahead", "real_time", "per_kwh", "days", "step"),
 }
 _NUMBERS = ("count", "energy_kwh", "power_kw", "share", *_BATTERY)  # of a class
 _CLASS = ("name", "window", *_NUMBERS)
-_TOP = ("base", "name", "title", "currency", "classes", "roll", *_TABLES)
+_TOP = ("base", "name", "title", "currency", "classes", *_TABLES)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -257,8 +258,6 @@ def _check_keys(values: Mapping[str, Any]) -> None:
     for key in values:
         if key not in _TOP:
             raise InputError(f"unknown key {key!r}.{did_you_mean(key, list(_TOP)) or ' Known are ' + ', '.join(_TOP)}")
-    if not isinstance(values.get("roll", {}), dict):
-        raise InputError("roll must be a table, [roll]")
     for table, known in _TABLES.items():
         if not isinstance(values.get(table, {}), dict):
             raise InputError(f"{table} must be a table, [{table}]")

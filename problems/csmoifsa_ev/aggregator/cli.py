@@ -116,7 +116,9 @@ def roll(
     notes: dict[str, None] = {}
     for name in node or [None]:
         ahead, actual = (
-            load_prices(file, node=None if "node" in own[key] else name, per_mwh=not per_kwh, days=span, key=key)
+            load_prices(
+                file, node=None if "node" in own[key] else name, per_mwh=not per_kwh, days=span, key=f"roll.{key}"
+            )
             for file, key in zip(files, own, strict=True)
         )
         notes |= dict.fromkeys((*ahead.notes, *actual.notes))

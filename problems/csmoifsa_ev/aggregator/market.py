@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from csmoifsa.errors import InputError, did_you_mean
+from csmoifsa.errors import InputError
 from csmoifsa_ev.loaders.files import FileSeries, series_from
 
 FILES = ("day_ahead", "real_time")
@@ -41,13 +41,8 @@ class RollSettings:
         Raises
         ------
         InputError
-            A key is unknown or a value is of the wrong kind.
+            A value is of the wrong kind.
         """
-        known = [*FILES, *(one.name for one in fields(cls))]
-        for name in roll:
-            if name not in known:
-                hint = did_you_mean(name, known) or f" Known are {', '.join(known)}"
-                raise InputError(f"unknown key roll.{name}.{hint}")
         told = {name: value for name, value in roll.items() if name not in FILES}
         for name, kind in (("days", str), ("per_kwh", bool), ("step", int)):
             if name in told and type(told[name]) is not kind:
@@ -242,7 +237,7 @@ def market_files(
         path = files[name]
         if path is not None:
             values["csv"] = str(path)
-        source = series_from(values, name)
+        source = series_from(values, f"roll.{name}")
         if source.csv is None:
             option = "--" + name.replace("_", "-")
             raise InputError(f"name the file of {option[2:]} prices with {option}, or [roll] {name} = {{ csv = ... }}")

@@ -219,7 +219,7 @@ def summarise_rolling(tests: list[Backtest], *, case: Case, forecast: str, known
         "case": case.name,
         "title": case.title,
         "currency": case.currency,
-        "dt_h": case.game.dt_h,
+        "dt_h": tests[0].dt_h,
         "forecast": forecast,
         "known": known,
         "thesis": "nearly 33 %",

@@ -146,12 +146,13 @@ def value_column(table: Table, asked: str | None, taken: set[str | None], prices
     if named := _named(free, VALUES[1:] if prices else VALUES[:1]):
         return named
     numeric = [c for c in free if _mostly(table, c, lambda text: _is_number(text, table.separator))]
+    numeric = [c for c in numeric if not _NUMBER_NAME.search(c)] or numeric
     if len(numeric) == 1:
         return numeric[0]
-    hinted = [c for c in numeric if (_PRICE_NAME if prices else _LOAD_NAME).search(c) and not _NUMBER_NAME.search(c)]
+    hinted = [c for c in numeric if (_PRICE_NAME if prices else _LOAD_NAME).search(c)]
     if len(hinted) == 1:
         return hinted[0]
-    some = hinted or [c for c in numeric if not _NUMBER_NAME.search(c)] or free
+    some = hinted or numeric or free
     what = "several columns of numbers" if len(numeric) > 1 else "no column of numbers"
     raise InputError(
         f"{table.path} holds {what}: {', '.join(map(repr, some[:12]))}; name the one wanted with {key}.value_column"

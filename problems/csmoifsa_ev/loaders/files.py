@@ -20,7 +20,7 @@ from csmoifsa.errors import InputError, did_you_mean
 from csmoifsa_ev.checks import Parameters
 from csmoifsa_ev.loaders import columns as find
 from csmoifsa_ev.loaders.calendars import Calendar, Clock, read_calendar
-from csmoifsa_ev.loaders.faults import Faults
+from csmoifsa_ev.loaders.faults import Faults, InputFaultsError
 from csmoifsa_ev.loaders.numbers import Decimal, NumberStyle, UnclearNumberError, style_of
 from csmoifsa_ev.loaders.series import DayChoice, DayReader, Days, Fill, Values
 from csmoifsa_ev.loaders.stamps import DateOrder, StampColumn, UnclearDateError, is_stamp, read_stamps
@@ -245,9 +245,8 @@ class _Series:
         dates = choice.pick(self.path, self.calendar.days, self.key)
         faults = Faults(self.path)
         values = self.reader.read(dates, faults)
-        if faults.count and self.faults.count:
-            self.faults.stop()
-        faults.stop()
+        if faults.count:
+            raise InputFaultsError([*self.faults.told, *faults.told])
         return self._days(values, dates, {})
 
     def whole(self, judged: tuple[date, date] | None) -> Days:
@@ -271,9 +270,8 @@ class _Series:
             else:
                 dates.append(day)
                 values.append(row)
-        if faults.count and self.faults.count:
-            self.faults.stop()
-        faults.stop()
+        if faults.count:
+            raise InputFaultsError([*self.faults.told, *faults.told])
         inner = [told for day, told in left_out.items() if day not in (there[0], there[-1])]
         if inner:
             self.notes.append(f"{len(inner)} day(s) that are not whole are left out: {inner[0]}")

@@ -46,7 +46,7 @@ def read_sheet(path: Path, what: str, sheet: str | None) -> list[tuple[int, list
         )
     if sheet is None and len(names) > 1:
         raise InputError(
-            f"{path} has {len(names)} sheets: {', '.join(names[:8])}; choose one with sheet = {names[0]!r}"
+            f"{path} has {len(names)} sheets: {', '.join(names[:8])}; choose one with sheet = {names[0]!r} (or --sheet)"
         )
     if not names:
         return []
