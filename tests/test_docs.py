@@ -129,6 +129,8 @@ def test_a_wrong_option_does_not_parse():
 @pytest.mark.parametrize("page", with_blocks("toml"), ids=name_of)
 def test_files_validate(page, tmp_path):
     from csmoifsa_bench.suite import load_suite
+    from csmoifsa_ev.aggregator.case import load_case
+    from csmoifsa_ev.aggregator.market import FILES, RollSettings, market_files
     from csmoifsa_ev.scenario import load_scenario
 
     for block in blocks(page, "toml"):
@@ -137,6 +139,10 @@ def test_files_validate(page, tmp_path):
         path.write_text(block)
         if "algorithms" in keys:
             load_suite(str(path))
+        elif "base" in keys:
+            case = load_case(path)
+            RollSettings.of(case.roll)
+            market_files(case.roll, dict.fromkeys(FILES), {}, {name: {} for name in FILES})
         elif "project" not in keys:
             load_scenario(path)
 

@@ -125,7 +125,8 @@ def test_roll_reads_the_same_from_the_case_and_from_options(run_cli, tmp_path, p
     )
     (tmp_path / "my.toml").write_text(
         'base = "portfolio"\n[roll]\ndays = "2025-06-04:2025-06-05"\n'
-        "day_ahead = { csv = 'zones.csv', node = 'Nord', date_order = 'day-first' }\nreal_time = { csv = 'halves.csv' }\n"
+        "day_ahead = { csv = 'zones.csv', node = 'Nord', date_order = 'day-first' }\n"
+        "real_time = { csv = 'halves.csv' }\n"
     )
     one = run_cli("ev", "roll", tmp_path / "my.toml", "--json", "--out", tmp_path / "out")
     assert one.code == 0, one.err
