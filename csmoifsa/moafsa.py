@@ -1,10 +1,11 @@
-"""The paper's fish swarm: `FishSwarm` is MOAFSA, and with immunity and contraction the paper's own CSMOIFSA.
+"""The algorithm as published: `FishSwarm` is MOAFSA, and with immunity and contraction the paper's own CSMOIFSA.
 
-An iteration goes through stages, each one brood of `Engine`: *look* (evaluate the centres of the partners), *move*
-(follow the best partner, swarm to the centre), *probe* (forage: up to ``tries`` looks around for those who could not
-move), *step* (go toward what was found, or anywhere), and with immunity *renew* (replace the most concentrated fish by
-clones of the least concentrated). Every evaluated point is offered to the board. Source: Dong et al. 2022, section 3;
-what the paper does not print is marked reconstructed and listed in ``docs/assumptions.md``.
+An iteration has five stages, each one generation of `Engine`: *look* (evaluate the centres of the partners), *move*
+(follow the best partner, swarm to the centre), *probe* (forage: up to ``try_number`` trial points for each fish that
+did not move), *step* (go toward the better trial point, or a random step), and with immunity *renew* (replace the fish
+of the highest antibody concentration by clones of those of the lowest). Each evaluated point enters the selection of
+the bulletin board. Source: Dong et al. 2022, section 3; what the paper does not print is marked reconstructed and
+listed in ``docs/assumptions.md``.
 """
 
 from __future__ import annotations
@@ -34,41 +35,41 @@ class SwarmSettings:
     Attributes
     ----------
     pop_size : int
-        Fish in the school (M) and the most solutions on the bulletin board.
-    visual : float
+        Fish in the population (M), and the largest number of solutions on the bulletin board.
+    visual_range : float
         Visual range V, root mean square over the unit box's coordinates.
-    crowding : float
+    crowding_factor : float
         Crowding factor delta.
-    tries : int
-        Looks around while foraging; the paper does not print it.
-    coordinates : float
-        Coordinates that a look around or a random step changes on average, at least one (reconstructed: in thirty
-        dimensions a look that changes all of them hardly ever finds anything, for either algorithm).
+    try_number : int
+        Trial points of a fish that forages; the paper does not print it.
+    coordinates_per_step : float
+        Coordinates that a trial point or a random step changes on average, at least one (reconstructed: in thirty
+        dimensions a trial point that changes all of them is hardly ever better, for either algorithm).
     immune : bool
         Renew the most concentrated antibodies (equations A1-A9, reconstructed).
     contract : bool
         Contract the space in which fish forage (equations A1-A6, reconstructed).
-    contraction : float
-        Factor of the foraging range from one iteration to the next.
-    narrowest : float
-        Least foraging range, as a share of ``visual``.
-    weight : float
+    contraction_factor : float
+        Ratio of the foraging range of an iteration to that of the iteration before.
+    min_range : float
+        Least foraging range, as a share of ``visual_range``.
+    affinity_weight : float
         Weight a of affinity against concentration in the expected reproduction.
-    renewed : float
-        Share of the school that immunity renews in each iteration.
+    renewal_rate : float
+        Share of the population that immunity replaces in each iteration.
     """
 
     pop_size: int = setting(100, 2, 1_000_000)
-    visual: float = setting(0.5, 1e-12, 1.0)
-    crowding: float = setting(0.25, 0.0, 1.0)
-    tries: int = setting(5, 1, 1000)
-    coordinates: float = setting(1.0, 0.0, 1e6)
+    visual_range: float = setting(0.5, 1e-12, 1.0)
+    crowding_factor: float = setting(0.25, 0.0, 1.0)
+    try_number: int = setting(5, 1, 1000)
+    coordinates_per_step: float = setting(1.0, 0.0, 1e6)
     immune: bool = False
     contract: bool = False
-    contraction: float = setting(0.98, 0.01, 1.0)
-    narrowest: float = setting(0.002, 0.0, 1.0)
-    weight: float = setting(0.5, 0.0, 1.0)
-    renewed: float = setting(0.2, 0.0, 1.0)
+    contraction_factor: float = setting(0.98, 0.01, 1.0)
+    min_range: float = setting(0.002, 0.0, 1.0)
+    affinity_weight: float = setting(0.5, 0.0, 1.0)
+    renewal_rate: float = setting(0.2, 0.0, 1.0)
 
     def __post_init__(self):
         check_ranges(self)
@@ -86,13 +87,15 @@ class FishSwarm(Engine):
         settings = settings or SwarmSettings()
         super().__init__(n_var, n_obj, settings=settings, **options)
         M, n_free = settings.pop_size, self.free.size
-        self._clock = np.array([RENEW, 0, 0])  # stage, attempt, iteration; the first school is taken in as if renewed
+        self._clock = np.array(
+            [RENEW, 0, 0]
+        )  # stage, attempt, iteration; the first population is accepted as if renewed
         self._fish = self._rows(M)
         self._next = self._rows(M)  # where each fish goes, the best seen in this iteration
         self._moved = np.zeros(M, bool)
         self._searching = np.zeros(M, bool)
         self._target = np.zeros((M, n_free))  # what a forager found, else its own place
-        self._memory = np.zeros((M, n_free))  # the displacement that last made a fish better
+        self._last_gain = np.zeros((M, n_free))  # the displacement of each fish that last improved it
         self._affinity = np.ones(M)
         self._partner = np.zeros(M, np.int64)
         self._centre = np.zeros((M, n_free))
@@ -114,7 +117,7 @@ class FishSwarm(Engine):
     def _arrays(self) -> dict[str, np.ndarray]:
         arrays = {f"fish_{name}": column for name, column in self._fish.items()}
         arrays |= {f"next_{name}": column for name, column in self._next.items()}
-        names = "clock moved searching target memory affinity partner centre limit swarms"
+        names = "clock moved searching target last_gain affinity partner centre limit swarms"
         return arrays | {name: getattr(self, f"_{name}") for name in names.split()}
 
     def _ranges(self) -> dict[str, tuple[int, int]]:
@@ -129,7 +132,7 @@ class FishSwarm(Engine):
     def _check(self, state: dict[str, np.ndarray]) -> None:
         super()._check(state)
         stage, attempt, _ = state["clock"]
-        if stage > RENEW or attempt >= self.settings.tries:
+        if stage > RENEW or attempt >= self.settings.try_number:
             raise InputError(f"the state's clock stands at stage {stage}, attempt {attempt}, which no run reaches")
 
     # ---------------------------------------------------------------------------------------------- planning stages
@@ -146,28 +149,28 @@ class FishSwarm(Engine):
             self._turn()
 
     def _turn(self) -> None:
-        """Go on to the next stage; foraging repeats, and the last stage ends the iteration."""
+        """Switch to the next stage; foraging repeats, and the last stage ends the iteration."""
         stage, attempt, iteration = self._clock
-        if stage == PROBE and attempt + 1 < self.settings.tries:
+        if stage == PROBE and attempt + 1 < self.settings.try_number:
             self._clock[1] = attempt + 1
             return
-        if stage == MOVE:  # whoever could not move forages
+        if stage == MOVE:  # a fish that did not move forages
             self._searching[:] = ~self._moved
             self._target[...] = self._fish["X"]
-        elif stage == STEP:  # everybody goes where they planned to
+        elif stage == STEP:  # each fish goes to its planned position
             better = beats(self._next, self._fish)
-            self._memory[better] = (self._next["X"] - self._fish["X"])[better]
+            self._last_gain[better] = (self._next["X"] - self._fish["X"])[better]
             for name, column in self._next.items():
                 self._fish[name][...] = column
         self._clock[:] = (LOOK, 0, iteration + 1) if stage == RENEW else (stage + 1, 0, iteration)
 
     def _look(self) -> Candidates:
-        """Begin an iteration: who is near, who of them is best; ask for the centres of the partners."""
+        """Find the neighbours of each fish and the best of them; return the centres of the neighbours as candidates."""
         s, fish = self.settings, self._fish
         affinities_among(fish["F"], fish["CV"], fish["F"], fish["CV"], self._affinity)
         partners = np.zeros(s.pop_size, np.int64)
-        find_neighbours(fish["X"], self._affinity, s.visual, partners, self._partner, self._centre)
-        self._limit[:] = np.where(partners > 0, s.crowding * partners * self._affinity, np.inf)
+        find_neighbours(fish["X"], self._affinity, s.visual_range, partners, self._partner, self._centre)
+        self._limit[:] = np.where(partners > 0, s.crowding_factor * partners * self._affinity, np.inf)
         self._moved[:] = False
         for name, column in fish.items():
             self._next[name][...] = column
@@ -175,7 +178,7 @@ class FishSwarm(Engine):
         return social, self._centre[social]
 
     def _move(self) -> Candidates:
-        """Follow the best partner where it is not crowded; swarm to the centre likewise."""
+        """Return points on the way to the best partner and to the centre, where these are not crowded."""
         follows = np.flatnonzero(self._affinity[self._partner] > self._limit)
         swarms = np.flatnonzero(self._swarms)
         fish = np.concatenate([follows, swarms])
@@ -183,32 +186,32 @@ class FishSwarm(Engine):
         return fish, self._part_way(fish, target)
 
     def _probe(self) -> Candidates:
-        """Forage: look somewhere in the contracted visual range, first where the last success points to."""
+        """Return a trial point of each searching fish within its range; the first continues its last improvement."""
         fish = np.flatnonzero(self._searching)
         X = self._somewhere_near(self._fish["X"][fish])
         if self.settings.contract and self._clock[1] == 0:
-            remembered = self._memory[fish].any(axis=1)
-            X[remembered] = (self._fish["X"] + self._memory)[fish[remembered]]
+            remembered = self._last_gain[fish].any(axis=1)
+            X[remembered] = (self._fish["X"] + self._last_gain)[fish[remembered]]
         return fish, X
 
     def _step(self) -> Candidates:
-        """Go toward what foraging found; whoever found nothing takes a random step."""
+        """Return a point on the way to the better trial point of each fish, or a random step if there is none."""
         found = (self._target != self._fish["X"]).any(axis=1)
         fish = np.flatnonzero(self._searching | found)
         toward = self._part_way(fish, self._target[fish])
         return fish, np.where(found[fish, None], toward, self._somewhere_near(self._fish["X"][fish]))
 
     def _renew(self) -> Candidates:
-        """Clone the antibodies that may reproduce most in place of those that may least (immunity)."""
+        """Return clones of the antibodies of highest expected reproduction for the rows of the lowest (immunity)."""
         s, fish = self.settings, self._fish
-        n = int(s.renewed * s.pop_size) if s.immune else 0
+        n = int(s.renewal_rate * s.pop_size) if s.immune else 0
         if n == 0:
             return np.empty(0, np.int64), np.empty((0, self.free.size))
-        concentration, chance = np.empty(s.pop_size), np.empty(s.pop_size)
+        concentration, reproduction = np.empty(s.pop_size), np.empty(s.pop_size)
         affinities_among(fish["F"], fish["CV"], fish["F"], fish["CV"], self._affinity)
         concentrations(fish["F"], concentration)
-        expected_reproduction(self._affinity, concentration, s.weight, chance)
-        order = np.argsort(chance, kind="stable")
+        expected_reproduction(self._affinity, concentration, s.affinity_weight, reproduction)
+        order = np.argsort(reproduction, kind="stable")
         parents = fish["X"][order[::-1][:n]]
         return order[:n], self._somewhere_near(parents)
 
@@ -224,47 +227,47 @@ class FishSwarm(Engine):
     def _somewhere_near(self, x: np.ndarray) -> np.ndarray:
         """Return random places within the visual range of ``x`` (n, n_var), which contracts with the iterations."""
         s, (n, n_var) = self.settings, x.shape
-        reach = s.visual * max(s.contraction**self.iteration, s.narrowest) if s.contract else s.visual
+        shrinkage = max(s.contraction_factor**self.iteration, s.min_range) if s.contract else 1.0
         numbers = self._uniform(n, 2 * n_var)
-        changed = numbers[:, :n_var] < s.coordinates / n_var
+        changed = numbers[:, :n_var] < s.coordinates_per_step / n_var
         changed[np.arange(n), numbers[:, :n_var].argmin(axis=1)] = True  # at least one
-        return np.where(changed, x + reach * (2.0 * numbers[:, n_var:] - 1.0), x)
+        return np.where(changed, x + s.visual_range * shrinkage * (2.0 * numbers[:, n_var:] - 1.0), x)
 
-    # ------------------------------------------------------------------------------------------------ taking results in
+    # ------------------------------------------------------------------------------------------------ accepting results
     def _accept(self) -> None:
         n = self.n_planned
         waiting = slice(self.board.count, self.board.count + n)
         population = self.board.population
-        told = {name: getattr(population, name)[waiting] for name in ("X", "F", "CV")}
+        results = {name: getattr(population, name)[waiting] for name in ("X", "F", "CV")}
         fish, stage = self.offspring.parent[:n], self._clock[0]
         if stage == LOOK:
             affinity = np.empty(n)
-            affinities_among(told["F"], told["CV"], self._fish["F"], self._fish["CV"], affinity)
+            affinities_among(results["F"], results["CV"], self._fish["F"], self._fish["CV"], affinity)
             self._swarms[:] = False
             self._swarms[fish] = affinity > self._limit[fish]
         elif stage == MOVE:
             swarmers = int(np.argmax(np.diff(fish, prepend=-1) <= 0)) or n  # numbers start anew where they begin
-            self._offer(fish[:swarmers], part(told, slice(0, swarmers)))
-            self._offer(fish[swarmers:], part(told, slice(swarmers, n)))
+            self._offer(fish[:swarmers], part(results, slice(0, swarmers)))
+            self._offer(fish[swarmers:], part(results, slice(swarmers, n)))
         elif stage == PROBE:
-            better = beats(told, part(self._fish, fish))
-            self._target[fish[better]] = told["X"][better]
+            better = beats(results, part(self._fish, fish))
+            self._target[fish[better]] = results["X"][better]
             self._searching[fish[better]] = False
-            self._offer(fish[better], part(told, better))
+            self._offer(fish[better], part(results, better))
         elif stage == STEP:
-            lost = self._searching[fish]
-            for name, column in self._next.items():  # a random step is taken as it comes
-                column[fish[lost]] = told[name][lost]
-            self._offer(fish[~lost], part(told, ~lost))
+            random_step = self._searching[fish]
+            for name, column in self._next.items():  # a random step is accepted even if it is worse
+                column[fish[random_step]] = results[name][random_step]
+            self._offer(fish[~random_step], part(results, ~random_step))
         else:
             for name, column in self._fish.items():
-                column[fish] = told[name]
-            self._memory[fish] = 0.0
+                column[fish] = results[name]
+            self._last_gain[fish] = 0.0
         self.board.select(n)
         self._turn()
 
     def _offer(self, fish: np.ndarray, new: dict[str, np.ndarray]) -> None:
-        """Let fish plan to go to new places: the first that is no worse than their own, then only better ones."""
+        """Set the planned position of fish to new points: one that is no worse than their own, then better ones."""
         plan = part(self._next, fish)
         accepted = beats(new, plan) | (~self._moved[fish] & ~beats(plan, new))
         self._moved[fish[accepted]] = True

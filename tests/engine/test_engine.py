@@ -198,8 +198,8 @@ def test_bad_arguments(arguments, message):
         (Settings, {"attraction": float("nan")}, "attraction must lie"),
         (Settings, {"behaviours": ("clone", "fly")}, "got fly"),
         (Settings, {"behaviours": ()}, "at least one"),
-        (SwarmSettings, {"visual": 0.0}, "visual must lie"),
-        (SwarmSettings, {"tries": 0}, "tries must lie"),
+        (SwarmSettings, {"visual_range": 0.0}, "visual_range must lie"),
+        (SwarmSettings, {"try_number": 0}, "try_number must lie"),
     ],
 )
 def test_bad_settings(kind, values, message):
