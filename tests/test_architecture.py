@@ -10,9 +10,10 @@ TREES = [ROOT / "csmoifsa", *sorted((ROOT / "problems").glob("csmoifsa_*")), ROO
 FILES = [path for tree in TREES for path in sorted(tree.rglob("*.py"))]
 
 BASE = {f"csmoifsa.{name}" for name in ("errors", "text", "files", "folders", "console", "jit")}
+BEHAVIOURS = sorted(path.stem for path in (ROOT / "csmoifsa" / "kernels" / "behaviours").glob("[a-z]*.py"))
 KERNELS = [  # each may import those before it; a behaviour no other behaviour
-    *("random", "dominance", "truncation", "variation", "space", "records", "parents", "fish"),
-    *("behaviours.clone", "behaviours.follow", "behaviours.swarm", "behaviours.forage"),
+    *("random", "dominance", "truncation", "records", "variation", "space", "parents", "fish"),
+    *(f"behaviours.{name}" for name in BEHAVIOURS),
     *("behaviours", "credit", "selection", "generation"),
 ]
 ENGINE = [  # each may import those before it

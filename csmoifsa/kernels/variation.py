@@ -1,4 +1,7 @@
-"""What several behaviours do to a new position: mutation, and repair at the bounds. The box is [0, 1]^n_var."""
+"""What several behaviours do to a new position: mutate it, repair it at the bounds, record its parent.
+
+The box is [0, 1]^n_var.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import numpy as np
 
 from csmoifsa.jit import Stream, Vector, jit
 from csmoifsa.kernels.random import uniform
+from csmoifsa.kernels.records import Offspring, Population
 
 
 @jit
@@ -46,3 +50,11 @@ def mutate(x: Vector, n_mutations: float, eta: float, stream: Stream) -> None:
             step = 1.0 - (2.0 * (1.0 - u) + 2.0 * (u - 0.5) * x[k] ** (eta + 1.0)) ** power
         x[k] = min(max(x[k] + step, 0.0), 1.0)
         k += 1 + skip(rate, n_var, stream)
+
+
+@jit(forceinline=True)
+def record_parent(offspring: Offspring, q: int, population: Population, i: int) -> None:
+    """Write parent and displacement of row q of ``offspring``, whose position was made from row i of ``population``."""
+    offspring.parent[q] = i
+    for k in range(offspring.X.shape[1]):
+        offspring.displacement[q, k] = offspring.X[q, k] - population.X[i, k]

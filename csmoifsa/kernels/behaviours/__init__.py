@@ -1,6 +1,6 @@
 """The behaviours: each makes offspring in its own way, in a module of its own.
 
-To add one, see docs/how-to-add-a-behaviour.md.
+To add one, see docs/how-to/own-behaviour.md.
 
 A behaviour is a compiled function
 

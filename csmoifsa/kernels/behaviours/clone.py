@@ -6,7 +6,7 @@ from csmoifsa.jit import Indices, Stream, Vector, jit
 from csmoifsa.kernels.parents import pick
 from csmoifsa.kernels.random import randint, uniform
 from csmoifsa.kernels.records import Memory, Offspring, Parents, Population
-from csmoifsa.kernels.variation import mutate, repair_bounds
+from csmoifsa.kernels.variation import mutate, record_parent, repair_bounds
 from csmoifsa.settings import Settings
 
 MIN_CREDIT = 0.5  # of min_forage_credit, so that the gaps of a front that has converged are still filled
@@ -47,6 +47,4 @@ def fill(
         crossover(y, X[i], X[mate], settings.eta_crossover, stream)
         repair_bounds(y, X[i], stream)
         mutate(y, settings.mutations_per_clone, settings.eta_mutation, stream)
-        offspring.parent[q] = i
-        for k in range(y.size):
-            offspring.displacement[q, k] = y[k] - X[i, k]
+        record_parent(offspring, q, population, i)

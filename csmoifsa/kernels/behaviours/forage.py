@@ -8,7 +8,7 @@ from csmoifsa.jit import Indices, Stream, Vector, jit
 from csmoifsa.kernels.parents import pick
 from csmoifsa.kernels.random import randint, uniform
 from csmoifsa.kernels.records import Memory, Offspring, Parents, Population
-from csmoifsa.kernels.variation import repair_bounds
+from csmoifsa.kernels.variation import record_parent, repair_bounds
 from csmoifsa.settings import Settings
 
 MIN_CREDIT = 1.0  # of min_forage_credit, so that foraging takes over when nothing else succeeds
@@ -51,6 +51,4 @@ def fill(
         i = parents.active[pick(parents.clone_shares, uniform(stream))]
         look(y, X[i], settings.cauchy_scale, memory.step_lengths, stream)
         repair_bounds(y, X[i], stream)
-        offspring.parent[q] = i
-        for k in range(y.size):
-            offspring.displacement[q, k] = y[k] - X[i, k]
+        record_parent(offspring, q, population, i)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from csmoifsa.jit import Indices, Stream, Vector, jit
 from csmoifsa.kernels.random import randint, uniform
 from csmoifsa.kernels.records import Memory, Offspring, Parents, Population
-from csmoifsa.kernels.variation import repair_bounds
+from csmoifsa.kernels.variation import record_parent, repair_bounds
 from csmoifsa.settings import Settings
 
 
@@ -39,6 +39,4 @@ def fill(
         a, b = randint(stream, parents.count), randint(stream, parents.count)
         gather(y, X[i], X[leader], X[a], X[b], settings, stream)
         repair_bounds(y, X[i], stream)
-        offspring.parent[q] = i
-        for k in range(y.size):
-            offspring.displacement[q, k] = y[k] - X[i, k]
+        record_parent(offspring, q, population, i)
