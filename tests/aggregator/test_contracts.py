@@ -12,6 +12,7 @@ from csmoifsa_ev.aggregator.battery import cheapest_dispatch, longest_stay
 from csmoifsa_ev.aggregator.case import load_case
 from csmoifsa_ev.aggregator.certificate import best_response
 from csmoifsa_ev.aggregator.contracts import stage_two
+from csmoifsa_ev.aggregator.costs import single_price
 from csmoifsa_ev.aggregator.stackelberg import solve_game
 from csmoifsa_ev.aggregator.study import run_day
 
@@ -39,7 +40,7 @@ def physics(group, dispatch):
 def test_reference_figures_on_the_cars_of_wei(wear, cost, gain, given):
     case = load_case("wei-v2g")
     group = replace(case.cars, wear=np.full(3, wear))
-    two = stage_two(group, case.game.day_ahead)
+    two = stage_two(group, case.game)
     assert two.smart.cost == pytest.approx(358.357895, abs=1e-6)
     assert two.v2g.cost == pytest.approx(cost, abs=1e-6)
     assert two.surplus == pytest.approx(gain, abs=1e-6)
@@ -62,7 +63,7 @@ def test_surplus_is_never_negative_and_physics_hold(seed):
     group = cars(wear=float(rng.choice([0.0, 0.02, 0.2])))
     buy = rng.normal(0.05, 0.06, 12)
     sell = buy * rng.choice([0.8, 1.0, 1.3])
-    two = stage_two(group, buy, sell, beta=0.3)
+    two = stage_two(group, single_price(buy, 1.0), sell, beta=0.3)
     assert two.surplus >= -1e-9
     assert two.owner_share == pytest.approx(0.3 * two.surplus)
     physics(group, two.v2g)
@@ -73,10 +74,10 @@ def test_surplus_is_never_negative_and_physics_hold(seed):
 def test_binaries_appear_only_where_circling_would_pay():
     flat = np.full(12, 0.1)
     assert cheapest_dispatch(cars(), flat, flat).n_binaries == 0
-    paid = stage_two(cars(), flat, 1.5 * flat)
+    paid = stage_two(cars(), single_price(flat, 1.0), 1.5 * flat)
     assert "selling pays more" in paid.program
     physics(cars(), paid.v2g)
-    negative = stage_two(cars(wear=0.0), np.full(12, -0.2))
+    negative = stage_two(cars(wear=0.0), single_price(np.full(12, -0.2), 1.0))
     assert "negative" in negative.program
     physics(cars(wear=0.0), negative.v2g)
 
@@ -100,7 +101,7 @@ def test_bad_cars(changes, words):
 
 def test_beta_outside_its_range():
     with pytest.raises(InputError, match="beta"):
-        stage_two(cars(), np.full(12, 0.1), beta=1.2)
+        stage_two(cars(), single_price(np.full(12, 0.1), 1.0), beta=1.2)
 
 
 # ---- as followers ----

@@ -10,10 +10,11 @@ import pytest
 from aggregator.games import SHARED, cars
 from csmoifsa.errors import InputError
 from csmoifsa_ev.aggregator import forecast
+from csmoifsa_ev.aggregator.battery import cheapest_dispatch
 from csmoifsa_ev.aggregator.case import load_case
 from csmoifsa_ev.aggregator.dispatch import Plan, RollingDispatcher
 from csmoifsa_ev.aggregator.market import Prices, load_prices
-from csmoifsa_ev.aggregator.rolling import backtest, loss_reduction, mean_outcomes, roll_day, settle
+from csmoifsa_ev.aggregator.rolling import backtest, loss_reduction, mean_outcomes, roll_day
 
 AHEAD = 0.05 + 0.03 * np.sin(np.arange(12) / 2.0)
 
@@ -47,11 +48,13 @@ def test_perfect_forecast_gives_one_and_no_update_gives_zero(seed):
 
 
 def test_both_accountings_give_the_same_rho():
-    position, a, b, c = np.random.default_rng(2).normal(size=(4, 12))
-    rt = real(3)
-    two = [settle(position, load, AHEAD, rt, 1.0) for load in (a, b, c)]
-    pure = [float(load @ rt) for load in (a, b, c)]
-    assert (two[0] - two[1]) / (two[0] - two[2]) == pytest.approx((pure[0] - pure[1]) / (pure[0] - pure[2]))
+    group, rt = cars(), real(3)
+    rolled = roll_day(group, AHEAD, rt)
+    plan, best = cheapest_dispatch(group, AHEAD), cheapest_dispatch(group, rt)
+    wear = [float(group.wear @ one.given_kwh(group)) for one in (plan, best)]
+    pure = [float(load @ rt) for load in (plan.net_kw, best.net_kw)]  # real-time prices for everything
+    assert rolled.plan_loss == pytest.approx(pure[0] + wear[0] - pure[1] - wear[1], abs=1e-6)
+    assert rolled.plan_cost == pytest.approx(float(plan.net_kw @ AHEAD) + wear[0], abs=1e-6)
 
 
 @pytest.mark.parametrize("seed", range(8))

@@ -19,10 +19,11 @@ from csmoifsa_ev.aggregator.certificate import (
     least_cost,
     least_excess,
 )
+from csmoifsa_ev.aggregator.costs import over_cap
 from csmoifsa_ev.aggregator.follower import TIE, fill, tie_groups
 from csmoifsa_ev.aggregator.game import Game
 from csmoifsa_ev.aggregator.ranking import classes_answer, search_rankings
-from csmoifsa_ev.aggregator.supply import Procurement, procure, unmet
+from csmoifsa_ev.aggregator.supply import Procurement, procure
 
 PROVEN = 1e-6
 """Relative distance of verified profit and upper bound up to which an optimum counts as proven."""
@@ -48,11 +49,12 @@ def verify(game: Game, price: np.ndarray, response: Response | None = None) -> V
     response = best_response(game, price) if response is None else response
     load = response.load_kw(game)
     bills = float(load @ price) * game.dt_h
+    given = None
     if response.cars is not None:
-        load = load + response.cars.net_kw
         bills += float(response.cars.net_kw @ price) * game.dt_h
-    supply = procure(load, game)
-    feasible = unmet(response.load_kw(game), game) <= 1e-6 * max(1.0, float(load.max()))
+        load, given = load + response.cars.charge_kw.sum(axis=0), response.cars.discharge_kw.sum(axis=0)
+    supply = procure(load, game, given)
+    feasible = over_cap(response.net_kw(game), game) <= 1e-6 * max(1.0, float(load.max()))
     feasible &= game.cars is None or response.cars is not None
     profit = bills - supply.cost if feasible else -np.inf
     return Verified(price, response, profit, bills, supply, supply.ev_cost)

@@ -8,11 +8,11 @@ import numpy as np
 
 from csmoifsa_ev.aggregator.battery import Batteries, cheapest_dispatch, longest_stay
 from csmoifsa_ev.aggregator.case import Case
-from csmoifsa_ev.aggregator.contracts import StageTwo
+from csmoifsa_ev.aggregator.contracts import StageTwo, stage_two
 from csmoifsa_ev.aggregator.follower import fill, respond
 from csmoifsa_ev.aggregator.game import Game
 from csmoifsa_ev.aggregator.stackelberg import Solution, fit_mean
-from csmoifsa_ev.aggregator.supply import load_cost
+from csmoifsa_ev.aggregator.supply import procure
 
 ON_ARRIVAL, FLAT, DAY_AHEAD, STAGE_ONE, WITH_V2G, COMMANDED = (
     "charging on arrival",
@@ -38,6 +38,8 @@ class Outcome:
         Net load of all cars [kW].
     profit : float
         Bills less what the cars' energy, wear and shares cost; own storage left out [currency].
+    storage : float
+        What the aggregator's own storage earns beside this load [currency].
     driver_cost : float
         Bills less the owners' share of the surplus; payments for wear only make good what they lose [currency].
     per_car : (G,) array
@@ -48,6 +50,7 @@ class Outcome:
     price: np.ndarray
     load_kw: np.ndarray
     profit: float
+    storage: float
     driver_cost: float
     per_car: np.ndarray
 
@@ -56,6 +59,7 @@ class Outcome:
         return {
             "plan": self.name,
             "profit": self.profit,
+            "storage": self.storage,
             "driver_cost": self.driver_cost,
             "peak_kw": float(self.load_kw.max()),
             "valley_kw": float(self.load_kw.min()),
@@ -127,15 +131,22 @@ def _needed(cars: Batteries) -> np.ndarray:
 
 
 def _outcome(case: Case, name: str, price: np.ndarray, x: np.ndarray, own_kw: np.ndarray | None) -> Outcome:
-    """Return the outcome of a price and a response: shares x (K, T), and power (V, T) of batteries that answer."""
-    game = case.game
-    load = game.power_kw @ x + (0.0 if own_kw is None else own_kw.sum(axis=0))
+    """Return the outcome of a price and a response: shares x (K, T), and power (V, T) of batteries that answer.
+
+    What owners give of their own accord serves the other cars; it cannot be sold.
+    """
+    game, own = case.game, np.zeros((1, case.game.n_steps)) if own_kw is None else own_kw
+    taken = game.power_kw @ x + np.maximum(own, 0.0).sum(axis=0)
+    given = None if own_kw is None else np.maximum(-own, 0.0).sum(axis=0)
+    load = taken if given is None else taken - given
     bills = float(load @ price) * game.dt_h
+    supply = procure(taken, game, given)
     return Outcome(
         name=name,
         price=price,
         load_kw=load,
-        profit=bills - float(load_cost(load, game)),
+        profit=bills - supply.ev_cost,
+        storage=supply.ev_cost - supply.cost,
         driver_cost=bills,
         per_car=_bill_per_car(case, price, x, own_kw),
     )
@@ -154,33 +165,23 @@ def _bill_per_car(case: Case, price: np.ndarray, x: np.ndarray, own_kw: np.ndarr
 
 def stages(case: Case, solution: Solution, second: StageTwo | None) -> list[Outcome]:
     """Return the outcomes of stage one and, where there are V2G contracts, of stage two."""
-    game = case.game
-    load, own = solution.response.load_kw(game), None
-    if solution.response.cars is not None:
-        load = load + solution.response.cars.net_kw
-        own = solution.response.cars.charge_kw - solution.response.cars.discharge_kw
-    first = Outcome(
-        name=STAGE_ONE,
-        price=solution.price,
-        load_kw=load,
-        profit=solution.ev_margin,
-        driver_cost=solution.bills,
-        per_car=_bill_per_car(case, solution.price, solution.response.x, own),
-    )
+    response, own = solution.response, None
+    if response.cars is not None:
+        own = response.cars.charge_kw - response.cars.discharge_kw
+    first = _outcome(case, STAGE_ONE, solution.price, response.x, own)
     if second is None:
         return [first]
-    plain = plain_load(case, solution)
     share = np.zeros(len(first.per_car))
     if case.cars is not None:
         share[-case.cars.n_classes :] = case.beta * second.class_surplus / case.cars.count
-    cost = float(load_cost(plain, game)) + second.v2g.cost
     return [
         first,
         Outcome(
             name=WITH_V2G if case.cars is None or case.cars.discharge_kw.any() else COMMANDED,
             price=solution.price,
-            load_kw=plain + second.v2g.net_kw,
-            profit=solution.bills - cost - second.owner_share,
+            load_kw=plain_load(case, solution) + second.v2g.net_kw,
+            profit=solution.bills - second.cost,
+            storage=second.supply.ev_cost - second.supply.cost,
             driver_cost=solution.bills - second.owner_share,
             per_car=first.per_car - share,
         ),
@@ -190,3 +191,14 @@ def stages(case: Case, solution: Solution, second: StageTwo | None) -> list[Outc
 def plain_load(case: Case, solution: Solution) -> np.ndarray:
     """Return the load of the drivers without V2G contract, shape (T,) [kW]."""
     return (solution.response.x * ((1.0 - case.share) * case.game.power_kw)[:, None]).sum(axis=0)
+
+
+def contracts(case: Case, solution: Solution) -> StageTwo | None:
+    """Return the contracts carried out beside the load of the other drivers; None where nobody has one.
+
+    Drivers who answer the price with their own batteries have none: what they do is theirs, and paid for by the price.
+    """
+    if case.cars is None or not np.any(case.share > 0):
+        return None
+    plain = plain_load(case, solution)
+    return stage_two(case.cars, case.game, case.v2g_sell, plain_kw=plain, beta=case.beta)

@@ -16,6 +16,7 @@ import numpy as np
 from csmoifsa.errors import InputError, did_you_mean
 from csmoifsa.files import read_json, read_toml
 from csmoifsa_ev.aggregator.battery import Batteries, longest_stay
+from csmoifsa_ev.aggregator.costs import follow
 from csmoifsa_ev.aggregator.game import Game, game_from_dict, number, storage_from_dict
 from csmoifsa_ev.tariff import clock_to_minutes
 
@@ -76,19 +77,29 @@ class Case:
         Stays are cut at the ends of the day so begun; a class keeps the longer part.
         """
         game, old = self.game, np.roll(self.game.day_ahead, -begin)
-        if (old == 0).any():
-            raise InputError("a case with a day-ahead price of 0 has no ratios to carry over to another day")
-        level = np.abs(day_ahead)  # bounds of a negative price stay in order
-        ratios = {name: np.roll(getattr(game, name), -begin) / old for name in ("buy", "sell", "lower", "upper")}
-        series: dict[str, Any] = {name: day_ahead + (ratio - 1.0) * level for name, ratio in ratios.items()}
-        window = np.roll(game.window, -begin, axis=1)
-        mean = float(np.clip(day_ahead.mean() * game.mean / old.mean(), series["lower"].mean(), series["upper"].mean()))
+        if not old.any():
+            raise InputError("a case whose day-ahead prices are all 0 has no ratios to carry over to another day")
+
+        def moved(series: np.ndarray) -> np.ndarray:
+            return follow(np.roll(series, -begin), old, day_ahead)
+
+        series: dict[str, Any] = {name: moved(getattr(game, name)) for name in ("buy", "sell", "lower", "upper")}
+        mean = float(follow(np.array([game.mean]), old.mean(keepdims=True), day_ahead.mean(keepdims=True))[0])
         cars = None if self.cars is None else _shift(self.cars, begin)
-        cap = None if game.cap_kw is None else np.roll(game.cap_kw, -begin)
-        followers = cars if game.cars is not None else None
-        moved = replace(game, day_ahead=day_ahead, window=window, mean=mean, cap_kw=cap, cars=followers, **series)
-        sell = day_ahead + (np.roll(self.v2g_sell, -begin) / old - 1.0) * level
-        return replace(self, game=moved, cars=cars, v2g_sell=sell)
+        return replace(
+            self,
+            game=replace(
+                game,
+                day_ahead=day_ahead,
+                window=np.roll(game.window, -begin, axis=1),
+                mean=float(np.clip(mean, series["lower"].mean(), series["upper"].mean())),
+                cap_kw=None if game.cap_kw is None else np.roll(game.cap_kw, -begin),
+                cars=cars if game.cars is not None else None,
+                **series,
+            ),
+            cars=cars,
+            v2g_sell=moved(self.v2g_sell),
+        )
 
     @property
     def best_begin(self) -> int:
@@ -298,11 +309,30 @@ def _read_class(k: int, given: Any, contract: Mapping[str, Any], steps: int) -> 
                 "where energy_kwh is left out"
             )
         one["energy_kwh"] = (one["departure_kwh"] - one["arrival_kwh"]) / one["efficiency"]
+    if one["share"] > 0:
+        _match_energy(one)
     for key in ("count", "energy_kwh", "power_kw"):
         if not (np.isfinite(one[key]) and one[key] > 0):
             raise InputError(f"{name}: {key} must be a number above 0, not {one[key]:g}")
     one["window"] = plugged(one["window"], steps, f"{name}: window")
     return one
+
+
+def _match_energy(one: dict[str, Any]) -> None:
+    """Refuse an energy that is not what the battery of a contract takes; a rounded one becomes exact.
+
+    Stage one sells ``energy_kwh``, the contracts charge from arrival to departure: both must be the same energy.
+    """
+    if not 0 < one["efficiency"] <= 1:
+        raise InputError(f"{one['name']}: efficiency must be above 0 and at most 1, not {one['efficiency']}")
+    takes = (one["departure_kwh"] - one["arrival_kwh"]) / one["efficiency"]
+    if not abs(one["energy_kwh"] - takes) <= 1e-3 * abs(takes):
+        raise InputError(
+            f"{one['name']}: energy_kwh {one['energy_kwh']:g} is not what its battery takes under contract: from "
+            f"arrival_kwh {one['arrival_kwh']:g} to departure_kwh {one['departure_kwh']:g} at efficiency "
+            f"{one['efficiency']:g} it takes {takes:g} kWh; leave energy_kwh out, or change one of them"
+        )
+    one["energy_kwh"] = takes
 
 
 def plugged(windows: Any, steps: int, where: str) -> np.ndarray:

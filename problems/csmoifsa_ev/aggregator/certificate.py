@@ -16,7 +16,7 @@ from csmoifsa_ev.aggregator.battery import Batteries, Block, Dispatch, add_batte
 from csmoifsa_ev.aggregator.follower import TIE, fill, quantile, respond, tie_groups
 from csmoifsa_ev.aggregator.game import Game
 from csmoifsa_ev.aggregator.lp import Program
-from csmoifsa_ev.aggregator.supply import add_load, add_supply, load_cost
+from csmoifsa_ev.aggregator.supply import Supply, add_cars, add_load, add_supply, load_cost
 
 PARTIAL = 1e-7
 """Shares x nearer than this to 0 or 1 count as 0 or 1."""
@@ -32,6 +32,11 @@ class Response:
     def load_kw(self, game: Game) -> np.ndarray:
         """Return the load of the charge-only classes, shape (T,) [kW]."""
         return game.power_kw @ self.x
+
+    def net_kw(self, game: Game) -> np.ndarray:
+        """Return the net load of all classes, V2G classes included, shape (T,) [kW]."""
+        load = self.load_kw(game)
+        return load if self.cars is None else load + self.cars.net_kw
 
 
 def add_prices(program: Program, game: Game, cost: np.ndarray | float = 0.0) -> np.ndarray:
@@ -171,14 +176,14 @@ def commanded(
     """
     scale = float(max(game.power_kw.max(), game.storage.power_kw if game.storage else 0.0))
     program = Program()
-    supply = add_supply(program, game, scale=scale)
+    supply = add_supply(program, game, game.greatest_kw, with_cars=game.cars is not None, scale=scale)
     k, t = np.nonzero(game.window)
     x = np.zeros((game.n_classes, game.n_steps), dtype=np.int64)
     x[k, t] = program.columns(k.size, least[k, t], most[k, t])
     need = program.rows(game.n_classes, game.energy_kwh / game.step_kwh, game.energy_kwh / game.step_kwh)
     program.add(need[k], x[k, t], 1.0)
     add_load(program, game, supply, x, scale)
-    block = None if game.cars is None else _owned(program, game, supply.balance, scale, price)
+    block = None if game.cars is None else _owned(program, game, supply, scale, price)
     answer = program.solve(gap=1e-9)
     if not answer.found:
         return np.inf, Response(np.zeros_like(least))
@@ -201,20 +206,27 @@ def least_excess(game: Game) -> tuple[float, np.ndarray]:
     cap = program.rows(game.n_steps, upper=game.cap_kw / scale)
     program.add(cap[t], x, game.power_kw[k] / scale)
     program.add(cap, excess, -1.0)
+    nothing, block = np.zeros(game.n_steps), None
+    if game.cars is not None:
+        block = add_batteries(program, game.cars, nothing, nothing, binaries=_NONE)
+        v, at = game.cars.places
+        program.add(cap[at], block.charge, game.cars.count[v] / scale)
+        program.add(cap[at], block.discharge, -game.cars.count[v] / scale)
     answer = program.solve()
-    return answer.value * scale, np.bincount(t, answer.x[x] * game.power_kw[k], minlength=game.n_steps)
+    load = np.bincount(t, answer.x[x] * game.power_kw[k], minlength=game.n_steps)
+    if game.cars is not None and block is not None:
+        load = load + read_dispatch(block, answer.x, game.cars, 0.0).net_kw
+    return answer.value * scale, load
 
 
-def _owned(program: Program, game: Game, balance: np.ndarray, scale: float, price: np.ndarray | None) -> Block:
+def _owned(program: Program, game: Game, supply: Supply, scale: float, price: np.ndarray | None) -> Block:
     """Add the V2G classes to a program of supply; with a price, only what is cheapest for the owners at it."""
     cars = game.cars
     assert cars is not None
     nothing = np.zeros(game.n_steps)
     tight = cars.circular(game.lower, game.upper)
     block = add_batteries(program, cars, nothing, nothing, binaries=tight)  # their cost: wear
-    v, t = cars.places
-    program.add(balance[t], block.charge, -cars.count[v] / scale)
-    program.add(balance[t], block.discharge, cars.count[v] / scale)
+    add_cars(program, supply, cars, block, scale)
     if price is not None:
         _keep_cheapest(program, game, block, price)
     return block

@@ -28,11 +28,12 @@ def aggregate(
     case: str = _CASE,
     out: Path | None = _OUT,
     time_limit: float = typer.Option(120.0, "--time-limit", min=0.1, help="Seconds for the mixed-integer program."),
-    margin: float = typer.Option(
-        1e-3,
+    margin: float | None = typer.Option(
+        None,
         "--margin",
         min=0.0,
-        help="Hours used are cheaper by this [currency/kWh], so nobody is indifferent; 0: optimistic.",
+        help="Hours used are cheaper by this [currency/kWh], so nobody is indifferent; 0.2 % of the mean day-ahead "
+        "price if left out; 0: optimistic.",
     ),
     figures: bool = _FIGURES,
     report: bool = _REPORT,

@@ -8,7 +8,7 @@ first step of it is carried out. The linear program stays inside the solver, whi
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -19,64 +19,15 @@ from csmoifsa.files import MOST_BYTES, read_json, write_json
 from csmoifsa_ev.aggregator import forecast as forecasts
 from csmoifsa_ev.aggregator.battery import Batteries, add_batteries
 from csmoifsa_ev.aggregator.lp import Program, Session
+from csmoifsa_ev.aggregator.plan import Plan, Setpoints
+
+__all__ = ["Plan", "RollingDispatcher", "Setpoints"]
 
 _PENALTY = 100.0
 """What a kWh short of a promise costs, in the largest price of the day: dearer than any way of keeping it."""
 
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Plan:
-    """A day to be carried out.
-
-    Attributes
-    ----------
-    cars : Batteries
-        The classes (or single cars), their stays within the horizon.
-    day_ahead : (T,) array
-        Day-ahead price [currency/kWh].
-    past : (d, T) array
-        Deviations real-time minus day-ahead of earlier days, for the forecaster; may have no rows.
-    forecaster : str
-        ``"ar1"``, ``"none"``, or a function of your own as ``module:function``.
-    """
-
-    cars: Batteries
-    day_ahead: np.ndarray
-    past: np.ndarray
-    forecaster: str = "ar1"
-
-    def __post_init__(self) -> None:
-        if self.day_ahead.shape != (self.cars.n_steps,):
-            raise InputError(f"day_ahead has {self.day_ahead.size} prices, the classes know {self.cars.n_steps} steps")
-        bad = np.flatnonzero(~np.isfinite(self.day_ahead))
-        if bad.size:
-            raise InputError(f"the day-ahead price of step {bad[0]} is not a number")
-        wraps = np.flatnonzero(self.cars.start + self.cars.length > self.cars.n_steps)
-        if wraps.size:
-            raise InputError(f"{self.cars.names[wraps[0]]} stays beyond the end of the horizon; begin the day earlier")
-
-
-@dataclass(frozen=True)
-class Setpoints:
-    """What to do in one step.
-
-    Attributes
-    ----------
-    now : int
-        The step.
-    charge_kw, discharge_kw : dict
-        Power of each class at the grid, all its vehicles together [kW].
-    notes : tuple of str
-        What was unusual, one sentence each: prices missing, cars missing, promises that cannot be kept.
-    short_kwh : dict
-        Classes whose promise cannot be kept any more, and what each of their vehicles will lack [kWh].
-    """
-
-    now: int
-    charge_kw: dict[str, float]
-    discharge_kw: dict[str, float]
-    notes: tuple[str, ...] = ()
-    short_kwh: dict[str, float] = field(default_factory=dict)
+_FUSE = 10.0
+"""What a kWh above the import limit costs, in that of a promise: the limit is kept before the promises."""
 
 
 _STATE = ("_known", "_here", "_gone", "_until", "_jump", "_fixed")
@@ -96,7 +47,7 @@ class RollingDispatcher:
     Attributes
     ----------
     position_kw : (T,) array
-        Day-ahead position: net load of the plan made at day-ahead prices, given away free of charge by nobody [kW].
+        Day-ahead position: net load of the plan made at day-ahead prices [kW].
     charge_kw, discharge_kw : (V, T) array
         What was carried out, per vehicle [kW]; the plan for the steps to come.
     """
@@ -118,10 +69,16 @@ class RollingDispatcher:
         self._fixed = np.full((2, self._v.size), np.nan)  # powers carried out, per vehicle; NaN: still to decide
         self._answers: dict[str, Any] | None = None
         self._session: Session | None = None
+        self._plain = np.zeros(cars.n_steps) if plan.plain_kw is None else plan.plain_kw
+        self._ratio = np.ones(cars.n_steps) if plan.give_ratio is None else plan.give_ratio
+        self._sale = bool((self._ratio != 1.0).any())  # at the price itself, selling and serving others earn the same
+        self._unit = float((cars.count * np.maximum(cars.charge_kw, cars.discharge_kw)).sum())
         self._open()
-        x = self._solve(plan.day_ahead)
-        self._x = x
-        self.position_kw = self._net(x)
+        self._x = self._solve(plan.day_ahead)
+        if plan.planned_kw is not None:
+            self._x = plan.planned_kw[:, self._v, self._t] / cars.count[self._v]
+            self._content = self._contents(self._x)
+        self.position_kw = self._net(self._x)
 
     # ---- the program ----
 
@@ -129,14 +86,36 @@ class RollingDispatcher:
         cars = self.plan.cars
         program = Program()
         self._short = program.columns(cars.n_classes)  # first, so that binaries move no other column
+        self._sold = program.columns(cars.n_steps * self._sale)
+        self._excess = program.columns(cars.n_steps * (self.plan.cap_kw is not None))
         self._block = block = add_batteries(
             program, cars, prices / self._scale, prices / self._scale, binaries=binaries
         )
+        self._connect(program)
         self._promise = program.rows(cars.n_classes, cars.departure_kwh)
         last = np.flatnonzero(cars.last)
         program.add(self._promise, block.content[last], 1.0)
         program.add(self._promise, self._short, 1.0)
         return program
+
+    def _connect(self, program: Program) -> None:
+        """Add the net load of all cars: what is given beyond it is sold, and the import limit holds it."""
+        v, t = self._v, self._t
+        share = self.plan.cars.count[v] / self._unit
+        taken, given = self._block.charge, self._block.discharge
+        if self._sale:
+            left = program.rows(self.plan.cars.n_steps, -self._plain / self._unit)  # net + sold >= 0
+            own = program.rows(self.plan.cars.n_steps, upper=0.0)  # sold <= given
+            program.add(left[t], taken, share)
+            program.add(left[t], given, -share)
+            program.add(left, self._sold, 1.0)
+            program.add(own, self._sold, 1.0)
+            program.add(own[t], given, -share)
+        if self.plan.cap_kw is not None:
+            cap = program.rows(self.plan.cars.n_steps, upper=(self.plan.cap_kw - self._plain) / self._unit)
+            program.add(cap[t], taken, share)
+            program.add(cap[t], given, -share)
+            program.add(cap, self._excess, -1.0)
 
     def _open(self) -> None:
         self._session = self._build(np.zeros(0, dtype=bool), self.plan.day_ahead).open()
@@ -178,7 +157,8 @@ class RollingDispatcher:
         open_ = ~np.isfinite(self._fixed[0])
         weight = cars.count[v] * cars.dt_h / self._scale
         session = self._session
-        circular = cars.circular(prices, prices) & open_
+        give = np.where(np.isnan(self._ratio), prices, prices + (self._ratio - 1.0) * np.abs(prices))
+        circular = cars.circular(np.minimum(prices, give), give) & open_
         if circular.any():
             session = self._build(circular, prices).open(gap=1e-6)
             self._bound_all(session)
@@ -187,12 +167,26 @@ class RollingDispatcher:
         session.costs(self._block.discharge[place], (weight * (cars.wear[v] - prices[t]))[place])
         worst = _PENALTY * max(float(np.abs(prices).max()), float(np.abs(self.plan.day_ahead).max())) / self._scale
         session.costs(self._short, cars.count * worst)
+        if self._sale:
+            paid = np.where(np.isnan(self._ratio), worst, (prices - give) / self._scale)  # what cannot be sold is lost
+            session.costs(self._sold, self._unit * cars.dt_h * paid)
+        if self._excess.size:
+            session.costs(self._excess, np.full(cars.n_steps, self._unit * cars.dt_h * _FUSE * worst))
         answer = session.run()
         if not answer.found:
             raise RuntimeError(f"the dispatch program ended as {answer.status}; this should not happen")
         self._lacking = answer.x[self._short]
+        self._above = answer.x[self._excess] * self._unit
         self._content = answer.x[self._block.content]
         return np.maximum(np.array([answer.x[self._block.charge], answer.x[self._block.discharge]]), 0.0)
+
+    def _contents(self, x: np.ndarray) -> np.ndarray:
+        """Return the contents that powers (2, M) per vehicle lead to, shape (M,) [kWh]."""
+        cars, v = self.plan.cars, self._v
+        eta = cars.efficiency[v]
+        gain = (eta * x[0] - x[1] / eta) * cars.dt_h + self._jump
+        total, first = gain.cumsum(), np.flatnonzero(cars.first)
+        return total - np.repeat(total[first] - gain[first], cars.length)
 
     def _net(self, x: np.ndarray) -> np.ndarray:
         weight = (x[0] - x[1]) * self.plan.cars.count[self._v]
@@ -381,6 +375,8 @@ class RollingDispatcher:
             for v in np.flatnonzero((self._lacking > 1e-6) & (running | self._gone))
         }
         notes += [f"{name} will lack {kwh:.3g} kWh a vehicle at departure" for name, kwh in short.items()]
+        if self._above.size and self._above[now] > 1e-6 * self._unit:
+            notes.append(f"the import limit of step {now} is exceeded by {self._above[now]:.3g} kW")
         answer = Setpoints(
             now,
             dict(zip(names, power[0].tolist(), strict=True)),
@@ -419,6 +415,7 @@ class RollingDispatcher:
                 "day_ahead": self.plan.day_ahead.tolist(),
                 "past": self.plan.past.tolist(),
                 "forecaster": self.plan.forecaster,
+                **{name: _optional(getattr(self.plan, name)) for name in _TERMS},
                 "position_kw": self.position_kw.tolist(),
                 "known": _gaps(self._known),
                 "last": self._last,
@@ -445,7 +442,11 @@ class RollingDispatcher:
             cars = Batteries(**{**state["cars"], "names": tuple(state["cars"]["names"])})
             past = np.array(state["past"], dtype=float).reshape(-1, cars.n_steps)
             day_ahead = np.array(state["day_ahead"], dtype=float)
-            self = cls(Plan(cars=cars, day_ahead=day_ahead, past=past, forecaster=state["forecaster"]), forecaster)
+            terms = {name: _array(state.get(name)) for name in _TERMS}
+            if terms["cap_kw"] is not None:
+                terms["cap_kw"] = np.where(np.isnan(terms["cap_kw"]), np.inf, terms["cap_kw"])  # no limit
+            plan = Plan(cars=cars, day_ahead=day_ahead, past=past, forecaster=state["forecaster"], **terms)
+            self = cls(plan, forecaster)
             self.position_kw = np.array(state["position_kw"], dtype=float)
             self._known = np.array(state["known"], dtype=float)
             self._last, self._answers = int(state["last"]), state["answer"]
@@ -464,6 +465,21 @@ class RollingDispatcher:
 
 def _plain(value: Any) -> Any:
     return value.tolist() if isinstance(value, np.ndarray) else list(value) if isinstance(value, tuple) else value
+
+
+_TERMS = ("plain_kw", "cap_kw", "give_ratio", "planned_kw")
+
+
+def _optional(values: np.ndarray | None) -> Any:
+    if values is None:
+        return None
+    plain = values.astype(object)
+    plain[~np.isfinite(values)] = None
+    return plain.tolist()
+
+
+def _array(values: Any) -> np.ndarray | None:
+    return None if values is None else np.array(values, dtype=float)
 
 
 def _gaps(values: np.ndarray) -> list[float | None]:

@@ -16,48 +16,19 @@ from numpy.typing import ArrayLike
 
 from csmoifsa.errors import InputError, did_you_mean
 from csmoifsa_ev.aggregator.battery import Batteries
+from csmoifsa_ev.aggregator.costs import Market, Storage
 
-
-@dataclass(frozen=True, kw_only=True)
-class Storage:
-    """A stationary battery of the aggregator.
-
-    Attributes
-    ----------
-    power_kw, capacity_kwh : float
-        Greatest charge and discharge power [kW]; usable capacity [kWh].
-    initial_kwh : float
-        Content at the beginning and, at the least, at the end of the day [kWh].
-    efficiency : float
-        Of charging, and again of discharging.
-    """
-
-    power_kw: float
-    capacity_kwh: float
-    initial_kwh: float
-    efficiency: float
-
-    def __post_init__(self) -> None:
-        for name in ("power_kw", "capacity_kwh", "initial_kwh"):
-            if not (np.isfinite(getattr(self, name)) and getattr(self, name) >= 0):
-                raise InputError(f"storage: {name} must be a number from 0 up, not {getattr(self, name)}")
-        if not 0 < self.efficiency <= 1:
-            raise InputError(f"storage: efficiency must be above 0 and at most 1, not {self.efficiency}")
-        if self.initial_kwh > self.capacity_kwh:
-            raise InputError(
-                f"storage: initial_kwh {self.initial_kwh:g} exceeds capacity_kwh by "
-                f"{self.initial_kwh - self.capacity_kwh:g} kWh"
-            )
+__all__ = ["Game", "Storage", "game_from_dict", "number", "storage_from_dict"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Game:
-    """One day's pricing game. Arrays are C-contiguous and read-only; prices in currency/kWh.
+class Game(Market):
+    """One day's pricing game: a market and its drivers. Arrays are C-contiguous and read-only; prices in currency/kWh.
+
+    What `Market` has comes first: prices, step, storage, import limit and supply curve.
 
     Attributes
     ----------
-    day_ahead, buy, sell : (T,) array
-        Price of energy bought ahead p, bought in real time p^b, and sold in real time p^s.
     lower, upper : (T,) array
         Bounds of the price that drivers pay.
     mean : float
@@ -70,16 +41,6 @@ class Game:
         Whether the class is plugged in.
     count : (K,) array
         Vehicles in the class.
-    dt_h : float
-        Length of a step [h].
-    storage : Storage, optional
-        The aggregator's own battery.
-    cap_kw : (T,) array, optional
-        Greatest charging of all classes together [kW].
-    block_kw, block_premium : (B,) arrays, optional
-        A supply curve: of the energy bought ahead, the first ``block_kw[0]`` cost the day-ahead price plus
-        ``block_premium[0]``, the next ``block_kw[1]`` plus ``block_premium[1]``, and so on; premiums rise, the last
-        block may be infinite. What exceeds the blocks is bought in real time.
     cars : Batteries, optional
         Classes with a V2G contract, who answer the price as well, with charging and discharging.
     names : tuple of str
@@ -90,9 +51,6 @@ class Game:
         Published results to compare with, by name.
     """
 
-    day_ahead: np.ndarray
-    buy: np.ndarray
-    sell: np.ndarray
     lower: np.ndarray
     upper: np.ndarray
     mean: float
@@ -101,11 +59,6 @@ class Game:
     power_kw: np.ndarray
     window: np.ndarray
     count: np.ndarray
-    dt_h: float
-    storage: Storage | None = None
-    cap_kw: np.ndarray | None = None
-    block_kw: np.ndarray | None = None
-    block_premium: np.ndarray | None = None
     cars: Batteries | None = None
     names: tuple[str, ...] = ()
     name: str = "game"
@@ -125,11 +78,6 @@ class Game:
         _check_classes(self)
 
     @property
-    def n_steps(self) -> int:
-        """T."""
-        return len(self.day_ahead)
-
-    @property
     def n_classes(self) -> int:
         """K."""
         return len(self.energy_kwh)
@@ -140,17 +88,10 @@ class Game:
         return self.power_kw * self.dt_h
 
     @cached_property
-    def cheapest(self) -> np.ndarray:
-        """The cheaper of the two ways to buy, min(p, p^b), shape (T,)."""
-        return np.minimum(self.day_ahead, self.buy)
-
-    @cached_property
-    def least_price(self) -> np.ndarray:
-        """The least price of a kWh on the supply curve or in real time, shape (T,)."""
-        if self.block_kw is None or self.block_premium is None:
-            return self.cheapest
-        premium = self.block_premium[self.block_kw > 0]
-        return np.minimum(self.day_ahead + premium.min(), self.buy) if premium.size else self.buy
+    def greatest_kw(self) -> np.ndarray:
+        """The most that all classes plugged in can take, shape (T,) [kW]."""
+        own = 0.0 if self.cars is None else (self.cars.charge_kw * self.cars.count) @ self.cars.window
+        return self.power_kw @ self.window + own
 
     @cached_property
     def separable(self) -> bool:
@@ -319,6 +260,11 @@ def game_from_dict(values: Mapping[str, Any]) -> Game:
     p = _numbers(values["p"], "p")
     if "T" in values and number(values["T"], "T") != len(p):
         raise InputError(f"p has {len(p)} values but T is {values['T']}: {abs(values['T'] - len(p))} hours are missing")
+    if "dt" not in values and len(p) and 1440 % len(p):
+        raise InputError(
+            f"dt is missing: p has {len(p)} values, which divide no day into steps of whole minutes; bring 24, 48 or "
+            "96 of them, or state dt, the length of a step in hours"
+        )
     storage, energy = values.get("storage"), _numbers(values["E"], "E")
     try:
         window = np.array(values["W"], dtype=bool)

@@ -23,7 +23,7 @@ from csmoifsa_ev.aggregator.certificate import (
 from csmoifsa_ev.aggregator.follower import quantile
 from csmoifsa_ev.aggregator.game import Game
 from csmoifsa_ev.aggregator.lp import Answer, Program
-from csmoifsa_ev.aggregator.supply import add_load, add_supply, procure
+from csmoifsa_ev.aggregator.supply import Supply, add_cars, add_load, add_supply, procure
 
 BRANCHING = {"mip_heuristic_effort": 0.0, "mip_pscost_minreliable": 1, "mip_allow_restart": False}
 """HiGHS settings that halved the time: good prices are at hand, and one trial of a branch says enough."""
@@ -200,21 +200,22 @@ class _Milp:
         program.add(row, share[self.k, self.t], -1.0)
         for entries, columns, weight in self._share_terms():
             program.add(row[entries], columns, weight)
-        supply = add_supply(program, game, scale=scale, sign=-1.0 / self.money)
+        supply = add_supply(
+            program, game, game.greatest_kw, with_cars=game.cars is not None, scale=scale, sign=-1.0 / self.money
+        )
         add_load(program, game, supply, share, scale)
         self.n_binaries += supply.n_binaries
         if game.cars is not None:
-            self._cars(supply.balance, scale)
+            self._cars(supply, scale)
 
-    def _cars(self, balance: np.ndarray, scale: float) -> None:
+    def _cars(self, supply: Supply, scale: float) -> None:
         """V2G classes as followers: their KKT conditions, their bills by strong duality less the wear they bear."""
         game, program, cars = self.game, self.program, self.game.cars
         assert cars is not None
         nothing = np.zeros(game.n_steps)
         block = self.block = add_batteries(program, cars, nothing, nothing, sign=-1.0 / self.money)
+        add_cars(program, supply, cars, block, scale)
         v, t = cars.places
-        program.add(balance[t], block.charge, -cars.count[v] / scale)
-        program.add(balance[t], block.discharge, cars.count[v] / scale)
         duals = add_car_duals(program, game, self.price)
         one, column, weight = duals.objective(cars)
         gain = program.columns(1, -np.inf, np.inf, 1.0)

@@ -2,9 +2,10 @@
 
 The loss of a policy x on a day is ``L_x = profit(perfect foresight) - profit(x)``; bills, stays and promises are the
 same for all. The plan made at day-ahead prices loses L_plan, rolling loses L_rolling, and
-``rho = 1 - sum L_rolling / sum L_plan`` over the days is the loss reduction. Deviations from the day-ahead position
-settle at the real-time price; the position itself adds the same to all policies, so paying real-time prices for
-everything gives the same rho (reconstruction; the thesis reports "nearly 33 %" without data).
+``rho = 1 - sum L_rolling / sum L_plan`` over the days is the loss reduction. The plan is paid for day-ahead, on the
+account of `costs`; what real time changes is paid as the same account at real-time prices changes, on the same terms of
+the contract. So the plan adds the same to all policies, and paying real-time prices for everything gives the same rho
+(reconstruction; the thesis reports "nearly 33 %" without data).
 """
 
 from __future__ import annotations
@@ -17,10 +18,11 @@ import numpy as np
 
 from csmoifsa.errors import InputError
 from csmoifsa_ev.aggregator import forecast as forecasts
-from csmoifsa_ev.aggregator.baselines import Outcome, baselines, stages
-from csmoifsa_ev.aggregator.battery import Batteries, Dispatch, cheapest_dispatch, longest_stay
+from csmoifsa_ev.aggregator.baselines import Outcome, baselines, contracts, plain_load, stages
+from csmoifsa_ev.aggregator.battery import Batteries, Dispatch, longest_stay
 from csmoifsa_ev.aggregator.case import Case
-from csmoifsa_ev.aggregator.contracts import stage_two
+from csmoifsa_ev.aggregator.contracts import plan_cars
+from csmoifsa_ev.aggregator.costs import Market, relative, single_price, step_costs
 from csmoifsa_ev.aggregator.dispatch import Plan, RollingDispatcher
 from csmoifsa_ev.aggregator.market import Prices
 from csmoifsa_ev.aggregator.stackelberg import MARGIN, solve_game
@@ -32,21 +34,14 @@ KNOWN = ("current", "last", "nothing")
 ROLLING, PERFECT = "+ rolling", "perfect foresight"
 
 
-def settle(
-    position_kw: np.ndarray, actual_kw: np.ndarray, day_ahead: np.ndarray, real_time: np.ndarray, dt_h: float
-) -> float:
-    """Return what energy costs in two settlements: the position ahead, deviations in real time [currency]."""
-    return float(position_kw @ day_ahead + (actual_kw - position_kw) @ real_time) * dt_h
-
-
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Rolled:
-    """One day carried out three ways; costs in two settlements, wear included [currency].
+    """One day carried out three ways; costs of all cars' energy in two settlements, wear included [currency].
 
     Attributes
     ----------
     position_kw, rolling_kw, perfect_kw : (T,) array
-        Net load: planned at day-ahead prices, rolled, and with perfect foresight [kW].
+        Net load of the batteries: planned day-ahead, rolled, and with perfect foresight [kW].
     plan_cost, rolling_cost, perfect_cost : float
         What they cost.
     content_kwh : (V, T) array
@@ -75,6 +70,48 @@ class Rolled:
         return self.rolling_cost - self.perfect_cost
 
 
+@dataclass(frozen=True, eq=False)
+class Terms:
+    """On what terms a day is rolled.
+
+    Attributes
+    ----------
+    market : Market
+        Where the plan was bought, with the import limit.
+    give : (T,) array or None
+        What a kWh given to the market earns day-ahead [currency/kWh], and in the same ratio in real time; None if it
+        cannot be sold.
+    plain_kw : (T,) array
+        Load of the drivers who are not dispatched [kW].
+    plan : Dispatch or None
+        What the batteries do by plan; the cheapest dispatch at day-ahead prices where left out.
+    """
+
+    market: Market
+    give: np.ndarray | None
+    plain_kw: np.ndarray
+    plan: Dispatch | None = None
+
+    def ratio(self, day_ahead: np.ndarray) -> np.ndarray:
+        """Return what a kWh given earns, in the price, shape (T,); not a number where it cannot be sold."""
+        if self.give is None:
+            return np.full(day_ahead.shape, np.nan)
+        above = relative(self.give, day_ahead)
+        return np.ones(day_ahead.shape) if above is None else 1.0 + above
+
+    def energy_cost(self, taken_kw: np.ndarray, given_kw: np.ndarray) -> float:
+        """Return what the energy of all cars costs day-ahead; powers (T,) of the batteries [kW] [currency]."""
+        return float(step_costs(self.plain_kw + taken_kw, self.market, given_kw, self.give).sum())
+
+    def at(self, real_time: np.ndarray) -> Terms:
+        """Return the same terms in a real-time market that buys any amount at one price, (T,) [currency/kWh]."""
+        market = single_price(real_time, self.market.dt_h, self.market.cap_kw)
+        give = None
+        if self.give is not None:
+            give = real_time + (self.ratio(self.market.day_ahead) - 1.0) * np.abs(real_time)
+        return Terms(market, give, self.plain_kw)
+
+
 def roll_day(
     cars: Batteries,
     day_ahead: np.ndarray,
@@ -83,6 +120,7 @@ def roll_day(
     past: np.ndarray | None = None,
     forecaster: str | forecasts.Forecaster = "ar1",
     known: str = "current",
+    terms: Terms | None = None,
 ) -> Rolled:
     """Carry out one day step by step.
 
@@ -98,6 +136,9 @@ def roll_day(
         See `forecast`; also ``"perfect"``.
     known : "current", "last" or "nothing"
         Which real-time prices a decision may use.
+    terms : Terms, optional
+        The other drivers, the contract, and the plan; where left out, these cars are alone, any amount is bought and
+        sold at the prices, and the plan is the cheapest one.
     """
     if known not in KNOWN:
         raise InputError(f"known must be one of {', '.join(KNOWN)}, not {known!r}")
@@ -105,15 +146,24 @@ def roll_day(
     if forecaster == "perfect":
         forecaster = _clairvoyant(real_time)
     told = forecaster if isinstance(forecaster, str) else None
-    plan = Plan(cars=cars, day_ahead=day_ahead, past=past, forecaster=told or "none")
+    if terms is None:
+        terms = Terms(single_price(day_ahead, cars.dt_h), day_ahead, np.zeros(cars.n_steps))
+    plan = Plan(
+        cars=cars,
+        day_ahead=day_ahead,
+        past=past,
+        forecaster=told or "none",
+        plain_kw=terms.plain_kw,
+        cap_kw=terms.market.cap_kw,
+        give_ratio=terms.ratio(day_ahead),
+        planned_kw=None if terms.plan is None else np.array([terms.plan.charge_kw, terms.plan.discharge_kw]),
+    )
     dispatcher = RollingDispatcher(plan, None if isinstance(forecaster, str) else forecaster)
-    position, planned = dispatcher.position_kw, dispatcher.powers()
+    planned = dispatcher.powers()
     for now in range(cars.n_steps):
         upto = {"current": now, "last": now - 1, "nothing": -1}[known]
         dispatcher.step(now, {upto: float(real_time[upto])} if upto >= 0 else None)
-    rolled = dispatcher.powers()
-    best = cheapest_dispatch(cars, real_time)
-    return _rolled(cars, day_ahead, real_time, position, planned, rolled, best)
+    return _rolled(cars, terms, day_ahead, real_time, planned, dispatcher.powers())
 
 
 def _clairvoyant(real_time: np.ndarray) -> forecasts.Forecaster:
@@ -122,30 +172,31 @@ def _clairvoyant(real_time: np.ndarray) -> forecasts.Forecaster:
 
 def _rolled(
     cars: Batteries,
+    terms: Terms,
     day_ahead: np.ndarray,
     real_time: np.ndarray,
-    position: np.ndarray,
     planned: tuple[np.ndarray, ...],
     rolled: tuple[np.ndarray, ...],
-    best: Dispatch,
 ) -> Rolled:
-    def wear(discharge: np.ndarray) -> float:
-        return float(cars.wear @ (np.nan_to_num(discharge).sum(axis=1) * cars.count)) * cars.dt_h
-
-    def net(charge: np.ndarray, discharge: np.ndarray) -> np.ndarray:
-        return cars.count @ np.nan_to_num(charge - discharge)
-
-    actual = net(rolled[0], rolled[1])
-    v = np.arange(cars.n_classes)
-    final = rolled[2][v, cars.start + cars.length - 1]
+    real = terms.at(real_time)
+    best = plan_cars(cars, real.market, real.give, terms.plain_kw)
+    flows = [cars.count @ np.nan_to_num(np.array([one[0], one[1]])) for one in (planned, rolled)]
+    flows.append(np.array([best.charge_kw.sum(axis=0), best.discharge_kw.sum(axis=0)]))
+    given = [np.nan_to_num(one[1]).sum(axis=1) * cars.count * cars.dt_h for one in (planned, rolled)]
+    given.append(best.given_kwh(cars))
+    ahead, settled = terms.energy_cost(*flows[0]), real.energy_cost(*flows[0])
+    costs = [
+        ahead + real.energy_cost(*flow) - settled + float(cars.wear @ kwh)
+        for flow, kwh in zip(flows, given, strict=True)
+    ]
+    final = rolled[2][np.arange(cars.n_classes), cars.start + cars.length - 1]
     return Rolled(
-        position_kw=position,
-        rolling_kw=actual,
+        position_kw=flows[0][0] - flows[0][1],
+        rolling_kw=flows[1][0] - flows[1][1],
         perfect_kw=best.net_kw,
-        plan_cost=settle(position, position, day_ahead, real_time, cars.dt_h) + wear(planned[1]),
-        rolling_cost=settle(position, actual, day_ahead, real_time, cars.dt_h) + wear(rolled[1]),
-        perfect_cost=settle(position, best.net_kw, day_ahead, real_time, cars.dt_h)
-        + wear(best.discharge_kw / cars.count[:, None]),
+        plan_cost=costs[0],
+        rolling_cost=costs[1],
+        perfect_cost=costs[2],
         content_kwh=rolled[2],
         short_kwh=float(cars.count @ np.maximum(cars.departure_kwh - final, 0.0)),
     )
@@ -353,7 +404,7 @@ def _run_day(
 ) -> Day:
     game, cars = case.game, case.cars
     assert cars is not None
-    strict = 2 * MARGIN * game.price_scale if margin is None else margin
+    strict = MARGIN * game.price_scale if margin is None else margin
     try:
         solution = solve_game(game, margin=strict)
     except InputError:  # a day whose bounds leave no room for the margin, or on which it breaks the cap
@@ -361,8 +412,13 @@ def _run_day(
             solution = solve_game(game, margin=0.0)
         except InputError as error:
             raise InputError(f"{day}: {error}") from None
-    second = stage_two(cars, game.day_ahead, case.v2g_sell, beta=case.beta)
-    rolled = roll_day(cars, game.day_ahead, real_time, past=past, forecaster=forecaster, known=known)
+    try:
+        second = contracts(case, solution)
+    except InputError as error:
+        raise InputError(f"{day}: {error}") from None
+    plan = solution.response.cars if second is None else second.v2g  # owners who answer the price have made the plan
+    terms = Terms(game, case.v2g_sell if second is not None else None, plain_load(case, solution), plan)
+    rolled = roll_day(cars, game.day_ahead, real_time, past=past, forecaster=forecaster, known=known, terms=terms)
     outcomes = [*baselines(case), *stages(case, solution, second)]
     last = outcomes[-1]
     for name, cost, load in (
@@ -370,13 +426,11 @@ def _run_day(
         (PERFECT, rolled.perfect_cost, rolled.perfect_kw),
     ):
         outcomes.append(
-            Outcome(
+            replace(
+                last,
                 name=name,
-                price=last.price,
-                load_kw=last.load_kw - second.v2g.net_kw + load,
+                load_kw=last.load_kw - rolled.position_kw + load,
                 profit=last.profit + rolled.plan_cost - cost,
-                driver_cost=last.driver_cost,
-                per_car=last.per_car,
             )
         )
     return Day(day=day, rolled=rolled, outcomes=outcomes, status=solution.status)
@@ -416,6 +470,7 @@ def mean_outcomes(days: Sequence[Day]) -> list[Outcome]:
                 price=np.mean([one.price for one in every], axis=0),
                 load_kw=np.mean([one.load_kw for one in every], axis=0),
                 profit=float(np.mean([one.profit for one in every])),
+                storage=float(np.mean([one.storage for one in every])),
                 driver_cost=float(np.mean([one.driver_cost for one in every])),
                 per_car=np.mean([one.per_car for one in every], axis=0),
             )

@@ -25,18 +25,19 @@ from csmoifsa_ev.aggregator.alternation import (
     verify,
 )
 from csmoifsa_ev.aggregator.certificate import Response
+from csmoifsa_ev.aggregator.costs import over_cap
 from csmoifsa_ev.aggregator.follower import respond
 from csmoifsa_ev.aggregator.game import Game
 from csmoifsa_ev.aggregator.integers import solve_milp
-from csmoifsa_ev.aggregator.supply import Procurement, unmet
+from csmoifsa_ev.aggregator.supply import Procurement
 
 __all__ = ["MARGIN", "PROVEN", "Solution", "fit_mean", "solve_game"]
 
 WIDTHS = (0.01, 0.02)
 """How far the search goes from the best price, in the typical price."""
 
-MARGIN = 1e-3
-"""Default strict margin [currency/kWh]: steps used are cheaper by this than those left, so nobody is indifferent."""
+MARGIN = 2e-3
+"""Default strict margin, in the typical price: steps used are cheaper by this than others, so nobody is indifferent."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +100,7 @@ class Solution:
 def solve_game(
     game: Game,
     *,
-    margin: float = MARGIN,
+    margin: float | None = None,
     time_limit: float | None = 120.0,
     integers: bool | None = None,
     tries: int | None = None,
@@ -110,9 +111,9 @@ def solve_game(
     ----------
     game : Game
         The day.
-    margin : float
+    margin : float, optional
         Strict margin [currency/kWh]; 0 for the optimistic game of the literature, and always where V2G classes answer
-        the price.
+        the price. Where left out, 0.2 % of the mean of the day-ahead price's absolute value.
     time_limit : float, optional
         Seconds for the mixed-integer program.
     integers : bool, optional
@@ -127,6 +128,7 @@ def solve_game(
         No price within the bounds keeps the margin, or the cap; the message names the hour and the excess.
     """
     begin = time.perf_counter()
+    margin = MARGIN * game.price_scale if margin is None else margin
     if not (np.isfinite(margin) and margin >= 0):
         raise InputError(f"margin must be from 0 up, not {margin}")
     if margin > 0 and game.cars is not None:
@@ -200,7 +202,7 @@ def _no_price(game: Game, best: Verified | None, margin: float, *, proven: bool)
             f"no price within the bounds leaves a margin of {margin:g} between the hours used and the others; allow "
             "less with --margin, or more room in the prices: price.band, or price.lower and price.upper (lb and ub)"
         )
-    if unmet(load := best.response.load_kw(game), game) <= 0 or game.cap_kw is None:
+    if over_cap(load := best.response.net_kw(game), game) <= 0 or game.cap_kw is None:
         return InputError(
             f"{none} makes V2G drivers give no more than the others take, and the aggregator "
             "cannot sell it; lower contract.share, or set contract.stage_one = 'charging'"

@@ -7,20 +7,33 @@ from functools import cached_property
 
 import numpy as np
 
-from csmoifsa_ev.aggregator.baselines import Outcome, baselines, stages
+from csmoifsa.errors import InputError
+from csmoifsa_ev.aggregator.baselines import Outcome, baselines, contracts, stages
 from csmoifsa_ev.aggregator.case import Case
-from csmoifsa_ev.aggregator.contracts import StageTwo, stage_two
+from csmoifsa_ev.aggregator.contracts import StageTwo
+from csmoifsa_ev.aggregator.costs import over_cap
 from csmoifsa_ev.aggregator.follower import duality_gap
-from csmoifsa_ev.aggregator.stackelberg import MARGIN, Solution, solve_game
+from csmoifsa_ev.aggregator.stackelberg import Solution, solve_game
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class DayStudy:
-    """The result of ``csmoifsa ev aggregate``."""
+    """The result of ``csmoifsa ev aggregate``.
+
+    Attributes
+    ----------
+    case, solution : Case, Solution
+        The day, and stage one.
+    second : StageTwo or None
+        The contracts; None where nobody has one, or where they are left unused.
+    unused : str
+        Why the contracts are left unused, one sentence; empty where they are not.
+    """
 
     case: Case
     solution: Solution
     second: StageTwo | None
+    unused: str = ""
 
     @cached_property
     def outcomes(self) -> list[Outcome]:
@@ -34,9 +47,8 @@ class DayStudy:
         return float(outside.sum()) * game.dt_h
 
     def over_cap_kw(self, outcome: Outcome) -> float:
-        """Return by how much an outcome's load exceeds the cap at most [kW]; only stage one keeps it."""
-        cap = self.case.game.cap_kw
-        return 0.0 if cap is None else float(np.maximum(outcome.load_kw - cap, 0.0).max())
+        """Return by how much an outcome's load exceeds the cap at most [kW]; stage one and the contracts keep it."""
+        return over_cap(outcome.load_kw, self.case.game)
 
     @cached_property
     def class_load(self) -> dict[str, np.ndarray]:
@@ -63,10 +75,21 @@ class DayStudy:
         return duality_gap(self.solution.price, self.solution.response.x, self.case.game)
 
 
-def run_day(case: Case, *, margin: float = MARGIN, time_limit: float | None = 120.0) -> DayStudy:
-    """Price a case's day and plan its contracts."""
+def run_day(case: Case, *, margin: float | None = None, time_limit: float | None = 120.0) -> DayStudy:
+    """Price a case's day and plan its contracts, which are used only where the aggregator earns no less by them."""
     solution = solve_game(case.game, margin=margin, time_limit=time_limit)
-    second = None
-    if case.cars is not None and case.share.size == case.game.n_classes and np.any(case.share > 0):
-        second = stage_two(case.cars, case.game.day_ahead, case.v2g_sell, beta=case.beta)
+    try:
+        second = contracts(case, solution)
+    except InputError as error:
+        return DayStudy(case=case, solution=solution, second=None, unused=f"The contracts are left unused: {error}.")
+    if second is not None:
+        lost = solution.objective - (solution.bills - second.total_cost)
+        if lost > 1e-6 * max(1.0, abs(solution.bills)):
+            return DayStudy(
+                case=case,
+                solution=solution,
+                second=None,
+                unused=f"The contracts are left unused: held to one unbroken stay, and kept above their floor, the "
+                f"batteries would cost {lost:,.2f} {case.currency} more than at stage one.",
+            )
     return DayStudy(case=case, solution=solution, second=second)

@@ -52,6 +52,7 @@ def summarise_day(study: DayStudy) -> dict[str, Any]:
             for before in study.outcomes[:3]
             for row in gains_rows(who_gains(study.case, before, study.outcomes[-1]))
         ],
+        "contracts_unused": study.unused,
         "assumptions": assumptions(study.case),
     }
     for name, value in game.reference.items():

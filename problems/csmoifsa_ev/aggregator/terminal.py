@@ -51,7 +51,9 @@ def _notes(summary: dict[str, Any]) -> list[str]:
     over = [one for one in summary["plans"] if one["over_cap_kw"] > 1e-6 * one["peak_kw"]]
     if over:
         names = ", ".join(f"{one['plan']} (by {one['over_cap_kw']:,.0f} kW)" for one in over)
-        notes.append(f"Above the cap, which only stage one is made to keep: {names}.")
+        notes.append(f"Above the cap, which only stage one and the contracts are made to keep: {names}.")
+    if summary["contracts_unused"]:
+        notes.append(summary["contracts_unused"])
     if summary["storage"]:
         notes.append(
             f"Profits in the table are the cars' alone; at stage one the storage adds {summary['storage']:,.2f}."

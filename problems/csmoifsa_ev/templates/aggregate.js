@@ -144,6 +144,7 @@
   const over = S.plans.filter((one) => one.over_cap_kw > 1e-6 * one.peak_kw);
   if (over.length) note.push(fill(T.over_cap, { names: over.map((one) => `${planName(one.plan)} (+${number(one.over_cap_kw, 0)} kW)`).join(", ") }));
   if (D.storage) note.push(fill(T.storage_note, values));
+  if (S.contracts_unused) note.push(T.contracts_unused);
   $("plans_note").textContent = note.join(" ");
   fillContracts();
   drawStorage();

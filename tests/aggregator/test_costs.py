@@ -1,0 +1,271 @@
+"""One account of costs: same load, same cost, whatever stage asks; stage two is optimal and never worse on it."""
+
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+
+import numpy as np
+import pytest
+
+from aggregator.account import draw_case, least_cost, plain_cost
+from csmoifsa.errors import InputError
+from csmoifsa_ev.aggregator.alternation import verify
+from csmoifsa_ev.aggregator.baselines import plain_load
+from csmoifsa_ev.aggregator.battery import Dispatch
+from csmoifsa_ev.aggregator.case import case_from_dict, load_case
+from csmoifsa_ev.aggregator.contracts import plan_cars, procure_cars, stage_two
+from csmoifsa_ev.aggregator.costs import Market, follow, step_costs
+from csmoifsa_ev.aggregator.game import game_from_dict
+from csmoifsa_ev.aggregator.market import Prices
+from csmoifsa_ev.aggregator.rolling import Terms, backtest, roll_day
+from csmoifsa_ev.aggregator.study import run_day
+from csmoifsa_ev.aggregator.supply import load_cost, procure
+
+
+def draw_market(rng, steps=6):
+    p = rng.uniform(-0.05, 0.2, steps)
+    changes = {}
+    if rng.random() < 0.7:
+        kw = rng.uniform(0.0, 60.0, int(rng.integers(1, 4)))
+        kw[-1] = rng.choice([kw[-1], np.inf])
+        changes = {"block_kw": kw, "block_premium": np.sort(rng.uniform(-0.02, 0.1, kw.size))}
+    buy = p + rng.choice([-0.03, 0.0, 0.04, 2.0]) * rng.random(steps)
+    return Market(day_ahead=p, buy=buy, sell=p, dt_h=float(rng.choice([0.25, 1.0])), **changes)
+
+
+@pytest.mark.parametrize("seed", range(200))
+def test_costs_are_those_of_plain_merit_order(seed):
+    rng = np.random.default_rng(seed)
+    market = draw_market(rng)
+    load, given = rng.uniform(0.0, 100.0, (2, 6))
+    given[rng.random(6) < 0.3] = 0.0
+    load[rng.random(6) < 0.2] = 0.0
+    give = market.day_ahead + rng.choice([-0.6, 0.0, 0.3]) * np.abs(market.day_ahead)
+    for price in (give, None):
+        mine = step_costs(load, market, given, price).sum()
+        assert mine == pytest.approx(plain_cost(load, given, market, price), rel=1e-9, abs=1e-9)
+    none = np.zeros(6)
+    for mine in (load_cost(load, market), step_costs(load, market, none, give).sum(), procure(load, market).cost):
+        assert mine == pytest.approx(plain_cost(load, none, market, None), rel=1e-9, abs=1e-9)
+
+
+def studied(case):
+    """Return the day of a case; where no price keeps its import limit, that of the case without it."""
+    try:
+        return run_day(case, margin=0.0)
+    except InputError:
+        assert case.game.cap_kw is not None
+        return run_day(replace(case, game=replace(case.game, cap_kw=None)), margin=0.0)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_same_load_same_cost_whatever_stage_asks(seed):
+    cap = {"cap_kw": float(np.random.default_rng(seed).choice([120.0, 1e6]))} if seed % 3 == 0 else {}
+    case = draw_case(seed, **cap)
+    study = studied(case)
+    case, game, none = study.case, study.case.game, np.zeros(case.game.n_steps)
+    for one in study.outcomes[:4]:  # baselines and stage one: nobody gives
+        bills = float(one.load_kw @ one.price) * game.dt_h
+        assert one.profit == pytest.approx(bills - plain_cost(one.load_kw, none, game, None), rel=1e-9, abs=1e-9)
+    load = study.solution.response.load_kw(game)
+    verified = verify(game, study.solution.price, study.solution.response)
+    as_battery = Dispatch(charge_kw=load[None, :], discharge_kw=load[None, :] * 0, content_kwh=load[None, :], cost=0.0)
+    doors = [verified.ev_cost, verified.supply.cost, float(load_cost(load, game)), procure(load, game).cost]
+    doors.append(procure_cars(case.cars, as_battery, game, case.v2g_sell, none).cost)
+    doors.append(Terms(game, case.v2g_sell, none).energy_cost(load, none))
+    doors.append(Terms(game, case.v2g_sell, load).energy_cost(none, none))
+    assert doors == pytest.approx([plain_cost(load, none, game, None)] * len(doors), rel=1e-9, abs=1e-9)
+    if study.second is not None:
+        two, last = study.second, study.outcomes[-1]
+        plain = plain_load(case, study.solution)
+        taken, given = plain + two.v2g.charge_kw.sum(axis=0), two.v2g.discharge_kw.sum(axis=0)
+        energy = plain_cost(taken, given, game, case.v2g_sell if given.any() else None)
+        wear = float(case.cars.wear @ two.v2g.discharge_kw.sum(axis=1)) * game.dt_h
+        profit = study.solution.bills - energy - wear - two.owner_share
+        assert last.profit == pytest.approx(profit, rel=1e-9, abs=1e-9)
+        rolled = Terms(game, case.v2g_sell, plain).energy_cost(two.v2g.charge_kw.sum(axis=0), given)
+        assert rolled == pytest.approx(energy, rel=1e-9, abs=1e-9)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_stage_two_is_the_cheapest_and_never_worse_than_stage_one(seed):
+    case = draw_case(100 + seed, **({"cap_kw": 150.0} if seed % 3 == 0 else {}))
+    study = studied(case)
+    case, game = study.case, study.case.game
+    first, last = study.outcomes[3], study.outcomes[-1]
+    assert last.profit >= first.profit - 1e-6
+    plain = plain_load(case, study.solution)
+    if study.second is None:
+        assert study.unused
+        return
+    two = study.second
+    alone = plain_cost(plain, 0 * plain, game, None)
+    for cars, mine in ((case.cars.only_charging(), two.smart), (case.cars, two.v2g)):
+        best = least_cost(cars, game, case.v2g_sell, plain)
+        assert mine.cost + alone == pytest.approx(best, rel=1e-6, abs=1e-6)
+    assert two.surplus >= -1e-9
+    assert two.owner_share == pytest.approx(case.beta * two.surplus)
+    assert (two.class_surplus >= 0).all()
+    assert two.class_surplus.sum() == pytest.approx(two.surplus, abs=1e-9)
+    assert study.over_cap_kw(last) <= 1e-4
+
+
+# ---- the five cases of a review, judged by hand ----
+
+SUPPLY = {"limits": {"block_kw": [500.0, 1e9], "block_premium": [0.0, 0.05]}, "market": {"buy_ratio": 5.0}}
+NO_V2G = {"contract": {"discharge_kw": 0.0}}
+
+
+def portfolio(tmp_path, **tables):
+    lines = ['base = "portfolio"', 'name = "mine"']
+    for table, values in tables.items():
+        lines += [f"[{table}]", *(f"{key} = {value}" for key, value in values.items())]
+    path = tmp_path / "case.toml"
+    path.write_text("\n".join(lines))
+    return load_case(path)
+
+
+def test_stage_two_pays_the_supply_curve(tmp_path):
+    for changes in (SUPPLY | NO_V2G, SUPPLY):
+        case = portfolio(tmp_path, **changes)
+        study = run_day(case, margin=1e-3)
+        one, two = study.outcomes[3], study.outcomes[4]
+        assert one.profit == pytest.approx(-1888.742, abs=1e-3)
+        plain = plain_load(case, study.solution)
+        best = least_cost(case.cars, case.game, case.v2g_sell, plain)
+        assert two.profit == pytest.approx(study.solution.bills - best, abs=1e-5)
+        assert two.profit == pytest.approx(-1678.263, abs=1e-3)
+        assert study.second.surplus == pytest.approx(0.0, abs=1e-9)
+
+
+def test_stage_two_buys_in_real_time_where_that_is_cheaper(tmp_path):
+    study = run_day(portfolio(tmp_path, market={"buy_ratio": 0.5}, **NO_V2G), margin=1e-3)
+    assert study.outcomes[3].profit == pytest.approx(1166.863, abs=1e-3)
+    assert study.outcomes[4].profit == pytest.approx(1166.863, abs=1e-3)
+    assert study.second.surplus == pytest.approx(0.0, abs=1e-9)
+
+
+def test_rolling_starts_from_the_plan_of_the_contracts(tmp_path):
+    case = portfolio(tmp_path, contract={"sell_ratio": 0.5}).at_prices(
+        np.roll(load_case("portfolio").game.day_ahead, -7), 7
+    )
+    study = run_day(case, margin=1e-3)
+    two, game = study.second, case.game
+    assert two.given_kwh.sum() == pytest.approx(889.2, abs=0.1)
+    terms = Terms(game, case.v2g_sell, plain_load(case, study.solution), two.v2g)
+    asleep = roll_day(case.cars, game.day_ahead, game.day_ahead, forecaster="none", known="nothing", terms=terms)
+    np.testing.assert_allclose(asleep.position_kw, two.v2g.net_kw, atol=1e-6)
+    assert asleep.plan_cost == pytest.approx(two.supply.ev_cost + two.wear_paid, abs=1e-6)
+    assert asleep.rolling_cost == pytest.approx(asleep.plan_cost, abs=1e-4)
+    assert asleep.perfect_cost == pytest.approx(asleep.plan_cost, abs=1e-4)  # with the prices of the plan it is best
+
+
+def test_contracts_that_cost_the_aggregator_are_left_unused():
+    day = {"day_ahead": [0.01, 0.02, 0.1, 0.11, 0.1, 0.12, 0.2, 0.2]}
+    one = {"name": "a", "count": 10, "power_kw": 4.0, "window": ["00:00-06:00", "12:00-21:00"]}
+    contract = {
+        **{"share": 1.0, "capacity_kwh": 40.0, "arrival_kwh": 10.0, "departure_kwh": 20.0, "efficiency": 1.0},
+        **{"discharge_kw": 0.0},
+    }
+    study = run_day(case_from_dict({"market": day, "classes": [one], "contract": contract}))
+    assert study.second is None  # the battery's one stay is the afternoon; stage one charges in the night
+    assert "left unused" in study.unused
+    assert [one.name for one in study.outcomes][-1] == "stage one"
+
+
+def test_a_battery_that_takes_another_energy_than_stage_one_sells_is_refused():
+    one = {"name": "night", "count": 1, "power_kw": 7.0, "window": "18:00-06:00", "energy_kwh": 5.0}
+    contract = {"share": 1.0, "capacity_kwh": 60.0, "arrival_kwh": 30.0, "departure_kwh": 54.0, "efficiency": 0.95}
+    values = {"market": {"day_ahead": [0.1] * 24}, "classes": [one], "contract": contract}
+    with pytest.raises(InputError, match=r"night: energy_kwh 5 is not what its battery takes .* 25\.2632 kWh"):
+        case_from_dict(values)
+    one["energy_kwh"] = 25.26  # rounded: the battery's own is taken
+    assert case_from_dict(values).game.energy_kwh == pytest.approx([24 / 0.95], rel=1e-12)
+
+
+def test_a_day_of_23_values_must_say_how_long_a_step_is():
+    game = {"p": [0.1] * 23, "lb": [0.1] * 23, "ub": [0.1] * 23, "mean": 0.1, "E": [20.0], "Pm": [7.0], "W": [[1] * 23]}
+    with pytest.raises(InputError, match="dt is missing: p has 23 values"):
+        game_from_dict(game)
+    assert game_from_dict({**game, "dt": 1.0}).dt_h == 1.0
+
+
+def test_owners_who_answer_the_price_are_not_paid_twice(tmp_path):
+    path = tmp_path / "battery.toml"
+    path.write_text('base = "wei-v2g"\n[contract]\nshare = 0.3\nstage_one = "battery"\n')
+    case, prices = load_case(path), load_case(path).game.day_ahead
+    stamps, hour = datetime(2025, 6, 1), timedelta(hours=1)
+    series = Prices(stamps, hour, np.tile(prices, 3), "HERE")
+    test = backtest(case, series, series, training=0, days=(date(2025, 6, 1), date(2025, 6, 1)), forecaster="none")
+    names = [one.name for one in test.days[0].outcomes]
+    assert names == [
+        "charging on arrival",
+        "flat price",
+        "day-ahead price",
+        "stage one",
+        "+ rolling",
+        "perfect foresight",
+    ]
+    one, rolled, best = test.days[0].outcomes[3:]
+    assert one.profit <= rolled.profit + 1e-6
+    assert rolled.driver_cost == best.driver_cost == one.driver_cost
+    # all that is gained is cheaper energy, and wear that owners have less
+    assert rolled.profit - one.profit == pytest.approx(
+        test.days[0].rolled.plan_cost - test.days[0].rolled.rolling_cost, abs=1e-9
+    )
+    assert (rolled.load_kw >= -1e-6).all()  # nothing can be sold
+
+
+def test_a_case_with_negative_or_zero_prices_keeps_its_bounds_in_order(tmp_path):
+    ordinary = load_case("portfolio")
+    prices = ordinary.game.day_ahead.copy()
+    for middle in ([-0.001, -0.005, -0.05, -0.005], [0.0] * 4):
+        prices[10:14] = middle
+        case = portfolio(tmp_path, market={"day_ahead": prices.tolist()})
+        for day in (ordinary.game.day_ahead, -ordinary.game.day_ahead, prices):
+            moved = case.at_prices(day).game
+            np.testing.assert_allclose(moved.lower, day - 0.3 * np.abs(day), atol=1e-12)
+            np.testing.assert_allclose(moved.upper, day + 0.3 * np.abs(day), atol=1e-12)
+            np.testing.assert_allclose(moved.buy, day + 0.2 * np.abs(day), atol=1e-12)
+
+
+def test_a_series_with_its_own_distance_at_price_zero_keeps_it():
+    assert follow(np.array([0.5, 2.0]), np.array([0.0, 1.0]), np.array([3.0, 3.0])).tolist() == [3.5, 6.0]
+    assert follow(np.array([0.0, 2.0]), np.array([0.0, 1.0]), np.array([3.0, 3.0])).tolist() == [6.0, 6.0]
+
+
+def test_the_strict_margin_scales_with_the_price_level():
+    base = {
+        "price": {"band": 0.2},
+        "classes": [{"name": "a", "count": 3, "power_kw": 4.0, "energy_kwh": 10.0, "window": "00:00-12:00"}],
+    }
+    p = np.array([3.0, 2.0, 4.0, 1.0])
+    margins = []
+    for level in (1e-3, 1.0, 1e4):
+        study = run_day(case_from_dict({**base, "market": {"day_ahead": (level * p).tolist()}}))
+        margins.append(study.solution.margin / level)
+        assert study.solution.status == "proven"
+    assert margins == pytest.approx([0.002 * p.mean()] * 3)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_rolling_keeps_the_import_limit_and_pays_the_account(seed):
+    rng = np.random.default_rng(seed)
+    case = draw_case(300 + seed, cap_kw=170.0)
+    cars = replace(case.cars, start=np.minimum(case.cars.start, 8 - case.cars.length), discharge_kw=4.0)
+    game, plain = case.game, rng.uniform(0.0, 60.0, 8)
+    give = game.day_ahead - 0.5 * np.abs(game.day_ahead)
+    two = stage_two(cars, game, give, plain_kw=plain)
+    real = game.day_ahead + rng.normal(scale=0.05, size=8)
+    terms = Terms(game, give, plain, two.v2g)
+    rolled = roll_day(cars, game.day_ahead, real, terms=terms)
+    sure = roll_day(cars, game.day_ahead, real, forecaster="perfect", terms=terms)
+    for net in (rolled.position_kw, rolled.rolling_kw, rolled.perfect_kw):
+        assert (plain + net <= 170.0 + 1e-4).all()
+    assert rolled.perfect_cost <= min(rolled.plan_cost, rolled.rolling_cost) + 1e-6
+    assert sure.rolling_cost == pytest.approx(rolled.perfect_cost, abs=1e-5)
+    at = terms.at(real)
+    best = plan_cars(cars, at.market, at.give, plain)
+    energy = [plain_cost(plain + one.charge_kw.sum(axis=0), one.discharge_kw.sum(axis=0), at.market, at.give)
+              for one in (two.v2g, best)]  # fmt: skip
+    wear = [float(cars.wear @ one.given_kwh(cars)) for one in (two.v2g, best)]
+    assert rolled.plan_loss == pytest.approx(energy[0] + wear[0] - energy[1] - wear[1], abs=1e-7)
