@@ -361,6 +361,19 @@ def test_only_the_days_asked_for_are_judged(tmp_path):
             Load(**options, day=date(2024, 7, day)).read()
 
 
+def test_prices_that_look_like_hour_ending_are_asked_about(tmp_path):
+    rows = [(t + timedelta(hours=1), v) for t, v in hours()]
+    path = write(tmp_path / "a.csv", ["time,price", *(f"{t:%Y-%m-%d %H:%M},{v}" for t, v in rows)])
+    with pytest.raises(InputError, match=r"prices\.stamp = 'beginning' or 'ending' \(or --stamp\)"):
+        load_prices(path)
+    np.testing.assert_allclose(load_prices(FileSeries(csv=str(path), stamp="ending")).per_kwh * 1000, VALUES)
+    numbered = ["day,hour,price", *(f"{t:%Y-%m-%d},{t.hour},{v}" for t, v in hours() if 0 < t.hour)]
+    with pytest.raises(InputError, match=r"prices\.stamp = 'beginning' or 'ending'"):
+        load_prices(write(path, numbered))
+    from_nought = ["day,hour,price", *(f"{t:%Y-%m-%d},{t.hour},{v}" for t, v in hours())]
+    np.testing.assert_allclose(load_prices(write(path, from_nought)).per_kwh * 1000, VALUES)
+
+
 # ---- faults of one kind are one ----
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from datetime import date, timedelta
+from datetime import date, time, timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
@@ -359,12 +359,18 @@ class _Series:
         if find.counts_hours_from(self.table, self.clock) == 0:
             self.notes.append(f"{self.path}: hours are numbered from 0: they mark the beginning of their steps")
             return False
-        if self.market:
+        if self.market and not self._seems_ending():
             return False
         raise InputError(
             f"{self.path}: say whether a stamp marks the beginning or the end of its step: "
             f"{self.key}.stamp = 'beginning' or 'ending' (or --stamp)"
         )
+
+    def _seems_ending(self) -> bool:
+        """Return whether prices begin within a day and end at midnight, or hours are numbered without 0 and 24."""
+        ordered = sorted(when.replace(tzinfo=None) for when in self.stamps.begin if when is not None)
+        within = bool(ordered) and ordered[0].time() != time.min and ordered[-1].time() == time.min
+        return within or (self.clock is not None and ":" not in "".join(self.table.texts(self.clock)[:50]))
 
     def _zone(self) -> str | None:
         known = self.known if self.known is not None and self.time == self.known.time else None

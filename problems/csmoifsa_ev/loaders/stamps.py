@@ -26,7 +26,8 @@ _DATE = (
 )
 _CLOCK = r"(?P<hour>\d{1,2}):(?P<minute>\d\d)(?::(?P<second>\d\d)(?:\.0+)?)?(?: ?(?P<half>[AaPp])\.?[Mm]\.?)?"
 _ZONE = r"(?: ?(?P<zone>Z|UTC|GMT|[+-]\d\d(?::?\d\d)?))?"
-_STAMP = re.compile(rf"{_DATE}(?:T|,? +){_CLOCK}{_ZONE}", re.ASCII)
+_CLOCK_ZONE = re.compile(_CLOCK + _ZONE, re.ASCII)
+_SPACED = re.compile(r"(\d{1,2} [A-Za-z]{3} \d{4}),? +(.*)", re.ASCII)
 _DATE_ALONE = re.compile(_DATE, re.ASCII)
 _CLOCK_ALONE = re.compile(_CLOCK, re.ASCII)
 _MAIL = re.compile(
@@ -171,22 +172,14 @@ def _one(text: str) -> datetime | _Written | None:
             return datetime.fromisoformat(text)
         except ValueError:
             pass  # 24:00
-    if found := _STAMP.fullmatch(text):
-        seconds = _seconds(found)
-        offset = _offset(found["zone"])
-        if seconds is None or offset == "":
-            return None
-        if found["p"]:
-            return _Written(int(found["p"]), int(found["q"]), int(found["year"]), False, seconds, offset)
-        if found["compact"]:
-            year, month, day = int(text[:4]), int(text[4:6]), int(text[6:8])
-        elif found["name"]:
-            if found["name"].lower() not in _MONTHS:
-                return None
-            year, month, day = int(found["in"]), _MONTHS.index(found["name"].lower()) + 1, int(found["day"])
-        else:
-            year, month, day = int(found["y"]), int(found["m"]), int(found["d"])
-        return _Written(day, month, year, True, seconds, offset)
+    gap = text.find("T") if text[8:11].count("T") == 1 else text.find(" ")
+    date_part, clock_part = _date(text[:gap].rstrip(",")), _clock(text[gap + 1 :].lstrip(" "))
+    if gap < 0 or date_part is None or clock_part is None:
+        spaced = _SPACED.fullmatch(text)  # 8 Jul 2024 13:00
+        if spaced is not None:
+            date_part, clock_part = _date(spaced[1]), _clock(spaced[2])
+    if date_part is not None and clock_part is not None:
+        return _Written(*date_part, *clock_part)
     if (mail := _MAIL.fullmatch(text)) and mail[2].lower() in _MONTHS:
         month = _MONTHS.index(mail[2].lower()) + 1
         try:
@@ -194,6 +187,32 @@ def _one(text: str) -> datetime | _Written | None:
         except ValueError:
             return None
     return None
+
+
+@lru_cache(maxsize=8192)
+def _date(text: str) -> tuple[int, int, int, bool] | None:
+    """Return two numbers of a date, its year, and whether the first number is known to be the day."""
+    found = _DATE_ALONE.fullmatch(text)
+    if found is None:
+        return None
+    if found["p"]:
+        return int(found["p"]), int(found["q"]), int(found["year"]), False
+    if found["compact"]:
+        return int(text[6:8]), int(text[4:6]), int(text[:4]), True
+    if found["name"]:
+        name = found["name"].lower()
+        return (int(found["day"]), _MONTHS.index(name) + 1, int(found["in"]), True) if name in _MONTHS else None
+    return int(found["d"]), int(found["m"]), int(found["y"]), True
+
+
+@lru_cache(maxsize=8192)
+def _clock(text: str) -> tuple[int, timedelta | None] | None:
+    """Return the seconds since midnight that a clock shows, and its UTC offset if one is written."""
+    found = _CLOCK_ZONE.fullmatch(text)
+    if found is None:
+        return None
+    seconds, offset = _seconds(found), _offset(found["zone"])
+    return None if seconds is None or offset == "" else (seconds, offset)
 
 
 def _seconds(found: re.Match[str]) -> int | None:
