@@ -6,6 +6,7 @@ were committed with; the tests run them.
 """
 
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -27,6 +28,7 @@ myst_dmath_double_inline = True
 nb_execution_mode = "off"  # the tests run the notebooks and compare their pictures
 
 suppress_warnings = ["ref.python"]  # classes of one name in two packages: the page names both and links neither
+smartquotes = False  # --out stays --out
 default_role = "code"  # `name` in a docstring is code
 autodoc_typehints = "none"  # docstrings state types, shapes and units
 autodoc_member_order = "bysource"
@@ -48,7 +50,7 @@ def setup(app):
     """Generate the reference before Sphinx looks for pages, and leave out what says nothing."""
     app.connect("builder-inited", lambda _: generate.generate_all(Path(__file__).parent / "generated"))
     app.connect("autodoc-skip-member", skip_member)
-    app.connect("autodoc-process-docstring", keep_bars)
+    app.connect("autodoc-process-docstring", mend_docstring)
 
 
 def skip_member(app, what, name, value, skip, options):
@@ -56,8 +58,11 @@ def skip_member(app, what, name, value, skip, options):
     return True if str(getattr(value, "__doc__", "")).startswith("Alias for field number") else None
 
 
-def keep_bars(app, what, name, value, options, lines):
-    """Keep the bars of |x| in a docstring, which would name a substitution."""
+def mend_docstring(app, what, name, value, options, lines):
+    """Keep the bars of |x|, which would name a substitution, and names that share a description: ``a, b : float``."""
     for number, line in enumerate(lines):
+        if field := re.match(r":(param|type|ivar|vartype|raises) ([^:]+):", line):
+            names = re.sub(r",\s+", ",", field[2])
+            line = f":{field[1]} {names}:{line[field.end() :]}"
         parts = line.split("``")
         lines[number] = "``".join(part if k % 2 else part.replace("|", "\\|") for k, part in enumerate(parts))

@@ -103,11 +103,11 @@ def command_section(command: Any, path: str, parent: Any) -> list[str]:
     context = command.make_context(path, [], parent=parent, resilient_parsing=True)
     names = command.list_commands(context) if hasattr(command, "list_commands") else []
     lines = [f"{'#' * min(path.count(' ') + 2, 4)} {path}", ""]
-    lines += help_lines(command.help or "")
     parameters = [p for p in command.params if p.name != "help"]
     if not names:
         wanted = [placeholder(p) for p in parameters if p.param_type_name == "argument"]
         lines += ["```text", " ".join([path, *wanted, "[OPTIONS]"]), "```", ""]
+    lines += help_lines(command.help or "")
     if parameters:
         lines += ["| argument or option | default | meaning |", "|---|---|---|"]
         lines += [parameter_row(p) for p in parameters]
@@ -122,7 +122,9 @@ def help_lines(text: str) -> list[str]:
     lines = []
     for paragraph in inspect.cleandoc(MARKUP.sub("", text)).replace("\b", "").split("\n\n"):
         example = re.match(r"Example:\s+(.*)", paragraph, re.DOTALL)
-        lines += ["```sh", " ".join(example[1].split()), "```", ""] if example else [escape(paragraph), ""]
+        lines += (
+            ["Example:", "", "```sh", " ".join(example[1].split()), "```", ""] if example else [escape(paragraph), ""]
+        )
     return lines
 
 
