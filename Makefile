@@ -1,11 +1,11 @@
 # Two commands do everything on a machine that has only python3 and make: `make demo` and `make test`.
 PYTHON ?= python3
 VENV   ?= .venv
-BIN    := $(VENV)/bin
+BIN    := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 STAMP  := $(VENV)/.installed
 JOBS   ?= 2
 
-.PHONY: demo test quick lint docs docs-serve perf mutants clean install
+.PHONY: demo test quick lint docs docs-serve release-check perf mutants clean install
 
 install: $(STAMP)
 
@@ -27,6 +27,7 @@ quick: $(STAMP)
 lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/python -m codespell_lib
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
 docs: $(STAMP)
@@ -35,6 +36,13 @@ docs: $(STAMP)
 
 docs-serve: docs
 	$(BIN)/python -m http.server --bind 127.0.0.1 --directory out/docs 8000
+
+# What is uploaded: a wheel, a source distribution that makes the same wheel, metadata and long description.
+release-check: $(STAMP)
+	rm -rf out/release
+	$(BIN)/python -m build --outdir out/release .
+	$(BIN)/python -m twine check --strict out/release/*
+	$(BIN)/python tests/tools/check_release.py out/release
 
 perf: $(STAMP)
 	$(BIN)/python benchmarks/perf/quality.py

@@ -30,7 +30,7 @@ Candidates = tuple[np.ndarray, np.ndarray]  # the fish they belong to (n,), thei
 
 @dataclass(frozen=True)
 class SwarmSettings:
-    """Settings of the paper's algorithms; the defaults of the first four are the paper's own.
+    """Settings of the paper's algorithms; the defaults of pop_size, visual and crowding are the paper's own.
 
     Attributes
     ----------

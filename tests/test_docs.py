@@ -16,6 +16,7 @@ ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", ROOT / "README.zh.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.rglob("*.md"))]
 PAGES = [page for page in PAGES if page.exists() and DOCS / "generated" not in page.parents]
+TRANSLATED = ROOT / "README.zh.md"
 
 PARSED_ONLY = re.compile(r"10\.0\.0\.5|\bzdt\b|zdt\.sqlite|peers")  # a cluster, or hours of work
 NOT_SOLVED_HERE = re.compile(r"\b(truss|my_problem|beam|my_bridges/bridge)\.py:|solve bridge\b")  # a reader's own file
@@ -43,7 +44,7 @@ def commands(page: Path) -> list[list[str]]:
 
 
 def with_blocks(language: str) -> list[Path]:
-    return [page for page in PAGES if blocks(page, language)]
+    return [page for page in PAGES if blocks(page, language) and page != TRANSLATED]
 
 
 def name_of(page: Path) -> str:
@@ -83,7 +84,7 @@ def test_programs_run(page, folder, capsys):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", [page for page in PAGES if commands(page)], ids=name_of)
+@pytest.mark.parametrize("page", [page for page in with_blocks("sh") if commands(page)], ids=name_of)
 def test_commands_run(page, folder, run_cli):
     if page.stem == "price-a-tariff":
         (folder / "my.toml").unlink()  # its reader writes the file with `ev init`
@@ -94,6 +95,15 @@ def test_commands_run(page, folder, run_cli):
         group = " ".join(words[: 2 if words[0] in ("ev", "bench") else 1])
         done = run_cli(*words, *shlex.split(SHORTER.get(group, "")))
         assert done.code == 0, f"{line}: {done.err}"
+
+
+def test_the_translated_readme_shows_the_same_code():
+    for language in ("sh", "toml", "python"):
+        assert blocks(TRANSLATED, language) == blocks(ROOT / "README.md", language)
+    readme, translated = (page.read_text(encoding="utf-8") for page in (ROOT / "README.md", TRANSLATED))
+    assert readme.count("\n## ") == translated.count("\n## ")
+    for number in re.findall(r"\*\*[\d.]+\*\*|p = \.\d+", readme):
+        assert number in translated, number
 
 
 def parse(words: list[str]) -> None:

@@ -9,4 +9,7 @@ and Platypus behind one interface), `execute` (one run, a pure function), `store
 
 from __future__ import annotations
 
+__all__ = ["COMMANDS"]
+
 COMMANDS: dict[str, str] = {"bench": "csmoifsa_bench.cli:app"}
+"""Names of commands, each with the typer application that is imported when it is called."""

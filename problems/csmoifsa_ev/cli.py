@@ -1,4 +1,4 @@
-"""The command line of this package: ``csmoifsa ev price``."""
+"""The commands ``csmoifsa ev init | check | price | compare | calibrate | learn | reproduce | aggregate | roll``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The study's four figures, drawn from its files, so that they can be drawn again.
+"""The study's five figures, drawn from its files, so that they can be drawn again.
 
 Colours are Okabe and Ito's, told apart by colour-blind readers; markers, dashes and hatches do the same in greyscale.
 """

@@ -2,4 +2,7 @@
 
 from __future__ import annotations
 
+__all__ = ["PROBLEMS"]
+
 PROBLEMS = {f"uf{number}": f"csmoifsa_uf.problems:UF{number}" for number in range(1, 11)}
+"""Names of problems, each with where it is imported from when asked for."""

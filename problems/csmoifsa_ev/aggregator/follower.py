@@ -14,8 +14,8 @@ import numpy as np
 from csmoifsa_ev.aggregator.game import Game
 
 TIE = 1e-7
-"""Prices closer than this, relative to the typical price, count as equal to a driver: a hundredth of a percent of a
-percent, and well above what a linear program's tolerance leaves on a price."""
+"""Prices closer than this, relative to the typical price, count as equal to a driver: a tenth of a millionth, and well
+above what a linear program's tolerance leaves on a price."""
 
 
 def tie_groups(price: np.ndarray, tolerance: float) -> np.ndarray:
