@@ -11,7 +11,6 @@ import io
 import json
 import os
 import shutil
-import stat
 import zipfile
 from hashlib import sha256
 from pathlib import Path
@@ -21,7 +20,7 @@ import numpy as np
 
 from csmoifsa import npy
 from csmoifsa.errors import InputError
-from csmoifsa.files import atomic_write
+from csmoifsa.files import atomic_write, read_bytes
 
 FORMAT = "csmoifsa-checkpoint"
 VERSION = 2
@@ -69,15 +68,9 @@ def read_checkpoint(path: str | Path) -> tuple[dict[str, Any], dict[str, np.ndar
     path = Path(path)
     spare = previous(path)
     hint = f"; the one before it is {spare}" if spare.exists() else ""
-    try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise InputError(f"{path} is not a file, so it is no checkpoint{hint}")
-        content = path.read_bytes()
-    except FileNotFoundError as error:
-        raise InputError(f"there is no checkpoint {path}{hint}") from error
-    except OSError as error:
-        raise InputError(f"cannot read the checkpoint {path}: {error.strerror or error}{hint}") from error
-    return _parse(content, path, hint)
+    if not os.path.exists(path):
+        raise InputError(f"there is no checkpoint {path}{hint}")
+    return _parse(read_bytes(path, "checkpoint", os.path.getsize(path)), path, hint)
 
 
 def _parse(content: bytes, path: Path, hint: str = "") -> tuple[dict[str, Any], dict[str, np.ndarray]]:

@@ -6,7 +6,6 @@ Heavy libraries are imported inside the commands, so that ``--help`` answers at 
 from __future__ import annotations
 
 import contextlib
-import os
 import sys
 import time
 import warnings
@@ -65,7 +64,6 @@ app = typer.Typer(
 
 def main() -> None:
     """Run the command line; wrong input ends in one sentence on stderr and exit code 2."""
-    sys.path.append(os.getcwd())  # so that module:Class finds a module of the folder one works in
     warnings.showwarning = _show_warning
     prepare_output()
     try:

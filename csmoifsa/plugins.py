@@ -11,6 +11,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import inspect
+import os
 import pkgutil
 import sys
 import warnings
@@ -163,7 +164,34 @@ def load_command(name: str) -> Any:
 
 def load_object(spec: str, kind: str) -> Any:
     """Return what is written at ``module:name`` or ``path/file.py:name``; ``kind`` says in messages what it is for."""
-    return _import(spec, f"{kind} {spec!r}")
+    return _import_own(spec, f"{kind} {spec!r}")
+
+
+def refuse_code(kind: str, spec: str, place: str) -> None:
+    """Refuse a name out of a file that would import anything but what an installed plugin registered.
+
+    Call it before a name from a file reaches `load_problem`, `load_algorithm` or `load_object`, unless the user said
+    ``--trust``. What the user typed needs no such call.
+
+    Parameters
+    ----------
+    kind : str
+        What the name stands for: ``problem``, ``algorithm``, ``forecaster``, ...
+    spec : str
+        The name.
+    place : str
+        File and key where it was found.
+
+    Raises
+    ------
+    InputError
+        It is of the form ``module:Name`` or ``file.py:Name``, and no plugin registered it.
+    """
+    if ":" in spec and spec.lower() not in _registered(f"csmoifsa.{kind}s")[0]:
+        raise InputError(
+            f"{place}: the {kind} {spec!r} is code that would be run, not one of an installed package; "
+            "if you trust whoever wrote this, run the same command with --trust"
+        )
 
 
 def describe(name: str) -> str:
@@ -228,12 +256,22 @@ def _find(
             raise target
         return _import(target, f"{kind} {spec!r} of plugin {package!r}") if isinstance(target, str) else target
     if ":" in spec:
-        return _import(spec, f"{kind} {spec!r}")
+        return _import_own(spec, f"{kind} {spec!r}")
     if (target := fallback(name)) is not None:
         return target
     known = sorted({*_names(registered), *(others() if callable(others) else others)})
     hint = did_you_mean(name, known) or " See them all with: csmoifsa list. Your own: file.py:Class or module:Class."
     raise InputError(f"there is no {kind} {spec!r}.{hint}" + "".join(f" Note: {sentence}." for sentence in broken))
+
+
+def _import_own(spec: str, label: str) -> Any:
+    """Import what somebody named; a module may lie in the working folder, which is searched last and from now on only.
+
+    Until somebody names a module, a file in the working folder cannot take the place of a package that is missing.
+    """
+    if not spec.rpartition(":")[0].endswith(".py") and os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())
+    return _import(spec, label)
 
 
 def _import(spec: str, label: str) -> Any:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from csmoifsa.errors import InputError
 from csmoifsa_bench.cells import Cell, grid
-from csmoifsa_bench.execute import Outcome, environment
+from csmoifsa_bench.execute import Outcome, environment, known_front
 from csmoifsa_bench.pools import Map, open_pool
 from csmoifsa_bench.rivals import require
 from csmoifsa_bench.store import Store, one_writer
@@ -47,6 +47,7 @@ def run_campaign(
     *,
     full: Suite | None = None,
     again: bool = False,
+    trust: bool = False,
     jobs: int | None = None,
     backend: str = "loky",
     address: str | None = None,
@@ -64,6 +65,8 @@ def run_campaign(
         The definition to remember for reports, if ``suite`` is only a part of it.
     again : bool
         Whether to make also those that the file has, e.g. after a change in the code; their old results are deleted.
+    trust : bool
+        Whether to import problems and algorithms that the suite names as ``module:Class`` or ``file.py:Class``.
     jobs, backend, address
         See `csmoifsa_bench.pools.open_pool`.
     progress : callable, optional
@@ -72,20 +75,34 @@ def run_campaign(
     Raises
     ------
     InputError
-        A library is missing, the file cannot be used, another campaign writes it, or workers die without end.
+        The suite names code without ``trust``, a library is missing, the file cannot be used, another campaign
+        writes it, or workers die without end.
     """
+    if not trust:
+        suite.refuse_code()
     for library in {algorithm.library for algorithm in suite.algorithms}:
         require(library)
     with one_writer(path), Store(path) as store:
         store.put_suite(full or suite)
         if again:
             store.forget(suite.name, {cell.key for cell in grid(suite)})
-        return Campaign(suite, store, progress).run(jobs, backend, address)
+        tally = Campaign(suite, store, progress).run(jobs, backend, address)
+        _add_true_fronts(suite, store)
+        return tally
 
 
 def missing_cells(suite: Suite, done: set[str]) -> Iterator[Cell]:
     """Yield the cells of a suite that are not done."""
     return (cell for cell in grid(suite) if cell.key not in done)
+
+
+def _add_true_fronts(suite: Suite, store: Store) -> None:
+    """Write the true fronts that runs of earlier versions were kept without."""
+    done, known = store.done(suite.name), store.true_fronts()
+    for cell in grid(suite):
+        if cell.key in done and cell.problem_key not in known:
+            store.put_true_front(cell, known_front(cell))
+            known[cell.problem_key] = None
 
 
 class Campaign:

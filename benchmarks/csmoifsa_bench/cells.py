@@ -63,6 +63,11 @@ class Cell:
         values = {k: v for k, v in asdict(self).items() if k not in ("suite", "problem", "algorithm")}
         return fingerprint({"format": FORMAT, **values})[:20]
 
+    @property
+    def problem_key(self) -> str:
+        """The hash of the problem with its parameters, by which its true front is kept."""
+        return fingerprint([self.problem_name, self.problem_params])
+
 
 def make_cell(suite: Suite, problem: ProblemEntry, algorithm: AlgorithmEntry, repetition: int) -> Cell:
     """Return one cell of a suite; repetitions count from 1."""

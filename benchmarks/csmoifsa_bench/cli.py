@@ -30,6 +30,9 @@ _ALGORITHMS = typer.Option(
 _PROBLEMS = typer.Option(
     [], "--problems", "-p", metavar="NAMES", help="Only these, by label or name; commas between them, or repeat."
 )
+_TRUST = typer.Option(
+    False, "--trust", help="Import problems and algorithms that the suite names as module:Class or file.py:Class."
+)
 
 
 @app.callback()
@@ -81,6 +84,7 @@ def run(
     again: bool = typer.Option(False, "--again", help="Make also runs that the file has, e.g. after a change of code."),
     backend: str = typer.Option("loky", "--backend", "-b", help="loky (processes here), dask or ray (a cluster)."),
     address: str | None = typer.Option(None, "--address", help="Of the cluster's scheduler."),
+    trust: bool = _TRUST,
     as_json: bool = JSON_OPTION,
 ) -> None:
     """Make the runs of a suite that the results file lacks; stop and start again as you like.
@@ -101,9 +105,8 @@ def run(
     tally = None
     with progress(f"suite {wanted.name}", total) as update:
         try:
-            tally = run_campaign(
-                wanted, out, full=whole, again=again, jobs=jobs, backend=backend, address=address, progress=update
-            )
+            options: dict[str, Any] = {"again": again, "trust": trust, "jobs": jobs, "backend": backend}
+            tally = run_campaign(wanted, out, full=whole, address=address, progress=update, **options)
         except KeyboardInterrupt:
             interrupted = True
     with Store(out, readonly=True) as store:
@@ -188,6 +191,7 @@ def speed(
     suite: str = _SUITE,
     algorithms: list[str] = _ALGORITHMS,
     out: Path = _OUT,
+    trust: bool = _TRUST,
     as_json: bool = JSON_OPTION,
 ) -> None:
     """Time a suite's algorithms one after the other on the plain problem: CPU time an evaluation, warm, one process.
@@ -201,7 +205,7 @@ def speed(
     whole = load_suite(suite)
     wanted = whole.narrowed(algorithms=_names(algorithms))
     with one_writer(out), Store(out) as store, progress(f"speed {wanted.name}", len(wanted.algorithms)) as update:
-        rows = time_suite(wanted, store, full=whole, progress=update)
+        rows = time_suite(wanted, store, full=whole, trust=trust, progress=update)
     if as_json:
         print_json({"suite": wanted.name, "speed": rows})
         return
@@ -231,6 +235,8 @@ def report(
     console = stdout()
     for line in written["verdicts"]:
         console.print(line, markup=False, soft_wrap=True)
+    for line in written["left_out"]:
+        stderr().print(f"left out: {line}", style="yellow", markup=False, soft_wrap=True)
     console.print(
         f"Written: {out}/report.html, {written['tables']} tables, {written['figures']} figures", soft_wrap=True
     )

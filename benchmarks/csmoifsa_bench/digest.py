@@ -85,6 +85,7 @@ def provenance(results: Results) -> list[str]:
     lines.append(f"Machine: {'; '.join(sorted(machines))}.")
     if len(code_states(results.environments)) > 1:
         lines.append("**The runs were made by more than one state of the code**, listed above: do not compare them.")
+    lines += [f"**Left out**: {sentence}." for sentence in results.left_out]
     if results.missing or results.failed:
         lines.append(f"**Incomplete**: {results.missing} runs are missing, {results.failed} failed.")
     return lines

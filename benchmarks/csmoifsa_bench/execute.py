@@ -9,7 +9,7 @@ import time
 import traceback
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache
 from hashlib import sha256
@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from csmoifsa.fronts import true_front
 from csmoifsa.plugins import ALGORITHMS, load_problem
 from csmoifsa_bench.cells import Cell
 from csmoifsa_bench.recorder import Exhausted, Recorder, Snapshot
@@ -28,6 +29,8 @@ PACKAGES = ("csmoifsa", "numpy", "numba", "pymoo", "moocore", "joblib", "pygmo",
 
 
 OURS = frozenset(ALGORITHMS)
+MOST_FRONTS = 100  # true fronts that a process remembers
+_FRONTS: dict[str, np.ndarray] = {}
 # the modules that decide what a run finds, beside the kernels
 _DECISIVE = ("algorithm", "board", "engine", "jit", "moafsa", "settings")
 
@@ -52,6 +55,9 @@ class Outcome:
         Spent by the algorithm and by evaluating, recording included.
     environment : dict
         Versions, code and machine that made it.
+    true_front : (k, m) array, optional
+        Points of the problem's true front, so that a report needs no code of the problem; no rows where it is
+        not known.
     """
 
     cell: Cell
@@ -63,6 +69,7 @@ class Outcome:
     wall_seconds: float = 0.0
     cpu_seconds: float = 0.0
     environment: dict[str, Any] = field(default_factory=dict)
+    true_front: np.ndarray | None = None
 
     @property
     def failed(self) -> bool:
@@ -84,6 +91,7 @@ def execute(cell: Cell) -> Outcome:
             wall_seconds=wall,
             cpu_seconds=cpu,
             environment=environment(cell.algorithm_name in OURS),
+            true_front=known_front(cell),
         )
     except Exception as error:
         return Outcome(
@@ -94,6 +102,24 @@ def execute(cell: Cell) -> Outcome:
             cpu_seconds=time.process_time() - cpu,
             environment=environment(cell.algorithm_name in OURS),
         )
+
+
+def known_front(cell: Cell) -> np.ndarray:
+    """Return points of the true front of a cell's problem, (k, m); no rows where the problem cannot tell it."""
+    if cell.problem_key not in _FRONTS:
+        if len(_FRONTS) >= MOST_FRONTS:
+            _FRONTS.clear()
+        _FRONTS[cell.problem_key] = _true_front(cell)
+    return _FRONTS[cell.problem_key]
+
+
+def _true_front(cell: Cell) -> np.ndarray:
+    problem, front = load_problem(cell.problem_name, **cell.problem_params), None
+    with suppress(Exception):  # whatever a problem's own code throws; the run itself is whole
+        front = true_front(problem)
+    if front is None or front.ndim != 2 or front.shape[1] != problem.n_obj or not np.isfinite(front).all():
+        return np.empty((0, problem.n_obj))
+    return front
 
 
 def _run(cell: Cell) -> tuple[Recorder, bool]:

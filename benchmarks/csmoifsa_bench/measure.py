@@ -15,8 +15,9 @@ import numpy as np
 import pandas as pd
 
 from csmoifsa import metrics
+from csmoifsa.errors import InputError
 from csmoifsa.fronts import true_front
-from csmoifsa.plugins import load_problem
+from csmoifsa.plugins import load_problem, refuse_code
 from csmoifsa_bench.cells import Cell, fingerprint, grid
 from csmoifsa_bench.store import Store
 from csmoifsa_bench.suite import Suite
@@ -64,6 +65,8 @@ class Results:
         What made the runs.
     speeds : list
         See `Store.speeds`.
+    left_out : list of str
+        What the report could not use, a sentence each.
     """
 
     suite: Suite
@@ -77,6 +80,7 @@ class Results:
     failures: set[tuple[str, str]]
     environments: list[dict[str, Any]]
     speeds: list[tuple[str, str, int, list[float]]] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
 
     @cached_property
     def algorithms(self) -> list[str]:
@@ -106,9 +110,14 @@ def read_results(store: Store, suite: Suite, progress: Callable[[float], None] |
     kept: list[tuple[Cell, int, int, np.ndarray]] = [
         (cells[key], stop, n_eval, F) for key, stop, n_eval, F in store.fronts(suite.name) if key in cells
     ]
-    references = _References(kept)
+    references = _References(kept, store.true_fronts())
     table, fronts = [], {}
     for i, (cell, stop, n_eval, F) in enumerate(kept):
+        if len(F) and F.shape[1] != references.of(cell).shape[1]:
+            raise InputError(
+                f"{store.path}: a front of {cell.problem}, {cell.algorithm} has {F.shape[1]} objectives, "
+                f"its problem has {references.of(cell).shape[1]}: the file is damaged"
+            )
         where = {"problem": cell.problem, "algorithm": cell.algorithm, "repetition": cell.repetition, "stop": stop}
         table.append({**where, "n_eval": n_eval, "n_points": len(F), **measure(F, references.of(cell), suite)})
         fronts[tuple(where.values())] = F
@@ -138,6 +147,7 @@ def read_results(store: Store, suite: Suite, progress: Callable[[float], None] |
         failures={(cells[key].problem, cells[key].algorithm) for key, row in rows.items() if row.status == "failed"},
         environments=[facts for number, facts in store.environments().items() if number in used],
         speeds=_in_order(store.speeds(suite.name), [a.label for a in suite.algorithms]),
+        left_out=references.left_out,
     )
 
 
@@ -157,17 +167,23 @@ def measure(F: np.ndarray, front: np.ndarray, suite: Suite) -> dict[str, float]:
 
 
 class _References:
-    """The true front of each cell's problem, with its drawn parameters; the best of all runs where it is unknown."""
+    """The true front of each cell's problem, with its drawn parameters; the best of all runs where it is unknown.
 
-    def __init__(self, kept: list[tuple[Cell, int, int, np.ndarray]]):
+    The front that lies in the file beside the runs counts. Files of earlier versions have none; then a problem that an
+    installed package registered is asked. Code that the file names is never imported.
+    """
+
+    def __init__(self, kept: list[tuple[Cell, int, int, np.ndarray]], stored: dict[str, np.ndarray | None]):
         self.drawn: dict[str, np.ndarray] = {}
         self.estimated: set[str] = set()
+        self.left_out: list[str] = []
         self._known: dict[str, np.ndarray] = {}
+        self._stored = stored
         found: dict[str, list[np.ndarray]] = {}
         for cell, _, _, F in kept:
-            mark = self._mark(cell)
+            mark = cell.problem_key
             if mark not in self._known and mark not in found:
-                front = true_front(load_problem(cell.problem_name, **cell.problem_params))
+                front = self._front(cell)
                 if front is None:
                     found[mark] = []
                     self.estimated.add(cell.problem)
@@ -177,16 +193,33 @@ class _References:
             if mark in found and len(F):
                 found[mark].append(F)
         for mark, fronts in found.items():
-            everything = np.unique(np.vstack(fronts), axis=0) if fronts else np.empty((0, 0))
-            self._known[mark] = everything[moocore.is_nondominated(everything)] if fronts else everything
+            widths = {F.shape[1] for F in fronts}
+            everything = np.unique(np.vstack(fronts), axis=0) if len(widths) == 1 else np.empty((0, 0))
+            self._known[mark] = everything[moocore.is_nondominated(everything)] if everything.size else everything
         for cell, *_ in kept:
             self.drawn.setdefault(cell.problem, self.of(cell))
 
     def of(self, cell: Cell) -> np.ndarray:
-        return self._known[self._mark(cell)]
+        return self._known[cell.problem_key]
 
-    def _mark(self, cell: Cell) -> str:
-        return fingerprint([cell.problem_name, cell.problem_params])
+    def _front(self, cell: Cell) -> np.ndarray | None:
+        if cell.problem_key in self._stored:
+            return self._stored[cell.problem_key]
+        try:
+            refuse_code("problem", cell.problem_name, "a results file")
+            return true_front(load_problem(cell.problem_name, **cell.problem_params))
+        except Exception as error:  # whatever the class does with parameters of another version
+            kind = "" if isinstance(error, InputError) else f"{type(error).__name__}: "
+            self._leave_out(cell, "it names code" if ":" in cell.problem_name else f"{kind}{error}")
+            return None
+
+    def _leave_out(self, cell: Cell, why: str) -> None:
+        sentence = (
+            f"the true front of {cell.problem}, which is not in the file ({why}); 'csmoifsa bench run' with its suite "
+            "adds it, until then all its runs together stand for it"
+        )
+        if sentence not in self.left_out:
+            self.left_out.append(sentence)
 
 
 def code_states(environments: list[dict[str, Any]]) -> list[dict[str, Any]]:

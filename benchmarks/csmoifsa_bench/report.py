@@ -1,4 +1,7 @@
-"""A report from a results file: nothing is run here, so it can be made again at any time and comes out the same."""
+"""A report from a results file: nothing is run here, so it can be made again at any time and comes out the same.
+
+No code that the file names is imported: true fronts lie in the file beside the runs.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +45,8 @@ def write_report(
     Returns
     -------
     dict
-        report, suites, tables, figures (how many), verdicts (a sentence a suite and budget).
+        report, suites, tables, figures (how many), verdicts (a sentence a suite and budget), left_out (a sentence
+        each).
     """
     tell = progress or (lambda done: None)
     with Store(results_file, readonly=True) as store:
@@ -80,4 +84,5 @@ def write_report(
         "tables": n_tables,
         "figures": n_figures,
         "verdicts": [verdict(r, stop) for r in everything for stop in r.suite.compare_at],
+        "left_out": [sentence for r in everything for sentence in r.left_out],
     }

@@ -20,17 +20,25 @@ from csmoifsa_bench.suite import AlgorithmEntry, SpeedEntry, Suite
 
 
 def time_suite(
-    suite: Suite, store: Store, *, full: Suite | None = None, progress: Callable[[int], None] | None = None
+    suite: Suite,
+    store: Store,
+    *,
+    full: Suite | None = None,
+    trust: bool = False,
+    progress: Callable[[int], None] | None = None,
 ) -> list[dict[str, Any]]:
     """Time all algorithms of a suite, write the seconds to the results file and return the table's rows.
 
-    ``full`` is the definition to remember if ``suite`` is only a part of it.
+    ``full`` is the definition to remember if ``suite`` is only a part of it; without ``trust`` a suite that names
+    code of its own is refused.
 
     Returns
     -------
     list of dict
         algorithm, problem, n_eval, microseconds (CPU, median an evaluation), ratio (to the first algorithm).
     """
+    if not trust:
+        suite.refuse_code()
     plan = suite.speed or SpeedEntry()
     for library in {algorithm.library for algorithm in suite.algorithms}:
         require(library)

@@ -2,12 +2,14 @@
 
 A run is a row; a failed one is a row too, with its traceback, and is made again by the next campaign. Fronts are npy
 blobs, one for each stop. A killed writer loses at most the run it was writing.
+
+What is read may come from anybody: it is checked value by value, and nothing that it names is imported.
 """
 
 from __future__ import annotations
 
-import io
 import json
+import math
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,12 +20,18 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from csmoifsa import npy
 from csmoifsa.errors import InputError
-from csmoifsa_bench.cells import fingerprint
+from csmoifsa.files import parse_json
+from csmoifsa_bench.cells import Cell, fingerprint
 from csmoifsa_bench.execute import Outcome
 from csmoifsa_bench.suite import Suite, check_suite
 
 VERSION = 1
+MOST_OBJECTIVES = 1000
+TABLES = ("suites", "environments", "runs", "fronts", "speeds", "true_fronts")
+# added to files of earlier versions, which differ in nothing else
+_TRUE_FRONTS = "CREATE TABLE IF NOT EXISTS true_fronts (problem TEXT PRIMARY KEY, points BLOB NOT NULL)"
 _SCHEMA = """
 CREATE TABLE suites (
     name TEXT PRIMARY KEY, definition TEXT NOT NULL, changed TEXT NOT NULL
@@ -110,6 +118,13 @@ class Store:
         if found > VERSION or (found == 0 and (readonly or not empty)):
             kind = "of a newer version of csmoifsa" if found > VERSION else "not a results file of 'csmoifsa bench'"
             raise InputError(f"{self.path} is {kind}; choose another file with --out")
+        kinds = dict(run("SELECT name, type FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'"))
+        if (
+            not kinds.items() <= {name: "table" for name in TABLES}.items()
+        ):  # a view or trigger would run its author's SQL
+            raise InputError(f"{self.path} is not a results file of 'csmoifsa bench': it holds more than its tables")
+        self._has_true_fronts = not readonly or "true_fronts" in kinds
+        run("PRAGMA trusted_schema = OFF")
         run("PRAGMA foreign_keys = ON")
         if readonly:
             run("PRAGMA query_only = ON")
@@ -123,6 +138,7 @@ class Store:
                 for statement in _SCHEMA.split(";"):
                     run(statement)
                 run(f"PRAGMA user_version = {VERSION}")
+        run(_TRUE_FRONTS)
 
     def close(self) -> None:
         """Close the file."""
@@ -176,8 +192,22 @@ class Store:
             if row is not None:
                 self.connection.executemany(
                     "INSERT INTO fronts VALUES (?, ?, ?, ?, ?)",
-                    [(row[0], s.stop, s.n_eval, len(s.F), _pack(s.F)) for s in outcome.snapshots],
+                    [(row[0], s.stop, s.n_eval, len(s.F), npy.pack(s.F)) for s in outcome.snapshots],
                 )
+            if outcome.true_front is not None:
+                self._put_true_front(cell, outcome.true_front)
+
+    def put_true_front(self, cell: Cell, points: np.ndarray) -> None:
+        """Write points of the true front of a cell's problem, (k, m); no rows where it is not known."""
+        with self._transaction():
+            self._put_true_front(cell, points)
+
+    def _put_true_front(self, cell: Cell, points: np.ndarray) -> None:
+        self.connection.execute(
+            "INSERT INTO true_fronts VALUES (?, ?) ON CONFLICT (problem) DO UPDATE SET points = excluded.points"
+            " WHERE points != excluded.points",
+            (cell.problem_key, npy.pack(points)),
+        )
 
     def forget(self, suite: str, keys: set[str]) -> int:
         """Delete runs with their fronts; returns how many there were."""
@@ -206,47 +236,98 @@ class Store:
     # ---------------------------------------------------------------------------------------------------------- reading
     def suites(self) -> list[Suite]:
         """Return the suites that the file has runs of."""
-        with self._explained():
-            rows = self.connection.execute("SELECT name, definition FROM suites ORDER BY name").fetchall()
-        return [check_suite(json.loads(definition), f"{self.path}: suite {name}") for name, definition in rows]
+        rows = list(self._rows("SELECT name, definition FROM suites ORDER BY name", str, str))
+        found = [check_suite(self._json(text, dict), f"{self.path}: suite {name!r}") for name, text in rows]
+        if [suite.name for suite in found] != [name for name, _ in rows]:
+            raise self._damaged("a suite has two names")
+        return found
 
     def runs(self, suite: str) -> dict[str, RunRow]:
         """Return key -> run of a suite, runs of earlier settings among them."""
         columns = ", ".join(RunRow._fields)
-        with self._explained():
-            rows = self.connection.execute(f"SELECT {columns} FROM runs WHERE suite = ?", (suite,)).fetchall()
-        return {row[0]: RunRow(*row) for row in rows}
+        types = (str, str, int, str, str, int, int, float, float, int, str)
+        return {
+            row[0]: RunRow(*row) for row in self._rows(f"SELECT {columns} FROM runs WHERE suite = ?", *types, of=suite)
+        }
 
     def done(self, suite: str) -> set[str]:
         """Return the keys of the runs that succeeded."""
-        with self._explained():
-            rows = self.connection.execute("SELECT key FROM runs WHERE suite = ? AND status = 'done'", (suite,))
-            return {key for (key,) in rows}
+        return {key for (key,) in self._rows("SELECT key FROM runs WHERE suite = ? AND status = 'done'", str, of=suite)}
 
     def fronts(self, suite: str) -> Iterator[tuple[str, int, int, np.ndarray]]:
         """Yield (key, stop, evaluations spent, points (n, m)) of every successful run of a suite."""
-        with self._explained():
-            rows = self.connection.execute(
-                "SELECT key, stop, fronts.n_eval, points FROM fronts JOIN runs ON runs.id = run"
-                " WHERE suite = ? AND status = 'done' ORDER BY run, stop",
-                (suite,),
-            )
-            for key, stop, n_eval, points in rows:
-                yield key, stop, n_eval, _unpack(points)
+        query = (
+            "SELECT key, stop, fronts.n_eval, points FROM fronts JOIN runs ON runs.id = run"
+            " WHERE suite = ? AND status = 'done' ORDER BY run, stop"
+        )
+        for key, stop, n_eval, points in self._rows(query, str, int, int, bytes, of=suite):
+            yield key, stop, n_eval, self._points(points, f"the front of run {key[:20]!r} at {stop}")
+
+    def true_fronts(self) -> dict[str, np.ndarray | None]:
+        """Return problem key -> points of its true front, (k, m), or None where it is not known."""
+        if not self._has_true_fronts:
+            return {}
+        rows = self._rows("SELECT problem, points FROM true_fronts", str, bytes)
+        fronts = {key: self._points(blob, "a true front") for key, blob in rows}
+        return {key: points if len(points) else None for key, points in fronts.items()}
 
     def environments(self) -> dict[int, dict[str, Any]]:
         """Return number -> versions, code and machine that made runs."""
-        with self._explained():
-            rows = self.connection.execute("SELECT id, facts FROM environments").fetchall()
-        return {number: json.loads(facts) for number, facts in rows}
+        found = {}
+        for number, text in self._rows("SELECT id, facts FROM environments", int, str):
+            facts = self._json(text, dict)
+            versions = facts.get("versions")
+            words = {
+                name: facts.get(name) for name in ("python", "code", "machine", "system", "processor", "cpus", "node")
+            }
+            if any(not isinstance(word, str | int | None) for word in words.values()):
+                raise self._damaged("an environment holds other than words")
+            found[number] = {**words, "versions": versions if isinstance(versions, dict) else {}}
+        return found
 
     def speeds(self, suite: str) -> list[tuple[str, str, int, list[float]]]:
         """Return (algorithm, problem, evaluations, CPU seconds of each timed run) of a suite."""
+        query = "SELECT algorithm, problem, n_eval, cpu_seconds FROM speeds WHERE suite = ?"
+        found = []
+        for algorithm, problem, n_eval, text in self._rows(query, str, str, int, str, of=suite):
+            seconds = self._json(text, list)
+            if n_eval < 1 or not seconds or not all(isinstance(value, float) and 0 < value < 1e9 for value in seconds):
+                raise self._damaged("the seconds of a timed run are no numbers above 0")
+            found.append((algorithm, problem, n_eval, seconds))
+        return found
+
+    # ------------------------------------------------------------------------------------------- reading without trust
+    def _rows(self, query: str, *types: type, of: str | None = None) -> Iterator[Any]:
+        """Yield the rows of a query whose values are of the types asked for; SQLite itself keeps any in any column."""
         with self._explained():
-            rows = self.connection.execute(
-                "SELECT algorithm, problem, n_eval, cpu_seconds FROM speeds WHERE suite = ?", (suite,)
-            ).fetchall()
-        return [(algorithm, problem, n, json.loads(seconds)) for algorithm, problem, n, seconds in rows]
+            for row in self.connection.execute(query, () if of is None else (of,)):
+                for value, kind in zip(row, types, strict=True):
+                    if not (isinstance(value, kind) or (kind is float and isinstance(value, int))):
+                        raise self._damaged(f"a value is of type {type(value).__name__}, not {kind.__name__}")
+                    if kind is float and not math.isfinite(value):
+                        raise self._damaged("a number is not finite")
+                yield row
+
+    def _json(self, text: str, kind: type) -> Any:
+        value = parse_json(text, str(self.path), "results file")
+        if not isinstance(value, kind):
+            raise self._damaged(f"a JSON text is of type {type(value).__name__}, not {kind.__name__}")
+        return value
+
+    def _points(self, blob: bytes, what: str) -> np.ndarray:
+        try:
+            points = npy.unpack(blob)
+        except ValueError as error:
+            raise self._damaged(f"{what}: {error}") from error
+        wide = points.ndim == 2 and points.dtype == np.float64 and points.shape[1] <= MOST_OBJECTIVES
+        if not wide or not np.isfinite(points).all():
+            raise self._damaged(f"{what} is not a table of finite numbers, a point a row")
+        return points
+
+    def _damaged(self, what: str) -> InputError:
+        return InputError(
+            f"the results file {self.path} is damaged: {what}; choose another file, or make its runs again"
+        )
 
     # ----------------------------------------------------------------------------------------------------------- errors
     @contextmanager
@@ -266,6 +347,8 @@ class Store:
     def _explained(self) -> Iterator[None]:
         try:
             yield
+        except (UnicodeDecodeError, OverflowError, MemoryError) as error:  # SQLite's message quotes the damaged bytes
+            raise self._damaged(f"its tables are not readable ({type(error).__name__})") from error
         except sqlite3.Error as error:
             what = str(error)
             advice = "choose another file with --out"
@@ -289,7 +372,7 @@ def one_writer(path: str | Path) -> Iterator[None]:
     InputError
         Another campaign is running into it.
     """
-    lock = Path(f"{path}.lock")
+    lock = Path(f"{Path(path).resolve()}.lock")  # the same for all symbolic links to the file
     try:
         connection = sqlite3.connect(lock, timeout=0, isolation_level=None)
         connection.execute("BEGIN EXCLUSIVE")
@@ -304,16 +387,6 @@ def one_writer(path: str | Path) -> Iterator[None]:
     finally:
         lock.unlink(missing_ok=True)
         connection.close()
-
-
-def _pack(F: np.ndarray) -> bytes:
-    buffer = io.BytesIO()
-    np.save(buffer, np.ascontiguousarray(F), allow_pickle=False)
-    return buffer.getvalue()
-
-
-def _unpack(blob: bytes) -> np.ndarray:
-    return np.load(io.BytesIO(blob), allow_pickle=False)
 
 
 def _now() -> str:

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from csmoifsa.errors import InputError, did_you_mean
 from csmoifsa.files import parse_toml, read_toml
+from csmoifsa.plugins import refuse_code
 from csmoifsa.text import visible_values
 
 METRICS = ("igd", "igd_plus", "hypervolume", "epsilon", "convergence", "uniformity", "error_ratio")
@@ -170,6 +171,22 @@ class Suite(_Strict):
     def runs_of(self, algorithm: AlgorithmEntry) -> int:
         """Return how many repetitions an algorithm makes."""
         return min(self.runs, algorithm.runs or self.runs)
+
+    def refuse_code(self) -> None:
+        """Refuse names that would import code which no installed package registered; call it before any run.
+
+        Raises
+        ------
+        InputError
+            Names the key, and ``--trust``, which spares this check.
+        """
+        for i, problem in enumerate(self.problems, 1):
+            refuse_code("problem", problem.name, f"suite {self.name!r}, problems[{i}].name")
+        for i, algorithm in enumerate(self.algorithms, 1):
+            if algorithm.library == "pymoo":  # the other libraries have a closed list of names
+                refuse_code("algorithm", algorithm.name, f"suite {self.name!r}, algorithms[{i}].name")
+        if self.speed is not None:
+            refuse_code("problem", self.speed.problem, f"suite {self.name!r}, speed.problem")
 
     def narrowed(
         self, *, runs: int | None = None, problems: list[str] | None = None, algorithms: list[str] | None = None

@@ -236,6 +236,27 @@ def test_a_forecaster_of_your_own(tmp_path):
         forecast.find_forecaster("arima")
 
 
+@pytest.mark.parametrize("form", ["planted.py:later", "subprocess:getoutput"])
+def test_a_saved_state_that_names_code_is_refused_unless_trusted(tmp_path, monkeypatch, form):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "planted.py").write_text(
+        "open('marker', 'w').close()\n\n\ndef later(now, known, day_ahead, past):\n    return day_ahead\n"
+    )
+    dispatcher = RollingDispatcher(plan())
+    run(dispatcher, AHEAD, 2)
+    dispatcher.save("state.json")
+    state = json.loads((tmp_path / "state.json").read_text())
+    (tmp_path / "state.json").write_text(json.dumps({**state, "forecaster": form}))
+    with pytest.raises(InputError, match=r"^state\.json: the forecaster '.*' is code that would be run"):
+        RollingDispatcher.load("state.json")
+    assert not (tmp_path / "marker").exists()
+    RollingDispatcher.load("state.json", forecast.none)
+    assert not (tmp_path / "marker").exists()
+    if form == "planted.py:later":
+        RollingDispatcher.load("state.json", trust=True)
+        assert (tmp_path / "marker").exists()
+
+
 def test_phi_is_found():
     past = np.array([real(s, size=200, ahead=np.zeros(200), phi=0.7) for s in range(20)])
     assert forecast.fit_phi(past) == pytest.approx(0.7, abs=0.05)

@@ -429,19 +429,32 @@ class RollingDispatcher:
         )
 
     @classmethod
-    def load(cls, path: str | Path, forecaster: forecasts.Forecaster | None = None) -> RollingDispatcher:
+    def load(
+        cls, path: str | Path, forecaster: forecasts.Forecaster | None = None, *, trust: bool = False
+    ) -> RollingDispatcher:
         """Return a dispatcher that goes on where the saved one stood.
+
+        Parameters
+        ----------
+        path : path
+            What `save` wrote.
+        forecaster : callable, optional
+            Overrules the one that the file names.
+        trust : bool
+            Whether to import a forecaster that the file names as ``module:function`` or ``file.py:function``.
 
         Raises
         ------
         InputError
-            The file is missing or damaged.
+            The file is missing or damaged, or names code without ``trust``.
         """
         state = read_json(path, "state", MOST_BYTES)
         try:
             cars = Batteries(**{**state["cars"], "names": tuple(state["cars"]["names"])})
             past = np.array(state["past"], dtype=float).reshape(-1, cars.n_steps)
             day_ahead = np.array(state["day_ahead"], dtype=float)
+            if forecaster is None and not trust:
+                forecasts.refuse_code(state["forecaster"], path)
             terms = {name: _array(state.get(name)) for name in _TERMS}
             if terms["cap_kw"] is not None:
                 terms["cap_kw"] = np.where(np.isnan(terms["cap_kw"]), np.inf, terms["cap_kw"])  # no limit
@@ -453,6 +466,8 @@ class RollingDispatcher:
             self._here, self._gone = np.array(state["here"], dtype=bool), np.array(state["gone"], dtype=bool)
             self._until, self._jump = np.array(state["until"], dtype=np.int64), np.array(state["jump"], dtype=float)
             self._fixed = np.array(state["fixed"], dtype=float)
+        except InputError:
+            raise
         except (ValueError, KeyError, TypeError, AttributeError, OverflowError, IndexError) as error:
             raise InputError(
                 f"{path} is not a dispatcher's state, or damaged: {type(error).__name__} {error}"

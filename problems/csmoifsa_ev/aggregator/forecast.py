@@ -67,6 +67,15 @@ def find_forecaster(name: str) -> Forecaster | None:
     return cast(Forecaster, found)
 
 
+def refuse_code(name: str, path: object) -> None:
+    """Raise `InputError` for a forecaster out of a file that is none of `NAMES`: it would be imported."""
+    if name not in NAMES:
+        raise InputError(
+            f"{path}: the forecaster {name!r} is code that would be run; if you trust whoever wrote the file, "
+            "load it with trust=True, or pass the forecaster"
+        )
+
+
 def check_forecast(name: str, values: object, now: int, known: np.ndarray) -> np.ndarray:
     """Return a forecaster's answer with the known steps laid over it.
 
