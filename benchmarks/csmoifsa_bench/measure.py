@@ -189,7 +189,6 @@ class _References:
                     self.estimated.add(cell.problem)
                 else:
                     self._known[mark] = front
-                    self.drawn.setdefault(cell.problem, front)
             if mark in found and len(F):
                 found[mark].append(F)
         for mark, fronts in found.items():

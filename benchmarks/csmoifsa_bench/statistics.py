@@ -75,7 +75,7 @@ def compare_with_first(results: Results, metric: str, stop: int) -> pd.DataFrame
     DataFrame
         problem, rival, n (pairs), median, rival_median, p_signed_rank, p_rank_sum (as they come), holm (the signed-rank
         ones, corrected over all rows), holm_rank_sum, a12, magnitude, verdict: ``+`` the first is better, ``-`` worse,
-        ``=`` not told apart at 0.05.
+        ``=`` not told apart at 0.05, or neither wins more often than the other (a12 of 0.5).
     """
     values: dict[tuple[str, str], Any] = dict(results.values(metric, stop))
     less = metric not in MORE_IS_BETTER
@@ -104,8 +104,8 @@ def compare_with_first(results: Results, metric: str, stop: int) -> pd.DataFrame
     table["holm"] = holm(table.p_signed_rank.to_numpy())
     table["holm_rank_sum"] = holm(table.p_rank_sum.to_numpy())
     table["magnitude"] = [magnitude(a) for a in table.a12]
-    better = table.a12 > 0.5
-    table["verdict"] = np.where(table.holm >= ALPHA, "=", np.where(better, "+", "-"))
+    direction = np.where(table.a12 > 0.5, "+", np.where(table.a12 < 0.5, "-", "="))
+    table["verdict"] = np.where(table.holm >= ALPHA, "=", direction)
     return table
 
 
@@ -154,7 +154,7 @@ class Ranking:
         found: list[tuple[int, int]] = []
         for i in range(len(self.ranks)):
             j = int(np.flatnonzero(~(self.ranks - self.ranks[i] > self.critical_difference))[-1])
-            if j > i and not any(a <= i and j <= b for a, b in found):
+            if j > i and not any(j <= b for _, b in found):
                 found.append((i, j))
         return found
 
@@ -193,9 +193,9 @@ def friedman_nemenyi(scores: np.ndarray, names: list[str]) -> Ranking:
     critical = float(stats.studentized_range.ppf(1 - ALPHA, k, np.inf)) / np.sqrt(2) * unit if k > 1 else np.nan
     order = np.argsort(ranks, kind="stable")
     ranks = ranks[order]
-    apart = np.abs(ranks[:, None] - ranks[None, :]) * np.sqrt(2) / unit if k > 1 else np.zeros((k, k))
+    apart = np.abs(ranks[:, None] - ranks[None, :]) * np.sqrt(2) / unit
     p_pairs = np.asarray(stats.studentized_range.sf(apart, k, np.inf)) if k > 1 and n else np.ones((k, k))
-    return Ranking([names[i] for i in order], ranks, n, statistic, p_value, critical, np.minimum(p_pairs, 1.0))
+    return Ranking([names[i] for i in order], ranks, n, statistic, p_value, critical, p_pairs)
 
 
 def performance_profile(results: Results, metric: str, stop: int, ratios: np.ndarray) -> dict[str, np.ndarray]:

@@ -236,6 +236,15 @@ def test_a_rival_that_is_better_most_of_the_time_and_verdicts_at_half():
     frame = compare_with_first(made(better), "igd", 100)  # each pair the same way, but the two mix: A is 0.525
     assert 0.5 < frame.a12[0] < 0.56
     assert list(frame.verdict) == ["+"]
+    turned = {("p", "first"): better["p", "second"], ("p", "second"): better["p", "first"]}
+    assert list(compare_with_first(made(turned), "igd", 100).verdict) == ["-"]
+    # the same twenty values, 19 pairs one way: different by the signs, and neither wins more often
+    level = compare_with_first(
+        made({("p", "first"): np.arange(20.0), ("p", "second"): np.roll(np.arange(20.0), -1)}), "igd", 100
+    )
+    assert level.holm[0] < 0.05
+    assert level.a12[0] == 0.5
+    assert list(level.verdict) == ["="]
 
 
 def test_nothing_to_compare():

@@ -12,7 +12,7 @@ from csmoifsa.errors import InputError
 from csmoifsa_ev.curves import allocate, fill_valleys, period_mean_curve
 from csmoifsa_ev.fleet_sums import FLOW_LIMITS
 from csmoifsa_ev.ramp import Ramp, ramp_share
-from csmoifsa_ev.response import limit_flows, wanted_flows
+from csmoifsa_ev.response import Response, limit_flows, wanted_flows
 from csmoifsa_ev.v2g import V2G, discharge_margin, discharging_shares
 
 PRICES = arrays(float, (4, 3), elements=st.floats(0, 60))
@@ -28,6 +28,16 @@ def test_ramp_by_hand():
 def test_ramp_rises_between_its_ends(incentive, more, dead_zone, width, most):
     low, high = ramp_share(np.array([incentive, incentive + more]), dead_zone, dead_zone + width, most)
     assert 0 <= low <= high <= most
+
+
+def test_ramps_stand_in_the_order_of_the_flows():
+    peak_valley, peak_flat, flat_valley = (
+        Ramp(dead_zone=low, saturation=high, max_share=most) for low, high, most in RAMPS
+    )
+    terms = Response(
+        flat_valley=flat_valley, peak_flat=peak_flat, peak_valley=peak_valley, recovery="uniform", transfer="ev-load"
+    )
+    np.testing.assert_array_equal(terms.ramps(), RAMPS)
 
 
 def test_flows_by_hand():
