@@ -123,3 +123,130 @@ def test_what_a_car_lacks_that_leaves_at_an_announced_step():
         if "a" in answer.charge_kw:
             assert answer.charge_kw["a"] == pytest.approx(21.0 if k < 3 else 0.0)
     assert room.content_kwh("a") == pytest.approx(32 - lack)
+
+
+# ---- plans and words that are refused ----
+
+
+@pytest.mark.parametrize(
+    ("day_ahead", "start", "words"),
+    [
+        (AHEAD[:11], [0, 3], "day_ahead has 11 prices, the classes know 12 steps"),
+        (np.where(np.arange(12) == 4, np.nan, AHEAD), [0, 3], "the day-ahead price of step 4 is not a number"),
+        (AHEAD, [0, 4], "b stays beyond the end of the horizon"),
+    ],
+)
+def test_bad_plans_are_named(day_ahead, start, words):
+    with pytest.raises(InputError, match=words):
+        Plan(cars=cars(start=start), day_ahead=day_ahead, past=np.zeros((0, 12)))
+
+
+def test_a_perfect_forecast_is_refused_in_real_time():
+    with pytest.raises(InputError, match="a perfect forecast cannot be had in real time"):
+        RollingDispatcher(Plan(cars=cars(), day_ahead=AHEAD, past=np.zeros((0, 12)), forecaster="perfect"))
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ({"now": True}, "now must be a step from 0 to 11, not True"),
+        ({"now": 2.0}, r"now must be a step from 0 to 11, not 2\.0"),
+        ({"now": -1}, "now must be a step"),
+        ({"now": 12}, "now must be a step"),
+        ({"now": 0, "price": True}, "the price of step 0 must be a number, not True"),
+        ({"now": 0, "price": "0.1"}, "the price of step 0 must be a number, not '0.1'"),
+        ({"now": 0, "price": float("inf")}, "the price of step 0 must be a number"),
+        ({"now": 0, "price": {-1: 0.1}}, "a price for step -1 cannot be known at step 0"),
+        ({"now": 0, "contents": {"a": True}}, "a: a content of True kWh is not between 0 and its capacity of 40 kWh"),
+        ({"now": 0, "contents": {"a": float("nan")}}, "a: a content of nan kWh"),
+        ({"now": 0, "contents": {"a": -0.1}}, "a: a content of -0.1 kWh"),
+        ({"now": 0, "contents": {"a": 40.1}}, "a: a content of 40.1 kWh"),
+    ],
+)
+def test_bad_words_are_named(words, message):
+    with pytest.raises(InputError, match=message):
+        dispatcher().step(**words)
+
+
+def test_the_ends_of_every_range_are_taken():
+    room = dispatcher()
+    assert not room.step(np.int64(0), np.float64(0.05), contents={"a": 0.0}).notes
+    assert dispatcher().step(0, 1, contents={"a": 40.0}).now == 0
+    assert dispatcher().step(0, {0: 0.05}).notes == ()
+    assert dispatcher().step(11, 0.05).now == 11
+
+
+@pytest.mark.parametrize(
+    ("steps", "words"),
+    [
+        ([{"now": 1}], "step 0 was not asked for; chargers are taken to have stood still then"),
+        ([{"now": 0}, {"now": 4}], "steps 1 to 3 were not asked for; chargers are taken to have stood still then"),
+        ([{"now": 0}, {"now": 1, "arrivals": ["a"]}], "a was here already; its arrival is ignored"),
+        (
+            [{"now": 0, "departures": ["a"]}, {"now": 1, "arrivals": ["a"]}],
+            "a was here already; its arrival is ignored",
+        ),
+        (
+            [{"now": 0, "arrivals": ["a", "b"]}],
+            "b came at step 0, outside its stay; it is not served before or after that",
+        ),
+        (
+            [{"now": 0, "departures": {"a": 10}}],
+            "a stays longer than planned, to step 10; the planned departure is kept",
+        ),
+        ([{"now": 0, "departures": {"b": 11}}], "b leaves early, at step 11 instead of 12"),
+    ],
+)
+def test_what_is_unusual_is_said(steps, words):
+    room = dispatcher()
+    for one in steps:
+        answer = room.step(**{"price": 0.05, **one})
+    assert words in answer.notes
+
+
+def test_what_is_usual_is_not_said():
+    room = dispatcher()
+    for k in range(12):
+        leaving = {9: {"a": 9}}.get(k, ())
+        arrivals = {0: ["a"], 3: ["b"]}.get(k, [])
+        assert room.step(k, float(AHEAD[k]), arrivals=arrivals, departures=leaving).notes == ()
+
+
+def test_a_skipped_step_moves_nothing_and_those_who_should_have_come_are_there():
+    room = dispatcher()
+    room.step(0, float(AHEAD[0]))
+    before = room.content_kwh("a")
+    answer = room.step(5, float(AHEAD[5]), arrivals=[])
+    assert room.content_kwh("a") == pytest.approx(before + gained(answer, "a", 3))
+    assert room.content_kwh("b") == pytest.approx(20.0 + gained(answer, "b", 2))
+    assert not any("has not come" in note for note in answer.notes)
+    np.testing.assert_array_equal(room.net_kw[1:5], 0.0)
+
+
+def test_full_batteries_do_not_burn_energy_where_prices_are_negative():
+    """Charging and discharging at once would take energy that is paid for, although nothing more fits in."""
+    prices = np.where(np.arange(12) < 3, -2.0, AHEAD)
+    room = dispatcher(arrival_kwh=[40.0, 40.0])
+    for k in range(12):
+        answer = room.step(k, float(prices[k]))
+        for name, kw in answer.charge_kw.items():
+            assert min(kw, answer.discharge_kw[name]) < 1e-6
+
+
+@pytest.mark.parametrize("dt", [1.0, 0.5])
+def test_the_net_load_is_what_was_answered(dt):
+    room = dispatcher(dt_h=dt)
+    answers = [room.step(k, float(AHEAD[k])) for k in range(12)]
+    net = [sum(a.charge_kw.values()) - sum(a.discharge_kw.values()) for a in answers]
+    np.testing.assert_allclose(room.net_kw, net, atol=1e-9)
+    charge, discharge, content = room.powers()
+    np.testing.assert_allclose(
+        [np.nansum(charge[:, k] * [3, 2] - discharge[:, k] * [3, 2]) for k in range(12)], net, atol=1e-9
+    )
+    assert np.isnan(charge[0, 9:]).all()
+    assert np.isnan(discharge[1, :3]).all()
+    for v, (name, first, last) in enumerate((("a", 0, 8), ("b", 3, 11))):
+        steps = np.arange(first, last + 1)
+        kwh = [15.0, 20.0][v] + dt * np.cumsum(ETA * charge[v, steps] - discharge[v, steps] / ETA)
+        np.testing.assert_allclose(content[v, steps], kwh, atol=1e-6)
+        assert room.content_kwh(name) == pytest.approx(kwh[-1])

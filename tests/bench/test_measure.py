@@ -110,27 +110,30 @@ def test_all_that_a_file_says_is_read():
     suite = made_suite()
     cells, rows, fronts = everything(suite)
     stranger = SimpleNamespace(**{**vars(rows[0]), "key": "of earlier settings", "status": "failed"})
-    lost, broken = cells[-1], cells[-2]
-    rows = [stranger, *rows[:-2], a_row(broken, "failed", environment=3)]
-    fronts = [("of earlier settings", 50, 50, LINE), *(one for one in fronts if one[0] not in (lost.key, broken.key))]
+    lost, *broken = cells[-1], cells[-2], cells[-3]
+    rows = [stranger, *rows[:-3], *(a_row(one, "failed", environment=3) for one in broken)]
+    fronts = [
+        ("of earlier settings", 50, 50, LINE),
+        *(one for one in fronts if one[0] not in [lost.key, *(b.key for b in broken)]),
+    ]
     speeds = [("m", "B", 9, [1.0]), ("gone", "B", 9, [2.0]), ("Z", "B", 9, [3.0])]
     known = {1: {"code": "one"}, 2: {"code": "two"}, 3: {"code": "failed"}}
     told = []
     found = read_results(MadeStore(rows, fronts, known, speeds), suite, told.append)  # type: ignore[arg-type]
 
-    assert (found.missing, found.failed) == (1, 1)
-    assert found.failures == {(broken.problem, broken.algorithm)}
+    assert (found.missing, found.failed) == (1, 2)
+    assert found.failures == {(one.problem, one.algorithm) for one in broken}
     assert found.environments == [{"code": "one"}]  # only those of successful runs of this suite
     assert found.speeds == [("Z", "B", 9, [3.0]), ("m", "B", 9, [1.0])]
     assert found.algorithms == ["Z", "m"]  # in the suite's order
     assert found.problems == ["B", "a"]
     assert found.estimated == set()
     assert told == [0.0]
-    assert found.runs.problem.tolist() == [cell.problem for cell in cells[:-2]]
-    assert found.runs.algorithm.tolist() == [cell.algorithm for cell in cells[:-2]]
-    assert found.runs.repetition.tolist() == [cell.repetition for cell in cells[:-2]]
+    assert found.runs.problem.tolist() == [cell.problem for cell in cells[:-3]]
+    assert found.runs.algorithm.tolist() == [cell.algorithm for cell in cells[:-3]]
+    assert found.runs.repetition.tolist() == [cell.repetition for cell in cells[:-3]]
     assert set(found.runs.wall_seconds) == {1.5}
-    assert len(found.table) == len(found.fronts) == 2 * len(cells[:-2])
+    assert len(found.table) == len(found.fronts) == 2 * len(cells[:-3])
     by_key = {cell.key: cell for cell in cells}
     for row, (key, stop, n_eval, F) in zip(found.table.itertuples(), fronts[1:], strict=True):
         cell = by_key[key]

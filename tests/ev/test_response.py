@@ -46,6 +46,9 @@ def test_flows_by_hand():
     flows = wanted_flows(charge, np.zeros(3), RAMPS, energy)
     assert flows[0] == pytest.approx([100 * 0.3, 100 * 0.2 * 11 / 17, 0.0])
     assert flows[1].tolist() == [0, 0, 0]
+    # what counts is the difference in excess of the reference's: 32 - 20, 20 - 10 and 12 - 10
+    beyond = wanted_flows(np.array([[40.0, 20.0, 8.0]]), np.array([30.0, 20.0, 10.0]), RAMPS, energy)[0]
+    assert beyond == pytest.approx([100 * 0.6 * 9 / 22, 100 * 0.2 * 7 / 17, 0.0])
     # under a reference that is already peaked, the same prices are no news
     assert wanted_flows(charge, charge[0], RAMPS, energy)[0].tolist() == [0, 0, 0]
 
