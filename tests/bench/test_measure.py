@@ -267,6 +267,17 @@ def test_best_possible_igd_is_the_optimum_where_it_is_easy():
     assert best_possible_igd(front, 2) == pytest.approx(best)
 
 
+def test_each_point_stands_where_the_sum_of_distances_is_least():
+    # two clouds along a line, each with one point far out: the middle by number, not by extent
+    near = np.array([0.0, 0.01, 0.02, 0.1, 0.3])
+    x = np.concatenate([near, 10.0 - near])
+    front = np.column_stack([x, 10.0 - x])
+    distance = np.abs(x[:, None] - x[None]) / 10.0 * np.sqrt(2)
+    best = distance[:, [2, 7]].min(axis=1).mean()
+    assert best == min(distance[:, list(two)].min(axis=1).mean() for two in itertools.combinations(range(10), 2))
+    assert best_possible_igd(front, 2) == pytest.approx(best)
+
+
 # ---- how long until a target ----
 
 

@@ -68,9 +68,9 @@ def test_generation_cost_is_the_integral_of_the_marginal_cost():
 
 
 def test_over_days_the_peak_is_the_highest_and_the_others_are_means():
-    days = [curve_figures(np.array([[1.0, 5.0], [2.0, 2.0]])), curve_figures(np.array([[3.0, 4.0], [0.0, 6.0]]))]
+    days = [curve_figures(np.array([[1.0, 5.0], [2.0, 2.0]])), curve_figures(np.array([[3.0, 4.0], [0.0, 1.5]]))]
     g1, g2, g3 = over_days(days)
-    assert (g1.tolist(), g2.tolist(), g3.tolist()) == ([5, 6], [2.5, 3], [(4 + 0.25) / 2, (0 + 9) / 2])
+    assert (g1.tolist(), g2.tolist(), g3.tolist()) == ([5, 2], [2.5, 0.75], [(4 + 0.25) / 2, 0.75**2 / 2])
     assert over_days(days[:1]) is days[0]
 
 
@@ -96,3 +96,9 @@ def test_delays_by_a_plain_loop(n_steps, size):
                     hours += profile[s] * ((t - s) % n_steps) * 24.0 / n_steps
                     energy += profile[s]
             assert delays[a, t] == pytest.approx(hours / energy)
+
+
+def test_nothing_is_delayed_from_a_period_without_charging():
+    delays = delay_hours(np.array([1.0, 0.0, 0.0]), np.array([PEAK, FLAT, VALLEY]))
+    assert delays[PEAK].tolist() == [0.0, 8.0, 16.0]
+    assert not delays[[FLAT, VALLEY]].any()

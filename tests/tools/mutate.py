@@ -67,8 +67,12 @@ MODULES: dict[str, tuple[str, list[str]]] = {
     "v2g": ("csmoifsa_ev.v2g", ["tests/ev/test_response.py"]),
     "statistics": ("csmoifsa_bench.statistics", ["tests/bench/test_statistics.py"]),
     "measure": ("csmoifsa_bench.measure", ["tests/bench/test_measure.py"]),
-    "supply": (f"{_AGGREGATOR}.supply", ["tests/aggregator/test_load_cost.py", "tests/aggregator/test_stage_one.py"]),
-    "contracts": (f"{_AGGREGATOR}.contracts", ["tests/aggregator/test_contracts.py"]),
+    "costs": (f"{_AGGREGATOR}.costs", ["tests/aggregator/test_load_cost.py", "tests/aggregator/test_costs.py"]),
+    "supply": (f"{_AGGREGATOR}.supply", ["tests/aggregator/test_load_cost.py", "tests/aggregator/test_costs.py"]),
+    "contracts": (
+        f"{_AGGREGATOR}.contracts",
+        ["tests/aggregator/test_contracts.py", "tests/aggregator/test_costs.py"],
+    ),
     "dispatch": (
         f"{_AGGREGATOR}.dispatch",
         ["tests/aggregator/test_dispatch_steps.py", *(f"tests/aggregator/test_rolling.py::{one}" for one in _ROLLING)],
