@@ -19,6 +19,7 @@ from csmoifsa import __version__
 from csmoifsa.console import JSON_OPTION, finish_output, prepare_output, print_json, progress, stderr, stdout
 from csmoifsa.errors import InputError
 from csmoifsa.files import output_folder
+from csmoifsa.folders import result_folder
 
 MOST_TOLD = 4000
 """Characters of an error's sentence that are shown."""
@@ -202,12 +203,13 @@ def solve(
     if out is not None:
         shape = {"n_var": target.n_var, "n_obj": target.n_obj, "n_constr": target.n_ieq_constr + target.n_eq_constr}
         asked = {"n_eval_budget": n_eval, "pop_size": pop_size, "settings": chosen, "params": given}
-        runs.write_run(run, out, {**answer, "feasible": run.feasible, **shape, **asked})
-        if figures:
-            from csmoifsa.figures import draw_front, save_figure
+        with result_folder(out, "solve") as place:
+            runs.write_run(run, place, {**answer, "feasible": run.feasible, **shape, **asked})
+            if figures:
+                from csmoifsa.figures import draw_front, save_figure
 
-            title = f"{problem}, {algorithm}, {run.n_eval:,} evaluations"
-            save_figure(draw_front(run.F, true_front=front, title=title), out / "front.png")
+                title = f"{problem}, {algorithm}, {run.n_eval:,} evaluations"
+                save_figure(draw_front(run.F, true_front=front, title=title), place / "front.png")
     if as_json:
         print_json(answer)
     else:

@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from csmoifsa.files import atomic_write
+from csmoifsa.text import figure_text
 
 BLUE, GREY = "#0b5fa5", "#b5b5b5"
 
@@ -45,7 +46,7 @@ def draw_front(F: np.ndarray, *, true_front: np.ndarray | None = None, title: st
         axes = figure.add_subplot()
         _parallel(axes, F, true_front)
     if title:
-        axes.set_title(title)
+        axes.set_title(figure_text(title))
     if true_front is not None and m <= 3:
         axes.legend(frameon=False)
     return figure

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from csmoifsa.errors import InputError
-from csmoifsa.text import csv_text, json_visible, visible_values
+from csmoifsa.text import csv_text, from_csv, json_visible, visible_values
 
 MOST_BYTES = 512 * 2**20
 """Of a table: more than ten years of one-minute values in a wide file."""
@@ -285,6 +285,15 @@ def write_csv(path: str | Path, table: Any, *, float_format: str | None = "%.10g
     )
     with atomic_write(path) as file:
         texts.to_csv(file, index=False, float_format=float_format, lineterminator="\n")
+
+
+def read_csv(path: str | Path) -> Any:
+    """Return a pandas table that `write_csv` wrote, its texts as they were given."""
+    import pandas as pd
+
+    table = pd.read_csv(path).rename(columns=from_csv)
+    texts = table.select_dtypes(include=["object", "string"])
+    return table.assign(**{name: column.map(from_csv, na_action="ignore") for name, column in texts.items()})
 
 
 def output_folder(path: str | Path) -> Path:

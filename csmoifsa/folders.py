@@ -17,7 +17,16 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from csmoifsa.errors import InputError
-from csmoifsa.files import dead_parts, output_folder, part_name, read_json, remove_dead_parts, write_json
+from csmoifsa.files import (
+    dead_parts,
+    output_folder,
+    parse_json,
+    part_name,
+    read_bytes,
+    read_json,
+    remove_dead_parts,
+    write_json,
+)
 
 WRITTEN = ".written.json"
 """Which command wrote which files of a folder, so that those of an earlier run do not stay beside new ones."""
@@ -83,7 +92,7 @@ def recover(path: Path) -> None:
             if (hold / PLAN).exists():
                 plan = read_json(hold / PLAN, "list of files")
                 _put_back(hold, path, _inside(path, plan["made"]), _inside(path, plan["stale"]))
-            (path / MARK).unlink(missing_ok=True)
+            _unmark(path)
         shutil.rmtree(hold, ignore_errors=True)
 
 
@@ -101,8 +110,8 @@ def _move(hold: Path, path: Path, command: str) -> None:
             raise InputError(
                 f"{path / name} is a folder, and a file of that name is to be written; choose another --out"
             )
-    write_json(hold / PLAN, {"made": made, "stale": stale})
     try:
+        write_json(hold / PLAN, {"made": made, "stale": stale})
         (path / MARK).write_text(
             "A command was stopped while it exchanged the files of this folder: old and new ones stand side by side.\n"
             f"Run it again. The old files that it had taken away are in {hold.name}/old.\n",
@@ -119,9 +128,9 @@ def _move(hold: Path, path: Path, command: str) -> None:
         (hold / PLAN).unlink()  # from here on the new files hold
     except BaseException:
         _put_back(hold, path, made, stale)
-        (path / MARK).unlink(missing_ok=True)
+        _unmark(path)
         raise
-    (path / MARK).unlink(missing_ok=True)
+    _unmark(path)
     _remove_empty(path, stale)
 
 
@@ -137,6 +146,13 @@ def _put_back(hold: Path, path: Path, made: list[str], stale: list[str]) -> None
     (hold / PLAN).unlink(missing_ok=True)
 
 
+def _unmark(path: Path) -> None:
+    """Remove the mark; tried twice, for one that stays would be untrue."""
+    with suppress(OSError, KeyboardInterrupt):
+        (path / MARK).unlink(missing_ok=True)
+    (path / MARK).unlink(missing_ok=True)
+
+
 def _remove_empty(path: Path, names: list[str]) -> None:
     for parent in sorted({(path / name).parent for name in names} - {path}, reverse=True):
         with suppress(OSError):
@@ -145,8 +161,11 @@ def _remove_empty(path: Path, names: list[str]) -> None:
 
 def _owned(path: Path) -> dict[str, list[str]]:
     """Return the files that commands wrote here, by command; nothing if the list is missing or was changed."""
+    if not (path / WRITTEN).exists():
+        return {}
+    raw = read_bytes(path / WRITTEN, "list of files")
     try:
-        written = read_json(path / WRITTEN, "list of files")["written"]
+        written = parse_json(raw.decode(errors="replace"), WRITTEN)["written"]
         return {command: _inside(path, names) for command, names in written.items()}
     except (InputError, KeyError, TypeError, AttributeError):
         return {}

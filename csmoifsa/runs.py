@@ -16,7 +16,8 @@ import moocore
 import numpy as np
 
 from csmoifsa.errors import InputError
-from csmoifsa.files import atomic_write, output_folder, write_json
+from csmoifsa.files import atomic_write, write_json
+from csmoifsa.folders import result_folder
 
 VERSIONS_OF = ("csmoifsa", "numpy", "numba", "pymoo", "moocore")
 
@@ -184,16 +185,16 @@ def write_run(run: Run, folder: str | Path, facts: Mapping[str, Any]) -> None:
     facts : mapping
         What run.json says about the run, beside the machine and the versions.
     """
-    folder = output_folder(folder)
     names = [
         *(f"x{i + 1}" for i in range(run.X.shape[1])),
         *(f"f{i + 1}" for i in range(run.F.shape[1])),
         "cv",
     ]
-    with atomic_write(folder / "front.csv") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(names)
-        # repr: the shortest text that reads back to the same number
-        writer.writerows([repr(v) for v in row] for row in np.column_stack([run.X, run.F, run.CV]).tolist())
     machine = {"python": platform.python_version(), "machine": platform.machine(), "system": platform.system()}
-    write_json(folder / "run.json", {**facts, "versions": {n: version(n) for n in VERSIONS_OF}, **machine})
+    with result_folder(folder, "solve") as place:
+        with atomic_write(place / "front.csv") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(names)
+            # repr: the shortest text that reads back to the same number
+            writer.writerows([repr(v) for v in row] for row in np.column_stack([run.X, run.F, run.CV]).tolist())
+        write_json(place / "run.json", {**facts, "versions": {n: version(n) for n in VERSIONS_OF}, **machine})

@@ -11,6 +11,7 @@ from typing import Any
 
 from csmoifsa.errors import InputError
 from csmoifsa.files import atomic_write, output_folder
+from csmoifsa.folders import result_folder
 from csmoifsa_bench.digest import all_tables, digest, verdict
 from csmoifsa_bench.figures import draw_all, save_all
 from csmoifsa_bench.measure import read_results
@@ -63,23 +64,23 @@ def write_report(
     everything = [results for results in everything if len(results.table)]
     if not everything:
         raise InputError(f"{results_file} has no finished runs yet; see 'csmoifsa bench status {results_file}'")
-    folder = output_folder(folder)
     n_tables = n_figures = 0
-    for i, results in enumerate(everything):
-        place = output_folder(folder / results.suite.name)
-        made = list(all_tables(results))
-        for table in made:
-            write_table(table, place)
-        n_tables += len(made)
-        with atomic_write(folder / f"{results.suite.name}.md") as file:
-            file.write(digest(results, made))
-        if figures:
-            n_figures += sum(1 for _ in save_all(draw_all(results), place))
-        tell(50 + round(40 * (i + 1) / len(everything)))
-    write_page(everything, folder / "report.html")
+    with result_folder(folder, "bench report") as new:
+        for i, results in enumerate(everything):
+            place = output_folder(new / results.suite.name)
+            made = list(all_tables(results))
+            for table in made:
+                write_table(table, place)
+            n_tables += len(made)
+            with atomic_write(new / f"{results.suite.name}.md") as file:
+                file.write(digest(results, made))
+            if figures:
+                n_figures += sum(1 for _ in save_all(draw_all(results), place))
+            tell(50 + round(40 * (i + 1) / len(everything)))
+        write_page(everything, new / "report.html")
     tell(100)
     return {
-        "report": str(folder / "report.html"),
+        "report": str(Path(folder) / "report.html"),
         "suites": [results.suite.name for results in everything],
         "tables": n_tables,
         "figures": n_figures,

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from csmoifsa.files import atomic_write
+from csmoifsa.files import atomic_write, write_csv
 from csmoifsa_bench.measure import MORE_IS_BETTER, TITLES, Results, evaluations_to, worst
 from csmoifsa_bench.speed import speed_rows
 from csmoifsa_bench.statistics import Ranking, compare_with_first, rank_over_problems, too_few_runs
@@ -283,8 +283,7 @@ def latex_text(text: str) -> str:
 
 def write_table(table: Table, folder: Path) -> None:
     """Write NAME.csv, NAME.md and NAME.tex."""
-    with atomic_write(folder / f"{table.name}.csv") as file:
-        table.data.to_csv(file, index=False, lineterminator="\n")
+    write_csv(folder / f"{table.name}.csv", table.data, float_format=None)
     for ending, text in (("md", to_markdown(table)), ("tex", to_latex(table))):
         with atomic_write(folder / f"{table.name}.{ending}") as file:
             file.write(text)

@@ -9,6 +9,7 @@ import typer
 
 from csmoifsa.console import JSON_OPTION, print_json, progress, stderr, stdout
 from csmoifsa.errors import InputError, did_you_mean
+from csmoifsa.folders import result_folder
 from csmoifsa_ev.aggregator.cli import aggregate, roll
 from csmoifsa_ev.options import reads_load
 from csmoifsa_ev.page import check_language
@@ -88,15 +89,19 @@ def price(
             round_to=round_to,
             progress=update,
         )
-    summary = summarise(study) if out is None else write_tables(study, out)
-    if out is not None and figures:
-        from csmoifsa_ev.figures import draw_all
+    if out is None:
+        summary = summarise(study)
+    else:
+        with result_folder(out, "ev price") as place:
+            summary = write_tables(study, place)
+            if figures:
+                from csmoifsa_ev.figures import draw_all
 
-        draw_all(out)
-    if out is not None and report:
-        from csmoifsa_ev.report import write_report
+                draw_all(place)
+            if report:
+                from csmoifsa_ev.report import write_report
 
-        write_report(study, out / "report.html", language=language)
+                write_report(study, place / "report.html", language=language)
     if as_json:
         print_json(summary)
         return

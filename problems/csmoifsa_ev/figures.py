@@ -12,12 +12,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MultipleLocator
 
 from csmoifsa.errors import InputError
-from csmoifsa.files import atomic_write, output_folder
+from csmoifsa.files import atomic_write, output_folder, read_csv
+from csmoifsa.folders import result_folder
 from csmoifsa_ev.groups import GROUPS
 from csmoifsa_ev.tariff import PERIODS
 
@@ -61,6 +63,7 @@ GROUP_STYLES = {
 }
 
 
+@rc_context({"text.parse_math": False})  # a $ in a title is a $
 def draw_all(folder: Path, *, dpi: int = 150) -> list[Path]:
     """Draw fig1 to fig5 of a study's folder into ``folder/figures``, each as PNG and PDF.
 
@@ -79,10 +82,9 @@ def draw_all(folder: Path, *, dpi: int = 150) -> list[Path]:
     try:
         summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
         names = ("pareto", "tariff", "extremes", "choices_load", "tornado", "robustness")
-        tables = {name: pd.read_csv(folder / f"{name}.csv") for name in names}
+        tables = {name: read_csv(folder / f"{name}.csv") for name in names}
     except OSError as error:
         raise InputError(f"cannot read {error.filename}: {error.strerror}; run 'csmoifsa ev price' first") from error
-    target = output_folder(folder / "figures")
     figures = {
         "fig1": draw_front(tables["pareto"], tables["extremes"], summary),
         "fig2": draw_load(tables["choices_load"], tables["extremes"]),
@@ -90,13 +92,19 @@ def draw_all(folder: Path, *, dpi: int = 150) -> list[Path]:
         "fig4": draw_prices(tables["tariff"], tables["extremes"], tables["choices_load"], summary),
         "fig5": draw_firmness(tables["tornado"], tables["robustness"], summary),
     }
+    return save_figures(figures, folder, "ev price figures", dpi=dpi)
+
+
+def save_figures(figures: dict[str, Figure], folder: Path, command: str, **options: Any) -> list[Path]:
+    """Write each figure as PNG and PDF into ``folder/figures``, all or none; return the files."""
     written = []
-    for name, figure in figures.items():
-        for ending, metadata in (("png", {}), ("pdf", {"CreationDate": None})):
-            path = target / f"{name}.{ending}"
-            with atomic_write(path, "wb") as file:
-                figure.savefig(file, format=ending, dpi=dpi, metadata=metadata)
-            written.append(path)
+    with result_folder(folder, command) as place:
+        target = output_folder(place / "figures")
+        for name, figure in figures.items():
+            for ending, metadata in (("png", {}), ("pdf", {"CreationDate": None})):
+                with atomic_write(target / f"{name}.{ending}", "wb") as file:
+                    figure.savefig(file, format=ending, metadata=metadata, **options)
+                written.append(folder / "figures" / f"{name}.{ending}")
     return written
 
 

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from csmoifsa.files import atomic_write, output_folder, write_json
+from csmoifsa.files import atomic_write, write_csv, write_json
+from csmoifsa.folders import result_folder
 from csmoifsa_ev.account import gains_rows
 from csmoifsa_ev.comparison import compare_with_paper
 from csmoifsa_ev.gains import rebound
@@ -236,7 +237,6 @@ def variants_table(studies: dict[tuple[str, str], Study]) -> pd.DataFrame:
 
 def write_tables(study: Study, folder: Path) -> dict[str, Any]:
     """Write every table and ``summary.json`` into a folder, created if need be; return the summary."""
-    folder = output_folder(folder)
     tables = {
         "pareto.csv": pareto_table(study),
         "tariff.csv": tariff_table(study),
@@ -250,18 +250,13 @@ def write_tables(study: Study, folder: Path) -> dict[str, Any]:
     summary = summarise(study)
     if summary["paper"]:
         tables["comparison.csv"] = pd.DataFrame(summary["paper"])
-    for name, table in tables.items():
-        write_table(folder / name, table)
-    if not study.scenario.tariff.inside_hours:
-        write_json(folder / "tariff_urdb.json", urdb_of(study))
-    write_json(folder / "summary.json", summary)
+    with result_folder(folder, "ev price") as place:
+        for name, table in tables.items():
+            write_csv(place / name, table)
+        if not study.scenario.tariff.inside_hours:
+            write_json(place / "tariff_urdb.json", urdb_of(study))
+        write_json(place / "summary.json", summary)
     return summary
-
-
-def write_table(path: Path, table: pd.DataFrame) -> None:
-    """Write one CSV file."""
-    with atomic_write(path) as file:
-        table.to_csv(file, index=False, float_format="%.10g", lineterminator="\n")
 
 
 def urdb_of(study: Study, choice: str | None = None) -> dict[str, Any]:
@@ -282,9 +277,9 @@ def urdb_of(study: Study, choice: str | None = None) -> dict[str, Any]:
 
 def write_comparison(folder: Path, baselines: list[dict[str, Any]], variants: pd.DataFrame) -> None:
     """Write ``baselines.csv`` and ``variants.csv`` into a folder, created if need be."""
-    folder = output_folder(folder)
-    write_table(folder / "baselines.csv", pd.DataFrame(baselines))
-    write_table(folder / "variants.csv", variants)
+    with result_folder(folder, "ev compare") as place:
+        write_csv(place / "baselines.csv", pd.DataFrame(baselines))
+        write_csv(place / "variants.csv", variants)
 
 
 def fits_table(result: dict[str, Any]) -> pd.DataFrame:
@@ -305,11 +300,11 @@ def write_calibration(folder: Path, result: dict[str, Any], unit: str) -> None:
     from csmoifsa.figures import save_figure
     from csmoifsa_ev.response_figures import draw_calibration
 
-    folder = output_folder(folder)
-    write_table(folder / "fits.csv", fits_table(result))
-    with atomic_write(folder / "response.toml") as file:
-        file.write(result["toml"])
-    save_figure(draw_calibration(result, unit), folder / "calibration.png")
+    with result_folder(folder, "ev calibrate") as place:
+        write_csv(place / "fits.csv", fits_table(result))
+        with atomic_write(place / "response.toml") as file:
+            file.write(result["toml"])
+        save_figure(draw_calibration(result, unit), place / "calibration.png")
 
 
 def write_learning(folder: Path, curves: dict[str, Any]) -> None:
@@ -317,7 +312,7 @@ def write_learning(folder: Path, curves: dict[str, Any]) -> None:
     from csmoifsa.figures import save_figure
     from csmoifsa_ev.response_figures import draw_learning
 
-    folder = output_folder(folder)
     columns = {name: values for name, values in curves.items() if name not in ("regret_of_each", "tariffs")}
-    write_table(folder / "learning.csv", pd.DataFrame(columns))
-    save_figure(draw_learning(curves), folder / "learning.png")
+    with result_folder(folder, "ev learn") as place:
+        write_csv(place / "learning.csv", pd.DataFrame(columns))
+        save_figure(draw_learning(curves), place / "learning.png")

@@ -38,7 +38,7 @@ def test_aggregate_writes_tables_and_figures(run_cli, tmp_path):
     answer = run_cli("ev", "aggregate", "wei-v2g", "--out", tmp_path / "day")
     assert answer.code == 0
     assert "proven optimal" in answer.out
-    names = {path.name for path in (tmp_path / "day").iterdir()}
+    names = {path.name for path in (tmp_path / "day").iterdir() if not path.name.startswith(".")}
     always = {"summary.json", "price.csv", "load.csv", "plans.csv", "plans_load.csv", "who_gains.csv"}
     assert names == {*always, "v2g.csv", "load_v2g.csv", "figures", "report.html"}
     assert all(name in answer.out for name in names)
@@ -97,7 +97,7 @@ def test_roll(run_cli, tmp_path, price_files):
     answer = run_cli(*common, "--out", out)
     assert answer.code == 0, answer.err
     assert "thesis" in answer.out
-    assert {path.name for path in out.iterdir()} == {
+    assert {path.name for path in out.iterdir() if not path.name.startswith(".")} == {
         "summary.json",
         "rho.csv",
         "plans.csv",

@@ -11,6 +11,7 @@ import typer
 from csmoifsa.console import JSON_OPTION, print_json, progress, stderr, stdout
 from csmoifsa.errors import InputError
 from csmoifsa_ev.options import reads_series
+from csmoifsa.folders import result_folder
 
 _CASE = typer.Argument(..., metavar="CASE", help="wei-2015, wei-storage, wei-v2g, portfolio, or a .toml or .json file.")
 _OUT = typer.Option(None, "--out", "-o", metavar="DIR", help="Write tables, summary.json and figures/ there.")
@@ -53,15 +54,19 @@ def aggregate(
 
     check_language(language)
     study = run_day(load_case(case), margin=margin, time_limit=time_limit)
-    summary = summarise_day(study) if out is None else write_day(study, out)
-    if out is not None and figures:
-        from csmoifsa_ev.aggregator.figures import draw_day
+    if out is None:
+        summary = summarise_day(study)
+    else:
+        with result_folder(out, "ev aggregate") as place:
+            summary = write_day(study, place)
+            if figures:
+                from csmoifsa_ev.aggregator.figures import draw_day
 
-        draw_day(out)
-    if out is not None and report:
-        from csmoifsa_ev.aggregator.report import write_day_report
+                draw_day(place)
+            if report:
+                from csmoifsa_ev.aggregator.report import write_day_report
 
-        write_day_report(out, language=language)
+                write_day_report(place, language=language)
     if as_json:
         print_json(summary)
         return
@@ -140,15 +145,16 @@ def roll(
         stderr().print(f"note: {note}", soft_wrap=True, markup=False)
     summary = summarise_rolling(tests, case=chosen, forecast=forecast, known=known)
     if out is not None:
-        write_rolling(tests, summary, out)
-        if figures:
-            from csmoifsa_ev.aggregator.figures import draw_rolling
+        with result_folder(out, "ev roll") as place:
+            write_rolling(tests, summary, place)
+            if figures:
+                from csmoifsa_ev.aggregator.figures import draw_rolling
 
-            draw_rolling(out)
-        if report:
-            from csmoifsa_ev.aggregator.report import write_rolling_report
+                draw_rolling(place)
+            if report:
+                from csmoifsa_ev.aggregator.report import write_rolling_report
 
-            write_rolling_report(out, language=language)
+                write_rolling_report(place, language=language)
     if as_json:
         print_json(summary)
         return

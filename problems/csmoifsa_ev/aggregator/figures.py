@@ -17,8 +17,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MultipleLocator
 
 from csmoifsa.errors import InputError
-from csmoifsa.files import atomic_write, output_folder
-from csmoifsa_ev.figures import BLACK, BLUE, GREEN, GREY, ORANGE, SKY, VERMILION
+from csmoifsa.files import read_csv
+from csmoifsa_ev.figures import BLACK, BLUE, GREEN, GREY, ORANGE, SKY, VERMILION, save_figures
 
 CLASS_STYLES = [(BLUE, ""), (ORANGE, "///"), (GREEN, "..."), (SKY, "\\\\\\"), (VERMILION, "xxx"), (GREY, "++")]
 
@@ -29,18 +29,15 @@ def draw_day(folder: Path) -> list[Path]:
     summary, tables = read_results(folder, ["price", "load", "plans", "plans_load"], "aggregate")
     loads = {"stage one": tables["load"]}
     if (folder / "load_v2g.csv").exists():
-        loads["with V2G contracts"] = pd.read_csv(folder / "load_v2g.csv")
+        loads["with V2G contracts"] = read_csv(folder / "load_v2g.csv")
     figures = {
         "price": draw_price(tables["price"], summary),
         "load": draw_load(loads),
         "profit": draw_profit(tables["plans"], tables["plans_load"], summary["currency"], summary["storage"]),
     }
     if (folder / "v2g.csv").exists():
-        figures["soc"] = draw_contents(pd.read_csv(folder / "v2g.csv"))
-    else:
-        for ending in ("png", "pdf"):  # of an earlier run into this folder
-            (folder / "figures" / f"soc.{ending}").unlink(missing_ok=True)
-    return _save(figures, folder)
+        figures["soc"] = draw_contents(read_csv(folder / "v2g.csv"))
+    return save_figures(figures, folder, "ev aggregate figures")
 
 
 @rc_context({"text.parse_math": False})
@@ -53,7 +50,7 @@ def draw_rolling(folder: Path) -> list[Path]:
         "gain": draw_gain(tables["days"], summary),
         "profit": draw_profit(plans, loads, summary["currency"], title=f"{summary['nodes'][0]['node']}, mean day"),
     }
-    return _save(figures, folder)
+    return save_figures(figures, folder, "ev roll figures")
 
 
 def _first_node(table: pd.DataFrame) -> pd.DataFrame:
@@ -65,23 +62,11 @@ def read_results(folder: Path, names: list[str], command: str) -> tuple[dict[str
     """Return summary.json and some tables of a folder that a command wrote."""
     try:
         summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
-        return summary, {name: pd.read_csv(folder / f"{name}.csv") for name in names}
+        return summary, {name: read_csv(folder / f"{name}.csv") for name in names}
     except OSError as error:
         raise InputError(
             f"cannot read {error.filename}: {error.strerror}; run 'csmoifsa ev {command}' first"
         ) from error
-
-
-def _save(figures: dict[str, Figure], folder: Path) -> list[Path]:
-    target = output_folder(folder / "figures")
-    written = []
-    for name, figure in figures.items():
-        for ending, metadata in (("png", {}), ("pdf", {"CreationDate": None})):
-            path = target / f"{name}.{ending}"
-            with atomic_write(path, "wb") as file:
-                figure.savefig(file, format=ending, metadata=metadata)
-            written.append(path)
-    return written
 
 
 def _edges(hours: np.ndarray) -> np.ndarray:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from csmoifsa.files import read_csv
 from csmoifsa_ev.aggregator.figures import BASELINES, CEILING, few_classes, read_results
 from csmoifsa_ev.page import write_page
 
@@ -62,12 +63,12 @@ def day_data(folder: Path) -> dict[str, Any]:
         "load_v2g": None,
     }
     if (folder / "storage.csv").exists():
-        data["storage"] = _columns(pd.read_csv(folder / "storage.csv"))
+        data["storage"] = _columns(read_csv(folder / "storage.csv"))
     if (folder / "v2g.csv").exists():
-        contracts = pd.read_csv(folder / "load_v2g.csv")
+        contracts = read_csv(folder / "load_v2g.csv")
         load["+ V2G"] = _stack(contracts)
         data["load_v2g"] = _columns(contracts)
-        stays = _stays(pd.read_csv(folder / "v2g.csv"), step)
+        stays = _stays(read_csv(folder / "v2g.csv"), step)
         data["stays"], data["stays_left_out"] = stays[:MOST_STAYS], max(0, len(stays) - MOST_STAYS)
     return data
 

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from csmoifsa.files import atomic_write, output_folder, write_json
+from csmoifsa.files import write_csv, write_json
+from csmoifsa.folders import result_folder
 from csmoifsa_ev.account import gains_rows
 from csmoifsa_ev.aggregator.case import Case, windows_of
 from csmoifsa_ev.aggregator.gains import who_gains
@@ -150,7 +151,6 @@ def write_day(study: DayStudy, folder: Path) -> dict[str, Any]:
     Always price.csv, load.csv, plans.csv, plans_load.csv and who_gains.csv; with contracts v2g.csv and load_v2g.csv;
     with a storage of the aggregator's own storage.csv.
     """
-    folder = output_folder(folder)
     summary, game = summarise_day(study), study.case.game
     s, hours = study.solution, np.arange(game.n_steps) * game.dt_h
     prices = {
@@ -171,10 +171,7 @@ def write_day(study: DayStudy, folder: Path) -> dict[str, Any]:
     if supply.content_kwh is not None:
         powers = {"charge_kw": supply.charge_kw, "discharge_kw": supply.discharge_kw}
         tables["storage.csv"] = pd.DataFrame({"hour": hours, **powers, "content_kwh": supply.content_kwh})
-    for name in {"v2g.csv", "load_v2g.csv", "storage.csv"} - tables.keys():
-        (folder / name).unlink(missing_ok=True)  # of an earlier run into this folder
-    _write(tables, folder)
-    write_json(folder / "summary.json", summary)
+    _write(tables, summary, folder, "ev aggregate")
     return summary
 
 
@@ -200,10 +197,11 @@ def _v2g_table(study: DayStudy) -> pd.DataFrame:
     )
 
 
-def _write(tables: dict[str, pd.DataFrame], folder: Path) -> None:
-    for name, table in tables.items():
-        with atomic_write(folder / name) as file:
-            table.to_csv(file, index=False, float_format="%.10g", lineterminator="\n")
+def _write(tables: dict[str, pd.DataFrame], summary: dict[str, Any], folder: Path, command: str) -> None:
+    with result_folder(folder, command) as place:
+        for name, table in tables.items():
+            write_csv(place / name, table)
+        write_json(place / "summary.json", summary)
 
 
 # ---- rolling ----
@@ -257,7 +255,6 @@ def _node(test: Backtest) -> dict[str, Any]:
 
 def write_rolling(tests: list[Backtest], summary: dict[str, Any], folder: Path) -> None:
     """Write summary.json, rho.csv, plans.csv, days.csv and plans_load.csv."""
-    folder = output_folder(folder)
     rho = pd.DataFrame([{key: value for key, value in node.items() if key != "plans"} for node in summary["nodes"]])
     plans = [{"node": node["node"], **row} for node in summary["nodes"] for row in node["plans"]]
     days = [
@@ -284,5 +281,4 @@ def write_rolling(tests: list[Backtest], summary: dict[str, Any], folder: Path) 
         "days.csv": pd.DataFrame(days),
         "plans_load.csv": pd.concat(curves, ignore_index=True),
     }
-    _write(tables, folder)
-    write_json(folder / "summary.json", summary)
+    _write(tables, summary, folder, "ev roll")
