@@ -293,7 +293,7 @@ def read_csv(path: str | Path) -> Any:
 
     table = pd.read_csv(path).rename(columns=from_csv)
     texts = table.select_dtypes(include=["object", "string"])
-    return table.assign(**{name: column.map(from_csv, na_action="ignore") for name, column in texts.items()})
+    return table.assign(**{str(name): column.map(from_csv, na_action="ignore") for name, column in texts.items()})
 
 
 def output_folder(path: str | Path) -> Path:

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from csmoifsa.figures import save_figure
 from csmoifsa.metrics import error_curve
+from csmoifsa.text import figure_text as shown
 from csmoifsa_bench.measure import MORE_IS_BETTER, TITLES, Results
 from csmoifsa_bench.statistics import Ranking, performance_profile, rank_over_problems
 
@@ -75,13 +76,13 @@ def draw_convergence(results: Results, metric: str) -> Figure:
             low, middle, high = (runs.quantile(q, interpolation="nearest") for q in (0.25, 0.5, 0.75))
             keep = np.isfinite(middle.to_numpy())
             line = colour(results, algorithm)
-            axes.plot(middle.index[keep], middle[keep], color=line, label=algorithm, linewidth=1.3)
+            axes.plot(middle.index[keep], middle[keep], color=line, label=shown(algorithm), linewidth=1.3)
             axes.fill_between(
                 low.index[keep], low[keep], np.where(np.isfinite(high), high, middle)[keep], color=line, alpha=0.15
             )
         if metric not in MORE_IS_BETTER and metric != "error_ratio":
             axes.set_yscale("log")
-        axes.set_title(problem, fontsize=9)
+        axes.set_title(shown(problem), fontsize=9)
         axes.grid(alpha=0.25)
     _legend(figure, panels[0])
     figure.supxlabel(results.suite.count, fontsize=9)
@@ -103,11 +104,11 @@ def draw_boxes(results: Results, metric: str, stop: int) -> Figure:
             box.set(facecolor=colour(results, algorithm), alpha=0.6)
         for line in boxes["medians"]:
             line.set_color("black")
-        axes.set_yticks(range(1, len(present) + 1), present, fontsize=7)
+        axes.set_yticks(range(1, len(present) + 1), [shown(name) for name in present], fontsize=7)
         axes.invert_yaxis()
         if metric not in MORE_IS_BETTER and all((x > 0).all() for x in data) and any(len(x) for x in data):
             axes.set_xscale("log")
-        axes.set_title(problem, fontsize=9)
+        axes.set_title(shown(problem), fontsize=9)
         axes.grid(axis="x", alpha=0.25)
     figure.supxlabel(f"{TITLES[metric]} at {stop:,} {results.suite.count}", fontsize=9)
     return figure
@@ -127,10 +128,9 @@ def draw_fronts(results: Results, stop: int) -> Figure:
         for algorithm in results.algorithms:
             if (problem, algorithm) in values:
                 F = results.fronts[problem, algorithm, median_repetition(values[problem, algorithm]), stop]
-                axes.scatter(F[:, 0], F[:, 1], s=4, color=colour(results, algorithm), label=algorithm, alpha=0.8)
-        axes.set_title(
-            problem if reference.shape[1] == 2 else f"{problem}, first two of {reference.shape[1]}", fontsize=9
-        )
+                axes.scatter(F[:, 0], F[:, 1], s=4, color=colour(results, algorithm), label=shown(algorithm), alpha=0.8)
+        more = "" if reference.shape[1] == 2 else f", first two of {reference.shape[1]}"
+        axes.set_title(shown(problem) + more, fontsize=9)
         axes.grid(alpha=0.25)
     _legend(figure, panels[0])
     figure.supxlabel("$f_1$", fontsize=9)
@@ -163,7 +163,7 @@ def draw_critical_difference(ranking: Ranking, title: str) -> Figure:
         end = low - 0.25 if left else high + 0.25
         axes.plot([rank, rank, end], [0, depth, depth], color="#444444", linewidth=0.8)
         axes.text(
-            end, depth, f" {name} ({rank:.2f}) ", ha="right" if left else "left", va="center", fontsize=8,
+            end, depth, f" {shown(name)} ({rank:.2f}) ", ha="right" if left else "left", va="center", fontsize=8,
             fontweight="bold" if i == 0 else "normal",
         )  # fmt: skip
     for j, (a, b) in enumerate(cliques):
@@ -175,7 +175,7 @@ def draw_critical_difference(ranking: Ranking, title: str) -> Figure:
     margin = 0.35 * (high - low) + 0.6
     axes.set(xlim=(low - margin, high + margin), ylim=(-(1.2 + bars + 0.6 * half), 2.3))
     axes.axis("off")
-    axes.set_title(f"{title}, mean ranks over {ranking.n} problems", fontsize=9)
+    axes.set_title(f"{shown(title)}, mean ranks over {ranking.n} problems", fontsize=9)
     return figure
 
 
@@ -185,14 +185,14 @@ def draw_profile(results: Results, metric: str, stop: int) -> Figure:
     figure = Figure(figsize=(6.0, 3.8), dpi=150, layout="constrained")
     axes = figure.add_subplot()
     for name, share in performance_profile(results, metric, stop, ratios).items():
-        axes.step(ratios, share, where="post", color=colour(results, name), label=name, linewidth=1.4)
+        axes.step(ratios, share, where="post", color=colour(results, name), label=shown(name), linewidth=1.4)
     axes.set(
         xscale="log",
         ylim=(-0.02, 1.05),
         xlabel=f"{TITLES[metric]}: factor to the best median",
         ylabel="share of problems",
     )
-    axes.set_title(f"{results.suite.title}: performance profile at {stop:,} {results.suite.count}", fontsize=9)
+    axes.set_title(f"{shown(results.suite.title)}: performance profile at {stop:,} {results.suite.count}", fontsize=9)
     axes.grid(alpha=0.25)
     axes.legend(fontsize=6, frameon=False, ncols=1 + len(results.algorithms) // 10)
     return figure
@@ -211,11 +211,15 @@ def draw_error_curve(results: Results, stop: int) -> Figure:
             ]
             if curves:
                 axes.plot(
-                    eps, np.median(curves, axis=0), color=colour(results, algorithm), label=algorithm, linewidth=1.3
+                    eps,
+                    np.median(curves, axis=0),
+                    color=colour(results, algorithm),
+                    label=shown(algorithm),
+                    linewidth=1.3,
                 )
         axes.axvline(results.suite.eps, color=GREY, linewidth=0.8)
         axes.set(xscale="log")
-        axes.set_title(problem, fontsize=9)
+        axes.set_title(shown(problem), fontsize=9)
         axes.grid(alpha=0.25)
     _legend(figure, panels[0])
     figure.supxlabel("eps: distance from the true front beyond which a point is an error", fontsize=9)
@@ -245,18 +249,23 @@ def draw_attainment(results: Results, problem: str, first: str, rival: str, stop
             at = surfaces[np.isclose(surfaces[:, 2], level)]
             at = at[np.argsort(at[:, 0])]
             panel.step(
-                at[:, 0], at[:, 1], where="post", color=colour(results, name), linestyle=style, label=f"{label} run"
+                at[:, 0],
+                at[:, 1],
+                where="post",
+                color=colour(results, name),
+                linestyle=style,
+                label=f"{shown(label)} run",
             )
-        panel.set_title(f"{name}: attained in {count} runs", fontsize=8)
+        panel.set_title(f"{shown(name)}: attained in {count} runs", fontsize=8)
         panel.legend(fontsize=7, frameon=False)
     _shade(axes[2], runs, high + margin, (colour(results, first), colour(results, rival)))
-    axes[2].set_title(f"attained more often by {first} (blue)\nor by {rival} (red)", fontsize=8)
+    axes[2].set_title(f"attained more often by {shown(first)} (blue)\nor by {shown(rival)} (red)", fontsize=8)
     for panel in axes:
         panel.scatter(*results.references[problem].T, s=0.5, color=GREY, zorder=0)
         panel.set(xlim=(low[0] - margin[0], high[0] + margin[0]), ylim=(low[1] - margin[1], high[1] + margin[1]))
         panel.set_xlabel("$f_1$", fontsize=8)
     axes[0].set_ylabel("$f_2$", fontsize=8)
-    figure.suptitle(f"{problem} at {stop:,} {results.suite.count}", fontsize=9)
+    figure.suptitle(f"{shown(problem)} at {stop:,} {results.suite.count}", fontsize=9)
     return figure
 
 

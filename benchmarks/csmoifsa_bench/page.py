@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import html
-import json
 import re
 from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import moocore
 import numpy as np
 
-from csmoifsa import __version__
-from csmoifsa.files import atomic_write
+from csmoifsa.page import html_text
+from csmoifsa.page import write_page as write_html
+from csmoifsa.text import visible
 from csmoifsa_bench import tables
 from csmoifsa_bench.digest import provenance, verdict
 from csmoifsa_bench.figures import colour, median_repetition
@@ -27,22 +25,14 @@ MOST_POINTS = 300  # of a true front or an attainment surface, which is all that
 
 def write_page(everything: list[Results], path: Path) -> None:
     """Write the page for some suites."""
-    from jinja2 import Environment, StrictUndefined
-    from plotly.offline import get_plotlyjs
-
-    folder = files("csmoifsa_bench") / "templates"
-    environment = Environment(autoescape=True, undefined=StrictUndefined)
-    template = environment.from_string((folder / "report.html.j2").read_text(encoding="utf-8"))
-    data = json.dumps({"suites": [page_data(results) for results in everything]}, allow_nan=False, ensure_ascii=False)
-    page = template.render(
-        titles=[results.suite.title for results in everything],
-        version=__version__,
-        data=data.replace("<", "\\u003c"),  # nothing in a label ends the script
-        script=(folder / "report.js").read_text(encoding="utf-8"),
-        plotly=get_plotlyjs(),
+    write_html(
+        path,
+        "csmoifsa_bench",
+        "report.html.j2",
+        data={"suites": [page_data(results) for results in everything]},
+        scripts=("report.js",),
+        titles=[visible(results.suite.title) for results in everything],
     )
-    with atomic_write(path) as file:
-        file.write(page)
 
 
 def page_data(results: Results) -> dict[str, Any]:
@@ -146,22 +136,22 @@ def _surfaces(results: Results, stop: int) -> dict[str, Any]:
 
 def to_html(table: tables.Table) -> str:
     """Return a table as HTML, everything escaped."""
-    head = "".join(f"<th>{html.escape(text)}</th>" for text in table.header)
+    head = "".join(f"<th>{html_text(text)}</th>" for text in table.header)
     body = []
     for i, row in enumerate(table.rows):
         cells = "".join(
-            f"<td{' class=best' if (i, j) in table.bold else ''}>{html.escape(text)}</td>" for j, text in enumerate(row)
+            f"<td{' class=best' if (i, j) in table.bold else ''}>{html_text(text)}</td>" for j, text in enumerate(row)
         )
         body.append(f"<tr>{cells}</tr>")
     return (
-        f"<figure><figcaption>{html.escape(table.title)}</figcaption><div class=scroll><table><thead><tr>{head}</tr>"
-        f"</thead><tbody>{''.join(body)}</tbody></table></div><p class=note>{html.escape(table.note)}</p></figure>"
+        f"<figure><figcaption>{html_text(table.title)}</figcaption><div class=scroll><table><thead><tr>{head}</tr>"
+        f"</thead><tbody>{''.join(body)}</tbody></table></div><p class=note>{html_text(table.note)}</p></figure>"
     )
 
 
 def _inline(markdown: str) -> str:
     """Turn the little Markdown of `provenance` into HTML."""
-    text = html.escape(markdown)
+    text = html_text(markdown)
     text = re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", text)
     return re.sub(r"`(.+?)`", r"<code>\1</code>", text)
 

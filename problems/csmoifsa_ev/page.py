@@ -7,9 +7,9 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from csmoifsa import __version__
 from csmoifsa.errors import InputError
-from csmoifsa.files import atomic_write
+from csmoifsa.page import write_page as write_html
+from csmoifsa.text import visible
 
 LANGUAGES = ("en", "zh")
 
@@ -51,23 +51,13 @@ def write_page(
         Scripts and labels to load before the page's own, after those that all pages share.
     """
     texts = page_texts(page, language, parts)
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-    from plotly.offline import get_plotlyjs
-
-    folder = files("csmoifsa_ev") / "templates"
-    told = json.dumps({**data, "texts": texts}, allow_nan=False, ensure_ascii=False)
-    environment = Environment(
-        loader=PackageLoader("csmoifsa_ev"), autoescape=True, undefined=StrictUndefined, keep_trailing_newline=True
-    )
-    text = environment.get_template(f"{page}.html.j2").render(
+    write_html(
+        path,
+        "csmoifsa_ev",
+        f"{page}.html.j2",
+        data={**data, "texts": texts},
+        scripts=tuple(f"{name}.js" for name in ("base", *parts, page)),
         language=language,
         texts=texts,
-        title=title,
-        version=__version__,
-        # nothing in a label ends the script
-        data=told.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029"),
-        scripts=[(folder / f"{name}.js").read_text(encoding="utf-8") for name in ("base", *parts, page)],
-        plotly=get_plotlyjs(),
+        title=visible(title),
     )
-    with atomic_write(path) as file:
-        file.write(text)
