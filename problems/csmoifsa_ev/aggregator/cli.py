@@ -10,8 +10,8 @@ import typer
 
 from csmoifsa.console import JSON_OPTION, print_json, progress, stderr, stdout
 from csmoifsa.errors import InputError
-from csmoifsa_ev.options import reads_series
 from csmoifsa.folders import result_folder
+from csmoifsa_ev.options import reads_series
 
 _CASE = typer.Argument(..., metavar="CASE", help="wei-2015, wei-storage, wei-v2g, portfolio, or a .toml or .json file.")
 _OUT = typer.Option(None, "--out", "-o", metavar="DIR", help="Write tables, summary.json and figures/ there.")
