@@ -194,11 +194,20 @@ def model_section(model: type, path: str, heading: str, values: dict[str, Any] |
             below.append((inner, place, f"`{bracket}`", value if isinstance(value, dict) else None))
         if value is not None:
             default = "of the case" if isinstance(value, dict) or len(str(value)) >= 40 else shown_default(value, None)
-        lines.append(f"| `{name}` | {kind_of(annotation)} | {default} | {meaning} |")
+        lines.append(f"| `{name}` | {kind_of(annotation)}{range_of(model, name)} | {default} | {meaning} |")
     lines.append("")
     for inner, place, title, inside in below:
         lines += model_section(inner, place, title, inside)
     return lines
+
+
+def range_of(model: type, name: str) -> str:
+    """Return the closed range that a field of a dataclass declares, such as ", 0 to 1"."""
+    field = next((one for one in getattr(model, "__dataclass_fields__", {}).values() if one.name == name), None)
+    if field is None or "range" not in field.metadata:
+        return ""
+    low, high = field.metadata["range"]
+    return f", {low:,.12g} to {high:,.12g}"
 
 
 def is_model(kind: Any) -> bool:

@@ -43,6 +43,9 @@ def commands(page: Path) -> list[list[str]]:
     return [one[1:] for one in words if one and one[0] == "csmoifsa"]
 
 
+TESTED_ELSEWHERE = {ROOT / "README.md", DOCS / "how-to" / "own-behaviour.md"}  # their programs, step by step
+
+
 def with_blocks(language: str) -> list[Path]:
     return [page for page in PAGES if blocks(page, language) and page != TRANSLATED]
 
@@ -75,7 +78,7 @@ def folder(tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", with_blocks("python"), ids=name_of)
+@pytest.mark.parametrize("page", [p for p in with_blocks("python") if p not in TESTED_ELSEWHERE], ids=name_of)
 def test_programs_run(page, folder, capsys):
     names: dict = {"__name__": "page"}
     for code in blocks(page, "python"):
@@ -217,6 +220,19 @@ def test_a_page_that_asks_other_hosts_or_leads_nowhere_is_seen(tmp_path):
 def test_links_of_pages_outside_the_site_lead_somewhere(page):
     for link in re.findall(r"\]\((?!http|#)([^)#]+)", page.read_text(encoding="utf-8")):
         assert (page.parent / link).exists(), link
+
+
+@pytest.mark.parametrize("target", ["price-a-tariff", "own-behaviour", "own-problem", "control-room"])
+def test_a_reader_of_the_readme_is_there_in_three_clicks(target):
+    reached, wanted = {ROOT / "README.md"}, DOCS / "how-to" / f"{target}.md"
+    for _ in range(3):
+        links = {
+            (page.parent / link).resolve()
+            for page in reached
+            for link in re.findall(r"\]\((?!http|#)([^)#]+\.md)", page.read_text(encoding="utf-8"))
+        }
+        reached |= {link for link in links if link.exists()}
+    assert wanted in reached
 
 
 SITE = ROOT / "out" / "docs"
