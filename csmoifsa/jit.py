@@ -49,10 +49,12 @@ def record_type(kind: Any) -> Any:
 
 
 # ----------------------------------------------------------------------------------------------------------- decorator
-def jit(*signature: Any, **options: Any) -> Callable[..., Any]:
+def jit(*signature: Any, cache: bool = True, **options: Any) -> Callable[..., Any]:
     """Compile a scalar-loop function; cache it on disk if that is possible.
 
-    Use as ``@jit`` or, with an explicit signature, as ``@jit(signature)``.
+    Use as ``@jit`` or, with an explicit signature, as ``@jit(signature)``. Kernels that take named tuples of arrays and
+    are called from one or two places use ``@jit(forceinline=True)``: a call would pass a hundred numbers and count the
+    references to twenty arrays, which costs more than what the kernel does.
     """
     if len(signature) == 1 and callable(signature[0]) and not isinstance(signature[0], types.Type):
         return jit()(signature[0])
@@ -60,8 +62,9 @@ def jit(*signature: Any, **options: Any) -> Callable[..., Any]:
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         compiled = njit(error_model="numpy", **options)(function)
         if isinstance(compiled, Dispatcher):  # a plain function where compilation is switched off
-            with suppress(RuntimeError):  # numba found no folder where it may write its cache
-                vars(compiled)["_cache"] = KernelCache(function)
+            if cache:
+                with suppress(RuntimeError):  # numba found no folder where it may write its cache
+                    vars(compiled)["_cache"] = KernelCache(function)
             for one in signature:
                 compiled.compile(one)
             if signature:
@@ -69,23 +72,6 @@ def jit(*signature: Any, **options: Any) -> Callable[..., Any]:
         return compiled
 
     return decorate
-
-
-def jit_choice(functions: list[Callable[..., Any]]) -> Callable[..., Any]:
-    """Return a compiled function ``choose(i, *arguments)`` that calls the i-th of several compiled functions."""
-    first, *others = functions
-    if not others:
-        return njit(error_model="numpy", forceinline=True)(lambda i, *arguments: first(*arguments))
-    rest = jit_choice(others)
-
-    @njit(error_model="numpy", forceinline=True)  # part of the function that calls it, in whose cache it is
-    def choose(i: int, *arguments: Any) -> None:
-        if i == 0:
-            first(*arguments)
-        else:
-            rest(i - 1, *arguments)
-
-    return choose
 
 
 # --------------------------------------------------------------------------------------------------------------- cache

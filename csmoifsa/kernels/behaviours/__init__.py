@@ -36,10 +36,11 @@ REMEMBERS_STEPS
 from __future__ import annotations
 
 from importlib import import_module
+from typing import Any
 
 import numpy as np
 
-from csmoifsa.jit import jit_choice
+from csmoifsa.jit import jit
 from csmoifsa.settings import BEHAVIOURS
 
 MODULES = [import_module(f"{__name__}.{name}") for name in BEHAVIOURS]
@@ -47,4 +48,24 @@ MIN_CREDIT = np.array([getattr(module, "MIN_CREDIT", 0.0) for module in MODULES]
 TIRES_PARENTS = np.array([getattr(module, "TIRES_PARENTS", False) for module in MODULES])
 REMEMBERS_STEPS = np.array([getattr(module, "REMEMBERS_STEPS", False) for module in MODULES])
 
-fill_rows = jit_choice([module.fill for module in MODULES])
+
+def choice(fills: list[Any]) -> Any:
+    """Return a compiled function that calls the behaviour of a number, 0 for the first of ``fills``."""
+    first, *others = fills
+    rest = choice(others) if others else first
+
+    @jit(inline="always", cache=False)  # a part of the function that calls it, and cached with that
+    def fill_rows(behaviour, rows, streams, population, parents, memory, settings, offspring):
+        if behaviour == 0:
+            first(rows, streams, population, parents, memory, settings, offspring)
+        else:
+            rest(behaviour - 1, rows, streams, population, parents, memory, settings, offspring)
+
+    @jit(inline="always", cache=False)
+    def fill_last(behaviour, rows, streams, population, parents, memory, settings, offspring):
+        first(rows, streams, population, parents, memory, settings, offspring)
+
+    return fill_rows if others else fill_last
+
+
+fill_rows = choice([module.fill for module in MODULES])
