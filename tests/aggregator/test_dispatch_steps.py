@@ -250,3 +250,29 @@ def test_the_net_load_is_what_was_answered(dt):
         kwh = [15.0, 20.0][v] + dt * np.cumsum(ETA * charge[v, steps] - discharge[v, steps] / ETA)
         np.testing.assert_allclose(content[v, steps], kwh, atol=1e-6)
         assert room.content_kwh(name) == pytest.approx(kwh[-1])
+
+
+@pytest.mark.parametrize("dt", [1.0, 0.5])
+def test_a_battery_below_its_floor_is_charged_up_to_it_at_once(dt):
+    """Later hours are cheaper, and energy given now would earn most: only the floor asks for charging now."""
+    falling = np.linspace(0.9, 0.01, 12)
+    plan = Plan(cars=cars(floor_kwh=10.0, departure_kwh=10.0, dt_h=dt), day_ahead=falling, past=np.zeros((0, 12)))
+    room = RollingDispatcher(plan)
+    full = 7 * ETA * dt
+    for k in range(6):
+        room.step(k, float(falling[k]), arrivals={0: {"a": 1.0}, 3: {"b": 2.0}}.get(k, []))
+        assert room.content_kwh("a") == pytest.approx(min(10.0, 1.0 + (k + 1) * full))
+        if k >= 3:
+            assert room.content_kwh("b") == pytest.approx(min(10.0, 2.0 + (k - 2) * full))
+
+
+@pytest.mark.parametrize("dt", [1.0, 0.5])
+def test_a_battery_that_gave_and_is_found_below_its_floor_is_charged_up_to_it(dt):
+    falling = np.linspace(0.9, 0.01, 12)
+    plan = Plan(cars=cars(floor_kwh=10.0, dt_h=dt, arrival_kwh=[30.0, 20.0]), day_ahead=falling, past=np.zeros((0, 12)))
+    room = RollingDispatcher(plan)
+    assert room.step(0, 0.9).discharge_kw["a"] == pytest.approx(21.0)
+    room.step(1, float(falling[1]), contents={"a": 2.0})
+    assert room.content_kwh("a") == pytest.approx(2.0 + 7 * ETA * dt)
+    room.step(2, float(falling[2]))
+    assert room.content_kwh("a") == pytest.approx(min(10.0, 2.0 + 2 * 7 * ETA * dt))

@@ -75,7 +75,12 @@ MODULES: dict[str, tuple[str, list[str]]] = {
     ),
     "dispatch": (
         f"{_AGGREGATOR}.dispatch",
-        ["tests/aggregator/test_dispatch_steps.py", *(f"tests/aggregator/test_rolling.py::{one}" for one in _ROLLING)],
+        [
+            "tests/aggregator/test_dispatch_steps.py",
+            "tests/aggregator/test_dispatch_plan.py",
+            "tests/aggregator/test_costs.py::test_rolling_keeps_the_import_limit_and_pays_the_account",
+            *(f"tests/aggregator/test_rolling.py::{one}" for one in _ROLLING),
+        ],
     ),
 }
 """Module and the test files that are to see each of its mutants."""
