@@ -12,7 +12,7 @@ from csmoifsa_ev.aggregator.battery import cheapest_dispatch, longest_stay
 from csmoifsa_ev.aggregator.case import load_case
 from csmoifsa_ev.aggregator.certificate import best_response
 from csmoifsa_ev.aggregator.contracts import stage_two
-from csmoifsa_ev.aggregator.costs import single_price
+from csmoifsa_ev.aggregator.costs import Storage, single_price
 from csmoifsa_ev.aggregator.stackelberg import solve_game
 from csmoifsa_ev.aggregator.study import run_day
 
@@ -102,6 +102,26 @@ def test_bad_cars(changes, words):
 def test_beta_outside_its_range():
     with pytest.raises(InputError, match="beta"):
         stage_two(cars(), single_price(np.full(12, 0.1), 1.0), beta=1.2)
+
+
+def test_half_of_the_surplus_is_the_owners_if_nothing_else_is_said():
+    two = stage_two(cars(), single_price(np.linspace(0.02, 0.4, 12), 1.0))
+    assert two.surplus > 0.1
+    assert two.owner_share == pytest.approx(two.surplus / 2)
+
+
+def test_promises_that_the_import_limit_does_not_let_be_kept_are_refused():
+    price = np.linspace(0.02, 0.4, 12)
+    with pytest.raises(InputError, match=r"promises within their windows and limits\.cap_kw$"):
+        stage_two(cars(), single_price(price, 1.0, np.full(12, 1.0)))
+
+
+def test_batteries_never_charge_and_discharge_at_once_beside_a_full_storage():
+    store = Storage(power_kw=5.0, capacity_kwh=20.0, initial_kwh=20.0, efficiency=0.9)
+    market = replace(single_price(np.where(np.arange(12) < 6, -0.2, 0.1), 1.0), storage=store)
+    two = stage_two(cars(wear=0.0), market)
+    physics(cars(wear=0.0), two.v2g)
+    assert "mixed-integer" in two.program
 
 
 # ---- as followers ----

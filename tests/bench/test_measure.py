@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from csmoifsa import load_problem, metrics
+from csmoifsa.errors import InputError
 from csmoifsa_bench.cells import grid
 from csmoifsa_bench.measure import (
     MORE_IS_BETTER,
@@ -43,6 +44,8 @@ class MadeStore:
 
     def __init__(self, rows, fronts, environments=None, speeds=()):
         self.rows, self.made, self.known, self.timed = rows, fronts, environments or {}, list(speeds)
+
+    path = "made.sqlite"
 
     def runs(self, suite):
         return {row.key: row for row in self.rows}
@@ -237,6 +240,16 @@ def test_states_of_the_code():
     assert code_states([theirs, other]) == [theirs, other]
     assert code_states([ours, {**theirs, "python": "4"}]) == [ours, {**theirs, "python": "4"}]
     assert code_states([]) == []
+
+
+def test_a_front_of_another_number_of_objectives_is_refused():
+    suite = made_suite(runs=1)
+    cells, rows, _ = everything(suite)
+    fronts = [(cells[0].key, 100, 100, np.empty((0, 3))), (cells[1].key, 100, 100, np.ones((4, 3)))]
+    words = "made.sqlite: a front of B, m has 3 objectives, its problem has 2: the file is damaged"
+    with pytest.raises(InputError, match=words):
+        read_results(MadeStore(rows, fronts), suite)  # type: ignore[arg-type]
+    assert len(read_results(MadeStore(rows, fronts[:1]), suite).table) == 1  # type: ignore[arg-type]
 
 
 # ---- how near so many points can come ----
