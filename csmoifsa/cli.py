@@ -6,6 +6,7 @@ Heavy libraries are imported inside the commands, so that ``--help`` answers at 
 from __future__ import annotations
 
 import contextlib
+import inspect
 import sys
 import time
 import warnings
@@ -31,7 +32,7 @@ class _Commands(TyperGroup):
     def list_commands(self, ctx: Any) -> list[str]:
         from csmoifsa.plugins import command_names
 
-        return [*super().list_commands(ctx), *command_names()]
+        return [*super().list_commands(ctx), *(name for name in command_names() if " " not in name)]
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         if (own := super().get_command(ctx, cmd_name)) is not None:
@@ -47,9 +48,24 @@ class _Commands(TyperGroup):
                 warnings.warn(str(error), RuntimeWarning, stacklevel=1)
                 return None
             raise
-        command = typer.main.get_command(found) if isinstance(found, typer.Typer) else found
-        command.name = cmd_name
+        command = _as_command(found, cmd_name)
+        if isinstance(command, TyperGroup):  # another plugin may add to it, as "group command"
+            for name in command_names():
+                group, _, inner = name.partition(" ")
+                if group == cmd_name and inner:
+                    command.add_command(_as_command(load_command(name), inner), inner)
         return command
+
+
+def _as_command(found: Any, name: str) -> Any:
+    """Return a typer application, a plain function or a ready command as a command of this name."""
+    if inspect.isfunction(found):
+        alone = typer.Typer(add_completion=False, rich_markup_mode="rich")
+        alone.command()(found)
+        found = alone
+    command = typer.main.get_command(found) if isinstance(found, typer.Typer) else found
+    command.name = name
+    return command
 
 
 app = typer.Typer(

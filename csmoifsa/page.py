@@ -12,17 +12,23 @@ from csmoifsa.files import atomic_write
 from csmoifsa.text import script_json, visible
 
 
+def template_text(packages: tuple[str, ...], name: str) -> str:
+    """Return a template, script or file of labels from the first package that has it."""
+    places = [files(package) / "templates" / name for package in packages]
+    return next(place for place in places if place.is_file()).read_text(encoding="utf-8")
+
+
 def write_page(
-    path: str | Path, package: str, template: str, *, data: Any, scripts: tuple[str, ...], **values: Any
+    path: str | Path, packages: tuple[str, ...], template: str, *, data: Any, scripts: tuple[str, ...], **values: Any
 ) -> None:
-    """Write a page from a package's ``templates``.
+    """Write a page from the ``templates`` of packages.
 
     Parameters
     ----------
     path : path
         The file.
-    package : str
-        Whose templates.
+    packages : tuple of str
+        Packages whose ``templates`` are searched, in order, such as ``("csmoifsa_ev.output", "csmoifsa_energy")``.
     template : str
         Such as ``"report.html.j2"``; it gets ``data`` (JSON), ``scripts`` (texts), ``plotly``, ``version``, the values.
     data : plain values
@@ -35,19 +41,17 @@ def write_page(
     from jinja2 import Environment, FunctionLoader, StrictUndefined
     from plotly.offline import get_plotlyjs
 
-    folder = files(package) / "templates"
-
-    def text_of(name: str) -> str:
-        return (folder / name).read_text(encoding="utf-8")
-
     environment = Environment(
-        loader=FunctionLoader(text_of), autoescape=True, undefined=StrictUndefined, keep_trailing_newline=True
+        loader=FunctionLoader(lambda name: template_text(packages, name)),
+        autoescape=True,
+        undefined=StrictUndefined,
+        keep_trailing_newline=True,
     )
     page = environment.get_template(template).render(
         **values,
         version=__version__,
         data=script_json(data),
-        scripts=[text_of(name) for name in scripts],
+        scripts=[template_text(packages, name) for name in scripts],
         plotly=get_plotlyjs(),
     )
     with atomic_write(path) as file:

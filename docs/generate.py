@@ -301,7 +301,7 @@ all."""
 
 def aggregator_page() -> str:
     """Return the page of the keys of an aggregator's case, from the names that its reader accepts."""
-    module = next(m for m in modules("csmoifsa_ev") if m.__name__.endswith("aggregator.case"))
+    module = next(m for m in modules("csmoifsa_aggregator") if m.__name__.endswith("inputs.case"))
     told = tomllib.loads((ROOT / "docs" / "reference" / "aggregator-keys.toml").read_text(encoding="utf-8"))
     known = {"": [key for key in module._TOP if key not in module._TABLES], **module._TABLES, "classes": module._CLASS}
     lines = ["# Keys of an aggregator's case", "", AGGREGATOR, ""]

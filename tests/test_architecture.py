@@ -26,8 +26,26 @@ BENCH = [  # each may import those before it
     *("measure", "statistics", "tables", "figures", "digest", "page", "report", "cli"),
 ]
 TOP = {"csmoifsa.cli"}
-APPLICATION = {"study", "cli"}  # a problem package's own modules that may run the engine
-PRESENTATION = {"comparison", "figures", "report", "tables", "terminal"}  # and those that show what it found
+SHARED = "csmoifsa_energy"  # what the energy problems share; knows none of them
+FOLDERS = {  # of a problem package: each may import the folders named beside it
+    "csmoifsa_ev": {
+        "model": set(),
+        "inputs": {"model"},
+        "problem": {"model"},
+        "study": {"model", "inputs", "problem"},
+        "output": {"model", "inputs", "problem", "study"},
+    },
+    "csmoifsa_aggregator": {
+        "model": set(),
+        "inputs": {"model"},
+        "solve": {"model"},
+        "dispatch": {"model", "solve"},
+        "problem": {"model", "solve"},
+        "study": {"model", "inputs", "solve", "dispatch", "problem"},
+        "output": {"model", "inputs", "solve", "dispatch", "problem", "study"},
+    },
+}
+APPLICATION = {"study", "cli", "plugin"}  # folders and modules of a problem package that may run the engine
 HEAVY = {"numba", "pandas", "matplotlib", "pymoo"}
 # what the engine must not know of
 BESIDE_ENGINE = {"pymoo", "pandas", "matplotlib", "scipy", "typer", "rich", "pydantic"}
@@ -94,14 +112,18 @@ def violations(name, imported):
         room = name.split(".")[1] if "." in name else "suite"
         forbid({f"{own}.{later}" for later in BENCH[BENCH.index(room) + 1 :]}, "it is above")
     else:
-        others = {r for r in roots if r.startswith("csmoifsa_") and r != own}
-        forbid(others, "problem packages stand alone")
+        others = {r for r in roots if r.startswith("csmoifsa_") and r not in (own, SHARED)}
+        forbid(others | ({SHARED} if own not in FOLDERS and own != SHARED else set()), "problem packages stand alone")
         forbid(TOP, "the command line is on top")
-        room = name.rpartition(".")[2]
+        room = name.split(".")[1] if "." in name else ""
         if room not in APPLICATION:
             forbid({*ENGINE, "csmoifsa.algorithm", "csmoifsa.runs", "csmoifsa.CSMOIFSA", "csmoifsa.MOAFSA"}, "a model")
-        if room not in APPLICATION | PRESENTATION:
-            forbid({f"{own}.{a}" for a in APPLICATION | PRESENTATION}, "a model does not know who uses it")
+        folders = FOLDERS.get(own, {})
+        if room in folders:
+            rest = {i.split(".")[1] for i in imported if i.startswith(f"{own}.")} - {room}
+            forbid({f"{own}.{other}" for other in rest - folders[room]}, f"{room} does not know it")
+        elif folders and room not in ("", "cli", "plugin"):
+            wrong.append(f"{name} is in no folder of {own}")
     return wrong
 
 
@@ -127,12 +149,12 @@ def test_imports_point_down(path):
         ("csmoifsa.settings", "from csmoifsa.kernels.behaviours import fill_rows"),
         ("csmoifsa.board", "import numba"),
         ("csmoifsa.errors", "from csmoifsa.files import write_json, atomic_write\nfrom csmoifsa.runs import Run"),
-        ("csmoifsa.runs", "import csmoifsa_ev.study"),
+        ("csmoifsa.runs", "import csmoifsa_ev.study.study"),
         ("csmoifsa.runs", "from csmoifsa.cli import app"),
-        ("csmoifsa_ev.response", "from csmoifsa import CSMOIFSA"),
-        ("csmoifsa_ev.response", "from csmoifsa_ev.study import price"),
-        ("csmoifsa_ev.response", "from csmoifsa_zdt.kernels import evaluate"),
-        ("csmoifsa_ev.response", "from numba import njit"),
+        ("csmoifsa_ev.model.response", "from csmoifsa import CSMOIFSA"),
+        ("csmoifsa_ev.model.response", "from csmoifsa_ev.study.study import price"),
+        ("csmoifsa_ev.model.response", "from csmoifsa_zdt.kernels import evaluate"),
+        ("csmoifsa_ev.model.response", "from numba import njit"),
         ("csmoifsa_bench.execute", "from csmoifsa_bench.store import Store"),
         ("csmoifsa_bench.rivals.with_pymoo", "def f():\n    from csmoifsa_bench import campaign"),
         ("csmoifsa_bench.measure", "from csmoifsa_zdt import PROBLEMS"),

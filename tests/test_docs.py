@@ -150,10 +150,10 @@ def test_a_wrong_option_does_not_parse():
 
 @pytest.mark.parametrize("page", with_blocks("toml"), ids=name_of)
 def test_files_validate(page, tmp_path):
+    from csmoifsa_aggregator.inputs.case import load_case
+    from csmoifsa_aggregator.inputs.market import FILES, RollSettings, market_files
     from csmoifsa_bench.suite import load_suite
-    from csmoifsa_ev.aggregator.case import load_case
-    from csmoifsa_ev.aggregator.market import FILES, RollSettings, market_files
-    from csmoifsa_ev.scenario import load_scenario
+    from csmoifsa_ev.inputs.scenario import load_scenario
 
     for block in blocks(page, "toml"):
         keys = set(tomllib.loads(block))

@@ -27,7 +27,7 @@ def write_page(everything: list[Results], path: Path) -> None:
     """Write the page for some suites."""
     write_html(
         path,
-        "csmoifsa_bench",
+        ("csmoifsa_bench",),
         "report.html.j2",
         data={"suites": [page_data(results) for results in everything]},
         scripts=("report.js",),

@@ -18,15 +18,15 @@ import numpy as np
 
 from csmoifsa.plugins import load_algorithm
 from csmoifsa.runs import solve
-from csmoifsa_ev.aggregator.battery import Batteries
-from csmoifsa_ev.aggregator.case import load_case
-from csmoifsa_ev.aggregator.dispatch import Plan, RollingDispatcher
-from csmoifsa_ev.aggregator.fleet import ceiling, tune
-from csmoifsa_ev.aggregator.game import Game, game_from_dict
-from csmoifsa_ev.aggregator.generate import day_ahead, random_game
-from csmoifsa_ev.aggregator.many import Cars, answer_price, classes_of, draw_cars, profit_on_all
-from csmoifsa_ev.aggregator.problem import AggregatorPricing
-from csmoifsa_ev.aggregator.stackelberg import Solution, solve_game
+from csmoifsa_aggregator.dispatch.dispatch import Plan, RollingDispatcher
+from csmoifsa_aggregator.inputs.case import load_case
+from csmoifsa_aggregator.model.battery import Batteries
+from csmoifsa_aggregator.model.game import Game, game_from_dict
+from csmoifsa_aggregator.model.generate import day_ahead, random_game
+from csmoifsa_aggregator.model.many import Cars, answer_price, classes_of, draw_cars, profit_on_all
+from csmoifsa_aggregator.problem.problem import AggregatorPricing
+from csmoifsa_aggregator.solve.fleet import ceiling, tune
+from csmoifsa_aggregator.solve.stackelberg import Solution, solve_game
 
 
 def row(*cells: object) -> None:

@@ -17,10 +17,10 @@ from typing import Any
 
 import numpy as np
 
-from csmoifsa_ev.fleet_sums import sum_fleet
-from csmoifsa_ev.pricing import EVPricing
-from csmoifsa_ev.scenario import build_day, load_scenario
-from csmoifsa_ev.study import run_study
+from csmoifsa_ev.inputs.scenario import build_day, load_scenario
+from csmoifsa_ev.model.fleet_sums import sum_fleet
+from csmoifsa_ev.problem.pricing import EVPricing
+from csmoifsa_ev.study.study import run_study
 
 BARS = {"fleet 3e6": 2.0, "fleet 8e7": 60.0, "study": 3.0}
 """Seconds; the memory's bar is 1 GB."""

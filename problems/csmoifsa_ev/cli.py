@@ -10,9 +10,8 @@ import typer
 from csmoifsa.console import JSON_OPTION, print_json, progress, stderr, stdout
 from csmoifsa.errors import InputError, did_you_mean
 from csmoifsa.folders import result_folder
-from csmoifsa_ev.aggregator.cli import aggregate, roll
-from csmoifsa_ev.options import reads_load
-from csmoifsa_ev.page import check_language
+from csmoifsa_energy.options import reads_load
+from csmoifsa_energy.page import check_language
 
 app = typer.Typer(
     name="ev",
@@ -21,9 +20,6 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode="rich",
 )
-
-app.command()(aggregate)
-app.command()(roll)
 
 
 @app.callback()
@@ -71,10 +67,10 @@ def price(
     if recovery is not None:
         _check_choice("--recovery", recovery, ["uniform", "valley-filling"])
     check_language(language)
-    from csmoifsa_ev.inspection import split_fill
-    from csmoifsa_ev.scenario import load_scenario
-    from csmoifsa_ev.study import run_study
-    from csmoifsa_ev.tables import summarise, write_tables
+    from csmoifsa_ev.inputs.inspection import split_fill
+    from csmoifsa_ev.inputs.scenario import load_scenario
+    from csmoifsa_ev.output.tables import summarise, write_tables
+    from csmoifsa_ev.study.study import run_study
 
     settings, fill = split_fill(series)
     wanted: Any = load_scenario(scenario, case=case)
@@ -95,17 +91,17 @@ def price(
         with result_folder(out, "ev price") as place:
             summary = write_tables(study, place)
             if figures:
-                from csmoifsa_ev.figures import draw_all
+                from csmoifsa_ev.output.figures import draw_all
 
                 draw_all(place)
             if report:
-                from csmoifsa_ev.report import write_report
+                from csmoifsa_ev.output.report import write_report
 
                 write_report(study, place / "report.html", language=language)
     if as_json:
         print_json(summary)
         return
-    from csmoifsa_ev.terminal import show_study
+    from csmoifsa_ev.output.terminal import show_study
 
     show_study(study, summary)
     console = stdout()
@@ -135,10 +131,10 @@ def compare(
 
     [bold]Example:[/bold]  csmoifsa ev compare my.toml --out out/compare
     """
-    from csmoifsa_ev.baselines import compare_baselines
-    from csmoifsa_ev.scenario import load_scenario
-    from csmoifsa_ev.study import run_variants, search_front
-    from csmoifsa_ev.tables import variants_table, write_comparison
+    from csmoifsa_ev.inputs.scenario import load_scenario
+    from csmoifsa_ev.output.tables import variants_table, write_comparison
+    from csmoifsa_ev.study.baselines import compare_baselines
+    from csmoifsa_ev.study.study import run_variants, search_front
 
     wanted = load_scenario(scenario, case=case)
     studies = run_variants(wanted, n_eval=n_eval, seed=seed)
@@ -150,7 +146,7 @@ def compare(
     if as_json:
         print_json({"baselines": baselines, "variants": variants.to_dict("records")})
         return
-    from csmoifsa_ev.terminal import show_comparison
+    from csmoifsa_ev.output.terminal import show_comparison
 
     show_comparison(baselines, variants, wanted)
 
@@ -177,9 +173,9 @@ def calibrate(
     """
     if tau is not None and not 0 < tau < 1e6:
         raise InputError(f"--tau must be above 0, not {tau:g}")
-    from csmoifsa_ev.calibration import calibrate as fit_all
-    from csmoifsa_ev.scenario import load_scenario
-    from csmoifsa_ev.tables import fits_table, write_calibration
+    from csmoifsa_ev.inputs.scenario import load_scenario
+    from csmoifsa_ev.output.tables import fits_table, write_calibration
+    from csmoifsa_ev.study.calibration import calibrate as fit_all
 
     unit = load_scenario(scenario).prices.unit
     result = fit_all(observations, tau=tau, samples=samples)
@@ -188,7 +184,7 @@ def calibrate(
     if as_json:
         print_json({"fits": fits_table(result).to_dict("records"), "toml": result["toml"]})
         return
-    from csmoifsa_ev.terminal import show_calibration
+    from csmoifsa_ev.output.terminal import show_calibration
 
     show_calibration(result, unit)
     if out is not None:
@@ -209,10 +205,10 @@ def learn(
 
     [bold]Example:[/bold]  csmoifsa ev learn --rounds 8 --seeds 20 --out out/learn
     """
-    from csmoifsa_ev.learning import learning_curves
-    from csmoifsa_ev.pricing import EVPricing
-    from csmoifsa_ev.scenario import build_day, load_scenario
-    from csmoifsa_ev.tables import write_learning
+    from csmoifsa_ev.inputs.scenario import build_day, load_scenario
+    from csmoifsa_ev.output.tables import write_learning
+    from csmoifsa_ev.problem.pricing import EVPricing
+    from csmoifsa_ev.study.learning import learning_curves
 
     problem = EVPricing(build_day(load_scenario(scenario, case=case)))
     curves = learning_curves(problem.day, problem.price_bounds, seeds=seeds, rounds=rounds, noise=noise)
@@ -221,7 +217,7 @@ def learn(
     if as_json:
         print_json(curves)
         return
-    from csmoifsa_ev.terminal import show_learning
+    from csmoifsa_ev.output.terminal import show_learning
 
     show_learning(curves, seeds, noise)
 
@@ -241,10 +237,10 @@ def reproduce(
     [bold]Example:[/bold]  csmoifsa ev reproduce --out docs/results/paper-2022.md
     """
     from csmoifsa.files import atomic_write
-    from csmoifsa_ev.comparison import paper_page
-    from csmoifsa_ev.reproduction import fit_jointly
-    from csmoifsa_ev.scenario import load_scenario
-    from csmoifsa_ev.study import RECOVERIES, run_study
+    from csmoifsa_ev.inputs.scenario import load_scenario
+    from csmoifsa_ev.study.comparison import paper_page
+    from csmoifsa_ev.study.reproduction import fit_jointly
+    from csmoifsa_ev.study.study import RECOVERIES, run_study
 
     scenario = load_scenario()
     fits = []
@@ -293,7 +289,7 @@ def init(
 
     [bold]Example:[/bold]  csmoifsa ev init my.toml
     """
-    from csmoifsa_ev.inspection import write_template
+    from csmoifsa_ev.inputs.inspection import write_template
 
     write_template(path)
     stdout().print(f"Written: {path}. Edit it, then: csmoifsa ev check {path}", soft_wrap=True, markup=False)
@@ -310,8 +306,8 @@ def check(
 
     [bold]Example:[/bold]  csmoifsa ev check my.toml
     """
-    from csmoifsa_ev.inspection import inspect_scenario
-    from csmoifsa_ev.loaders.faults import InputFaultsError
+    from csmoifsa_energy.readers.faults import InputFaultsError
+    from csmoifsa_ev.inputs.inspection import inspect_scenario
 
     found = inspect_scenario(path, load=series)
     if as_json:
@@ -322,7 +318,7 @@ def check(
                 stderr().print(f"- {fault}", soft_wrap=True, markup=False)
         raise InputFaultsError([f"{len(found.faults)} thing(s) to mend in {path}"])
     if not as_json:
-        from csmoifsa_ev.terminal import show_inspection
+        from csmoifsa_ev.output.terminal import show_inspection
 
         show_inspection(found)
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from csmoifsa_ev.pricing import EVPricing
-from csmoifsa_ev.response import Recovery
-from csmoifsa_ev.scenario import Scenario, build_day, load_scenario
+from csmoifsa_ev.inputs.scenario import Scenario, build_day, load_scenario
+from csmoifsa_ev.model.response import Recovery
+from csmoifsa_ev.problem.pricing import EVPricing
 
 
 def ev_pricing(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.optimize import LinearConstraint, milp
 
-from csmoifsa_ev.aggregator.case import Case, case_from_dict
+from csmoifsa_aggregator.inputs.case import Case, case_from_dict
 
 
 def plain_step(load, given, offers, real_time, give):

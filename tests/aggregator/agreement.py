@@ -3,7 +3,7 @@
 from aggregator.drawn import draw_game
 from aggregator.full_program import best_profit
 from csmoifsa.errors import InputError
-from csmoifsa_ev.aggregator.stackelberg import solve_game
+from csmoifsa_aggregator.solve.stackelberg import solve_game
 
 
 def compare(seed, margin=None):

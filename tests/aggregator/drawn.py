@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from csmoifsa_ev.aggregator.battery import Batteries
-from csmoifsa_ev.aggregator.game import Game, Storage
+from csmoifsa_aggregator.model.battery import Batteries
+from csmoifsa_aggregator.model.game import Game, Storage
 
 KINDS = ("resale", "resale", "resale", "storage", "plain", "cap", "blocks", "everything", "v2g", "v2g and storage")
 """What the seeds go through. ``resale``: selling always pays at least the cheaper way to buy, real-time energy is

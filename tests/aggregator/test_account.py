@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from csmoifsa_ev.aggregator.baselines import driver_groups
-from csmoifsa_ev.aggregator.case import load_case, plugged, windows_of
-from csmoifsa_ev.aggregator.gains import who_gains
-from csmoifsa_ev.aggregator.study import run_day
+from csmoifsa_aggregator.inputs.case import load_case, plugged, windows_of
+from csmoifsa_aggregator.study.baselines import driver_groups
+from csmoifsa_aggregator.study.gains import who_gains
+from csmoifsa_aggregator.study.study import run_day
 
 BATTERY = 'base = "wei-v2g"\n[contract]\nshare = 0.5\nstage_one = "battery"\n'
 

@@ -7,7 +7,7 @@ import pytest
 
 from aggregator.games import SHARED
 from aggregator.test_rolling import series
-from csmoifsa_ev.aggregator.case import case_names, load_case
+from csmoifsa_aggregator.inputs.case import case_names, load_case
 
 
 @pytest.fixture

@@ -7,14 +7,15 @@ import pytest
 
 from aggregator.games import TINY, WEI, cars
 from csmoifsa.errors import InputError
-from csmoifsa_ev.aggregator.alternation import fit_mean, verify
-from csmoifsa_ev.aggregator.battery import cheapest_dispatch, longest_stay
-from csmoifsa_ev.aggregator.case import load_case
-from csmoifsa_ev.aggregator.certificate import best_response
-from csmoifsa_ev.aggregator.contracts import stage_two
-from csmoifsa_ev.aggregator.costs import Storage, single_price
-from csmoifsa_ev.aggregator.stackelberg import solve_game
-from csmoifsa_ev.aggregator.study import run_day
+from csmoifsa_aggregator.inputs.case import load_case
+from csmoifsa_aggregator.model.battery import longest_stay
+from csmoifsa_aggregator.model.costs import Storage, single_price
+from csmoifsa_aggregator.solve.alternation import fit_mean, verify
+from csmoifsa_aggregator.solve.batteries import cheapest_dispatch
+from csmoifsa_aggregator.solve.certificate import best_response
+from csmoifsa_aggregator.solve.contracts import stage_two
+from csmoifsa_aggregator.solve.stackelberg import solve_game
+from csmoifsa_aggregator.study.study import run_day
 
 
 def physics(group, dispatch):

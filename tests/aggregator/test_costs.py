@@ -8,17 +8,17 @@ import pytest
 
 from aggregator.account import draw_case, least_cost, plain_cost
 from csmoifsa.errors import InputError
-from csmoifsa_ev.aggregator.alternation import verify
-from csmoifsa_ev.aggregator.baselines import plain_load
-from csmoifsa_ev.aggregator.battery import Dispatch
-from csmoifsa_ev.aggregator.case import case_from_dict, load_case
-from csmoifsa_ev.aggregator.contracts import plan_cars, procure_cars, stage_two
-from csmoifsa_ev.aggregator.costs import Market, follow, step_costs
-from csmoifsa_ev.aggregator.game import game_from_dict
-from csmoifsa_ev.aggregator.market import Prices
-from csmoifsa_ev.aggregator.rolling import Terms, backtest, roll_day
-from csmoifsa_ev.aggregator.study import run_day
-from csmoifsa_ev.aggregator.supply import load_cost, procure
+from csmoifsa_aggregator.inputs.case import case_from_dict, load_case
+from csmoifsa_aggregator.inputs.market import Prices
+from csmoifsa_aggregator.model.battery import Dispatch
+from csmoifsa_aggregator.model.costs import Market, follow, load_cost, step_costs
+from csmoifsa_aggregator.model.game import game_from_dict
+from csmoifsa_aggregator.solve.alternation import verify
+from csmoifsa_aggregator.solve.contracts import plan_cars, procure_cars, stage_two
+from csmoifsa_aggregator.solve.supply import procure
+from csmoifsa_aggregator.study.baselines import plain_load
+from csmoifsa_aggregator.study.rolling import Terms, backtest, roll_day
+from csmoifsa_aggregator.study.study import run_day
 
 
 def draw_market(rng, steps=6):

@@ -7,7 +7,7 @@ import pytest
 from scipy.optimize import linprog
 
 from aggregator.games import cars
-from csmoifsa_ev.aggregator.dispatch import Plan, RollingDispatcher
+from csmoifsa_aggregator.dispatch.dispatch import Plan, RollingDispatcher
 
 T = 12
 

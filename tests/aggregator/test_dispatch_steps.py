@@ -7,7 +7,7 @@ import pytest
 
 from aggregator.games import cars
 from csmoifsa.errors import InputError
-from csmoifsa_ev.aggregator.dispatch import Plan, RollingDispatcher
+from csmoifsa_aggregator.dispatch.dispatch import Plan, RollingDispatcher
 
 AHEAD = 0.05 + 0.03 * np.sin(np.arange(12) / 2.0)
 ETA = 0.95

@@ -9,11 +9,11 @@ from aggregator.agreement import compare
 from aggregator.drawn import KINDS, draw_game
 from aggregator.full_program import best_profit
 from aggregator.games import TINY
-from csmoifsa_ev.aggregator.alternation import whole_steps
-from csmoifsa_ev.aggregator.certificate import Response, best_price
-from csmoifsa_ev.aggregator.game import Storage, game_from_dict
-from csmoifsa_ev.aggregator.stackelberg import solve_game
-from csmoifsa_ev.aggregator.supply import procure
+from csmoifsa_aggregator.model.game import Storage, game_from_dict
+from csmoifsa_aggregator.solve.alternation import whole_steps
+from csmoifsa_aggregator.solve.certificate import Response, best_price
+from csmoifsa_aggregator.solve.stackelberg import solve_game
+from csmoifsa_aggregator.solve.supply import procure
 
 # in the third hour the load is bought at 0.95, so that the storage may sell at 1.1 in the second, where energy costs
 # 0.9 in real time and 1.0 ahead: 1.2 - 0.95 - 0.1 + 1.1

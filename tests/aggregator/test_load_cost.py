@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from aggregator.games import TINY
-from csmoifsa_ev.aggregator.supply import load_cost
+from csmoifsa_aggregator.model.costs import load_cost
 
 
 def by_merit(load_kw, game):

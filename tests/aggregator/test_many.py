@@ -8,15 +8,15 @@ from scipy.optimize import linprog
 
 from aggregator.games import TINY, WEI, random_small
 from csmoifsa.errors import InputError
-from csmoifsa_ev.aggregator.alternation import certify, fit_mean, verify
-from csmoifsa_ev.aggregator.fleet import ceiling, stays_of, tune
-from csmoifsa_ev.aggregator.follower import respond
-from csmoifsa_ev.aggregator.generate import random_game
-from csmoifsa_ev.aggregator.kernels import best_of_order
-from csmoifsa_ev.aggregator.many import Cars, answer_price, classes_of, draw_cars, profit_on_all
-from csmoifsa_ev.aggregator.problem import AggregatorPricing
-from csmoifsa_ev.aggregator.ranking import classes_answer, search_rankings
-from csmoifsa_ev.aggregator.stackelberg import solve_game
+from csmoifsa_aggregator.model.follower import respond
+from csmoifsa_aggregator.model.generate import random_game
+from csmoifsa_aggregator.model.kernels import best_of_order
+from csmoifsa_aggregator.model.many import Cars, answer_price, classes_of, draw_cars, profit_on_all
+from csmoifsa_aggregator.problem.problem import AggregatorPricing
+from csmoifsa_aggregator.solve.alternation import certify, fit_mean, verify
+from csmoifsa_aggregator.solve.fleet import ceiling, stays_of, tune
+from csmoifsa_aggregator.solve.ranking import classes_answer, search_rankings
+from csmoifsa_aggregator.solve.stackelberg import solve_game
 
 
 def slow_answer(cars, price, favour):

@@ -6,15 +6,15 @@ import csv
 import io
 import json
 import re
-from importlib.resources import files
 
 import numpy as np
 import pytest
 
 from aggregator.test_rolling import series
-from csmoifsa_ev.aggregator.cli import aggregate, roll
-from csmoifsa_ev.aggregator.report import day_data, rolling_data, write_day_report, write_rolling_report
-from csmoifsa_ev.page import page_texts
+from csmoifsa.page import template_text
+from csmoifsa_aggregator.cli import aggregate, roll
+from csmoifsa_aggregator.output.report import day_data, rolling_data, write_day_report, write_rolling_report
+from csmoifsa_energy.page import page_texts
 from ev.browser import Browser, find_chromium
 
 HOSTILE = '<img src=x onerror="window.pwned=1"></script><script>window.pwned=2</script>&amp;"\u2028'
@@ -92,7 +92,7 @@ def test_pages_are_whole_and_closed(day, rolled, language):
 
 
 def test_what_comes_from_python_is_translated(day):
-    texts = page_texts("aggregate", "zh", ("aggregator",))
+    texts = page_texts("csmoifsa_aggregator.output", "aggregate", "zh", ("aggregator",))
     summary = json.loads((day / "summary.json").read_text(encoding="utf-8"))
     classes = {one["class"] for key in ("classes", "batteries") for one in summary["assumptions"][key]}
     said = {one[name] for one in summary["who_gains"] for name in ("who", "what")} - classes
@@ -101,11 +101,13 @@ def test_what_comes_from_python_is_translated(day):
 
 
 def test_every_label_asked_for_is_there():
-    folder = files("csmoifsa_ev") / "templates"
-    for page, parts in (("aggregate", ("aggregator",)), ("roll", ("aggregator",)), ("price", ())):
-        texts = page_texts(page, "en", parts)
-        code = "".join((folder / f"{name}.js").read_text(encoding="utf-8") for name in ("base", *parts, page))
-        code += "".join((folder / f"{name}.html.j2").read_text(encoding="utf-8") for name in ("base", page))
+    ours = "csmoifsa_aggregator.output"
+    pages = ((ours, "aggregate", ("aggregator",)), (ours, "roll", ("aggregator",)), ("csmoifsa_ev.output", "price", ()))
+    for package, page, parts in pages:
+        texts = page_texts(package, page, "en", parts)
+        places = (package, "csmoifsa_energy")
+        code = "".join(template_text(places, f"{name}.js") for name in ("base", *parts, page))
+        code += "".join(template_text(places, f"{name}.html.j2") for name in ("base", page))
         asked = set(re.findall(r"\bT\.(\w+)|\btexts\.(\w+)", code))
         assert {a or b for a, b in asked} <= texts.keys(), page
 
@@ -201,5 +203,5 @@ def test_without_contracts_nothing_is_called_v2g(rolled, tmp_path):
     summary = rolling_data(tmp_path)["summary"]
     names = [one["plan"] for one in summary["nodes"][0]["plans"]]
     assert names[3:] == ["stage one", "+ commanded charging", "+ rolling", "perfect foresight"]
-    assert set(names) <= page_texts("roll", "zh", ("aggregator",))["plans"].keys()
+    assert set(names) <= page_texts("csmoifsa_aggregator.output", "roll", "zh", ("aggregator",))["plans"].keys()
     assert summary["assumptions"]["all_commanded"]

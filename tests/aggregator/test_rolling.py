@@ -9,12 +9,12 @@ import pytest
 
 from aggregator.games import SHARED, cars
 from csmoifsa.errors import InputError
-from csmoifsa_ev.aggregator import forecast
-from csmoifsa_ev.aggregator.battery import cheapest_dispatch
-from csmoifsa_ev.aggregator.case import load_case
-from csmoifsa_ev.aggregator.dispatch import Plan, RollingDispatcher
-from csmoifsa_ev.aggregator.market import Prices, load_prices
-from csmoifsa_ev.aggregator.rolling import backtest, loss_reduction, mean_outcomes, roll_day
+from csmoifsa_aggregator.dispatch import forecast
+from csmoifsa_aggregator.dispatch.dispatch import Plan, RollingDispatcher
+from csmoifsa_aggregator.inputs.case import load_case
+from csmoifsa_aggregator.inputs.market import Prices, load_prices
+from csmoifsa_aggregator.solve.batteries import cheapest_dispatch
+from csmoifsa_aggregator.study.rolling import backtest, loss_reduction, mean_outcomes, roll_day
 
 AHEAD = 0.05 + 0.03 * np.sin(np.arange(12) / 2.0)
 

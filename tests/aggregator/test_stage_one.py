@@ -9,15 +9,15 @@ from scipy.optimize import linprog
 
 from aggregator.games import TINY, WEI, random_small, shared_game
 from csmoifsa.errors import InputError
-from csmoifsa_ev.aggregator.alternation import better, certify, verify
-from csmoifsa_ev.aggregator.case import load_case
-from csmoifsa_ev.aggregator.certificate import greatest_bills
-from csmoifsa_ev.aggregator.follower import bills, duality_gap, duals, fill, quantile, respond
-from csmoifsa_ev.aggregator.game import Storage
-from csmoifsa_ev.aggregator.generate import random_game
-from csmoifsa_ev.aggregator.integers import ordered_lambdas, solve_milp
-from csmoifsa_ev.aggregator.stackelberg import solve_game
-from csmoifsa_ev.aggregator.supply import procure
+from csmoifsa_aggregator.inputs.case import load_case
+from csmoifsa_aggregator.model.follower import bills, duality_gap, duals, fill, quantile, respond
+from csmoifsa_aggregator.model.game import Storage
+from csmoifsa_aggregator.model.generate import random_game
+from csmoifsa_aggregator.solve.alternation import better, certify, verify
+from csmoifsa_aggregator.solve.certificate import greatest_bills
+from csmoifsa_aggregator.solve.integers import ordered_lambdas, solve_milp
+from csmoifsa_aggregator.solve.stackelberg import solve_game
+from csmoifsa_aggregator.solve.supply import procure
 
 
 def check(game, solution):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from csmoifsa_ev.inputs.scenario import load_scenario
 from csmoifsa_ev.plugin import ev_pricing
-from csmoifsa_ev.scenario import load_scenario
 
 
 @pytest.fixture(scope="session")

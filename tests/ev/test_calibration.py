@@ -10,11 +10,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from csmoifsa.errors import InputError
-from csmoifsa_ev.calibration import Observations, calibrate, fit_ramp, fit_with_bands, local_fit, problems_of
-from csmoifsa_ev.learning import hidden_population, incentives, learn, learning_curves, observe, ramps_of
+from csmoifsa_ev.inputs.scenario import load_scenario
+from csmoifsa_ev.model.ramp import Ramp, ramp_share
 from csmoifsa_ev.plugin import ev_pricing
-from csmoifsa_ev.ramp import Ramp, ramp_share
-from csmoifsa_ev.scenario import load_scenario
+from csmoifsa_ev.study.calibration import (
+    Observations,
+    calibrate,
+    fit_ramp,
+    fit_with_bands,
+    local_fit,
+    problems_of,
+)
+from csmoifsa_ev.study.learning import hidden_population, incentives, learn, learning_curves, observe, ramps_of
 
 
 def seen_of(ramp, at, noise=0.0, seed=0):

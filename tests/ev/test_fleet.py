@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from scipy.optimize import linprog
 
 from csmoifsa.errors import InputError
-from csmoifsa_ev.fleet import Sessions, draw_sessions
-from csmoifsa_ev.fleet_sums import FLOW_LIMITS, PeriodClock, _flow_limits, sum_fleet, sum_sessions
-from csmoifsa_ev.tariff import FLAT, PEAK, VALLEY, Windows
+from csmoifsa_ev.model.fleet import Sessions, draw_sessions
+from csmoifsa_ev.model.fleet_sums import FLOW_LIMITS, PeriodClock, _flow_limits, sum_fleet, sum_sessions
+from csmoifsa_ev.model.tariff import FLAT, PEAK, VALLEY, Windows
 
 WINDOWS = Windows(peak=("14-21",), flat=("7-14", "21-23"), valley=("23-7",))
 
@@ -229,7 +229,7 @@ def test_a_car_by_hand():
 
 
 def _plain_fleet():
-    from csmoifsa_ev.scenario import load_scenario
+    from csmoifsa_ev.inputs.scenario import load_scenario
 
     return load_scenario().fleet
 

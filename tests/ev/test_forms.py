@@ -14,12 +14,12 @@ import numpy as np
 import pytest
 
 from csmoifsa.errors import InputError
-from csmoifsa_ev.aggregator.market import load_prices
-from csmoifsa_ev.load import Load
-from csmoifsa_ev.loaders.files import FileSeries
-from csmoifsa_ev.loaders.layout import find_separator
-from csmoifsa_ev.loaders.numbers import UnclearNumberError, style_of
-from csmoifsa_ev.loaders.stamps import UnclearDateError, read_stamps
+from csmoifsa_aggregator.inputs.market import load_prices
+from csmoifsa_energy.readers.files import FileSeries
+from csmoifsa_energy.readers.layout import find_separator
+from csmoifsa_energy.readers.numbers import UnclearNumberError, style_of
+from csmoifsa_energy.readers.stamps import UnclearDateError, read_stamps
+from csmoifsa_ev.inputs.load import Load
 
 START = datetime(2024, 7, 8)
 VALUES = [4000 + 3 * k + k % 7 / 10 for k in range(120)]

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from csmoifsa.errors import InputError
-from csmoifsa_ev.load import Load
+from csmoifsa_ev.inputs.load import Load
 
 
 def write(path, rows, header="timestamp,load_mw"):

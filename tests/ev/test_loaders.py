@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from csmoifsa.errors import InputError
-from csmoifsa_ev.load import FileSeries, Load
-from csmoifsa_ev.loaders.sessions import read_sessions
-from csmoifsa_ev.loaders.tariffs import read_tariff, urdb_document, windows_of
-from csmoifsa_ev.loaders.vehicles import read_vehicles
-from csmoifsa_ev.tariff import Windows
+from csmoifsa_ev.inputs.load import FileSeries, Load
+from csmoifsa_ev.inputs.sessions import read_sessions
+from csmoifsa_ev.inputs.tariffs import read_tariff, urdb_document, windows_of
+from csmoifsa_ev.inputs.vehicles import read_vehicles
+from csmoifsa_ev.model.tariff import Windows
 
 HOURS = Windows(peak=("14-21",), flat=("7-14", "21-23"), valley=("23-7",))
 DAY = date(2014, 6, 5)
@@ -190,7 +190,7 @@ def sessions_of(path, fleet):
 
 
 def test_recorded_sessions_csv_and_json_agree(tmp_path, case):
-    from csmoifsa_ev.fleet_sums import sum_sessions
+    from csmoifsa_ev.model.fleet_sums import sum_sessions
 
     table = sessions_of(write(tmp_path / "a.csv", ACN_HEADER, acn_rows()), case.fleet)
     assert table.n_car_days == 2
@@ -394,7 +394,7 @@ def test_real_comed_is_the_bundled_day(case):
 
 @needs_real
 def test_real_duke_is_the_bundled_day():
-    from csmoifsa_ev.scenario import load_scenario
+    from csmoifsa_ev.inputs.scenario import load_scenario
 
     path = str(REAL / "load/EIA930_DUK.csv")
     days = Load(csv=path, day=date(2017, 10, 4), time_zone="America/New_York").read()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from csmoifsa.errors import InputError
-from csmoifsa_ev.objectives import (
+from csmoifsa_ev.model.objectives import (
     Grid,
     Satisfaction,
     curve_figures,
@@ -15,7 +15,7 @@ from csmoifsa_ev.objectives import (
     habit_kept,
     over_days,
 )
-from csmoifsa_ev.tariff import FLAT, PEAK, VALLEY
+from csmoifsa_ev.model.tariff import FLAT, PEAK, VALLEY
 
 GRID = {
     "conversion_efficiency": 0.95,

@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from csmoifsa.errors import InputError
-from csmoifsa_ev.groups import driver_groups
-from csmoifsa_ev.objectives import Grid, curve_figures, delay_hours, generation_cost, habit_kept
-from csmoifsa_ev.outcome import CONSTRAINTS, evaluate
+from csmoifsa_ev.inputs.scenario import build_day
+from csmoifsa_ev.model.groups import driver_groups
+from csmoifsa_ev.model.objectives import Grid, curve_figures, delay_hours, generation_cost, habit_kept
+from csmoifsa_ev.model.outcome import CONSTRAINTS, evaluate
+from csmoifsa_ev.model.response import Response
+from csmoifsa_ev.model.tariff import FLAT, PEAK, VALLEY
 from csmoifsa_ev.plugin import ev_pricing
-from csmoifsa_ev.pricing import EVPricing
-from csmoifsa_ev.response import Response
-from csmoifsa_ev.scenario import build_day
-from csmoifsa_ev.tariff import FLAT, PEAK, VALLEY
+from csmoifsa_ev.problem.pricing import EVPricing
 
 TARIFFS = arrays(float, (3, 6), elements=st.floats(5, 50))
 

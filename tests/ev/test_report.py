@@ -8,10 +8,10 @@ from importlib.resources import files
 import pytest
 
 from csmoifsa.errors import InputError
-from csmoifsa_ev.page import LANGUAGES, page_texts
-from csmoifsa_ev.report import report_data, write_report
-from csmoifsa_ev.scenario import load_scenario
-from csmoifsa_ev.study import run_study
+from csmoifsa_energy.page import LANGUAGES, page_texts
+from csmoifsa_ev.inputs.scenario import load_scenario
+from csmoifsa_ev.output.report import report_data, write_report
+from csmoifsa_ev.study.study import run_study
 from ev.browser import Browser, find_chromium
 
 HOSTILE = '<img src=x onerror="window.pwned=1"></script><script>window.pwned=2</script>&amp;"\u2028'
@@ -55,10 +55,16 @@ def test_both_languages_have_the_same_labels():
     def keys(value):
         return {k: keys(v) for k, v in value.items()} if isinstance(value, dict) else None
 
-    pages = {path.name.split(".")[0] for path in (files("csmoifsa_ev") / "templates").iterdir() if ".json" in path.name}
-    assert pages >= {"base", "price"}
-    for page in pages:
-        english, chinese = (page_texts(page, language) for language in LANGUAGES)
+    packages = ("csmoifsa_energy", "csmoifsa_ev.output", "csmoifsa_aggregator.output")
+    pages = {
+        (package, path.name.split(".")[0])
+        for package in packages
+        for path in (files(package) / "templates").iterdir()
+        if ".json" in path.name
+    }
+    assert pages >= {("csmoifsa_energy", "base"), ("csmoifsa_ev.output", "price")}
+    for package, page in pages:
+        english, chinese = (page_texts(package, page, language) for language in LANGUAGES)
         english.pop("words", None)
         chinese.pop("words", None)
         assert keys(english) == keys(chinese), page
@@ -66,7 +72,7 @@ def test_both_languages_have_the_same_labels():
 
 def test_what_comes_from_python_is_translated(study):
     said = {one[name] for rows in report_data(study)["gains"] for one in rows for name in ("who", "what")}
-    assert said <= page_texts("price", "zh")["words"].keys()
+    assert said <= page_texts("csmoifsa_ev.output", "price", "zh")["words"].keys()
 
 
 needs_browser = pytest.mark.skipif(find_chromium() is None, reason="no chromium on this machine")

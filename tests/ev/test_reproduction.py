@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from csmoifsa.errors import InputError
-from csmoifsa_ev.outcome import evaluate
+from csmoifsa_ev.model.outcome import evaluate
 from csmoifsa_ev.plugin import ev_pricing
-from csmoifsa_ev.reproduction import RANGES, fit_jointly, fits_as_markdown, printed_after, with_parameters
+from csmoifsa_ev.study.reproduction import RANGES, fit_jointly, fits_as_markdown, printed_after, with_parameters
 
 
 def test_parameters_land_where_they_belong(small):

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from csmoifsa.errors import InputError
-from csmoifsa_ev.curves import allocate, fill_valleys, period_mean_curve
-from csmoifsa_ev.fleet_sums import FLOW_LIMITS
-from csmoifsa_ev.ramp import Ramp, ramp_share
-from csmoifsa_ev.response import Response, limit_flows, wanted_flows
-from csmoifsa_ev.v2g import V2G, discharge_margin, discharging_shares
+from csmoifsa_ev.model.curves import allocate, fill_valleys, period_mean_curve
+from csmoifsa_ev.model.fleet_sums import FLOW_LIMITS
+from csmoifsa_ev.model.ramp import Ramp, ramp_share
+from csmoifsa_ev.model.response import Response, limit_flows, wanted_flows
+from csmoifsa_ev.model.v2g import V2G, discharge_margin, discharging_shares
 
 PRICES = arrays(float, (4, 3), elements=st.floats(0, 60))
 RAMPS = np.array([[3.0, 25.0, 0.6], [3.0, 20.0, 0.2], [3.0, 20.0, 0.4]])

@@ -11,15 +11,15 @@ import numpy as np
 import pytest
 
 from csmoifsa.errors import InputError
-from csmoifsa_ev.account import Gain
-from csmoifsa_ev.baselines import compare_baselines, grid_search
-from csmoifsa_ev.gains import group_bills, rebound, who_gains
-from csmoifsa_ev.groups import GROUPS, driver_groups
+from csmoifsa_energy.impact import Gain
+from csmoifsa_ev.model.groups import GROUPS, driver_groups
+from csmoifsa_ev.model.tariff import VALLEY
 from csmoifsa_ev.plugin import ev_pricing
-from csmoifsa_ev.pricing import EVPricing
-from csmoifsa_ev.rounding import round_tariff
-from csmoifsa_ev.sensitivity import SPREAD, effects, robustness, tornado, with_factor
-from csmoifsa_ev.tariff import VALLEY
+from csmoifsa_ev.problem.pricing import EVPricing
+from csmoifsa_ev.study.baselines import compare_baselines, grid_search
+from csmoifsa_ev.study.gains import group_bills, rebound, who_gains
+from csmoifsa_ev.study.rounding import round_tariff
+from csmoifsa_ev.study.sensitivity import SPREAD, effects, robustness, tornado, with_factor
 
 TARIFF = np.array([36.0, 24.0, 14.0, 34.0, 30.0, 10.0])
 
@@ -49,7 +49,7 @@ def test_rebound_is_seen():
     problem = ev_pricing(n_ev=2_000)
     sharp, outcome = np.array([50.0, 45.0, 5.0, 14.0, 5.0, 5.0]), None
     day = with_factor(problem.day, "number of cars", 6_000.0)
-    from csmoifsa_ev.outcome import evaluate
+    from csmoifsa_ev.model.outcome import evaluate
 
     outcome = evaluate(sharp[None], day)
     check = rebound(outcome, day)
@@ -73,7 +73,7 @@ def test_each_assumption_moves_what_it_should(small):
 
 
 def _evaluate(day):
-    from csmoifsa_ev.outcome import evaluate
+    from csmoifsa_ev.model.outcome import evaluate
 
     return evaluate(TARIFF[None], day)
 
@@ -228,7 +228,7 @@ def scenario_file(tmp_path_factory):
 def test_price_rounds_and_exports(run_cli, scenario_file, tmp_path):
     from datetime import date
 
-    from csmoifsa_ev.loaders.tariffs import read_tariff
+    from csmoifsa_ev.inputs.tariffs import read_tariff
 
     out = tmp_path / "study"
     options = ("--n-eval", 400, "--pop-size", 20, "--round", 0.5, "--no-figures", "--out", out)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from csmoifsa.errors import InputError
-from csmoifsa_ev.scenario import build_day, case_names, load_scenario
+from csmoifsa_ev.inputs.scenario import build_day, case_names, load_scenario
 
 
 def scenario(tmp_path, text):

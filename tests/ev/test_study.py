@@ -8,12 +8,12 @@ import json
 import numpy as np
 import pytest
 
+from csmoifsa_ev.inputs.scenario import load_scenario
+from csmoifsa_ev.model.tariff import VARIABLES
+from csmoifsa_ev.output.tables import FRONT_QUANTITIES
 from csmoifsa_ev.plugin import ev_pricing
-from csmoifsa_ev.scenario import load_scenario
-from csmoifsa_ev.study import first_school, rank_correlations, run_study
-from csmoifsa_ev.tables import FRONT_QUANTITIES
-from csmoifsa_ev.tariff import VARIABLES
-from csmoifsa_ev.ties import free_stretch, settle, ties
+from csmoifsa_ev.study.study import first_school, rank_correlations, run_study
+from csmoifsa_ev.study.ties import free_stretch, settle, ties
 
 
 @pytest.fixture(scope="module")
@@ -141,7 +141,7 @@ def test_front_has_the_papers_shape(paper_study):
 
 
 def test_comparison_stands_beside_the_papers_figures(paper_study):
-    from csmoifsa_ev.comparison import compare_with_paper
+    from csmoifsa_ev.study.comparison import compare_with_paper
 
     rows = {row["quantity"]: row for row in compare_with_paper(paper_study)}
     assert abs(rows["peak before"]["difference_percent"]) < 0.1

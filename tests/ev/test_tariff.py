@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from csmoifsa.errors import InputError
-from csmoifsa_ev.tariff import FLAT, PEAK, VALLEY, PeriodPrices, Prices, Windows, clock_to_minutes
+from csmoifsa_energy.clock import clock_to_minutes
+from csmoifsa_ev.model.tariff import FLAT, PEAK, VALLEY, PeriodPrices, Prices, Windows
 
 EV_A = Windows(peak=("14-21",), flat=("7-14", "21-23"), valley=("23-7",))
 

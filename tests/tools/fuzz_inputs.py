@@ -73,11 +73,11 @@ def _observations() -> bytes:
 
 def readers() -> dict[str, tuple[str, bytes, Callable[[Path], object]]]:
     """Return the ending of the file, a sound one and what reads it, by name."""
+    from csmoifsa_aggregator.inputs.case import load_case
+    from csmoifsa_aggregator.inputs.market import load_prices
     from csmoifsa_bench.suite import load_suite
-    from csmoifsa_ev.aggregator.case import load_case
-    from csmoifsa_ev.aggregator.market import load_prices
-    from csmoifsa_ev.calibration import read_observations
-    from csmoifsa_ev.inspection import inspect_scenario
+    from csmoifsa_ev.inputs.inspection import inspect_scenario
+    from csmoifsa_ev.study.calibration import read_observations
 
     ev, bench = ROOT / "problems" / "csmoifsa_ev", ROOT / "benchmarks" / "csmoifsa_bench"
     game = {

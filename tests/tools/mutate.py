@@ -45,7 +45,7 @@ SURVIVORS = ROOT / "out" / "mutants"
 EQUIVALENT = Path(__file__).with_name("equivalent_mutants.toml")
 BAR = 0.95
 
-_AGGREGATOR = "csmoifsa_ev.aggregator"
+_AGGREGATOR = "csmoifsa_aggregator"
 _ROLLING = (
     "test_perfect_forecast_gives_one_and_no_update_gives_zero",
     "test_physics_of_a_rolled_day",
@@ -60,11 +60,11 @@ _ROLLING = (
     "test_negative_prices_never_charge_and_discharge_at_once",
 )
 MODULES: dict[str, tuple[str, list[str]]] = {
-    "objectives": ("csmoifsa_ev.objectives", ["tests/ev/test_objectives.py"]),
-    "response": ("csmoifsa_ev.response", ["tests/ev/test_response.py"]),
-    "ramp": ("csmoifsa_ev.ramp", ["tests/ev/test_response.py"]),
-    "curves": ("csmoifsa_ev.curves", ["tests/ev/test_response.py", "tests/ev/test_pricing.py"]),
-    "v2g": ("csmoifsa_ev.v2g", ["tests/ev/test_response.py"]),
+    "objectives": ("csmoifsa_ev.model.objectives", ["tests/ev/test_objectives.py"]),
+    "response": ("csmoifsa_ev.model.response", ["tests/ev/test_response.py"]),
+    "ramp": ("csmoifsa_ev.model.ramp", ["tests/ev/test_response.py"]),
+    "curves": ("csmoifsa_ev.model.curves", ["tests/ev/test_response.py", "tests/ev/test_pricing.py"]),
+    "v2g": ("csmoifsa_ev.model.v2g", ["tests/ev/test_response.py"]),
     "statistics": ("csmoifsa_bench.statistics", ["tests/bench/test_statistics.py"]),
     "measure": ("csmoifsa_bench.measure", ["tests/bench/test_measure.py"]),
     "costs": (f"{_AGGREGATOR}.costs", ["tests/aggregator/test_load_cost.py", "tests/aggregator/test_costs.py"]),

@@ -1,0 +1,183 @@
+"""The aggregator's commands: ``csmoifsa ev aggregate`` and ``csmoifsa ev roll``."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from csmoifsa.console import JSON_OPTION, print_json, progress, stderr, stdout
+from csmoifsa.errors import InputError
+from csmoifsa.folders import result_folder
+from csmoifsa_energy.options import reads_series
+
+_CASE = typer.Argument(..., metavar="CASE", help="wei-2015, wei-storage, wei-v2g, portfolio, or a .toml or .json file.")
+_OUT = typer.Option(None, "--out", "-o", metavar="DIR", help="Write tables, summary.json and figures/ there.")
+_AHEAD = typer.Option(None, "--day-ahead", metavar="FILE", help="Day-ahead prices, CSV or Excel; or in CASE: [roll].")
+_REAL = typer.Option(None, "--real-time", metavar="FILE", help="Real-time prices, in their own step and form.")
+_SET = typer.Option([], "--set", metavar="FILE.KEY=VALUE", help="For one file, such as real_time.node=NORTH.")
+_STEP = typer.Option(None, "--step", min=5, max=60, help="Minutes of a step; the shortest of case and files.")
+_NODES = typer.Option([], "--node", metavar="NAME", help="Where; may be repeated. Needed if a file has several.")
+_FIGURES = typer.Option(True, "--figures/--no-figures", help="Draw figures/ as PNG and PDF.")
+_REPORT = typer.Option(True, "--report/--no-report", help="Write report.html, which opens in a browser.")
+_LANGUAGE = typer.Option("en", "--lang", help="Language of the report: en or zh.")
+
+
+def aggregate(
+    case: str = _CASE,
+    out: Path | None = _OUT,
+    time_limit: float = typer.Option(120.0, "--time-limit", min=0.1, help="Seconds for the mixed-integer program."),
+    margin: float | None = typer.Option(
+        None,
+        "--margin",
+        min=0.0,
+        help="Hours used are cheaper by this [currency/kWh], so nobody is indifferent; 0.2 % of the mean day-ahead "
+        "price if left out; 0: optimistic.",
+    ),
+    figures: bool = _FIGURES,
+    report: bool = _REPORT,
+    language: str = _LANGUAGE,
+    as_json: bool = JSON_OPTION,
+) -> None:
+    """Find the aggregator's best day-ahead charging price, with proof, and plan its V2G contracts.
+
+    [bold]Example:[/bold]  csmoifsa ev aggregate wei-2015 --margin 0
+
+    [bold]Example:[/bold]  csmoifsa ev aggregate my.toml --out out/day
+    """
+    from csmoifsa_aggregator.inputs.case import load_case
+    from csmoifsa_aggregator.output.tables import summarise_day, write_day
+    from csmoifsa_aggregator.study.study import run_day
+    from csmoifsa_energy.page import check_language
+
+    check_language(language)
+    study = run_day(load_case(case), margin=margin, time_limit=time_limit)
+    if out is None:
+        summary = summarise_day(study)
+    else:
+        with result_folder(out, "ev aggregate") as place:
+            summary = write_day(study, place)
+            if figures:
+                from csmoifsa_aggregator.output.figures import draw_day
+
+                draw_day(place)
+            if report:
+                from csmoifsa_aggregator.output.report import write_day_report
+
+                write_day_report(place, language=language)
+    if as_json:
+        print_json(summary)
+        return
+    from csmoifsa_aggregator.output.terminal import show_day
+
+    show_day(summary, study.case.title)
+    _where(out, figures, report)
+
+
+@reads_series
+def roll(
+    case: str = _CASE,
+    day_ahead: Path | None = _AHEAD,
+    real_time: Path | None = _REAL,
+    node: list[str] = _NODES,
+    days: str | None = typer.Option(None, "--days", help="From:to, such as 2025-06-01:2025-06-30; all if left out."),
+    forecast: str = typer.Option("ar1", "--forecast", help="ar1, none, perfect, or your own as module:function."),
+    known: str = typer.Option(
+        "current", "--known", help="Real-time price known at a decision: current, last, nothing."
+    ),
+    per_kwh: bool = typer.Option(False, "--per-kwh", help="Prices in the files are per kWh; else per MWh."),
+    step: int | None = _STEP,
+    set_one: list[str] = _SET,
+    out: Path | None = _OUT,
+    figures: bool = _FIGURES,
+    report: bool = _REPORT,
+    language: str = _LANGUAGE,
+    as_json: bool = JSON_OPTION,
+    series: Any = None,
+) -> None:
+    """Re-dispatch V2G cars step by step as real-time prices come in, and measure what that saves.
+
+    [bold]Example:[/bold]  csmoifsa ev roll portfolio --day-ahead da.csv --real-time rt.csv --node "WESTERN HUB"
+    """
+    from csmoifsa_aggregator.inputs.case import load_case
+    from csmoifsa_aggregator.inputs.market import RollSettings, load_prices, market_files, settings_by_file
+    from csmoifsa_aggregator.output.tables import summarise_rolling, write_rolling
+    from csmoifsa_aggregator.study.rolling import KNOWN, backtest
+    from csmoifsa_energy.page import check_language
+
+    check_language(language)
+    if known not in KNOWN:
+        raise InputError(f"--known must be one of {', '.join(KNOWN)}, not {known!r}")
+    span = _span(days, "--days")
+    chosen = load_case(case)
+    told = RollSettings.of(chosen.roll)
+    span = span or _span(told.days, "roll.days")
+    own = settings_by_file(set_one)
+    files = market_files(chosen.roll, {"day_ahead": day_ahead, "real_time": real_time}, series, own)
+    per_kwh = per_kwh or told.per_kwh
+    minutes = step or told.step
+    tests = []
+    notes: dict[str, None] = {}
+    for name in node or [None]:
+        ahead, actual = (
+            load_prices(
+                file, node=None if "node" in own[key] else name, per_mwh=not per_kwh, days=span, key=f"roll.{key}"
+            )
+            for file, key in zip(files, own, strict=True)
+        )
+        notes |= dict.fromkeys((*ahead.notes, *actual.notes))
+        with progress(f"rolling {ahead.node}", len(ahead.days)) as update:
+            tests.append(
+                backtest(
+                    chosen,
+                    ahead,
+                    actual,
+                    days=span,
+                    forecaster=forecast,
+                    known=known,
+                    step=None if minutes is None else timedelta(minutes=minutes),
+                    progress=update,
+                )
+            )
+    for note in notes:
+        stderr().print(f"note: {note}", soft_wrap=True, markup=False)
+    summary = summarise_rolling(tests, case=chosen, forecast=forecast, known=known)
+    if out is not None:
+        with result_folder(out, "ev roll") as place:
+            write_rolling(tests, summary, place)
+            if figures:
+                from csmoifsa_aggregator.output.figures import draw_rolling
+
+                draw_rolling(place)
+            if report:
+                from csmoifsa_aggregator.output.report import write_rolling_report
+
+                write_rolling_report(place, language=language)
+    if as_json:
+        print_json(summary)
+        return
+    from csmoifsa_aggregator.output.terminal import show_rolling
+
+    show_rolling(summary)
+    _where(out, figures, report)
+
+
+def _where(out: Path | None, figures: bool, report: bool) -> None:
+    if out is None:
+        text = "Nothing was written; add --out DIR to keep tables, figures and report."
+    else:
+        tables = " ".join(sorted(path.name for path in out.glob("*.csv")))
+        text = f"Written: {out}/ {tables} summary.json" + " figures/" * figures + " report.html" * report
+    stdout().print(f"\n{text}", soft_wrap=True, markup=False)
+
+
+def _span(days: str | None, key: str) -> tuple[date, date] | None:
+    if days is None:
+        return None
+    first, _, last = days.partition(":")
+    try:
+        return date.fromisoformat(first), date.fromisoformat(last or first)
+    except ValueError:
+        raise InputError(f"{key} must be a day or from:to, such as 2025-06-01:2025-06-30, not {days!r}") from None

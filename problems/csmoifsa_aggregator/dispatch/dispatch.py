@@ -1,0 +1,506 @@
+"""The real-time dispatcher: called each step by a control room, it decides charging and discharging from now on.
+
+A receding horizon over one day: prices paid by drivers, bills, day-ahead position, stays, promises and the past are
+fixed; each step the rest of the day is decided anew with the prices known by then and a forecast of the others, and the
+first step of it is carried out. The linear program stays inside the solver, which goes on from its last basis.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from csmoifsa.errors import InputError, did_you_mean
+from csmoifsa.files import MOST_BYTES, read_json, write_json
+from csmoifsa_aggregator.dispatch import forecast as forecasts
+from csmoifsa_aggregator.dispatch.plan import Plan, Setpoints
+from csmoifsa_aggregator.model.battery import Batteries
+from csmoifsa_aggregator.solve.batteries import add_batteries
+from csmoifsa_aggregator.solve.lp import Program, Session
+
+__all__ = ["Plan", "RollingDispatcher", "Setpoints"]
+
+_PENALTY = 100.0
+"""What a kWh short of a promise costs, in the largest price of the day: dearer than any way of keeping it."""
+
+_FUSE = 10.0
+"""What a kWh above the import limit costs, in that of a promise: the limit is kept before the promises."""
+
+
+_STATE = ("_known", "_here", "_gone", "_until", "_jump", "_fixed")
+"""Arrays that the words of a step change before it is decided."""
+
+
+class RollingDispatcher:
+    """Receding-horizon dispatch of a plan; ask `step` once a step, `save` after it, `load` after a crash.
+
+    Parameters
+    ----------
+    plan : Plan
+        The day.
+    forecaster : callable, optional
+        Overrules the plan's; see `forecast`.
+
+    Attributes
+    ----------
+    position_kw : (T,) array
+        Day-ahead position: net load of the plan made at day-ahead prices [kW].
+    charge_kw, discharge_kw : (V, T) array
+        What was carried out, per vehicle [kW]; the plan for the steps to come.
+    """
+
+    def __init__(self, plan: Plan, forecaster: forecasts.Forecaster | None = None) -> None:
+        self.plan = plan
+        self._forecast = forecaster or forecasts.find_forecaster(plan.forecaster)
+        if self._forecast is None:
+            raise InputError("a perfect forecast cannot be had in real time; choose ar1, none or module:function")
+        cars = plan.cars
+        self._v, self._t = cars.places
+        self._scale = float(np.abs(plan.day_ahead).mean()) or 1.0
+        self._known = np.full(cars.n_steps, np.nan)
+        self._last = -1
+        self._here = np.zeros(cars.n_classes, dtype=bool)
+        self._gone = np.zeros(cars.n_classes, dtype=bool)
+        self._until = cars.start + cars.length  # first step after the stay
+        self._jump = np.where(cars.first, cars.arrival_kwh[self._v], 0.0)  # what the content gains besides charging
+        self._fixed = np.full((2, self._v.size), np.nan)  # powers carried out, per vehicle; NaN: still to decide
+        self._answers: dict[str, Any] | None = None
+        self._session: Session | None = None
+        self._plain = np.zeros(cars.n_steps) if plan.plain_kw is None else plan.plain_kw
+        self._ratio = np.ones(cars.n_steps) if plan.give_ratio is None else plan.give_ratio
+        self._sale = bool((self._ratio != 1.0).any())  # at the price itself, selling and serving others earn the same
+        self._unit = float((cars.count * np.maximum(cars.charge_kw, cars.discharge_kw)).sum())
+        self._open()
+        self._x = self._solve(plan.day_ahead)
+        if plan.planned_kw is not None:
+            self._x = plan.planned_kw[:, self._v, self._t] / cars.count[self._v]
+            self._content = self._contents(self._x)
+        self.position_kw = self._net(self._x)
+
+    # ---- the program ----
+
+    def _build(self, binaries: np.ndarray, prices: np.ndarray) -> Program:
+        cars = self.plan.cars
+        program = Program()
+        self._short = program.columns(cars.n_classes)  # first, so that binaries move no other column
+        self._sold = program.columns(cars.n_steps * self._sale)
+        self._excess = program.columns(cars.n_steps * (self.plan.cap_kw is not None))
+        self._block = block = add_batteries(
+            program, cars, prices / self._scale, prices / self._scale, binaries=binaries
+        )
+        self._connect(program)
+        self._promise = program.rows(cars.n_classes, cars.departure_kwh)
+        last = np.flatnonzero(cars.last)
+        program.add(self._promise, block.content[last], 1.0)
+        program.add(self._promise, self._short, 1.0)
+        return program
+
+    def _connect(self, program: Program) -> None:
+        """Add the net load of all cars: what is given beyond it is sold, and the import limit holds it."""
+        v, t = self._v, self._t
+        share = self.plan.cars.count[v] / self._unit
+        taken, given = self._block.charge, self._block.discharge
+        if self._sale:
+            left = program.rows(self.plan.cars.n_steps, -self._plain / self._unit)  # net + sold >= 0
+            own = program.rows(self.plan.cars.n_steps, upper=0.0)  # sold <= given
+            program.add(left[t], taken, share)
+            program.add(left[t], given, -share)
+            program.add(left, self._sold, 1.0)
+            program.add(own, self._sold, 1.0)
+            program.add(own[t], given, -share)
+        if self.plan.cap_kw is not None:
+            cap = program.rows(self.plan.cars.n_steps, upper=(self.plan.cap_kw - self._plain) / self._unit)
+            program.add(cap[t], taken, share)
+            program.add(cap[t], given, -share)
+            program.add(cap, self._excess, -1.0)
+
+    def _open(self) -> None:
+        self._session = self._build(np.zeros(0, dtype=bool), self.plan.day_ahead).open()
+        self._bound_all(self._session)
+
+    def _bounds(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return lower and upper bounds of (charge, discharge), two arrays (2, M): the past, absence, and limits."""
+        cars, v = self.plan.cars, self._v
+        away = (self._t >= self._until[v]) | self._gone[v]
+        upper = np.where(away, 0.0, np.array([cars.charge_kw[v], cars.discharge_kw[v]]))
+        done = np.isfinite(self._fixed)
+        return np.where(done, self._fixed, 0.0), np.where(done, self._fixed, upper)
+
+    def _bound_all(self, session: Session) -> None:
+        lower, upper = self._bounds()
+        columns = np.array([self._block.charge, self._block.discharge])
+        session.bounds(columns, lower, upper)
+        low = self._least_content(upper)
+        high = np.maximum(self.plan.cars.capacity_kwh[self._v], low)
+        session.bounds(self._block.content, low, high)
+        session.row_bounds(self._block.flow, self._jump, self._jump)
+
+    def _least_content(self, upper: np.ndarray) -> np.ndarray:
+        """Return the floor at each place, lowered to what can be reached where a car came with less, shape (M,)."""
+        cars, v = self.plan.cars, self._v
+        dt, eta = cars.dt_h, cars.efficiency[v]
+        done = np.isfinite(self._fixed[0])
+        gain = np.where(done, eta * self._fixed[0] * dt - self._fixed[1] * dt / eta, eta * upper[0] * dt) + self._jump
+        reach = np.cumsum(gain)
+        first = np.flatnonzero(cars.first)
+        reach -= np.repeat(reach[first] - gain[first], cars.length)
+        # full power from now on, never above the capacity: what is reached then is at least the smaller of the two
+        return np.minimum(np.where(done, -np.inf, cars.floor_kwh[v]), reach - 1e-9)
+
+    def _solve(self, prices: np.ndarray) -> np.ndarray:
+        """Return powers (2, M) per vehicle of the cheapest rest of the day at these prices."""
+        cars, v, t = self.plan.cars, self._v, self._t
+        assert self._session is not None
+        open_ = ~np.isfinite(self._fixed[0])
+        weight = cars.count[v] * cars.dt_h / self._scale
+        session = self._session
+        give = np.where(np.isnan(self._ratio), prices, prices + (self._ratio - 1.0) * np.abs(prices))
+        circular = cars.circular(np.minimum(prices, give), give) & open_
+        if circular.any():
+            session = self._build(circular, prices).open(gap=1e-6)
+            self._bound_all(session)
+        place = np.flatnonzero(open_)
+        session.costs(self._block.charge[place], (weight * prices[t])[place])
+        session.costs(self._block.discharge[place], (weight * (cars.wear[v] - prices[t]))[place])
+        worst = _PENALTY * max(float(np.abs(prices).max()), float(np.abs(self.plan.day_ahead).max())) / self._scale
+        session.costs(self._short, cars.count * worst)
+        if self._sale:
+            paid = np.where(np.isnan(self._ratio), worst, (prices - give) / self._scale)  # what cannot be sold is lost
+            session.costs(self._sold, self._unit * cars.dt_h * paid)
+        if self._excess.size:
+            session.costs(self._excess, np.full(cars.n_steps, self._unit * cars.dt_h * _FUSE * worst))
+        answer = session.run()
+        if not answer.found:
+            raise RuntimeError(f"the dispatch program ended as {answer.status}; this should not happen")
+        self._lacking = answer.x[self._short]
+        self._above = answer.x[self._excess] * self._unit
+        self._content = answer.x[self._block.content]
+        return np.maximum(np.array([answer.x[self._block.charge], answer.x[self._block.discharge]]), 0.0)
+
+    def _contents(self, x: np.ndarray) -> np.ndarray:
+        """Return the contents that powers (2, M) per vehicle lead to, shape (M,) [kWh]."""
+        cars, v = self.plan.cars, self._v
+        eta = cars.efficiency[v]
+        gain = (eta * x[0] - x[1] / eta) * cars.dt_h + self._jump
+        total, first = gain.cumsum(), np.flatnonzero(cars.first)
+        return total - np.repeat(total[first] - gain[first], cars.length)
+
+    def _net(self, x: np.ndarray) -> np.ndarray:
+        weight = (x[0] - x[1]) * self.plan.cars.count[self._v]
+        return np.bincount(self._t, weight, minlength=self.plan.cars.n_steps)
+
+    # ---- one step ----
+
+    def step(
+        self,
+        now: int,
+        price: float | Mapping[int, float] | None = None,
+        arrivals: Mapping[str, float | None] | Iterable[str] | None = None,
+        departures: Mapping[str, int] | Iterable[str] = (),
+        contents: Mapping[str, float] | None = None,
+    ) -> Setpoints:
+        """Decide a step.
+
+        Parameters
+        ----------
+        now : int
+            The step to decide, later than all before; asked again, the last step answers the same.
+        price : float or mapping, optional
+            Real-time price of this step [currency/kWh]; prices that came late as ``{step: price}``; None if there is
+            none: the forecast takes its place.
+        arrivals : mapping or names, optional
+            Classes that arrived since the last step, with their content [kWh], or None for the planned one. Left out
+            altogether, everybody comes as planned; with it, those who are planned but not named have not come (yet).
+        departures : names or mapping, optional
+            Classes that leave now, before their time; or the step at which they will leave, as ``{name: step}``.
+        contents : mapping, optional
+            Measured contents at the beginning of this step [kWh], where they differ from the model's.
+
+        Returns
+        -------
+        Setpoints
+            Powers of this step.
+
+        Raises
+        ------
+        InputError
+            A step out of order, an unknown class, or a price that is not a number. The dispatcher is then as it was.
+        """
+        cars = self.plan.cars
+        if isinstance(now, bool) or not isinstance(now, int | np.integer) or not 0 <= now < cars.n_steps:
+            raise InputError(f"now must be a step from 0 to {cars.n_steps - 1}, not {now!r}")
+        now = int(now)
+        if now < self._last:
+            raise InputError(f"step {now} is over: the last one decided was {self._last}")
+        if now == self._last and self._answers is not None:
+            return _setpoints(self._answers)
+        notes: list[str] = []
+        before = {name: getattr(self, name).copy() for name in _STATE}
+        try:
+            self._skip(now, notes)
+            self._take_prices(now, price, notes)
+            self._take_arrivals(now, arrivals, notes)
+            self._take_departures(now, departures, notes)
+            self._take_contents(now, contents)
+            prices = self._expect(now)
+        except BaseException:  # a step that is refused, or whose forecast fails, changes nothing
+            for name, value in before.items():
+                setattr(self, name, value)
+            raise
+        assert self._session is not None
+        self._bound_all(self._session)
+        x = self._x = self._solve(prices)
+        self._freeze(now, x)
+        return self._answer(now, x, notes)
+
+    def _skip(self, now: int, notes: list[str]) -> None:
+        """Steps that nobody asked for: nothing was set, so nothing was done."""
+        missed = (self._t > self._last) & (self._t < now) & ~np.isfinite(self._fixed[0])
+        if now > self._last + 1 and missed.any():
+            first, last = self._last + 1, now - 1
+            which = f"step {first} was" if first == last else f"steps {first} to {last} were"
+            notes.append(f"{which} not asked for; chargers are taken to have stood still then")
+            for v in np.flatnonzero(~self._here & (self.plan.cars.start < now)):
+                self._here[v] = True
+        self._fixed[:, missed] = 0.0
+
+    def _take_prices(self, now: int, price: float | Mapping[int, float] | None, notes: list[str]) -> None:
+        given = price if isinstance(price, Mapping) else ({} if price is None else {now: price})
+        for step, value in given.items():
+            if not 0 <= step <= now:
+                raise InputError(f"a price for step {step} cannot be known at step {now}; pass forecasts as forecaster")
+            if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not np.isfinite(value):
+                raise InputError(
+                    f"the price of step {step} must be a number, not {value!r}; pass None if it is missing"
+                )
+            self._known[step] = float(value)
+        if price is None:
+            notes.append(f"no price for step {now}: the forecast takes its place")
+
+    def _place(self, name: str) -> int:
+        names = self.plan.cars.names
+        if name not in names:
+            raise InputError(f"there is no class {name!r}.{did_you_mean(name, list(names))}")
+        return names.index(name)
+
+    def _take_arrivals(
+        self, now: int, arrivals: Mapping[str, float | None] | Iterable[str] | None, notes: list[str]
+    ) -> None:
+        cars = self.plan.cars
+        planned = (cars.start <= now) & (now < self._until) & ~self._here & ~self._gone
+        if arrivals is None:
+            self._here |= planned & (cars.start == now)
+            planned &= ~self._here
+        else:
+            given = dict(arrivals) if isinstance(arrivals, Mapping) else dict.fromkeys(arrivals)
+            for name, content in given.items():
+                v = self._place(name)
+                if self._here[v] or self._gone[v]:
+                    notes.append(f"{name} was here already; its arrival is ignored")
+                    continue
+                if now < cars.start[v] or now >= self._until[v]:
+                    notes.append(f"{name} came at step {now}, outside its stay; it is not served before or after that")
+                self._here[v], planned[v] = True, False
+                if content is not None:
+                    self._check_content(name, v, content)
+                    self._jump[np.flatnonzero(self._v == v)[0]] = float(content)
+        missing = [cars.names[v] for v in np.flatnonzero(planned)]
+        notes.extend(f"{name} has not come; it gets no power until it does" for name in missing)
+        absent = np.isin(self._v, np.flatnonzero(planned)) & (self._t == now)
+        self._fixed[:, absent] = 0.0
+
+    def _check_content(self, name: str, v: int, content: float) -> None:
+        high = self.plan.cars.capacity_kwh[v]
+        if isinstance(content, bool) or not np.isfinite(content) or not 0 <= content <= high + 1e-9:
+            raise InputError(f"{name}: a content of {content} kWh is not between 0 and its capacity of {high:g} kWh")
+
+    def _take_departures(self, now: int, departures: Mapping[str, int] | Iterable[str], notes: list[str]) -> None:
+        leaving = dict(departures) if isinstance(departures, Mapping) else dict.fromkeys(departures, now)
+        for name, step in leaving.items():
+            v = self._place(name)
+            if step > self._until[v]:
+                notes.append(f"{name} stays longer than planned, to step {step}; the planned departure is kept")
+                continue
+            self._until[v] = max(int(step), now)
+            if step <= now:
+                self._gone[v] = True
+            if step < self.plan.cars.start[v] + self.plan.cars.length[v]:
+                notes.append(f"{name} leaves early, at step {step} instead of {self._planned_end(v)}")
+
+    def _planned_end(self, v: int) -> int:
+        return int(self.plan.cars.start[v] + self.plan.cars.length[v])
+
+    def _take_contents(self, now: int, contents: Mapping[str, float] | None) -> None:
+        for name, content in (contents or {}).items():
+            v = self._place(name)
+            self._check_content(name, v, content)
+            here = np.flatnonzero((self._v == v) & (self._t == now))
+            if here.size:
+                model = self.content_kwh(name)
+                self._jump[here[0]] += float(content) - model
+
+    def content_kwh(self, name: str) -> float:
+        """Return the model's content of a class after the steps carried out, per vehicle [kWh]."""
+        cars, v = self.plan.cars, self._place(name)
+        mine = np.flatnonzero(self._v == v)
+        done = mine[np.isfinite(self._fixed[0, mine])]
+        eta, dt = cars.efficiency[v], cars.dt_h
+        start = self._jump[mine[0]] if not done.size else self._jump[done].sum()
+        flows = (eta * self._fixed[0, done] - self._fixed[1, done] / eta) * dt
+        return float(start + flows.sum())
+
+    def _expect(self, now: int) -> np.ndarray:
+        assert self._forecast is not None
+        known = self._known.copy()
+        known.setflags(write=False)
+        told = self._forecast(now, known, self.plan.day_ahead, self.plan.past)
+        return forecasts.check_forecast(self.plan.forecaster, told, now, self._known)
+
+    def _freeze(self, now: int, x: np.ndarray) -> None:
+        mine = (self._t == now) & ~np.isfinite(self._fixed[0])
+        self._fixed[:, mine] = x[:, mine]
+        self._last = now
+
+    def _answer(self, now: int, x: np.ndarray, notes: list[str]) -> Setpoints:
+        cars = self.plan.cars
+        mine = np.flatnonzero(self._t == now)
+        power = self._fixed[:, mine] * cars.count[self._v[mine]]
+        names = [cars.names[v] for v in self._v[mine]]
+        running = (cars.start <= now) & (now < self._until + 1)
+        short = {
+            cars.names[v]: float(self._lacking[v])
+            for v in np.flatnonzero((self._lacking > 1e-6) & (running | self._gone))
+        }
+        notes += [f"{name} will lack {kwh:.3g} kWh a vehicle at departure" for name, kwh in short.items()]
+        if self._above.size and self._above[now] > 1e-6 * self._unit:
+            notes.append(f"the import limit of step {now} is exceeded by {self._above[now]:.3g} kW")
+        answer = Setpoints(
+            now,
+            dict(zip(names, power[0].tolist(), strict=True)),
+            dict(zip(names, power[1].tolist(), strict=True)),
+            tuple(notes),
+            short,
+        )
+        self._answers = asdict(answer)
+        return answer
+
+    # ---- results and state ----
+
+    @property
+    def net_kw(self) -> np.ndarray:
+        """Net load, carried out up to the last step and planned after it, shape (T,) [kW]."""
+        return self._net(np.where(np.isfinite(self._fixed), self._fixed, self._x))
+
+    def powers(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return charge, discharge [kW] and content [kWh] per vehicle, each (V, T); not a number where unplugged."""
+        x = np.where(np.isfinite(self._fixed), self._fixed, self._x)
+        tables = []
+        for values in (x[0], x[1], self._content):
+            table = np.full((self.plan.cars.n_classes, self.plan.cars.n_steps), np.nan)
+            table[self._v, self._t] = values
+            tables.append(table)
+        return tables[0], tables[1], tables[2]
+
+    def save(self, path: str | Path) -> None:
+        """Write the state, the plan included, as one JSON file that replaces the old one whole."""
+        cars = self.plan.cars
+        write_json(
+            path,
+            {
+                "format": 1,
+                "cars": {name: _plain(getattr(cars, name)) for name in cars.__dataclass_fields__},
+                "day_ahead": self.plan.day_ahead.tolist(),
+                "past": self.plan.past.tolist(),
+                "forecaster": self.plan.forecaster,
+                **{name: _optional(getattr(self.plan, name)) for name in _TERMS},
+                "position_kw": self.position_kw.tolist(),
+                "known": _gaps(self._known),
+                "last": self._last,
+                "here": self._here.tolist(),
+                "gone": self._gone.tolist(),
+                "until": self._until.tolist(),
+                "jump": self._jump.tolist(),
+                "fixed": [_gaps(row) for row in self._fixed],
+                "answer": self._answers,
+            },
+        )
+
+    @classmethod
+    def load(
+        cls, path: str | Path, forecaster: forecasts.Forecaster | None = None, *, trust: bool = False
+    ) -> RollingDispatcher:
+        """Return a dispatcher that goes on where the saved one stood.
+
+        Parameters
+        ----------
+        path : path
+            What `save` wrote.
+        forecaster : callable, optional
+            Overrules the one that the file names.
+        trust : bool
+            Whether to import a forecaster that the file names as ``module:function`` or ``file.py:function``.
+
+        Raises
+        ------
+        InputError
+            The file is missing or damaged, or names code without ``trust``.
+        """
+        state = read_json(path, "state", MOST_BYTES)
+        try:
+            cars = Batteries(**{**state["cars"], "names": tuple(state["cars"]["names"])})
+            past = np.array(state["past"], dtype=float).reshape(-1, cars.n_steps)
+            day_ahead = np.array(state["day_ahead"], dtype=float)
+            if forecaster is None and not trust:
+                forecasts.refuse_code(state["forecaster"], path)
+            terms = {name: _array(state.get(name)) for name in _TERMS}
+            if terms["cap_kw"] is not None:
+                terms["cap_kw"] = np.where(np.isnan(terms["cap_kw"]), np.inf, terms["cap_kw"])  # no limit
+            plan = Plan(cars=cars, day_ahead=day_ahead, past=past, forecaster=state["forecaster"], **terms)
+            self = cls(plan, forecaster)
+            self.position_kw = np.array(state["position_kw"], dtype=float)
+            self._known = np.array(state["known"], dtype=float)
+            self._last, self._answers = int(state["last"]), state["answer"]
+            self._here, self._gone = np.array(state["here"], dtype=bool), np.array(state["gone"], dtype=bool)
+            self._until, self._jump = np.array(state["until"], dtype=np.int64), np.array(state["jump"], dtype=float)
+            self._fixed = np.array(state["fixed"], dtype=float)
+        except InputError:
+            raise
+        except (ValueError, KeyError, TypeError, AttributeError, OverflowError, IndexError) as error:
+            raise InputError(
+                f"{path} is not a dispatcher's state, or damaged: {type(error).__name__} {error}"
+            ) from error
+        assert self._session is not None
+        self._bound_all(self._session)
+        self._x = self._solve(self._expect(max(self._last, 0)))
+        return self
+
+
+def _plain(value: Any) -> Any:
+    return value.tolist() if isinstance(value, np.ndarray) else list(value) if isinstance(value, tuple) else value
+
+
+_TERMS = ("plain_kw", "cap_kw", "give_ratio", "planned_kw")
+
+
+def _optional(values: np.ndarray | None) -> Any:
+    if values is None:
+        return None
+    plain = values.astype(object)
+    plain[~np.isfinite(values)] = None
+    return plain.tolist()
+
+
+def _array(values: Any) -> np.ndarray | None:
+    return None if values is None else np.array(values, dtype=float)
+
+
+def _gaps(values: np.ndarray) -> list[float | None]:
+    return [float(value) if np.isfinite(value) else None for value in values]
+
+
+def _setpoints(answer: dict[str, Any]) -> Setpoints:
+    return Setpoints(**{**answer, "notes": tuple(answer["notes"])})

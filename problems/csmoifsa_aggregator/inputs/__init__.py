@@ -1,0 +1,1 @@
+"""Files that users write or bring: the case and the market's prices."""

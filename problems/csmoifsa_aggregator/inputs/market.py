@@ -1,0 +1,245 @@
+"""Market prices for rolling dispatch: whole days of a price file, on one clock and one step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from csmoifsa.errors import InputError
+from csmoifsa_energy.readers.files import FileSeries, series_from
+
+FILES = ("day_ahead", "real_time")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RollSettings:
+    """What the table ``[roll]`` of a case says besides its files.
+
+    Attributes
+    ----------
+    days : str, optional
+        First and last day, ``"2025-06-01:2025-06-30"``.
+    per_kwh : bool
+        Whether prices in the files are per kWh, else per MWh.
+    step : int, optional
+        Minutes of a step.
+    """
+
+    days: str | None = None
+    per_kwh: bool = False
+    step: int | None = None
+
+    @classmethod
+    def of(cls, roll: Mapping[str, Any]) -> RollSettings:
+        """Check and return the settings of a table.
+
+        Raises
+        ------
+        InputError
+            A value is of the wrong kind.
+        """
+        told = {name: value for name, value in roll.items() if name not in FILES}
+        for name, kind in (("days", str), ("per_kwh", bool), ("step", int)):
+            if name in told and type(told[name]) is not kind:
+                raise InputError(f"roll.{name} must be {_KINDS[kind]}, not {told[name]!r}")
+        step = told.get("step")
+        if step is not None and not 5 <= step <= 60:
+            raise InputError(f"roll.step must be from 5 to 60 minutes, not {step}")
+        return cls(**told)
+
+
+_KINDS = {str: "text", bool: "true or false", int: "a whole number"}
+
+
+@dataclass(frozen=True, eq=False)
+class Prices:
+    """A series of prices; steps of days that a file does not hold whole are not a number.
+
+    Attributes
+    ----------
+    start : datetime
+        Beginning of the first step, local clock.
+    step : timedelta
+        Its length.
+    per_kwh : (n,) array
+        Prices [currency/kWh].
+    node : str
+        Where they hold.
+    notes : tuple of str
+        What reading had to do.
+    left_out : dict of date to str
+        Days that are not whole, and why.
+    time_zone : str
+        The zone whose days they are; empty where nobody named one.
+    """
+
+    start: datetime
+    step: timedelta
+    per_kwh: np.ndarray
+    node: str
+    notes: tuple[str, ...] = ()
+    left_out: dict[date, str] = field(default_factory=dict)
+    time_zone: str = ""
+
+    @property
+    def days(self) -> list[date]:
+        """The days that the series covers from midnight to midnight."""
+        per_day = round(timedelta(days=1) / self.step)
+        first = self.start.date() if self.start.time() == datetime.min.time() else self.start.date() + timedelta(days=1)
+        skipped = round((datetime.combine(first, datetime.min.time()) - self.start) / self.step)
+        n_days = (len(self.per_kwh) - skipped) // per_day
+        whole = np.isfinite(self.per_kwh[skipped : skipped + n_days * per_day].reshape(n_days, per_day)).all(axis=1)
+        return [first + timedelta(days=k) for k in np.flatnonzero(whole).tolist()]
+
+    def window(self, begin: datetime, steps: int) -> np.ndarray:
+        """Return the prices of ``steps`` steps from ``begin`` on [currency/kWh]."""
+        first = round((begin - self.start) / self.step)
+        found = self.per_kwh[max(first, 0) : first + steps]
+        if first < 0 or len(found) < steps or not np.isfinite(found).all():
+            end = self.start + len(self.per_kwh) * self.step
+            raise InputError(
+                f"prices at {self.node} run from {self.start} to {end}, not over {begin} + {steps} steps"
+                + "".join(f"; {told}" for told in self.left_out.values())[:300]
+            )
+        return found
+
+    def at_step(self, step: timedelta) -> Prices:
+        """Return the same prices on another step: held through shorter steps, averaged over longer ones.
+
+        Raises
+        ------
+        InputError
+            Neither step is a multiple of the other.
+        """
+        if step == self.step:
+            return self
+        long, short = max(step, self.step), min(step, self.step)
+        parts, rest = divmod(long, short)
+        if rest or timedelta(days=1) % step:
+            raise InputError(f"prices at {self.node} have steps of {self.step}, which cannot be brought to {step}")
+        if step < self.step:
+            return replace(self, step=step, per_kwh=np.repeat(self.per_kwh, parts))
+        skipped = round((-(self.start - datetime.combine(self.start.date(), datetime.min.time())) % step) / self.step)
+        whole = (len(self.per_kwh) - skipped) // parts
+        values = self.per_kwh[skipped : skipped + whole * parts].reshape(whole, parts).mean(axis=1)
+        return replace(self, start=self.start + skipped * self.step, step=step, per_kwh=values)
+
+
+def load_prices(
+    path: str | Path | FileSeries,
+    *,
+    node: str | None = None,
+    time_column: str | None = None,
+    price_column: str | None = None,
+    per_mwh: bool = True,
+    days: tuple[date, date] | None = None,
+    key: str = "prices",
+) -> Prices:
+    """Read a price file: a known export, or any file with columns of time and price.
+
+    Parameters
+    ----------
+    path : path or FileSeries
+        The file, with or without settings of its own.
+    node : str, optional
+        Which node, where the file has more than one.
+    time_column, price_column : str, optional
+        Names of columns, where the file does not show them.
+    per_mwh : bool
+        Whether prices are per MWh (else per kWh).
+    days : (date, date), optional
+        First and last day that must be whole; others that are not are left out.
+    key : str
+        What messages call the file.
+
+    Raises
+    ------
+    InputError
+        A column or node is unknown, an hour is missing or doubled, or a price is not a number; the message says which.
+    """
+    source = path if isinstance(path, FileSeries) else FileSeries(csv=str(path))
+    told = {"node": node, "time_column": time_column, "value_column": price_column}
+    source = replace(source, **{name: value for name, value in told.items() if value is not None})
+    read = source.read_whole(key, days)
+    if not read.dates:
+        told_why = "".join(f": {why}" for why in list(read.left_out.values())[:1])
+        raise InputError(f"{source.csv} holds no whole day{told_why}")
+    first, n_steps = read.dates[0], read.values.shape[1]
+    values = np.full(((read.dates[-1] - first).days + 1, n_steps), np.nan)
+    values[[(day - first).days for day in read.dates]] = read.values
+    return Prices(
+        datetime.combine(first, datetime.min.time()),
+        timedelta(days=1) / n_steps,
+        values.ravel() / (1000.0 if per_mwh else 1.0),
+        read.node,
+        tuple(read.notes),
+        read.left_out,
+        read.time_zone,
+    )
+
+
+def settings_by_file(texts: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Return the settings of each file from texts such as ``real_time.node=NORTH``.
+
+    Raises
+    ------
+    InputError
+        A text has another form.
+    """
+    own: dict[str, dict[str, Any]] = {name: {} for name in FILES}
+    for text in texts:
+        place, mark, value = text.partition("=")
+        file, dot, name = place.partition(".")
+        if not mark or not dot or file not in own:
+            raise InputError(f"--set must be day_ahead.KEY=VALUE or real_time.KEY=VALUE, not {text!r}")
+        if name.startswith("only."):
+            own[file].setdefault("only", {})[name.removeprefix("only.")] = value
+        else:
+            own[file][name] = value
+    return own
+
+
+def market_files(
+    roll: Mapping[str, Any],
+    files: Mapping[str, Path | None],
+    settings: Mapping[str, Any],
+    own: Mapping[str, Mapping[str, Any]],
+) -> tuple[FileSeries, FileSeries]:
+    """Return the day-ahead and the real-time file of a case's ``[roll]`` table and of the command line.
+
+    Parameters
+    ----------
+    roll : mapping
+        The table: ``day_ahead`` and ``real_time`` with the settings of `FileSeries`.
+    files : mapping
+        ``day_ahead`` and ``real_time`` of the command line, None where left out.
+    settings : mapping
+        Settings of the command line, for both files; they replace those of the table.
+    own : mapping
+        Settings of the command line for one file; they come first.
+
+    Raises
+    ------
+    InputError
+        A file is missing, a key of it is unknown or a value is bad.
+    """
+    found = []
+    for name in FILES:
+        values = roll.get(name, {})
+        if not isinstance(values, Mapping):
+            raise InputError(f"roll.{name} must be a table such as {{ csv = 'prices.csv' }}, not {values!r}")
+        values = {**values, **settings, **own[name]}
+        path = files[name]
+        if path is not None:
+            values["csv"] = str(path)
+        source = series_from(values, f"roll.{name}")
+        if source.csv is None:
+            option = "--" + name.replace("_", "-")
+            raise InputError(f"name the file of {option[2:]} prices with {option}, or [roll] {name} = {{ csv = ... }}")
+        found.append(source)
+    return found[0], found[1]

@@ -1,0 +1,49 @@
+"""A case on shorter steps: what happens within an hour is decided when prices change within it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from csmoifsa_aggregator.inputs.case import Case
+from csmoifsa_aggregator.model.battery import Batteries
+
+
+def refine(case: Case, parts: int) -> Case:
+    """Return a case with every step cut into ``parts`` equal ones; prices, bounds and caps hold through them.
+
+    Parameters
+    ----------
+    case : Case
+        The case.
+    parts : int
+        How many.
+    """
+    if parts == 1:
+        return case
+    game = case.game
+    cars = None if case.cars is None else _cut(case.cars, parts)
+    series: dict[str, Any] = {
+        name: np.repeat(getattr(game, name), parts) for name in ("day_ahead", "buy", "sell", "lower", "upper")
+    }
+    finer = replace(
+        game,
+        **series,
+        window=np.repeat(game.window, parts, axis=1),
+        dt_h=game.dt_h / parts,
+        cap_kw=None if game.cap_kw is None else np.repeat(game.cap_kw, parts),
+        cars=None if game.cars is None else cars,
+    )
+    return replace(case, game=finer, cars=cars, v2g_sell=np.repeat(case.v2g_sell, parts))
+
+
+def _cut(cars: Batteries, parts: int) -> Batteries:
+    return replace(
+        cars,
+        start=cars.start * parts,
+        length=cars.length * parts,
+        n_steps=cars.n_steps * parts,
+        dt_h=cars.dt_h / parts,
+    )

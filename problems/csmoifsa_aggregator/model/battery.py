@@ -1,0 +1,203 @@
+"""Batteries of drivers with a V2G contract: their limits, and a dispatch of them.
+
+A V2G class, given a price c (reconstruction; the thesis's formulas are not in print):
+``min sum_t c_t (ch_t - dis_t) dt + wear sum_t dis_t dt`` with ``s_t = s_{t-1} + eta ch_t dt - dis_t dt / eta``, s
+within its limits, and at the last plugged step at least the charge promised. A battery has one stay a day, which may
+pass midnight: its content at the beginning is known once only. All vehicles of a class move alike, so the class is one
+battery of ``count`` times the size.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from csmoifsa.errors import InputError
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Batteries:
+    """Classes of vehicles with batteries; arrays of shape (V,), per vehicle.
+
+    Attributes
+    ----------
+    names : tuple of str
+        Of the classes.
+    count : (V,) array
+        Vehicles in the class.
+    charge_kw, discharge_kw : (V,) array
+        Greatest power at the grid side; discharge 0 for a driver without a V2G contract [kW].
+    capacity_kwh, floor_kwh : (V,) array
+        Greatest and least content [kWh].
+    arrival_kwh, departure_kwh : (V,) array
+        Content at the first plugged step's beginning, and promised at the last one's end [kWh].
+    efficiency : (V,) array
+        Of charging, and again of discharging.
+    wear : (V,) array
+        Paid to the owner for each kWh given to the grid [currency/kWh].
+    start, length : (V,) int array
+        First plugged step, and how many follow each other, around the end of the day if need be.
+    n_steps : int
+        T.
+    dt_h : float
+        Length of a step [h].
+    """
+
+    names: tuple[str, ...]
+    count: np.ndarray
+    charge_kw: np.ndarray
+    discharge_kw: np.ndarray
+    capacity_kwh: np.ndarray
+    floor_kwh: np.ndarray
+    arrival_kwh: np.ndarray
+    departure_kwh: np.ndarray
+    efficiency: np.ndarray
+    wear: np.ndarray
+    start: np.ndarray
+    length: np.ndarray
+    n_steps: int
+    dt_h: float
+
+    def __post_init__(self) -> None:
+        n = len(self.names)
+        for name in _COLUMNS:
+            array = np.array(np.broadcast_to(np.asarray(getattr(self, name), dtype=float), (n,)))
+            array.setflags(write=False)
+            object.__setattr__(self, name, array)
+        for name in ("start", "length"):
+            array = np.array(np.broadcast_to(np.asarray(getattr(self, name), dtype=np.int64), (n,)))
+            array.setflags(write=False)
+            object.__setattr__(self, name, array)
+        for v in range(n):
+            self._check(v)
+
+    def _check(self, v: int) -> None:
+        name = self.names[v]
+        for key in _COLUMNS:
+            value = getattr(self, key)[v]
+            if not np.isfinite(value) or (value < 0 and key != "wear"):
+                raise InputError(f"{name}: {key} must be a number from 0 up, not {value}")
+        for key in ("count", "charge_kw", "capacity_kwh"):
+            if getattr(self, key)[v] == 0:
+                raise InputError(f"{name}: {key} must be above 0")
+        eta, wear = self.efficiency[v], self.wear[v]
+        if not 0 < eta <= 1:
+            raise InputError(f"{name}: efficiency must be above 0 and at most 1, not {eta}")
+        if wear < 0:
+            raise InputError(f"{name}: wear must be from 0 up, not {wear}")
+        low, high = self.floor_kwh[v], self.capacity_kwh[v]
+        for key in ("arrival_kwh", "departure_kwh"):
+            value = getattr(self, key)[v]
+            if value > high:
+                raise InputError(f"{name}: {key} {value:g} exceeds the capacity by {value - high:g} kWh")
+        if self.departure_kwh[v] < low:
+            raise InputError(f"{name}: departure_kwh is {low - self.departure_kwh[v]:g} kWh below the floor of {low:g}")
+        if not (1 <= self.length[v] <= self.n_steps and 0 <= self.start[v] < self.n_steps):
+            raise InputError(
+                f"{name}: a stay must begin at a step below {self.n_steps} and last 1 to {self.n_steps} steps, "
+                f"not begin at {self.start[v]} and last {self.length[v]}"
+            )
+        hours = self.length[v] * self.dt_h
+        reached = self.arrival_kwh[v] + eta * self.charge_kw[v] * hours
+        short = self.departure_kwh[v] - reached
+        if short > 1e-9:
+            raise InputError(
+                f"{name}: charging at {self.charge_kw[v]:g} kW through its window of {hours:g} h reaches "
+                f"{reached:g} kWh, {short:g} kWh short of the {self.departure_kwh[v]:g} kWh promised"
+            )
+
+    @property
+    def n_classes(self) -> int:
+        """V."""
+        return len(self.names)
+
+    @cached_property
+    def places(self) -> tuple[np.ndarray, np.ndarray]:
+        """Class and step of every plugged step, each shape (M,), class by class from arrival to departure."""
+        v = np.repeat(np.arange(self.n_classes), self.length)
+        since = np.arange(v.size) - np.repeat(np.cumsum(self.length) - self.length, self.length)
+        return v, (self.start[v] + since) % self.n_steps
+
+    @cached_property
+    def window(self) -> np.ndarray:
+        """When each class is plugged in, shape (V, T) bool."""
+        plugged = np.zeros((self.n_classes, self.n_steps), dtype=bool)
+        plugged[self.places] = True
+        return plugged
+
+    @cached_property
+    def first(self) -> np.ndarray:
+        """Whether a place is its class's first, shape (M,)."""
+        v, _ = self.places
+        return np.diff(v, prepend=-1) != 0
+
+    @cached_property
+    def last(self) -> np.ndarray:
+        """Whether a place is its class's last, shape (M,)."""
+        v, _ = self.places
+        return np.diff(v, append=-1) != 0
+
+    def circular(self, buy: np.ndarray, sell: np.ndarray) -> np.ndarray:
+        """Return where charging and discharging at once would pay, shape (M,) bool: ``eta^2 (sell - wear) > buy``.
+
+        Only where selling pays more than buying over the round trip, or at prices far enough below zero.
+        """
+        v, t = self.places
+        return (self.efficiency[v] ** 2 * (sell[t] - self.wear[v]) > buy[t]) & (self.discharge_kw[v] > 0)
+
+    def only_charging(self) -> Batteries:
+        """Return the same classes without discharging."""
+        return replace(self, discharge_kw=np.zeros(self.n_classes))
+
+
+def longest_stay(window: np.ndarray) -> tuple[int, int]:
+    """Return first step and length of the longest unbroken stay of a window, shape (T,), on a day that repeats."""
+    steps = len(window)
+    if window.all():
+        return 0, steps
+    best = (0, 0)
+    for first in np.flatnonzero(window & ~np.roll(window, 1)):
+        length = int((~np.roll(window, -first)).argmax())
+        if length > best[1]:
+            best = (int(first), length)
+    return best
+
+
+_COLUMNS = (
+    *("count", "charge_kw", "discharge_kw", "capacity_kwh", "floor_kwh", "arrival_kwh", "departure_kwh"),
+    *("efficiency", "wear"),
+)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Dispatch:
+    """What the batteries do; arrays (V, T), zero where unplugged.
+
+    Attributes
+    ----------
+    charge_kw, discharge_kw : (V, T) array
+        Power of the whole class at the grid [kW].
+    content_kwh : (V, T) array
+        Content of one vehicle at the end of the step [kWh]; not a number where unplugged.
+    cost : float
+        At the prices it was made for, wear included [currency].
+    n_binaries : int
+        How many steps needed one.
+    """
+
+    charge_kw: np.ndarray
+    discharge_kw: np.ndarray
+    content_kwh: np.ndarray
+    cost: float
+    n_binaries: int = 0
+
+    @property
+    def net_kw(self) -> np.ndarray:
+        """Taken less given, shape (T,) [kW]."""
+        return (self.charge_kw - self.discharge_kw).sum(axis=0)
+
+    def given_kwh(self, cars: Batteries) -> np.ndarray:
+        """Return the energy each class gives to the grid, shape (V,) [kWh]."""
+        return self.discharge_kw.sum(axis=1) * cars.dt_h

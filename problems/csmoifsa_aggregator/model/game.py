@@ -1,0 +1,329 @@
+"""The pricing game: market prices, price bounds, drivers' classes, storage (stage one of the aggregator's day).
+
+Form and data follow Wei, Chen, Liu, Mei et al., Power System Technology 39(4), 2015: the aggregator leads with a price
+for each step, classes of drivers follow with the cheapest charging that their window, power and energy allow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from csmoifsa.errors import InputError, did_you_mean
+from csmoifsa_aggregator.model.battery import Batteries
+from csmoifsa_aggregator.model.costs import Market, Storage
+
+__all__ = ["Game", "Storage", "game_from_dict", "number", "storage_from_dict"]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Game(Market):
+    """One day's pricing game: a market and its drivers. Arrays are C-contiguous and read-only; prices in currency/kWh.
+
+    What `Market` has comes first: prices, step, storage, import limit and supply curve.
+
+    Attributes
+    ----------
+    lower, upper : (T,) array
+        Bounds of the price that drivers pay.
+    mean : float
+        Mean over the steps of the price that drivers pay ...
+    mean_sense : "==" or "<="
+        ... is fixed at this value, or capped by it.
+    energy_kwh, power_kw : (K,) array
+        Demand E_k and greatest power P_k of each class, all its vehicles together [kWh, kW].
+    window : (K, T) bool array
+        Whether the class is plugged in.
+    count : (K,) array
+        Vehicles in the class.
+    cars : Batteries, optional
+        Classes with a V2G contract, who answer the price as well, with charging and discharging.
+    names : tuple of str
+        Of the classes.
+    name : str
+        Of the game.
+    reference : mapping
+        Published results to compare with, by name.
+    """
+
+    lower: np.ndarray
+    upper: np.ndarray
+    mean: float
+    mean_sense: str = "=="
+    energy_kwh: np.ndarray
+    power_kw: np.ndarray
+    window: np.ndarray
+    count: np.ndarray
+    cars: Batteries | None = None
+    names: tuple[str, ...] = ()
+    name: str = "game"
+    reference: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in ("day_ahead", "buy", "sell", "lower", "upper", "energy_kwh", "power_kw", "count"):
+            object.__setattr__(self, name, _frozen(getattr(self, name), float))
+        for name in ("cap_kw", "block_kw", "block_premium"):
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, _frozen(getattr(self, name), float))
+        object.__setattr__(self, "window", _frozen(self.window, bool))
+        if not self.names:
+            object.__setattr__(self, "names", tuple(f"class {k + 1}" for k in range(len(self.energy_kwh))))
+        _check_shapes(self)
+        _check_prices(self)
+        _check_classes(self)
+
+    @property
+    def n_classes(self) -> int:
+        """K."""
+        return len(self.energy_kwh)
+
+    @cached_property
+    def step_kwh(self) -> np.ndarray:
+        """Energy a class can take in one step, P_k dt, shape (K,) [kWh]."""
+        return self.power_kw * self.dt_h
+
+    @cached_property
+    def greatest_kw(self) -> np.ndarray:
+        """The most that all classes plugged in can take, shape (T,) [kW]."""
+        own = 0.0 if self.cars is None else (self.cars.charge_kw * self.cars.count) @ self.cars.window
+        return self.power_kw @ self.window + own
+
+    @cached_property
+    def separable(self) -> bool:
+        """Whether a kWh of charging costs `cheapest` whatever the other cars and the storage do.
+
+        Never with a cap, a supply curve, or V2G classes, whose discharge may exceed what the others take. With a
+        storage, cost(load) = cost(0) + cheapest load if in each step in which a class is plugged in
+
+        * selling pays at least `cheapest`. A plan for the load then becomes one for no load that is cheaper by no less:
+          what the storage gave to the load is sold, what was bought for it is not bought; and
+        * the load can be bought at `cheapest` beside any sale. Day-ahead energy can; real-time energy excludes a sale
+          in the same step, so where it is cheaper, the sale may pay no more than what serving the load saves.
+
+        So either ``p <= p^b`` and ``p^s >= p``, or ``p^s = p^b < p``. The signs of the prices do not matter.
+        """
+        if self.cap_kw is not None or self.block_kw is not None or self.cars is not None:
+            return False
+        beside = (self.day_ahead <= self.buy) | (self.sell <= self.buy)
+        apart = (self.sell >= self.cheapest) & beside
+        return self.storage is None or bool((apart | ~self.window.any(axis=0)).all())
+
+    @cached_property
+    def price_scale(self) -> float:
+        """Typical price, to scale by."""
+        return float(np.abs(self.day_ahead).mean()) or 1.0
+
+    def hour(self, step: int) -> str:
+        """Name a step as ``"hour 3"`` or ``"step 13 (03:15)"``."""
+        minutes = round(step * self.dt_h * 60)
+        if self.dt_h == 1.0:
+            return f"hour {step}"
+        return f"step {step} ({minutes // 60 % 24:02d}:{minutes % 60:02d})"
+
+
+def _frozen(values: ArrayLike, dtype: Any) -> np.ndarray:
+    array = np.array(values, dtype=dtype, order="C")
+    array.setflags(write=False)
+    return array
+
+
+def _check_shapes(game: Game) -> None:
+    steps, classes = game.n_steps, game.n_classes
+    if steps == 0 or classes == 0:
+        raise InputError(f"a game needs at least one step and one class, not {steps} and {classes}")
+    if not (np.isfinite(game.dt_h) and game.dt_h > 0):
+        raise InputError(f"dt must be a number of hours above 0, not {game.dt_h}")
+    for name in ("buy", "sell", "lower", "upper", "cap_kw"):
+        value = getattr(game, name)
+        if value is not None and value.shape != (steps,):
+            missing = steps - value.size
+            what = f"{missing} missing" if missing > 0 else f"{-missing} too many"
+            raise InputError(f"{_KEY_OF[name]} must have one value a step, {steps} of them, not {value.size}: {what}")
+    for name in ("power_kw", "count"):
+        if getattr(game, name).shape != (classes,):
+            raise InputError(f"{_KEY_OF[name]} must have one value a class, {classes}, not {getattr(game, name).size}")
+    if game.window.shape != (classes, steps):
+        raise InputError(f"W must be {classes} classes x {steps} steps, not {' x '.join(map(str, game.window.shape))}")
+    if game.cars is not None and game.cars.n_steps != steps:
+        raise InputError(f"the V2G classes know {game.cars.n_steps} steps, the prices {steps}")
+    if len(game.names) != classes:
+        raise InputError(f"there are {classes} classes but {len(game.names)} names")
+    every = [*game.names, *(() if game.cars is None else game.cars.names)]
+    if len(set(every)) < len(every):
+        twice = next(name for name in every if every.count(name) > 1)
+        raise InputError(f"two classes are called {twice!r}; call one of them otherwise")
+    if "hour" in every:
+        raise InputError("no class can be called 'hour', which is the first column of the tables; call it otherwise")
+    if (game.block_kw is None) != (game.block_premium is None) or (
+        game.block_kw is not None and game.block_premium is not None and game.block_kw.shape != game.block_premium.shape
+    ):
+        raise InputError("a supply curve needs block_kw and block_premium of the same length")
+    if game.block_kw is not None and game.block_premium is not None:
+        for k, (kw, premium) in enumerate(zip(game.block_kw, game.block_premium, strict=True)):
+            if not kw >= 0 or not np.isfinite(premium):
+                raise InputError(
+                    f"block {k + 1} of the supply curve must have a block_kw from 0 up and a number as block_premium, "
+                    f"not {kw:g} and {premium:g}"
+                )
+    if game.block_premium is not None and (np.diff(game.block_premium) < 0).any():
+        raise InputError("block_premium must rise from block to block; a supply curve that falls has no unique plan")
+
+
+def _check_prices(game: Game) -> None:
+    for name in ("day_ahead", "buy", "sell", "lower", "upper"):
+        bad = np.flatnonzero(~np.isfinite(getattr(game, name)))
+        if bad.size:
+            value = getattr(game, name)[bad[0]]
+            raise InputError(f"{_KEY_OF[name]} of {game.hour(int(bad[0]))} must be a number, not {value}")
+    crossed = int((game.lower - game.upper).argmax())
+    if game.lower[crossed] > game.upper[crossed]:
+        raise InputError(
+            f"the lower price bound of {game.hour(crossed)} exceeds the upper one by "
+            f"{game.lower[crossed] - game.upper[crossed]:g}: {game.lower[crossed]:g} > {game.upper[crossed]:g}"
+        )
+    if game.mean_sense not in ("==", "<="):
+        raise InputError(f"mean_sense must be '==' or '<=', not {game.mean_sense!r}")
+    if not np.isfinite(game.mean):
+        raise InputError(f"mean must be a number, not {game.mean}")
+    least, most = game.lower.mean(), game.upper.mean()
+    slack = 1e-9 * game.price_scale
+    if game.mean < least - slack:
+        raise InputError(
+            f"the price bounds exclude the mean price {game.mean:g}: even the lower bounds average {least:g}, "
+            f"{least - game.mean:g} too high"
+        )
+    if game.mean_sense == "==" and game.mean > most + slack:
+        raise InputError(
+            f"the price bounds exclude the mean price {game.mean:g}: even the upper bounds average {most:g}, "
+            f"{game.mean - most:g} too low"
+        )
+    if game.cap_kw is not None and not (game.cap_kw >= 0).all():
+        raise InputError(f"cap_kw of {game.hour(int((~(game.cap_kw >= 0)).argmax()))} must be from 0 up")
+
+
+def _check_classes(game: Game) -> None:
+    for k, name in enumerate(game.names):
+        for key in ("energy_kwh", "power_kw", "count"):
+            value = getattr(game, key)[k]
+            if not (np.isfinite(value) and value > 0):
+                raise InputError(f"{name}: {_KEY_OF[key]} must be a number above 0, not {value}")
+        hours = game.window[k].sum() * game.dt_h
+        most = game.power_kw[k] * hours
+        short = game.energy_kwh[k] - most
+        if short > 1e-9 * game.energy_kwh[k]:
+            raise InputError(
+                f"{name}: its window of {hours:g} h at {game.power_kw[k]:g} kW holds {most:g} kWh, "
+                f"{short:g} kWh short of the {game.energy_kwh[k]:g} kWh it needs"
+            )
+
+
+_KEY_OF = {
+    "day_ahead": "p",
+    "buy": "pb",
+    "sell": "ps",
+    "lower": "lb",
+    "upper": "ub",
+    "energy_kwh": "E",
+    "power_kw": "Pm",
+    "count": "n",
+    "cap_kw": "cap_kw",
+}
+_REQUIRED = ("p", "lb", "ub", "mean", "E", "Pm", "W")
+_KNOWN = {
+    *_REQUIRED,
+    *("name", "T", "dt", "mean_sense", "pb", "ps", "n", "storage", "names", "cap_kw", "block_kw", "block_premium"),
+}
+
+
+def game_from_dict(values: Mapping[str, Any]) -> Game:
+    """Read a game in the short form of its JSON files: p, lb, ub, mean, pb, ps, E, Pm, W, n, storage.
+
+    Left out, the real-time prices are the day-ahead price, each class is one vehicle, and a step is 24 h / T. Keys that
+    begin with ``optimum`` are kept as `Game.reference`.
+
+    Raises
+    ------
+    InputError
+        A key is missing or unknown, or a value is bad; the message names the class or hour.
+    """
+    known = {key for key in values if not key.startswith("optimum")}
+    for key in sorted(known - _KNOWN):
+        raise InputError(f"unknown key {key!r} in the game.{did_you_mean(key, sorted(_KNOWN))}")
+    for key in _REQUIRED:
+        if key not in values:
+            raise InputError(f"the key {key!r} is missing in the game")
+    p = _numbers(values["p"], "p")
+    if "T" in values and number(values["T"], "T") != len(p):
+        raise InputError(f"p has {len(p)} values but T is {values['T']}: {abs(values['T'] - len(p))} hours are missing")
+    if "dt" not in values and len(p) and 1440 % len(p):
+        raise InputError(
+            f"dt is missing: p has {len(p)} values, which divide no day into steps of whole minutes; bring 24, 48 or "
+            "96 of them, or state dt, the length of a step in hours"
+        )
+    storage, energy = values.get("storage"), _numbers(values["E"], "E")
+    try:
+        window = np.array(values["W"], dtype=bool)
+    except ValueError:
+        raise InputError(f"W must be a list of {len(p)} values for each class; their lengths differ") from None
+    return Game(
+        name=str(values.get("name", "game")),
+        day_ahead=p,
+        buy=_numbers(values.get("pb", p), "pb"),
+        sell=_numbers(values.get("ps", p), "ps"),
+        lower=_numbers(values["lb"], "lb"),
+        upper=_numbers(values["ub"], "ub"),
+        mean=number(values["mean"], "mean"),
+        mean_sense=values.get("mean_sense", "=="),
+        energy_kwh=energy,
+        power_kw=_numbers(values["Pm"], "Pm"),
+        window=window,
+        count=_numbers(values.get("n", [1] * len(energy)), "n"),
+        dt_h=number(values.get("dt", 24.0 / len(p)), "dt"),
+        storage=None if storage is None else storage_from_dict(storage),
+        cap_kw=None if values.get("cap_kw") is None else _numbers(values["cap_kw"], "cap_kw", steps=len(p)),
+        block_kw=None if values.get("block_kw") is None else _numbers(values["block_kw"], "block_kw"),
+        block_premium=None
+        if values.get("block_premium") is None
+        else _numbers(values["block_premium"], "block_premium"),
+        names=tuple(values.get("names", ())),
+        reference={key: number(value, key) for key, value in values.items() if key.startswith("optimum")},
+    )
+
+
+def number(value: Any, key: str) -> float:
+    """Return a value from a file as a number, or refuse it by its key."""
+    if isinstance(value, bool) or not isinstance(value, int | float | np.number):
+        raise InputError(f"{key} must be a number, not {value!r}")
+    return float(value)
+
+
+def _numbers(values: Any, key: str, steps: int = 1) -> np.ndarray:
+    if np.isscalar(values):
+        values = [values] * steps
+    if not isinstance(values, Sequence | np.ndarray):
+        raise InputError(f"{key} must be a list of numbers, not {values!r}")
+    for k, value in enumerate(values):
+        if isinstance(value, bool) or not isinstance(value, int | float | np.number):
+            raise InputError(f"{key} must hold numbers, but value {k} is {value!r}")
+    return np.array(values, dtype=float)
+
+
+def storage_from_dict(values: Mapping[str, Any]) -> Storage:
+    """Read a storage, with the keys of `Storage` or their short forms Pmax, Smax, S0, eta."""
+    keys = {"Pmax": "power_kw", "Smax": "capacity_kwh", "S0": "initial_kwh", "eta": "efficiency"}
+    keys |= {name: name for name in keys.values()}
+    if not isinstance(values, Mapping):
+        raise InputError(f"storage must be a table, not {values!r}")
+    for key in values:
+        if key not in keys:
+            raise InputError(f"unknown key {key!r} in storage.{did_you_mean(key, list(keys))}")
+    given = {keys[key]: number(value, f"storage.{key}") for key, value in values.items()}
+    for name in ("power_kw", "capacity_kwh", "initial_kwh", "efficiency"):
+        if name not in given:
+            raise InputError(f"the key {name!r} is missing in storage")
+    return Storage(**given)

@@ -1,0 +1,64 @@
+"""Random games of any size from a seed, for tests, tables of growth, and first steps."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from csmoifsa_aggregator.model.game import Game
+
+WEI_DAY_AHEAD = (
+    *(0.35, 0.33, 0.30, 0.33, 0.36, 0.40, 0.44, 0.46, 0.52, 0.58, 0.66, 0.75),
+    *(0.81, 0.76, 0.80, 0.83, 0.81, 0.75, 0.64, 0.55, 0.53, 0.47, 0.40, 0.37),
+)
+"""Day-ahead price of each hour [CNY/kWh] (Wei et al. 2015)."""
+
+
+def day_ahead(n_steps: int) -> np.ndarray:
+    """Return Wei's day-ahead price on any number of steps, linear between the middles of the hours, shape (T,)."""
+    hours = (np.arange(n_steps) + 0.5) * 24.0 / n_steps
+    knots = np.arange(-1, 25) + 0.5
+    return np.interp(hours, knots, np.take(WEI_DAY_AHEAD, np.arange(-1, 25), mode="wrap"))
+
+
+def random_game(
+    n_steps: int = 24, n_classes: int = 3, seed: int = 1, *, band: float = 0.2, n_ev: int | None = None
+) -> Game:
+    """Draw a game: cars at home at night, at work by day, and out in between.
+
+    Parameters
+    ----------
+    n_steps, n_classes, seed : int
+        Size, and which game.
+    band : float
+        Price bounds lie this share below and above the day-ahead price; their mean is 0.93 of its mean.
+    n_ev : int, optional
+        Cars of all classes together; 20 to 100 a class where left out.
+    """
+    rng = np.random.default_rng([seed, n_steps, n_classes])
+    p = day_ahead(n_steps)
+    dt = 24.0 / n_steps
+    start_h = np.where(rng.random(n_classes) < 0.6, rng.normal(19.0, 2.0, n_classes), rng.normal(8.5, 1.5, n_classes))
+    length_h = np.clip(rng.normal(10.0, 2.5, n_classes), 4.0, 18.0)
+    start, length = np.round(start_h / dt).astype(int), np.round(length_h / dt).astype(int)
+    window = np.zeros((n_classes, n_steps), dtype=bool)
+    for k in range(n_classes):
+        window[k, (start[k] + np.arange(length[k])) % n_steps] = True
+    count = rng.integers(20, 101, n_classes).astype(float)
+    if n_ev is not None:
+        count = np.maximum(1.0, np.round(count * n_ev / count.sum()))
+    each_kw = rng.choice([3.0, 3.3, 6.6, 7.0, 11.0], n_classes)
+    hours = np.minimum(rng.uniform(1.5, 7.0, n_classes), 0.9 * window.sum(axis=1) * dt)
+    return Game(
+        name=f"random {n_steps}x{n_classes}, seed {seed}",
+        day_ahead=p,
+        buy=1.2 * p,
+        sell=1.2 * p,
+        lower=(1.0 - band) * p,
+        upper=(1.0 + band) * p,
+        mean=0.93 * float(p.mean()),
+        energy_kwh=np.round(count * each_kw * hours, 3),
+        power_kw=count * each_kw,
+        window=window,
+        count=count,
+        dt_h=dt,
+    )

@@ -1,0 +1,207 @@
+"""Millions of cars: each answers the price exactly; grouped into classes, they can be priced.
+
+Cars that share a stay differ only in how many of its cheapest steps they fill. So the prices of a stay are sorted once
+for all its cars, and a car costs one division and two look-ups, whatever the number of steps.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from csmoifsa.errors import InputError
+from csmoifsa_aggregator.model.costs import load_cost
+from csmoifsa_aggregator.model.follower import TIE, tie_groups
+from csmoifsa_aggregator.model.game import Game
+from csmoifsa_aggregator.model.generate import day_ahead
+
+
+@dataclass(frozen=True, eq=False)
+class Cars:
+    """Single cars; arrays (n,).
+
+    Attributes
+    ----------
+    start, length : int64 arrays
+        First plugged step, and how many follow, around midnight if need be.
+    energy_kwh, power_kw : arrays
+        Demand [kWh] and power [kW].
+    n_steps : int
+        T.
+    """
+
+    start: np.ndarray
+    length: np.ndarray
+    energy_kwh: np.ndarray
+    power_kw: np.ndarray
+    n_steps: int
+
+    def __post_init__(self) -> None:
+        for name, dtype in (("start", np.int64), ("length", np.int64), ("energy_kwh", float), ("power_kw", float)):
+            object.__setattr__(self, name, np.ascontiguousarray(getattr(self, name), dtype=dtype))
+        if self.start.size and not (
+            0 <= self.start.min()
+            and self.start.max() < self.n_steps
+            and self.length.min() >= 1
+            and self.length.max() <= self.n_steps
+        ):
+            raise InputError(f"every car must begin at a step below {self.n_steps} and stay 1 to {self.n_steps} steps")
+        bad = np.flatnonzero(~((self.energy_kwh >= 0) & (self.power_kw > 0)))
+        if bad.size:
+            raise InputError(f"car {bad[0]}: energy must be from 0 up and power above 0")
+
+    def __len__(self) -> int:
+        return self.start.size
+
+    @property
+    def dt_h(self) -> float:
+        """Length of a step [h]."""
+        return 24.0 / self.n_steps
+
+
+def answer_price(cars: Cars, price: np.ndarray, favour: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Return the load of all cars, (T,) [kW], and what each pays, (n,) [currency]; exact car by car.
+
+    Parameters
+    ----------
+    cars : Cars
+        The fleet.
+    price : (T,) array
+        What they pay [currency/kWh].
+    favour : (T,) array, optional
+        Among equal prices, steps of small ``favour`` are filled first.
+    """
+    from csmoifsa_aggregator.model import kernels
+
+    steps_of_day = cars.n_steps
+    price = np.ascontiguousarray(price, dtype=float)
+    if price.shape != (steps_of_day,):
+        raise InputError(f"the price has {price.size} steps, the cars know {steps_of_day}")
+    groups = tie_groups(price, TIE * (float(np.abs(price).mean()) or 1.0))
+    order = np.lexsort((np.zeros(steps_of_day) if favour is None else favour, groups)).astype(np.int64)
+    steps = np.empty((steps_of_day, steps_of_day + 1, steps_of_day), dtype=np.int64)
+    sums = np.empty((steps_of_day, steps_of_day + 1, steps_of_day + 1))
+    kernels.fleet_tables(order, price, steps, sums)
+    whole, part = np.zeros_like(sums), np.zeros_like(sums)
+    bill, load = np.empty(len(cars)), np.empty(steps_of_day)
+    wrong = kernels.fleet_response(
+        cars.start,
+        cars.length,
+        cars.energy_kwh,
+        cars.power_kw * cars.dt_h,
+        price,
+        steps,
+        sums,
+        whole,
+        part,
+        bill,
+        load,
+    )
+    if wrong >= 0:
+        most = cars.power_kw[wrong] * cars.length[wrong] * cars.dt_h
+        raise InputError(
+            f"car {wrong}: its stay holds {most:g} kWh, {cars.energy_kwh[wrong] - most:g} kWh short of what it needs"
+        )
+    return load / cars.dt_h, bill
+
+
+def draw_cars(n: int, n_steps: int = 96, seed: int = 1) -> Cars:
+    """Draw a fleet: two thirds at home at night, the others at work by day."""
+    rng = np.random.default_rng(seed)
+    dt = 24.0 / n_steps
+    home = rng.random(n) < 2.0 / 3.0
+    start = np.where(home, rng.normal(18.5, 2.0, n), rng.normal(8.5, 1.0, n)) % 24.0
+    stay = np.clip(np.where(home, rng.normal(12.0, 2.0, n), rng.normal(8.5, 1.5, n)), 4.0, 20.0)
+    power = rng.choice([3.7, 7.4, 11.0], n, p=[0.4, 0.4, 0.2])
+    length = np.maximum(1, np.round(stay / dt)).astype(np.int64)
+    energy = np.minimum(rng.gamma(3.0, 3.5, n), 0.95 * power * length * dt)
+    return Cars((start / dt).astype(np.int64) % n_steps, length, energy, power, n_steps)
+
+
+def classes_of(cars: Cars, n_classes: int) -> tuple[Game, np.ndarray]:
+    """Group cars into about ``n_classes`` classes of like stay and like hours of charging.
+
+    Cars of one class add up exactly if stay and energy/power agree; the coarser the classes, the larger the error,
+    which evaluating the price on every car measures.
+
+    Returns
+    -------
+    (Game, (n,) int array)
+        The game at Wei's day-ahead price, and the class of every car.
+    """
+    hours = cars.energy_kwh / cars.power_kw
+    key = np.zeros(len(cars), dtype=np.int64)
+    # finer and finer, as long as there are few enough; stays twice as fine as hours, which lost least on single cars
+    for parts in range(1, 400):
+        wide = max(1, round(cars.n_steps / parts))
+        fine = (cars.start // wide, cars.length // wide, np.floor(hours / (12.0 / max(1, parts // 2))).astype(np.int64))
+        trial = (fine[0] * 1000 + fine[1]) * 1000 + fine[2]
+        if np.unique(trial).size > n_classes:
+            break
+        key = trial
+    _, kind = np.unique(key, return_inverse=True)
+    n = int(kind.max()) + 1
+    count = np.bincount(kind, minlength=n)
+    power, energy = np.bincount(kind, cars.power_kw), np.bincount(kind, cars.energy_kwh)
+    start = np.round(np.bincount(kind, cars.start * cars.power_kw) / power).astype(int)
+    length = np.ceil(np.bincount(kind, cars.length * cars.power_kw) / power).astype(int)
+    steps = np.arange(cars.n_steps)
+    window = (steps[None, :] - start[:, None]) % cars.n_steps < np.minimum(length, cars.n_steps)[:, None]
+    p = day_ahead(cars.n_steps)
+    game = Game(
+        name=f"{len(cars)} cars in {n} classes",
+        day_ahead=p,
+        buy=1.2 * p,
+        sell=1.2 * p,
+        lower=0.8 * p,
+        upper=1.2 * p,
+        mean=0.93 * float(p.mean()),
+        energy_kwh=np.minimum(energy, power * cars.dt_h * window.sum(axis=1)),
+        power_kw=power,
+        window=window,
+        count=count.astype(float),
+        dt_h=cars.dt_h,
+    )
+    return game, kind
+
+
+@dataclass(frozen=True)
+class FleetProfit:
+    """A price evaluated on every single car: profit and bills [currency], load (T,) [kW]."""
+
+    profit: float
+    bills: float
+    load_kw: np.ndarray
+
+
+def profit_on_all(cars: Cars, game: Game, price: np.ndarray, wanted_kw: np.ndarray | None = None) -> FleetProfit:
+    """Return what a price earns when every car answers for itself.
+
+    Parameters
+    ----------
+    cars : Cars
+        The fleet.
+    game : Game
+        Costs of supply.
+    price : (T,) array
+        What cars pay.
+    wanted_kw : (T,) array, optional
+        How the aggregator would spread the cars over steps of equal price. 32 random parts of the fleet each fill such
+        steps in their own order, drawn in proportion to it. Where left out, the steps cheapest to supply come first.
+    """
+    if wanted_kw is None:
+        load, bill = answer_price(cars, price, game.cheapest)
+        bills = float(bill.sum())
+    else:
+        rng = np.random.default_rng(0)
+        part = rng.integers(0, 32, len(cars))
+        load, bills = np.zeros(cars.n_steps), 0.0
+        for k in range(32):
+            mine = part == k
+            some = Cars(cars.start[mine], cars.length[mine], cars.energy_kwh[mine], cars.power_kw[mine], cars.n_steps)
+            favour = rng.exponential(size=cars.n_steps) / np.maximum(wanted_kw, 1e-9 * wanted_kw.max())
+            one, paid = answer_price(some, price, favour)
+            load += one
+            bills += float(paid.sum())
+    return FleetProfit(bills - float(load_cost(load, game)), bills, load)

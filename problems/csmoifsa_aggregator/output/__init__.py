@@ -1,0 +1,1 @@
+"""Results as tables, figures, a page, and on the terminal."""

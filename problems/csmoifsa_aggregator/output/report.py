@@ -1,0 +1,143 @@
+"""``report.html`` of `csmoifsa ev aggregate` and `roll`: one file that opens offline, made from the folder's tables."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from csmoifsa.files import read_csv
+from csmoifsa_aggregator.output.figures import BASELINES, CEILING, few_classes, read_results
+from csmoifsa_energy.page import write_page
+
+MOST_CLASSES = 8  # in one figure; the smaller ones together
+MOST_STAYS = 12  # batteries drawn one by one
+
+
+def write_day_report(folder: Path, *, language: str = "en") -> None:
+    """Write report.html into a folder that holds the tables of a day.
+
+    Parameters
+    ----------
+    folder : Path
+        Written by ``csmoifsa ev aggregate``.
+    language : "en" or "zh"
+        Of all labels; what comes from the case stays as it is.
+    """
+    data = day_data(folder)
+    write_page(
+        folder / "report.html",
+        "csmoifsa_aggregator.output",
+        "aggregate",
+        data,
+        title=data["summary"]["title"],
+        language=language,
+        parts=("aggregator",),
+    )
+
+
+def write_rolling_report(folder: Path, *, language: str = "en") -> None:
+    """Write report.html into a folder that ``csmoifsa ev roll`` wrote; see `write_day_report`."""
+    data = rolling_data(folder)
+    write_page(
+        folder / "report.html",
+        "csmoifsa_aggregator.output",
+        "roll",
+        data,
+        title=data["summary"]["title"],
+        language=language,
+        parts=("aggregator",),
+    )
+
+
+def day_data(folder: Path) -> dict[str, Any]:
+    """Return everything that the page of a day shows: summary.json as it is, and the tables by column."""
+    summary, tables = read_results(folder, ["price", "load", "plans_load"], "aggregate")
+    step = float(summary["dt_h"])
+    load = {"stage one": _stack(tables["load"])}
+    data = {
+        **_shared(summary, step, 0.0, len(tables["price"])),
+        "price": _columns(tables["price"]),
+        "load": _columns(tables["load"]),
+        "stacks": load,
+        "plans_load": _columns(tables["plans_load"]),
+        "storage": None,
+        "stays": [],
+        "stays_left_out": 0,
+        "load_v2g": None,
+    }
+    if (folder / "storage.csv").exists():
+        data["storage"] = _columns(read_csv(folder / "storage.csv"))
+    if (folder / "v2g.csv").exists():
+        contracts = read_csv(folder / "load_v2g.csv")
+        load["+ V2G"] = _stack(contracts)
+        data["load_v2g"] = _columns(contracts)
+        stays = _stays(read_csv(folder / "v2g.csv"), step)
+        data["stays"], data["stays_left_out"] = stays[:MOST_STAYS], max(0, len(stays) - MOST_STAYS)
+    return data
+
+
+def rolling_data(folder: Path) -> dict[str, Any]:
+    """Return everything that the page of a rolling test shows; tables by node and column."""
+    summary, tables = read_results(folder, ["days", "plans_load"], "roll")
+    first, curves = summary["nodes"][0], tables["plans_load"]
+    steps = int((curves["node"] == first["node"]).sum())
+    return {
+        **_shared(summary, float(summary["dt_h"]), float(first["begin_h"]), steps),
+        "days": _by_node(tables["days"], summary),
+        "plans_load": _by_node(curves.drop(columns="hour"), summary),
+    }
+
+
+def _shared(summary: dict[str, Any], step: float, begin: float, steps: int) -> dict[str, Any]:
+    minutes = [round((begin + k * step) * 60) for k in range(steps + 1)]
+    clock = [f"{m // 60 % 24:02d}:{m % 60:02d}" for m in minutes]
+    return {
+        "summary": summary,
+        "money": summary["currency"],
+        "step_h": step,
+        "begin_h": begin,
+        "hours": [f"{a}–{b}" for a, b in pairwise(clock)],
+        "baselines": list(BASELINES),
+        "ceiling": CEILING,
+    }
+
+
+def _columns(table: pd.DataFrame) -> dict[str, list[Any]]:
+    return {str(name): _plain(table[name]) for name in table.columns if name not in ("hour", "node")}
+
+
+def _plain(column: Any) -> list[Any]:
+    return [None if isinstance(one, float) and not np.isfinite(one) else one for one in column.tolist()]
+
+
+def _stack(table: pd.DataFrame) -> dict[str, list[float]]:
+    return {name: one.tolist() for name, one in few_classes(table.drop(columns="hour"), MOST_CLASSES).items()}
+
+
+def _by_node(table: pd.DataFrame, summary: dict[str, Any]) -> list[dict[str, list[Any]]]:
+    return [_columns(table[table["node"] == node["node"]]) for node in summary["nodes"]]  # type: ignore[arg-type]
+
+
+def _stays(table: pd.DataFrame, step: float) -> list[dict[str, Any]]:
+    """Return each battery's stay: hours of the clock from arrival on, content at their edges, power between them."""
+    answer = []
+    for name, rows in table.groupby("class", sort=False):
+        first = rows.iloc[0]
+        answer.append(
+            {
+                "class": str(name),
+                "begin_h": float(first["hour"]),
+                "content_kwh": [float(first["arrival_kwh"]), *rows["content_kwh"].tolist()],
+                "charge_kw": rows["charge_kw"].tolist(),
+                "discharge_kw": rows["discharge_kw"].tolist(),
+                "floor_kwh": float(first["floor_kwh"]),
+                "capacity_kwh": float(first["capacity_kwh"]),
+                "departure_kwh": float(rows["departure_kwh"].iloc[-1]),
+                "step_h": step,
+            }
+        )
+    return answer

@@ -1,0 +1,284 @@
+"""The aggregator's results as plain objects and CSV files."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from csmoifsa.files import write_csv, write_json
+from csmoifsa.folders import result_folder
+from csmoifsa_aggregator.inputs.case import Case, windows_of
+from csmoifsa_aggregator.study.gains import who_gains
+from csmoifsa_aggregator.study.rolling import Backtest, mean_outcomes
+from csmoifsa_aggregator.study.study import DayStudy
+from csmoifsa_energy.impact import gains_rows
+
+
+def summarise_day(study: DayStudy) -> dict[str, Any]:
+    """Return stage one, the contracts, and what was assumed as one plain object."""
+    s, game = study.solution, study.case.game
+    answer: dict[str, Any] = {
+        "case": study.case.name,
+        "title": study.case.title,
+        "currency": study.case.currency,
+        "status": s.status,
+        "method": s.method,
+        "objective": s.objective,
+        "ev_margin": s.ev_margin,
+        "storage": s.storage,
+        "upper_bound": s.upper_bound,
+        "gap": s.gap,
+        "bills": s.bills,
+        "procurement": s.procurement,
+        "optimistic": s.optimistic,
+        "guaranteed": s.guaranteed if np.isfinite(s.guaranteed) else None,  # None: the cap would be broken
+        "margin": s.margin,
+        "price": s.price.tolist(),
+        "load": s.load_kw(game).tolist(),
+        "seconds": round(s.seconds, 4),
+        "binaries": s.binaries,
+        "duality_gap": study.duality_gap,
+        "classes": list(game.names),
+        "dt_h": game.dt_h,
+        "plans": [
+            {**one.row(), "hours_outside_bounds": study.hours_outside(one), "over_cap_kw": study.over_cap_kw(one)}
+            for one in study.outcomes
+        ],
+        "who_gains": [
+            {"against": before.name, **row}
+            for before in study.outcomes[:3]
+            for row in gains_rows(who_gains(study.case, before, study.outcomes[-1]))
+        ],
+        "contracts_unused": study.unused,
+        "assumptions": assumptions(study.case),
+    }
+    for name, value in game.reference.items():
+        mine = {"optimum_total": s.objective, "optimum_storage": s.storage}.get(name, s.ev_margin)
+        answer.setdefault("reference", {})[name] = {"value": value, "difference": mine - value}
+    if game.cars is not None and s.response.cars is not None:
+        answer["v2g_followers"] = {
+            name: (s.response.cars.charge_kw - s.response.cars.discharge_kw)[v].tolist()
+            for v, name in enumerate(game.cars.names)
+        }
+    if study.second is not None:
+        answer["contracts"] = _contracts(study)
+    return answer
+
+
+def assumptions(case: Case) -> dict[str, Any]:
+    """Return what a case assumes about market, drivers, batteries and limits, as plain values; per vehicle."""
+    game, cars = case.game, case.cars
+    share = {name: float(one) for name, one in zip(game.names, case.share, strict=True)}
+    answer: dict[str, Any] = {
+        "mean": game.mean,
+        "mean_sense": game.mean_sense,
+        "buy_over_day_ahead": _ratio(game.buy, game.day_ahead),
+        "sell_over_day_ahead": _ratio(game.sell, game.day_ahead),
+        "lower_over_day_ahead": _ratio(game.lower, game.day_ahead),
+        "upper_over_day_ahead": _ratio(game.upper, game.day_ahead),
+        "classes": [
+            {
+                "class": name,
+                "vehicles": float(game.count[k]),
+                "energy_kwh": float(game.energy_kwh[k] / game.count[k]),
+                "power_kw": float(game.power_kw[k] / game.count[k]),
+                "plugged_in": windows_of(game.window[k]),
+                "v2g_share": share[name],
+            }
+            for k, name in enumerate(game.names)
+        ],
+        "storage": None if game.storage is None else asdict(game.storage),
+        "greatest_cap_kw": None if game.cap_kw is None else float(game.cap_kw.max()),
+        "supply_blocks": 0 if game.block_kw is None else len(game.block_kw),
+    }
+    if cars is not None:
+        answer["owners_share"] = case.beta
+        answer["v2g_sell_over_day_ahead"] = _ratio(case.v2g_sell, game.day_ahead)
+        columns = ("charge_kw", "discharge_kw", "capacity_kwh", "floor_kwh", "arrival_kwh", "departure_kwh")
+        answer["batteries"] = [
+            {
+                "class": name,
+                "vehicles": float(cars.count[v]),
+                **{key: float(getattr(cars, key)[v]) for key in (*columns, "efficiency", "wear")},
+                "plugged_in": windows_of(cars.window[v]),
+            }
+            for v, name in enumerate(cars.names)
+        ]
+    return answer
+
+
+def _ratio(values: np.ndarray, day_ahead: np.ndarray) -> float | None:
+    """Return the ratio of two series if it is the same in all steps, else None."""
+    if (day_ahead == 0).any():
+        return None
+    ratios = values / day_ahead
+    return float(np.median(ratios)) if np.ptp(ratios) <= 1e-9 * max(1.0, float(np.abs(ratios).max())) else None
+
+
+def _contracts(study: DayStudy) -> dict[str, Any]:
+    two, cars = study.second, study.case.cars
+    assert two is not None
+    assert cars is not None
+    return {
+        "program": two.program,
+        "smart_cost": two.smart.cost,
+        "v2g_cost": two.v2g.cost,
+        "surplus": two.surplus,
+        "owner_share": two.owner_share,
+        "aggregator_share": two.aggregator_share,
+        "wear_paid": two.wear_paid,
+        "discharged_kwh": float(two.given_kwh.sum()),
+        "by_class": [
+            {
+                "class": name,
+                "vehicles": float(cars.count[v]),
+                "surplus": float(two.class_surplus[v]),
+                "owner_gain_per_vehicle": float(study.case.beta * two.class_surplus[v] / cars.count[v]),
+                "discharged_kwh": float(two.given_kwh[v]),
+            }
+            for v, name in enumerate(cars.names)
+        ],
+    }
+
+
+def write_day(study: DayStudy, folder: Path) -> dict[str, Any]:
+    """Write the day's tables and summary.json; return the summary.
+
+    Always price.csv, load.csv, plans.csv, plans_load.csv and who_gains.csv; with contracts v2g.csv and load_v2g.csv;
+    with a storage of the aggregator's own storage.csv.
+    """
+    summary, game = summarise_day(study), study.case.game
+    s, hours = study.solution, np.arange(game.n_steps) * game.dt_h
+    prices = {
+        "price": s.price,
+        **{name: getattr(game, name) for name in ("day_ahead", "lower", "upper", "buy", "sell")},
+    }
+    tables = {
+        "price.csv": pd.DataFrame({"hour": hours, **prices}),
+        "load.csv": pd.DataFrame({"hour": hours, **study.class_load}),
+        "plans.csv": pd.DataFrame(summary["plans"]),
+        "plans_load.csv": pd.DataFrame({"hour": hours, **{one.name: one.load_kw for one in study.outcomes}}),
+        "who_gains.csv": pd.DataFrame(summary["who_gains"]),
+    }
+    if study.second is not None:
+        tables["v2g.csv"] = _v2g_table(study)
+        tables["load_v2g.csv"] = pd.DataFrame({"hour": hours, **study.contract_load})
+    supply = s.supply
+    if supply.content_kwh is not None:
+        powers = {"charge_kw": supply.charge_kw, "discharge_kw": supply.discharge_kw}
+        tables["storage.csv"] = pd.DataFrame({"hour": hours, **powers, "content_kwh": supply.content_kwh})
+    _write(tables, summary, folder, "ev aggregate")
+    return summary
+
+
+def _v2g_table(study: DayStudy) -> pd.DataFrame:
+    two, cars = study.second, study.case.cars
+    assert two is not None
+    assert cars is not None
+    v, t = cars.places
+    return pd.DataFrame(
+        {
+            "class": [cars.names[k] for k in v],
+            "step_of_stay": np.concatenate([np.arange(n) for n in cars.length]),
+            "hour": t * cars.dt_h,
+            "charge_kw": two.v2g.charge_kw[v, t],
+            "discharge_kw": two.v2g.discharge_kw[v, t],
+            "content_kwh": two.v2g.content_kwh[v, t],
+            "smart_kw": two.smart.charge_kw[v, t],
+            "floor_kwh": cars.floor_kwh[v],
+            "capacity_kwh": cars.capacity_kwh[v],
+            "arrival_kwh": np.where(cars.first, cars.arrival_kwh[v], np.nan),
+            "departure_kwh": np.where(cars.last, cars.departure_kwh[v], np.nan),
+        }
+    )
+
+
+def _write(tables: dict[str, pd.DataFrame], summary: dict[str, Any], folder: Path, command: str) -> None:
+    with result_folder(folder, command) as place:
+        for name, table in tables.items():
+            write_csv(place / name, table)
+        write_json(place / "summary.json", summary)
+
+
+# ---- rolling ----
+
+DEPENDS = (
+    "rho is a property of the price process and of what is known when: it rises with the persistence of deviations "
+    "(phi) and falls to about 0 when only the last step's price is known."
+)
+
+
+def summarise_rolling(tests: list[Backtest], *, case: Case, forecast: str, known: str) -> dict[str, Any]:
+    """Return the backtests as one plain object."""
+    return {
+        "case": case.name,
+        "title": case.title,
+        "currency": case.currency,
+        "dt_h": tests[0].dt_h,
+        "forecast": forecast,
+        "known": known,
+        "thesis": "nearly 33 %",
+        "note": DEPENDS,
+        "nodes": [_node(test) for test in tests],
+        "assumptions": {**assumptions(case), "all_commanded": case.cars is None},
+    }
+
+
+def _node(test: Backtest) -> dict[str, Any]:
+    plan = np.array([one.rolled.plan_loss for one in test.days])
+    rolled = np.array([one.rolled.rolling_loss for one in test.days])
+    defined = np.isfinite(test.rho)
+    return {
+        "node": test.node,
+        "days": len(test.days),
+        "first": str(test.days[0].day),
+        "last": str(test.days[-1].day),
+        "days_learnt_from": test.learnt,
+        "begin_h": test.begin * test.dt_h,
+        "rho": test.rho if defined else None,
+        "rho_low": test.low if defined else None,
+        "rho_high": test.high if defined else None,
+        "plan_loss_per_day": float(plan.mean()),
+        "rolling_loss_per_day": float(rolled.mean()),
+        "gain_per_day": float((plan - rolled).mean()),
+        "days_gained": int((plan > rolled).sum()),
+        "phi": test.phi,
+        "stage_one_proven_days": sum(one.status == "proven" for one in test.days),
+        "short_kwh": float(sum(one.rolled.short_kwh for one in test.days)),
+        "plans": [one.row() for one in mean_outcomes(test.days)],
+    }
+
+
+def write_rolling(tests: list[Backtest], summary: dict[str, Any], folder: Path) -> None:
+    """Write summary.json, rho.csv, plans.csv, days.csv and plans_load.csv."""
+    rho = pd.DataFrame([{key: value for key, value in node.items() if key != "plans"} for node in summary["nodes"]])
+    plans = [{"node": node["node"], **row} for node in summary["nodes"] for row in node["plans"]]
+    days = [
+        {
+            "node": test.node,
+            "day": str(one.day),
+            "plan_loss": one.rolled.plan_loss,
+            "rolling_loss": one.rolled.rolling_loss,
+            "gain": one.rolled.plan_loss - one.rolled.rolling_loss,
+            "short_kwh": one.rolled.short_kwh,
+            "stage_one": one.status,
+        }
+        for test in tests
+        for one in test.days
+    ]
+    curves = []
+    for test in tests:
+        outcomes = mean_outcomes(test.days)
+        hours = (test.begin + np.arange(len(outcomes[0].load_kw))) * test.dt_h % 24.0
+        curves.append(pd.DataFrame({"node": test.node, "hour": hours, **{one.name: one.load_kw for one in outcomes}}))
+    tables = {
+        "rho.csv": rho,
+        "plans.csv": pd.DataFrame(plans),
+        "days.csv": pd.DataFrame(days),
+        "plans_load.csv": pd.concat(curves, ignore_index=True),
+    }
+    _write(tables, summary, folder, "ev roll")

@@ -1,0 +1,27 @@
+"""The pricing game by name: what ``csmoifsa solve ev-aggregator`` and `csmoifsa.make_problem` call."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from csmoifsa_aggregator.inputs.case import load_case
+from csmoifsa_aggregator.problem.problem import AggregatorPricing
+
+
+def ev_aggregator(game: str | Path = "wei-2015", base_kw: Sequence[float] | None = None) -> AggregatorPricing:
+    """Day-ahead price of an EV aggregator: profit, drivers' bill, peak-valley difference; drivers answer exactly.
+
+    Parameters
+    ----------
+    game : str or path
+        Name or file of a case.
+    base_kw : (T,) sequence of float, optional
+        Load beside the cars [kW]; none where left out.
+
+    Raises
+    ------
+    InputError
+        The case is wrong, or has a cap, supply curve or V2G followers, which this problem does not know.
+    """
+    return AggregatorPricing(load_case(game).game, base_kw)

@@ -1,0 +1,1 @@
+"""The pricing game as a pymoo problem."""

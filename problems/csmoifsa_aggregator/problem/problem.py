@@ -1,0 +1,76 @@
+"""The pricing game as a multi-objective problem: the leader's price vector, answered exactly by every driver.
+
+A mixed-integer program proves the greatest profit; a search gives the whole trade-off between profit, drivers' bill and
+the load curve. Any real vector stands for a price: it is moved as a whole, and cut off at the bounds, until its mean is
+right; then the best price that keeps the ranking of its steps is taken, a few times over. So a vector is a start from
+which prices climb, exactly. Ties go the leader's way (optimistic).
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from pymoo.core.problem import Problem
+
+from csmoifsa.errors import InputError
+from csmoifsa_aggregator.model.game import Game
+
+OBJECTIVES = ("profit", "driver_bill", "peak_valley_kw")
+"""What the columns of F stand for; profit enters with a minus sign."""
+
+
+class AggregatorPricing(Problem):
+    """Day-ahead price of an EV aggregator: profit, drivers' bill, peak-valley difference; drivers answer exactly.
+
+    Parameters
+    ----------
+    game : Game
+        The game of stage one.
+    base_kw : (T,) array, optional
+        Load beside the cars [kW]; none where left out.
+    """
+
+    def __init__(self, game: Game, base_kw: Any = None) -> None:
+        self.game = game
+        if not self.game.separable:
+            raise InputError("the pricing problem knows no cap, supply curve or V2G followers; use 'ev aggregate'")
+        if self.game.mean_sense != "==":
+            raise InputError("the pricing problem needs a fixed mean price, mean_sense '=='")
+        steps = self.game.n_steps
+        self.base_kw = np.zeros(steps) if base_kw is None else np.array(base_kw, dtype=float)
+        if self.base_kw.shape != (steps,) or not np.isfinite(self.base_kw).all():
+            raise InputError(f"base_kw must be {steps} finite numbers")
+        # where both bounds are equal, a hair's breadth keeps the box from being empty; the price is cut off anyway
+        width = np.maximum(self.game.upper - self.game.lower, 1e-9)
+        super().__init__(n_var=steps, n_obj=3, xl=self.game.lower, xu=self.game.lower + width)
+
+    @property
+    def kernel(self) -> Any:
+        """The compiled evaluator; see `csmoifsa.jit`."""
+        from csmoifsa_aggregator.model.kernels import evaluate
+
+        return evaluate
+
+    @cached_property
+    def kernel_data(self) -> np.ndarray:
+        """What `kernel` needs to know, shape (k,)."""
+        game = self.game
+        head = [game.n_steps, game.n_classes, game.dt_h, game.mean]
+        series = (game.lower, game.upper, game.cheapest, self.base_kw, game.energy_kwh, game.step_kwh)
+        return np.concatenate([head, *series, game.window.astype(float).ravel()])
+
+    def prices(self, X: np.ndarray) -> np.ndarray:
+        """Return the prices that vectors (n, T) stand for, shape (n, T) [currency/kWh]."""
+        from csmoifsa_aggregator.model.kernels import read_price
+
+        prices = np.empty(np.shape(X))
+        for row, x in enumerate(np.array(X, dtype=float)):
+            read_price(x, self.kernel_data, prices[row])
+        return prices
+
+    def _evaluate(self, x: np.ndarray, out: dict[str, Any], *args: Any, **kwargs: Any) -> None:
+        X = np.array(x, dtype=float, order="C")
+        out["F"] = np.empty((len(X), 3))
+        self.kernel(X, self.kernel_data, out["F"], np.empty((len(X), 0)))

@@ -1,0 +1,1 @@
+"""Stage one with proof of optimality, and stage two, by linear and mixed-integer programs."""

@@ -1,0 +1,112 @@
+"""Batteries in a linear program: dynamics, limits and promised charge; and the owner's cheapest dispatch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from csmoifsa.errors import InputError
+from csmoifsa_aggregator.model.battery import Batteries, Dispatch
+from csmoifsa_aggregator.solve.lp import Program
+
+
+@dataclass(frozen=True)
+class Block:
+    """Places of the batteries in a program, each shape (M,): powers [kW] and content [kWh] per vehicle."""
+
+    charge: np.ndarray
+    discharge: np.ndarray
+    content: np.ndarray
+    flow: np.ndarray
+    n_binaries: int
+
+
+def add_batteries(
+    program: Program,
+    cars: Batteries,
+    buy: np.ndarray,
+    sell: np.ndarray,
+    *,
+    sign: float = 1.0,
+    binaries: np.ndarray | None = None,
+) -> Block:
+    """Add the batteries to a program: dynamics, limits, promise, and their cost at two prices.
+
+    Parameters
+    ----------
+    program : Program
+        Grows by three columns and one row a plugged step.
+    cars : Batteries
+        The classes.
+    buy, sell : (T,) array
+        Price of energy taken and given [currency/kWh]; wear is added.
+    sign : float
+        1 where costs are minimised, -1 where profit is maximised.
+    binaries : (M,) bool array, optional
+        Where a binary is to rule out charging and discharging at once; `Batteries.circular` where left out.
+    """
+    v, t = cars.places
+    weight = sign * cars.count[v] * cars.dt_h
+    charge = program.columns(v.size, upper=cars.charge_kw[v], cost=weight * buy[t])
+    discharge = program.columns(v.size, upper=cars.discharge_kw[v], cost=weight * (cars.wear[v] - sell[t]))
+    # a car that comes home below the floor may only climb back to it, so the floor binds from where it can be reached
+    low = np.minimum(cars.floor_kwh[v], _reachable(cars))
+    low = np.where(cars.last, np.maximum(low, cars.departure_kwh[v]), low)
+    content = program.columns(v.size, low, np.maximum(cars.capacity_kwh[v], low))
+    start = np.where(cars.first, cars.arrival_kwh[v], 0.0)
+    flow = program.rows(v.size, start, start)
+    program.add(flow, content, 1.0)
+    inner = np.flatnonzero(~cars.first)
+    program.add(flow[inner], content[inner - 1], -1.0)
+    eta = cars.efficiency[v]
+    program.add(flow, charge, -eta * cars.dt_h)
+    program.add(flow, discharge, cars.dt_h / eta)
+    where = np.flatnonzero(cars.circular(buy, sell) if binaries is None else binaries)
+    if where.size:
+        on = program.columns(where.size, upper=1.0, integer=True)
+        first, second = program.rows(where.size, upper=0.0), program.rows(where.size, upper=cars.discharge_kw[v][where])
+        program.add(first, charge[where], 1.0)
+        program.add(first, on, -cars.charge_kw[v][where])
+        program.add(second, discharge[where], 1.0)
+        program.add(second, on, cars.discharge_kw[v][where])
+    return Block(charge, discharge, content, flow, where.size)
+
+
+def _reachable(cars: Batteries) -> np.ndarray:
+    """Return the content reached by charging at full power from arrival on, shape (M,) [kWh]."""
+    v, _ = cars.places
+    place = np.arange(v.size)
+    steps = place - np.maximum.accumulate(np.where(cars.first, place, 0)) + 1
+    return cars.arrival_kwh[v] + cars.efficiency[v] * cars.charge_kw[v] * cars.dt_h * steps
+
+
+def read_dispatch(block: Block, x: np.ndarray, cars: Batteries, cost: float) -> Dispatch:
+    """Return the batteries' part of a solution."""
+    v, t = cars.places
+    charge, discharge, content = (np.zeros(cars.window.shape) for _ in range(3))
+    content[:] = np.nan
+    charge[v, t] = np.maximum(x[block.charge], 0.0) * cars.count[v]
+    discharge[v, t] = np.maximum(x[block.discharge], 0.0) * cars.count[v]
+    content[v, t] = x[block.content]
+    return Dispatch(
+        charge_kw=charge, discharge_kw=discharge, content_kwh=content, cost=cost, n_binaries=block.n_binaries
+    )
+
+
+def cheapest_dispatch(cars: Batteries, buy: np.ndarray, sell: np.ndarray | None = None) -> Dispatch:
+    """Return the cheapest dispatch at given prices: a linear program, with binaries only where they matter.
+
+    Parameters
+    ----------
+    cars : Batteries
+        The classes.
+    buy, sell : (T,) array
+        Prices of energy taken and given [currency/kWh]; the same where ``sell`` is left out.
+    """
+    program = Program()
+    block = add_batteries(program, cars, buy, buy if sell is None else sell)
+    answer = program.solve(gap=1e-9)
+    if not answer.found:
+        raise InputError("the batteries cannot keep their promises within their windows")
+    return read_dispatch(block, answer.x, cars, answer.value)

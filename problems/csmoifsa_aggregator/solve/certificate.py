@@ -1,0 +1,352 @@
+"""Bounds on the aggregator's best price from linear programs alone: the certificate without integers.
+
+Profit is what drivers pay less what their energy costs. Each driver pays the minimum of linear functions of the price,
+so the sum of bills is concave in the price, and ``max_c sum_k R_k(c) - min_e cost(e)`` is an upper bound: two linear
+programs. Conversely a response is kept by every price in a polyhedron, over which the sum of bills is linear: one
+linear program gives its best price, a lower bound. Where the bounds meet, the price is optimal, and proven.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from csmoifsa_aggregator.model.battery import Batteries, Dispatch
+from csmoifsa_aggregator.model.costs import load_cost
+from csmoifsa_aggregator.model.follower import TIE, fill, quantile, respond, tie_groups
+from csmoifsa_aggregator.model.game import Game
+from csmoifsa_aggregator.solve.batteries import Block, add_batteries, read_dispatch
+from csmoifsa_aggregator.solve.lp import Program
+from csmoifsa_aggregator.solve.supply import Supply, add_cars, add_load, add_supply
+
+PARTIAL = 1e-7
+"""Shares x nearer than this to 0 or 1 count as 0 or 1."""
+
+
+@dataclass(frozen=True)
+class Response:
+    """What all followers do: shares x (K, T) of the charge-only classes, and the V2G classes' dispatch if any."""
+
+    x: np.ndarray
+    cars: Dispatch | None = None
+
+    def load_kw(self, game: Game) -> np.ndarray:
+        """Return the load of the charge-only classes, shape (T,) [kW]."""
+        return game.power_kw @ self.x
+
+    def net_kw(self, game: Game) -> np.ndarray:
+        """Return the net load of all classes, V2G classes included, shape (T,) [kW]."""
+        load = self.load_kw(game)
+        return load if self.cars is None else load + self.cars.net_kw
+
+
+def add_prices(program: Program, game: Game, cost: np.ndarray | float = 0.0) -> np.ndarray:
+    """Add the leader's price in units of `Game.price_scale`, bounded, its mean fixed or capped; returns the columns."""
+    scale, steps = game.price_scale, game.n_steps
+    columns = program.columns(steps, game.lower / scale, game.upper / scale, cost)
+    total = game.mean * steps / scale
+    row = program.rows(1, total if game.mean_sense == "==" else -np.inf, total)
+    program.add(row, columns, 1.0)
+    return columns
+
+
+def add_bills(program: Program, game: Game, price: np.ndarray, unit: float) -> tuple[np.ndarray, np.ndarray]:
+    """Add ``sum_k R_k(c)`` to a maximisation by the followers' duals; returns the columns lambda (K,) and omega (M,).
+
+    ``R_k(c) = max lambda E - sum_t P dt omega_t`` with ``lambda - omega_t <= c_t``, ``omega >= 0``. Between the
+    quantiles of the price bounds lies a lambda for every price.
+    """
+    k, t = np.nonzero(game.window)
+    low, high = quantile(game.lower, game) / game.price_scale, quantile(game.upper, game) / game.price_scale
+    lam = program.columns(game.n_classes, low, high, game.energy_kwh / unit)
+    most = np.maximum(0.0, high[k] - game.lower[t] / game.price_scale)
+    omega = program.columns(k.size, upper=most, cost=-game.step_kwh[k] / unit)
+    row = program.rows(k.size, upper=0.0)
+    program.add(row, lam[k], 1.0)
+    program.add(row, omega, -1.0)
+    program.add(row, price[t], -1.0)
+    return lam, omega
+
+
+@dataclass(frozen=True)
+class CarDuals:
+    """Columns of the V2G followers' duals, each (M,): value of energy, power limits, limits of the content."""
+
+    value: np.ndarray
+    charge_limit: np.ndarray
+    discharge_limit: np.ndarray
+    floor: np.ndarray
+    ceiling: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+
+    def objective(self, cars: Batteries) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return class, column and coefficient of every term of the dual objective, per vehicle."""
+        v, _ = cars.places
+        first = np.flatnonzero(cars.first)
+        parts = (
+            (v[first], self.value[first], -cars.arrival_kwh[v[first]]),
+            (v, self.floor, self.low),
+            (v, self.ceiling, -self.high),
+            (v, self.charge_limit, -cars.charge_kw[v]),
+            (v, self.discharge_limit, -cars.discharge_kw[v]),
+        )
+        one, two, three = (np.concatenate([part[i] for part in parts]) for i in range(3))
+        return one, two, three
+
+
+def add_car_duals(program: Program, game: Game, price: np.ndarray) -> CarDuals:
+    """Add the V2G followers' dual feasible set, in units of `Game.price_scale`.
+
+    The value m of energy in the battery may be clipped to the range where neither charging at the least price is
+    refused nor discharging at the greatest: signs of all reduced costs survive, so these bounds lose no optimum.
+    """
+    cars = game.cars
+    assert cars is not None
+    v, t = cars.places
+    scale, dt, eta = game.price_scale, cars.dt_h, cars.efficiency[v]
+    least, most = game.lower.min() / scale, game.upper.max() / scale
+    wear = cars.wear[v] / scale
+    bottom = np.minimum(np.minimum(eta * (least - wear), least / eta), 0.0)
+    top = np.maximum(np.maximum(most / eta, eta * (most - wear)), 0.0)
+    value = program.columns(v.size, bottom, top)
+    reach = dt * (top - bottom) * 2.0 + dt * (np.abs(most) + np.abs(least))
+    limits = [program.columns(v.size, upper=reach) for _ in range(2)]
+    floor, ceiling = (program.columns(v.size, upper=top - bottom) for _ in range(2))
+    row = program.rows(v.size, 0.0)  # dt (c - eta m) + a >= 0
+    program.add(row, price[t], dt)
+    program.add(row, value, -eta * dt)
+    program.add(row, limits[0], 1.0)
+    row = program.rows(v.size, -dt * wear)  # dt (wear - c + m / eta) + b >= 0
+    program.add(row, price[t], -dt)
+    program.add(row, value, dt / eta)
+    program.add(row, limits[1], 1.0)
+    row = program.rows(v.size, 0.0, 0.0)  # m_i - m_{i+1} = floor_i - ceiling_i
+    program.add(row, value, 1.0)
+    inner = np.flatnonzero(~cars.last)
+    program.add(row[inner], value[inner + 1], -1.0)
+    program.add(row, floor, -1.0)
+    program.add(row, ceiling, 1.0)
+    low, high = content_limits(cars)
+    return CarDuals(value, limits[0], limits[1], floor, ceiling, low, high)
+
+
+def content_limits(cars: Batteries) -> tuple[np.ndarray, np.ndarray]:
+    """Return the least and greatest content at each place, shape (M,), as `add_batteries` sets them."""
+    program = Program()
+    block = add_batteries(program, cars, np.zeros(cars.n_steps), np.zeros(cars.n_steps), binaries=_NONE)
+    (lower, upper, _, _), _, _ = program.arrays()
+    return lower[block.content], upper[block.content]
+
+
+_NONE = np.zeros(0, dtype=bool)
+
+
+def greatest_bills(game: Game) -> tuple[float, np.ndarray]:
+    """Return ``max_c sum R_k(c)``, V2G classes included, and a price that attains it."""
+    program = Program(maximise=True)
+    unit = float(game.energy_kwh.mean())
+    price = add_prices(program, game)
+    add_bills(program, game, price, unit)
+    if game.cars is not None:
+        duals = add_car_duals(program, game, price)
+        v, column, weight = duals.objective(game.cars)
+        gain = program.columns(1, -np.inf, np.inf, 1.0)
+        row = program.rows(1, 0.0, 0.0)
+        program.add(row, gain, -1.0)
+        program.add(row, column, weight * game.cars.count[v] / unit)
+    answer = program.solve()
+    return answer.value * unit * game.price_scale, answer.x[price] * game.price_scale
+
+
+def least_cost(game: Game) -> tuple[float, Response]:
+    """Return the least cost of serving everybody, as if the aggregator could command them, wear included."""
+    if game.separable:
+        x = fill(np.argsort(game.cheapest, kind="stable"), game)
+        return float(load_cost(game.power_kw @ x, game)), Response(x)
+    return commanded(game, np.zeros((game.n_classes, game.n_steps)), np.ones((game.n_classes, game.n_steps)))
+
+
+def commanded(
+    game: Game, least: np.ndarray, most: np.ndarray, price: np.ndarray | None = None
+) -> tuple[float, Response]:
+    """Return the least cost of serving everybody with shares between bounds (K, T), a lower bound, and a plan for it.
+
+    A linear program, with binaries only where buying while selling, or charging while discharging, would pay. Where a
+    price is given, the V2G classes only do what is cheapest for their owners at it.
+    """
+    scale = float(max(game.power_kw.max(), game.storage.power_kw if game.storage else 0.0))
+    program = Program()
+    supply = add_supply(program, game, game.greatest_kw, with_cars=game.cars is not None, scale=scale)
+    k, t = np.nonzero(game.window)
+    x = np.zeros((game.n_classes, game.n_steps), dtype=np.int64)
+    x[k, t] = program.columns(k.size, least[k, t], most[k, t])
+    need = program.rows(game.n_classes, game.energy_kwh / game.step_kwh, game.energy_kwh / game.step_kwh)
+    program.add(need[k], x[k, t], 1.0)
+    add_load(program, game, supply, x, scale)
+    block = None if game.cars is None else _owned(program, game, supply, scale, price)
+    answer = program.solve(gap=1e-9)
+    if not answer.found:
+        return np.inf, Response(np.zeros_like(least))
+    shares = np.zeros(least.shape)
+    shares[k, t] = np.clip(answer.x[x[k, t]], 0.0, 1.0)
+    cars = None if game.cars is None or block is None else read_dispatch(block, answer.x, game.cars, 0.0)
+    return answer.bound, Response(shares, cars)
+
+
+def least_excess(game: Game) -> tuple[float, np.ndarray]:
+    """Return by how much a cap must rise in all steps to serve everybody [kW], and a load that needs no more, (T,)."""
+    assert game.cap_kw is not None
+    scale = float(game.power_kw.max())
+    program = Program()
+    excess = program.columns(1, cost=1.0)
+    k, t = np.nonzero(game.window)
+    x = program.columns(k.size, upper=1.0)
+    need = program.rows(game.n_classes, game.energy_kwh / game.step_kwh, game.energy_kwh / game.step_kwh)
+    program.add(need[k], x, 1.0)
+    cap = program.rows(game.n_steps, upper=game.cap_kw / scale)
+    program.add(cap[t], x, game.power_kw[k] / scale)
+    program.add(cap, excess, -1.0)
+    nothing, block = np.zeros(game.n_steps), None
+    if game.cars is not None:
+        block = add_batteries(program, game.cars, nothing, nothing, binaries=_NONE)
+        v, at = game.cars.places
+        program.add(cap[at], block.charge, game.cars.count[v] / scale)
+        program.add(cap[at], block.discharge, -game.cars.count[v] / scale)
+    answer = program.solve()
+    load = np.bincount(t, answer.x[x] * game.power_kw[k], minlength=game.n_steps)
+    if game.cars is not None and block is not None:
+        load = load + read_dispatch(block, answer.x, game.cars, 0.0).net_kw
+    return answer.value * scale, load
+
+
+def _owned(program: Program, game: Game, supply: Supply, scale: float, price: np.ndarray | None) -> Block:
+    """Add the V2G classes to a program of supply; with a price, only what is cheapest for the owners at it."""
+    cars = game.cars
+    assert cars is not None
+    nothing = np.zeros(game.n_steps)
+    tight = cars.circular(game.lower, game.upper)
+    block = add_batteries(program, cars, nothing, nothing, binaries=tight)  # their cost: wear
+    add_cars(program, supply, cars, block, scale)
+    if price is not None:
+        _keep_cheapest(program, game, block, price)
+    return block
+
+
+def _keep_cheapest(program: Program, game: Game, block: Block, price: np.ndarray) -> None:
+    """Hold at its limit whatever has a reduced cost in the owners' program at a price: what is left is the cheapest.
+
+    A reduced cost below `TIE`, in the typical price, counts as none.
+    """
+    cars = game.cars
+    assert cars is not None
+    own = Program()
+    mine = add_batteries(own, cars, price, price, binaries=_NONE)
+    answer = own.solve()
+    (lower, upper, _, _), _, _ = own.arrays()
+    count = cars.count[cars.places[0]]
+    for here, there, weight in (
+        (block.charge, mine.charge, count * cars.dt_h),
+        (block.discharge, mine.discharge, count * cars.dt_h),
+        (block.content, mine.content, count),
+    ):
+        reduced = answer.reduced[there] / (weight * game.price_scale)
+        low, high = reduced > TIE, reduced < -TIE
+        program.fix(here[low], lower[there[low]])
+        program.fix(here[high], upper[there[high]])
+
+
+def best_response(game: Game, price: np.ndarray) -> Response:
+    """Return the response at a price, ties settled in the leader's favour (optimistic).
+
+    Where no answer can be supplied, what charge-only classes do is returned, and nothing for the V2G classes.
+    """
+    x = respond(price, game, favour=game.cheapest)
+    if game.separable:
+        return Response(x)
+    least, most = tie_face(price, game)
+    cost, response = commanded(game, least, most, price)
+    return response if np.isfinite(cost) else Response(x)
+
+
+def tie_face(price: np.ndarray, game: Game) -> tuple[np.ndarray, np.ndarray]:
+    """Return the least and greatest share of each step among all cheapest responses, two arrays (K, T).
+
+    Steps cheaper than the marginal group are full, dearer ones empty; within the group everything goes.
+    """
+    groups = tie_groups(price, TIE * game.price_scale)
+    lam = np.where(game.window, groups[None, :], groups.max())
+    order = np.argsort(groups, kind="stable")
+    reached = np.cumsum(game.window[:, order] * game.step_kwh[:, None], axis=1)
+    marginal = groups[order][(reached >= game.energy_kwh[:, None] * (1 - 1e-12)).argmax(axis=1)]
+    full = game.window & (lam < marginal[:, None])
+    some = game.window & (lam == marginal[:, None])
+    return full.astype(float), (full | some).astype(float)
+
+
+def best_price(game: Game, response: Response, margin: float = 0.0) -> np.ndarray | None:
+    """Return the price of greatest revenue under which a response stays the cheapest; None if there is none.
+
+    Parameters
+    ----------
+    game : Game
+        The game.
+    response : Response
+        Of all followers.
+    margin : float
+        Steps that a class uses in full are cheaper by at least this much than the one it uses in part, and that one
+        than those it leaves [currency/kWh].
+    """
+    scale = game.price_scale
+    unit = float(game.energy_kwh.mean())
+    income = response.x.T @ game.step_kwh / unit
+    program = Program(maximise=True)
+    if game.cars is not None and response.cars is not None:
+        income = income + response.cars.net_kw * game.dt_h / unit
+    price = add_prices(program, game, income)
+    lam = program.columns(game.n_classes, -np.inf, np.inf)
+    k, t = np.nonzero(game.window)
+    x = response.x[k, t]
+    full, empty = x > 1.0 - PARTIAL, x < PARTIAL
+    # classes with a step in between have their lambda there; full steps are below it, by the margin
+    n_partial = np.bincount(k, ~(full | empty), minlength=game.n_classes)
+    if margin > 0 and (n_partial > 1).any():
+        return None  # steps that are taken in part cost the same: the drivers are indifferent
+    has_partial = n_partial > 0
+    above = np.where(full & has_partial[k], margin / scale, np.where(full, 0.0, np.where(empty, -np.inf, 0.0)))
+    below = np.where(empty, -margin / scale, np.where(full, np.inf, 0.0))
+    row = program.rows(k.size, above, below)  # lambda_k - c_t
+    program.add(row, lam[k], 1.0)
+    program.add(row, price[t], -1.0)
+    if game.cars is not None and response.cars is not None:
+        _keep_cars(program, game, price, response.cars)
+    answer = program.solve()
+    if answer.status != "optimal":
+        return None
+    return np.clip(answer.x[price] * scale, game.lower, game.upper)
+
+
+def _keep_cars(program: Program, game: Game, price: np.ndarray, dispatch: Dispatch) -> None:
+    """Add that no V2G owner can do better than this dispatch: multipliers only of limits that it reaches."""
+    cars = game.cars
+    assert cars is not None
+    duals = add_car_duals(program, game, price)
+    v, t = cars.places
+    scale, eta, dt = game.price_scale, cars.efficiency[v], cars.dt_h
+    charge, discharge = (power[v, t] / cars.count[v] for power in (dispatch.charge_kw, dispatch.discharge_kw))
+    content = dispatch.content_kwh[v, t]
+    near_kw, near_kwh = PARTIAL * cars.charge_kw[v], PARTIAL * cars.capacity_kwh[v]
+    program.fix(duals.charge_limit[charge < cars.charge_kw[v] - near_kw], 0.0)
+    program.fix(duals.discharge_limit[discharge < cars.discharge_kw[v] - near_kw], 0.0)
+    program.fix(duals.floor[content > duals.low + near_kwh], 0.0)
+    program.fix(duals.ceiling[content < duals.high - near_kwh], 0.0)
+    for power, limit, by_price, by_value, constant in (
+        (charge, duals.charge_limit, dt + 0.0 * eta, -eta * dt, 0.0 * eta),
+        (discharge, duals.discharge_limit, -dt + 0.0 * eta, dt / eta, dt * cars.wear[v] / scale),
+    ):
+        used = np.flatnonzero(power > near_kw)  # its reduced cost is not above zero, and `add_car_duals`: not below
+        row = program.rows(used.size, upper=-constant[used])
+        program.add(row, price[t[used]], by_price[used])
+        program.add(row, duals.value[used], by_value[used])
+        program.add(row, limit[used], 1.0)

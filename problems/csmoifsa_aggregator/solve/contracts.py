@@ -1,0 +1,226 @@
+"""Stage two: what V2G contracts add, and who gains it.
+
+The owner's bill stays what it was at stage one; the aggregator then charges and discharges the batteries, all of them
+together with the load of the other drivers, on the account of `costs`: the supply curve, real time and the import limit
+are those of stage one. The surplus ``G = cost(smart charging only) - cost(with V2G)``, wear already paid to the owner,
+is never negative, since not discharging is allowed. The share beta G goes to the owner, (1 - beta) G to the aggregator;
+one half each is Nash's bargain between two who both get nothing if they do not agree (reconstruction).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from csmoifsa.errors import InputError
+from csmoifsa_aggregator.model.battery import Batteries, Dispatch
+from csmoifsa_aggregator.model.costs import Market, step_costs
+from csmoifsa_aggregator.solve.batteries import add_batteries, read_dispatch
+from csmoifsa_aggregator.solve.lp import Program
+from csmoifsa_aggregator.solve.supply import Procurement, add_cars, add_sale, add_supply, procure
+
+
+@dataclass(frozen=True, kw_only=True)
+class StageTwo:
+    """Stage two's plan and its money; all money in the scenario's currency a day.
+
+    Attributes
+    ----------
+    smart, v2g : Dispatch
+        The cheapest charging without discharging, and the cheapest dispatch with it. Their cost is what serving these
+        cars adds to the cost of the others' load, the aggregator's storage and wear included.
+    supply : Procurement
+        What the energy of all cars costs with V2G, wear left out.
+    surplus : float
+        G.
+    class_surplus : (V,) array
+        By class, see `class_gains`.
+    owner_share, aggregator_share : float
+        beta G and (1 - beta) G.
+    wear_paid : float
+        To owners, for what their batteries gave; part of the cost already.
+    given_kwh : (V,) array
+        By class [kWh].
+    program : str
+        Which kind was needed: ``"linear program"`` or ``"... binaries"`` with the reason.
+    """
+
+    smart: Dispatch
+    v2g: Dispatch
+    supply: Procurement
+    surplus: float
+    class_surplus: np.ndarray
+    owner_share: float
+    aggregator_share: float
+    wear_paid: float
+    given_kwh: np.ndarray
+    program: str
+
+    @property
+    def cost(self) -> float:
+        """What the aggregator pays for all cars: energy without its own storage, wear, and the owners' share."""
+        return self.supply.ev_cost + self.wear_paid + self.owner_share
+
+    @property
+    def total_cost(self) -> float:
+        """The same with what its own storage earns or costs."""
+        return self.supply.cost + self.wear_paid + self.owner_share
+
+
+def stage_two(
+    cars: Batteries,
+    market: Market,
+    give: np.ndarray | None = None,
+    *,
+    plain_kw: np.ndarray | None = None,
+    beta: float = 0.5,
+) -> StageTwo:
+    """Plan the V2G classes at day-ahead prices and share the surplus.
+
+    Parameters
+    ----------
+    cars : Batteries
+        The classes under V2G contract.
+    market : Market
+        Where the energy of all cars is bought.
+    give : (T,) array, optional
+        What a kWh given to the market earns [currency/kWh]; the day-ahead price where left out.
+    plain_kw : (T,) array, optional
+        Load of the drivers without contract [kW]; none where left out.
+    beta : float
+        The owners' share of the surplus.
+
+    Raises
+    ------
+    InputError
+        The cars cannot keep their promises within their stays and the import limit.
+    """
+    if not 0 <= beta <= 1:
+        raise InputError(f"beta, the owners' share of the surplus, must be between 0 and 1, not {beta}")
+    give = market.day_ahead if give is None else give
+    plain = np.zeros(market.n_steps) if plain_kw is None else plain_kw
+    alone = procure(plain, market).cost
+    smart = plan_cars(cars.only_charging(), market, give, plain)
+    v2g = plan_cars(cars, market, give, plain)
+    costs = [procure_cars(cars, one, market, give, plain) for one in (smart, v2g)]
+    wear = [float(cars.wear @ one.given_kwh(cars)) for one in (smart, v2g)]
+    if costs[0].cost + wear[0] < costs[1].cost + wear[1]:  # by a rounding error: V2G may leave discharging alone
+        v2g, costs[1], wear[1] = smart, costs[0], wear[0]
+    surplus = costs[0].cost + wear[0] - costs[1].cost - wear[1]
+    smart, v2g = (
+        replace(one, cost=supply.cost + paid - alone)
+        for one, supply, paid in zip((smart, v2g), costs, wear, strict=True)
+    )
+    return StageTwo(
+        smart=smart,
+        v2g=v2g,
+        supply=costs[1],
+        surplus=surplus,
+        class_surplus=class_gains(cars, smart, v2g, market, give, plain, surplus),
+        owner_share=beta * surplus,
+        aggregator_share=(1.0 - beta) * surplus,
+        wear_paid=wear[1],
+        given_kwh=v2g.given_kwh(cars),
+        program=_program(cars, v2g, market, give),
+    )
+
+
+def procure_cars(
+    cars: Batteries, dispatch: Dispatch, market: Market, give: np.ndarray | None, plain_kw: np.ndarray
+) -> Procurement:
+    """Return what the energy of all cars costs, those of a dispatch and the others, (T,) [kW]; wear left out."""
+    taken = plain_kw + dispatch.charge_kw.sum(axis=0)
+    if not cars.discharge_kw.any():
+        return procure(taken, market)
+    return procure(taken, market, dispatch.discharge_kw.sum(axis=0), give)
+
+
+def plan_cars(cars: Batteries, market: Market, give: np.ndarray | None, plain_kw: np.ndarray) -> Dispatch:
+    """Return the cheapest dispatch of the batteries beside a load that is fixed, within the import limit.
+
+    Parameters
+    ----------
+    cars : Batteries
+        The classes.
+    market : Market
+        Where the energy is bought, the aggregator's own storage included.
+    give : (T,) array or None
+        What a kWh given to the market earns [currency/kWh]; None if it cannot be sold.
+    plain_kw : (T,) array
+        The fixed load [kW].
+
+    Raises
+    ------
+    InputError
+        No dispatch keeps the promises and the import limit.
+    """
+    most = (cars.discharge_kw * cars.count) @ cars.window
+    greatest = plain_kw + (cars.charge_kw * cars.count) @ cars.window
+    scale = max(float(greatest.max()), 1e-9)
+    program = Program()
+    supply = add_supply(program, market, greatest, with_cars=bool(most.any()), scale=scale)
+    load = program.columns(market.n_steps, plain_kw / scale, plain_kw / scale)
+    program.add(supply.balance, load, -1.0)
+    if supply.cap is not None:
+        program.add(supply.cap, load, 1.0)
+    nothing = np.zeros(market.n_steps)
+    block = add_batteries(program, cars, nothing, nothing, binaries=_circular(cars, market, give))  # their cost: wear
+    add_cars(program, supply, cars, block, scale)
+    if give is not None and most.any():
+        own, _ = add_sale(program, supply, market, give, most, greatest, scale)
+        v, t = cars.places
+        program.add(own[t], block.discharge, -cars.count[v] / scale)
+    answer = program.solve(gap=1e-9)
+    if not answer.found:
+        limit = "" if market.cap_kw is None else " and limits.cap_kw"
+        raise InputError(f"the batteries cannot keep their promises within their windows{limit}")
+    return read_dispatch(block, answer.x, cars, answer.value)
+
+
+def _circular(cars: Batteries, market: Market, give: np.ndarray | None) -> np.ndarray:
+    """Return where charging and discharging at once could pay, (M,): energy is worth from its least price up.
+
+    Beside a storage, which may be full, it may be worth less: there it could pay anywhere.
+    """
+    if market.storage is not None:
+        return cars.discharge_kw[cars.places[0]] > 0
+    least = market.least_price
+    give = least if give is None else give
+    return cars.circular(np.minimum(least, give), give)
+
+
+def class_gains(
+    cars: Batteries,
+    smart: Dispatch,
+    v2g: Dispatch,
+    market: Market,
+    give: np.ndarray,
+    plain_kw: np.ndarray,
+    surplus: float,
+) -> np.ndarray:
+    """Return each class's part of the surplus, shape (V,) [currency].
+
+    In each step the cost falls by what the charging moves, at the mean price between both loads, and by what is given,
+    at its mean value; a class has its part of both, less its wear. At prices that no load changes this is what the
+    class gains by itself. A class that would lose gets nothing, and the others' parts add up to the surplus.
+    """
+    before, after = (plain_kw + one.charge_kw.sum(axis=0) for one in (smart, v2g))
+    given = v2g.discharge_kw.sum(axis=0)
+    same = np.abs(before - after) <= 1e-6 * np.maximum(1.0, np.abs(after))
+    upto = np.where(same, after + 1.0, before)
+    price = (step_costs(upto, market) - step_costs(after, market)) / (upto - after)
+    worth = step_costs(after, market) - step_costs(after, market, given, give)
+    value = np.divide(worth, given, out=np.zeros(given.shape), where=given > 0)
+    gain = (smart.charge_kw - v2g.charge_kw) @ price + v2g.discharge_kw @ value - cars.wear * v2g.given_kwh(cars)
+    gain = np.maximum(gain, 0.0)
+    return surplus * (gain / gain.sum() if gain.sum() > 0 else cars.count / cars.count.sum())
+
+
+def _program(cars: Batteries, dispatch: Dispatch, market: Market, give: np.ndarray) -> str:
+    if not dispatch.n_binaries:
+        return "linear program: charging and discharging at once never pays"
+    _, t = cars.places
+    negative = (np.minimum(market.cheapest, give)[t][_circular(cars, market, give)] < 0).any()
+    why = "prices are negative" if negative else "selling pays more than p / eta^2"
+    return f"mixed-integer program, {dispatch.n_binaries} binaries: {why}"

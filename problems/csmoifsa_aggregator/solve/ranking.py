@@ -1,0 +1,84 @@
+"""A search over rankings of the steps: everything that drivers do follows from which step is cheaper than which.
+
+Given a ranking the load is known, and the best price that keeps the ranking is an exact linear program, solved here in
+a fraction of a millisecond (`kernels.best_of_order`). So a good price is found by moving a few steps up or down, again
+and again. It needs no classes: whatever turns a ranking into a load will do, also millions of single cars.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from csmoifsa_aggregator.model.costs import load_cost
+from csmoifsa_aggregator.model.follower import TIE, fill, tie_groups
+from csmoifsa_aggregator.model.game import Game
+
+PENALTY = 10.0
+"""Cost of a kWh above the cap, in the typical price, while searching."""
+
+Answer = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
+"""From a ranking, (T,) steps from cheap to dear, to the load (T,) [kWh] and how much dearer each place of the ranking
+must be than the one before, (T,) [currency/kWh]."""
+
+
+def classes_answer(game: Game, margin: float = 0.0) -> Answer:
+    """Return how the classes of a game answer; the step a class ends with keeps the margin to its neighbours."""
+
+    def answer(order: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        x = fill(order, game)
+        apart = np.zeros(game.n_steps)
+        if margin > 0:
+            ranked = x[:, order]
+            last = game.n_steps - 1 - (ranked[:, ::-1] > 0).argmax(axis=1)
+            apart[last[last + 1 < game.n_steps] + 1] = margin
+            apart[last[ranked[np.arange(game.n_classes), last] < 1]] = margin
+            apart[0] = 0.0
+        return game.step_kwh @ x, apart
+
+    return answer
+
+
+def search_rankings(game: Game, answer: Answer, price: np.ndarray, tries: int) -> np.ndarray | None:
+    """Return the best price found from a start, the same every time; None if no price keeps the start's ranking."""
+    rng = np.random.default_rng(0)
+    best, score = _priced(game, answer, _ranked(game, price))
+    if best is None:
+        best, score = _priced(game, answer, _ranked(game, game.day_ahead))
+    if best is None:
+        return None
+    for _ in range(tries):
+        near = best.copy()
+        first, size = rng.integers(game.n_steps), rng.integers(1, 2 + game.n_steps // 8)
+        block = (first + np.arange(size)) % game.n_steps
+        near[block] += rng.choice([0.003, 0.01, 0.03, 0.1]) * game.price_scale * rng.normal()
+        found, value = _priced(game, answer, _ranked(game, near))
+        if found is not None and value > score:
+            best, score = found, value
+    return best
+
+
+def _ranked(game: Game, price: np.ndarray) -> np.ndarray:
+    return np.lexsort((game.cheapest, tie_groups(price, TIE * game.price_scale)))
+
+
+def _priced(game: Game, answer: Answer, order: np.ndarray) -> tuple[np.ndarray | None, float]:
+    """Return the best price of a ranking and its profit, less a penalty above the cap; None if no price keeps it."""
+    from csmoifsa_aggregator.model.kernels import best_of_order
+
+    load, apart = answer(order)
+    rise = np.empty(game.n_steps)
+    rise[order] = apart.cumsum()
+    lower, upper, total = game.lower - rise, game.upper - rise, game.mean * game.n_steps - rise.sum()
+    if game.mean_sense == "<=":
+        total = min(total, float(np.minimum.accumulate(upper[order][::-1]).sum()))
+    price = np.empty(game.n_steps)
+    if not best_of_order(order, load, lower, upper, total, price):
+        return None, -np.inf
+    price = np.clip(price + rise, game.lower, game.upper)
+    profit = float(load @ price) - float(load_cost(load / game.dt_h, game))
+    if game.cap_kw is not None:
+        over = np.maximum(load / game.dt_h - game.cap_kw, 0.0).sum() * game.dt_h
+        profit -= PENALTY * game.price_scale * over
+    return price, profit

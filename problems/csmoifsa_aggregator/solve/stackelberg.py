@@ -1,0 +1,246 @@
+"""Stage one: the aggregator's best day-ahead price against drivers who answer it, with proof of optimality.
+
+First the certificate of linear programs (`alternation`); where its bounds do not meet, a mixed-integer program
+(`integers`), in large games near the best price first and then everywhere. Whatever a solver returns is verified:
+drivers answer the returned price by sorting, and "proven" is said only if that profit and the bound agree to 1e-6.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from csmoifsa.errors import InputError
+from csmoifsa_aggregator.model.costs import over_cap
+from csmoifsa_aggregator.model.follower import respond
+from csmoifsa_aggregator.model.game import Game
+from csmoifsa_aggregator.solve.alternation import (
+    PROVEN,
+    Verified,
+    alternate,
+    better,
+    certify,
+    close,
+    fit_mean,
+    improve,
+    verify,
+)
+from csmoifsa_aggregator.solve.certificate import Response
+from csmoifsa_aggregator.solve.integers import solve_milp
+from csmoifsa_aggregator.solve.supply import Procurement
+
+__all__ = ["MARGIN", "PROVEN", "Solution", "fit_mean", "solve_game"]
+
+WIDTHS = (0.01, 0.02)
+"""How far the search goes from the best price, in the typical price."""
+
+MARGIN = 2e-3
+"""Default strict margin, in the typical price: steps used are cheaper by this than others, so nobody is indifferent."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Solution:
+    """A price, what it earns, and how firm that is.
+
+    Attributes
+    ----------
+    status : "proven" or "gap"
+        Whether verified profit and upper bound agree.
+    price : (T,) array
+        What drivers pay [currency/kWh].
+    response : Response
+        What they do, ties settled in the leader's favour.
+    objective : float
+        Profit, verified: drivers answer the price by sorting [currency].
+    ev_margin, storage : float
+        Its parts: bills less procurement of the cars' energy, and what the storage earns.
+    bills, procurement : float
+        What drivers pay (V2G owners net of what they are paid), and what their energy costs [currency].
+    optimistic, guaranteed : float
+        Profit at this price if indifferent drivers do what suits the leader best, or worst.
+    upper_bound, gap : float
+        No price earns more at this margin; distance of ``objective`` from that, relative to it.
+    margin : float
+        The strict margin kept [currency/kWh].
+    binaries : int
+        Of the mixed-integer program; 0 if the linear programs were enough.
+    seconds : float
+        It took.
+    method : "certificate", "milp" or "alternation"
+        What found it.
+    supply : Procurement
+        Storage schedule and costs.
+    """
+
+    status: str
+    price: np.ndarray
+    response: Response
+    objective: float
+    ev_margin: float
+    storage: float
+    bills: float
+    procurement: float
+    optimistic: float
+    guaranteed: float
+    upper_bound: float
+    gap: float
+    margin: float
+    binaries: int
+    seconds: float
+    method: str
+    supply: Procurement
+
+    def load_kw(self, game: Game) -> np.ndarray:
+        """Return the load of each charge-only class, shape (K, T) [kW]."""
+        return self.response.x * game.power_kw[:, None]
+
+
+def solve_game(
+    game: Game,
+    *,
+    margin: float | None = None,
+    time_limit: float | None = 120.0,
+    integers: bool | None = None,
+    tries: int | None = None,
+) -> Solution:
+    """Find the aggregator's best price.
+
+    Parameters
+    ----------
+    game : Game
+        The day.
+    margin : float, optional
+        Strict margin [currency/kWh]; 0 for the optimistic game of the literature, and always where V2G classes answer
+        the price. Where left out, 0.2 % of the mean of the day-ahead price's absolute value.
+    time_limit : float, optional
+        Seconds for the mixed-integer program.
+    integers : bool, optional
+        Whether a mixed-integer program may be used; where left out, up to 60 classes.
+    tries : int, optional
+        Rankings to search where the linear programs' bounds do not meet; where left out, 8,000 for games so large that
+        a mixed-integer program needs a good start, else none.
+
+    Raises
+    ------
+    InputError
+        No price within the bounds keeps the margin, or the cap; the message names the hour and the excess.
+    """
+    begin = time.perf_counter()
+    margin = MARGIN * game.price_scale if margin is None else margin
+    if not (np.isfinite(margin) and margin >= 0):
+        raise InputError(f"margin must be from 0 up, not {margin}")
+    if margin > 0 and game.cars is not None:
+        margin = 0.0  # owners of batteries choose continuously: there is no margin that settles all their ties
+    bound, best = certify(game, margin)
+    binaries, method = 0, "certificate"
+    if not close(best, bound):
+        method = "alternation"
+        if best is not None:
+            rounds = (8000 if game.window.sum() > 1000 else 0) if tries is None else tries
+            best = improve(game, best, margin, bound, rounds)
+        if not close(best, bound) and (game.n_classes <= 60 if integers is None else integers):
+            end = begin + (np.inf if time_limit is None else time_limit)
+            if best is not None and game.window.sum() > 1000:
+                best = search(game, best, margin, bound, time.perf_counter() + (end - time.perf_counter()) / 4)
+            left = None if time_limit is None else max(1.0, end - time.perf_counter())
+            found, proven, binaries = solve_milp(game, margin, left, best)
+            method = "milp"
+            best = found if best is None or better(found, best) else best
+            reached = -np.inf if best is None else best.profit
+            if proven >= reached - PROVEN * abs(reached):  # what has been verified refutes a lower one
+                bound = min(bound, proven)
+    if best is None or not np.isfinite(best.profit):
+        raise _no_price(game, best, margin, proven=bound == -np.inf)
+    return _solution(game, best, bound, margin, binaries, method, time.perf_counter() - begin)
+
+
+def search(game: Game, best: Verified, margin: float, bound: float, deadline: float) -> Verified:
+    """Look for a better price near the best one: the mixed-integer program within narrow price bounds, step by step.
+
+    With every price held to a hundredth of the typical price around the best one, most steps of most classes are
+    settled, and the program is small; when it finds nothing more, twice the width is tried.
+    """
+    for width in WIDTHS:
+        improved = True
+        while improved and time.perf_counter() < deadline:
+            radius = width * game.price_scale
+            near = replace(
+                game,
+                lower=np.maximum(game.lower, best.price - radius),
+                upper=np.minimum(game.upper, best.price + radius),
+            )
+            left = max(1.0, min(5.0, deadline - time.perf_counter()))
+            found, _, _ = solve_milp(near, margin, left, best, gap=1e-3)
+            if found is not None:
+                found = alternate(game, found.response, margin, bound)
+            improved = better(found, best, 1e-5)
+            best = found if found is not None and improved else best
+    return best
+
+
+def _no_price(game: Game, best: Verified | None, margin: float, *, proven: bool) -> InputError:
+    """Return why there is no price: drivers would break the cap, V2G drivers give too much, or the margin is too wide.
+
+    Parameters
+    ----------
+    game : Game
+        The day.
+    best : Verified, optional
+        A price that keeps the margin.
+    margin : float
+        Strict margin [currency/kWh].
+    proven : bool
+        Whether there is none, or only none was found.
+    """
+    none = "no price" if proven else "no price was found that"
+    if best is None and game.cap_kw is not None:
+        best = certify(replace(game, cap_kw=None), margin)[1]
+    if best is None:
+        return InputError(
+            f"no price within the bounds leaves a margin of {margin:g} between the hours used and the others; allow "
+            "less with --margin, or more room in the prices: price.band, or price.lower and price.upper (lb and ub)"
+        )
+    if over_cap(load := best.response.net_kw(game), game) <= 0 or game.cap_kw is None:
+        return InputError(
+            f"{none} makes V2G drivers give no more than the others take, and the aggregator "
+            "cannot sell it; lower contract.share, or set contract.stage_one = 'charging'"
+        )
+    worst = int((load - game.cap_kw).argmax())
+    sharing = "--margin 0, which lets drivers share hours of equal price, or " if margin > 0 else ""
+    return InputError(
+        f"{none} keeps drivers below limits.cap_kw"
+        + (f" with a strict margin of {margin:g}" if margin > 0 else "")
+        + f": in {game.hour(worst)} they draw {load[worst] - game.cap_kw[worst]:g} kW more than the "
+        f"{game.cap_kw[worst]:g} kW allowed; try {sharing}a higher cap"
+    )
+
+
+def _solution(
+    game: Game, best: Verified, bound: float, margin: float, binaries: int, method: str, seconds: float
+) -> Solution:
+    # a solver's bound may lie below the truth by its tolerance; what has been verified is true
+    gap = max(0.0, bound - best.profit) / max(abs(bound), 1e-9)
+    sound = bound >= best.profit - PROVEN * max(abs(best.profit), 1e-9)
+    worst = respond(best.price, game, favour=-game.cheapest)
+    guaranteed = verify(game, best.price, Response(worst, best.response.cars)).profit
+    return Solution(
+        status="proven" if gap <= PROVEN and sound else "gap",
+        price=best.price,
+        response=best.response,
+        objective=best.profit,
+        ev_margin=best.bills - best.ev_cost,
+        storage=best.ev_cost - best.supply.cost,
+        bills=best.bills,
+        procurement=best.ev_cost,
+        optimistic=max(best.profit, verify(game, best.price).profit),
+        guaranteed=min(guaranteed, best.profit),
+        upper_bound=max(bound, best.profit),
+        gap=gap,
+        margin=margin,
+        binaries=binaries,
+        seconds=seconds,
+        method=method,
+        supply=best.supply,
+    )

@@ -1,0 +1,274 @@
+"""The supply side as a program: day-ahead purchase, real-time balance, supply curve, import limit and storage.
+
+The account is that of `costs`, with the aggregator's own storage beside it: ``load + charge - discharge = A + B - S``;
+no more is sold than the storage discharges (Wei et al. 2015). Buying and selling at once, or charging and discharging
+at once, is ruled out by a binary in those steps only where it could pay.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from csmoifsa_aggregator.model.battery import Batteries
+from csmoifsa_aggregator.model.costs import Market, step_costs
+from csmoifsa_aggregator.model.game import Game
+from csmoifsa_aggregator.solve.batteries import Block
+from csmoifsa_aggregator.solve.lp import Program
+
+
+@dataclass(frozen=True)
+class Supply:
+    """Places of the supply side in a program: rows of the balance and of the import limit, columns, and the storage.
+
+    Attributes
+    ----------
+    balance : (T,) int array
+        Rows to which loads are added with coefficient -1/scale.
+    cap : (T,) int array or None
+        Rows of the import limit, to which loads are added with 1/scale.
+    columns : int array
+        All columns of the supply side.
+    bought : (T,) int array
+        Columns of what is bought in real time.
+    charge, discharge, content : (T,) int arrays or None
+        Columns of the storage.
+    n_binaries : int
+        How many steps needed one.
+    """
+
+    balance: np.ndarray
+    cap: np.ndarray | None
+    columns: np.ndarray
+    bought: np.ndarray
+    charge: np.ndarray | None
+    discharge: np.ndarray | None
+    content: np.ndarray | None
+    n_binaries: int
+
+
+def add_supply(
+    program: Program,
+    market: Market,
+    greatest_kw: np.ndarray,
+    *,
+    with_cars: bool = False,
+    scale: float = 1.0,
+    sign: float = 1.0,
+) -> Supply:
+    """Add the supply side to a program; the caller adds the loads to its rows.
+
+    Parameters
+    ----------
+    program : Program
+        Grows by the columns and rows of the supply side.
+    market : Market
+        Prices, storage, supply curve and import limit.
+    greatest_kw : (T,) array
+        More than this the cars never take together [kW].
+    with_cars : bool
+        Whether batteries of drivers give energy as well.
+    scale : float
+        Powers are in units of this many kW.
+    sign : float
+        1 where costs are minimised, -1 where profit is maximised.
+    """
+    steps = market.n_steps
+    money = sign * scale * market.dt_h
+    balance = program.rows(steps, 0.0, 0.0)
+    cap = None if market.cap_kw is None else program.rows(steps, upper=market.cap_kw / scale)
+    parts = []
+    for kw, extra in zip(*market.blocks, strict=True):
+        parts.append(program.columns(steps, upper=kw / scale, cost=money * (market.day_ahead + extra)))
+    bought = program.columns(steps, cost=money * market.buy)
+    parts.append(bought)
+    for part in parts:
+        program.add(balance, part, 1.0)
+    if market.storage is None:
+        return Supply(balance, cap, np.concatenate(parts), bought, None, None, None, 0)
+    charge, discharge, content, sold = _add_storage(program, market, scale, money, balance)
+    n_binaries = _exclude(program, market, greatest_kw, with_cars, scale, charge, discharge, bought, sold)
+    every = np.concatenate([*parts, charge, discharge, content, sold])
+    return Supply(balance, cap, every, bought, charge, discharge, content, n_binaries)
+
+
+def _add_storage(
+    program: Program, market: Market, scale: float, money: float, balance: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    store, steps, dt = market.storage, market.n_steps, market.dt_h
+    assert store is not None
+    power = store.power_kw / scale
+    charge, discharge = program.columns(steps, upper=power), program.columns(steps, upper=power)
+    sold = program.columns(steps, upper=power, cost=-money * market.sell)
+    low = np.zeros(steps)
+    low[-1] = store.initial_kwh / scale
+    content = program.columns(steps, low, store.capacity_kwh / scale)
+    for block, value in ((charge, -1.0), (discharge, 1.0), (sold, -1.0)):
+        program.add(balance, block, value)
+    before = np.zeros(steps)
+    before[0] = store.initial_kwh / scale
+    flow = program.rows(steps, before, before)  # content_t - content_{t-1} - eta ch dt + dis dt / eta = 0
+    program.add(flow, content, 1.0)
+    program.add(flow[1:], content[:-1], -1.0)
+    program.add(flow, charge, -store.efficiency * dt)
+    program.add(flow, discharge, dt / store.efficiency)
+    own = program.rows(steps, upper=0.0)  # only what is discharged can be sold
+    program.add(own, sold, 1.0)
+    program.add(own, discharge, -1.0)
+    return charge, discharge, content, sold
+
+
+def _exclude(
+    program: Program,
+    market: Market,
+    greatest_kw: np.ndarray,
+    with_cars: bool,
+    scale: float,
+    charge: np.ndarray,
+    discharge: np.ndarray,
+    bought: np.ndarray,
+    sold: np.ndarray,
+) -> int:
+    """Add a binary to each step in which charging while discharging, or buying while selling, would pay."""
+    assert market.storage is not None
+    eta, power = market.storage.efficiency, market.storage.power_kw / scale
+    # a round trip pays if its loss costs less than its sale brings; to lose energy, where a price is negative; and to
+    # sell what V2G cars give, which must not be sold unless it has been stored
+    least = market.least_price
+    circular = (eta**2 * np.maximum(market.sell, least) > least) | (np.minimum(market.sell, least) < 0)
+    circular = np.flatnonzero(circular | with_cars)
+    resale = np.flatnonzero(market.sell > market.buy)
+    most = _with_storage(greatest_kw, market) / scale
+    for steps, one, other, limit in (
+        (circular, charge, discharge, np.full(market.n_steps, power)),
+        (resale, sold, bought, most),
+    ):
+        if not steps.size:
+            continue
+        on = program.columns(steps.size, upper=1.0, integer=True)
+        first, second = program.rows(steps.size, upper=0.0), program.rows(steps.size, upper=limit[steps])
+        program.add(first, one[steps], 1.0)
+        program.add(first, on, -power)
+        program.add(second, other[steps], 1.0)
+        program.add(second, on, limit[steps])
+    return circular.size + resale.size
+
+
+def add_sale(
+    program: Program,
+    supply: Supply,
+    market: Market,
+    give: np.ndarray,
+    most_kw: np.ndarray,
+    greatest_kw: np.ndarray,
+    scale: float,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Add the sale of what batteries of drivers give; returns its rows, for what they give, and its columns, each (T,).
+
+    The caller adds what is given to the rows with coefficient -1/scale. Where selling pays more than buying in real
+    time, a binary rules out both at once.
+
+    Parameters
+    ----------
+    program, supply : Program, Supply
+        Grow by it; costs are minimised.
+    market : Market
+        Where the energy is bought.
+    give : (T,) array
+        What a kWh sold earns [currency/kWh].
+    most_kw, greatest_kw : (T,) array
+        The most that batteries give, and that cars take, together [kW].
+    scale : float
+        Powers are in units of this many kW.
+    """
+    sold = program.columns(market.n_steps, upper=most_kw / scale, cost=-scale * market.dt_h * give)
+    program.add(supply.balance, sold, -1.0)
+    own = program.rows(market.n_steps, upper=0.0)
+    program.add(own, sold, 1.0)
+    enough = np.isinf(market.blocks[0][-1]) & (market.day_ahead + market.blocks[1][-1] <= market.buy)
+    steps = np.flatnonzero((give > market.buy) & ~enough & (most_kw > 0))
+    if steps.size:
+        most, limit = most_kw[steps] / scale, _with_storage(greatest_kw, market)[steps] / scale
+        on = program.columns(steps.size, upper=1.0, integer=True)
+        first, second = program.rows(steps.size, upper=0.0), program.rows(steps.size, upper=limit)
+        program.add(first, sold[steps], 1.0)
+        program.add(first, on, -most)
+        program.add(second, supply.bought[steps], 1.0)
+        program.add(second, on, limit)
+    return own, sold
+
+
+def _with_storage(greatest_kw: np.ndarray, market: Market) -> np.ndarray:
+    return greatest_kw + (0.0 if market.storage is None else market.storage.power_kw)
+
+
+def add_load(program: Program, game: Game, supply: Supply, x: np.ndarray, scale: float) -> None:
+    """Connect columns x (K, T) of followers' shares to the balance, and to the import limit."""
+    k, t = np.nonzero(game.window)
+    share = game.power_kw[k] / scale
+    program.add(supply.balance[t], x[k, t], -share)
+    if supply.cap is not None:
+        program.add(supply.cap[t], x[k, t], share)
+
+
+def add_cars(program: Program, supply: Supply, cars: Batteries, block: Block, scale: float) -> None:
+    """Connect batteries to the balance, and to the import limit; what they give relieves it."""
+    v, t = cars.places
+    for columns, share in ((block.charge, cars.count[v] / scale), (block.discharge, -cars.count[v] / scale)):
+        program.add(supply.balance[t], columns, -share)
+        if supply.cap is not None:
+            program.add(supply.cap[t], columns, share)
+
+
+@dataclass(frozen=True)
+class Procurement:
+    """The cheapest supply of a load.
+
+    Attributes
+    ----------
+    cost : float
+        Of everything, storage included [currency].
+    ev_cost : float
+        What the load costs without storage [currency].
+    charge_kw, discharge_kw, content_kwh : (T,) arrays or None
+        The storage.
+    """
+
+    cost: float
+    ev_cost: float
+    charge_kw: np.ndarray | None = None
+    discharge_kw: np.ndarray | None = None
+    content_kwh: np.ndarray | None = None
+
+
+def procure(
+    load_kw: np.ndarray, market: Market, given_kw: np.ndarray | None = None, give: np.ndarray | None = None
+) -> Procurement:
+    """Return the cheapest way to supply a load; `costs.step_costs` explains the arguments, each shape (T,)."""
+    ev_cost = float(step_costs(load_kw, market, given_kw, give).sum())
+    if market.storage is None:
+        return Procurement(ev_cost, ev_cost)
+    scale = max(market.storage.power_kw, float(load_kw.max()), 1e-9)
+    program = Program()
+    greatest = np.maximum(load_kw, 0.0)
+    supply = add_supply(program, market, greatest, with_cars=given_kw is not None, scale=scale)
+    fixed = program.columns(market.n_steps, load_kw / scale, load_kw / scale)
+    program.add(supply.balance, fixed, -1.0)
+    if given_kw is not None:
+        given = program.columns(market.n_steps, given_kw / scale, given_kw / scale)
+        program.add(supply.balance, given, 1.0)
+        if give is not None:
+            own, _ = add_sale(program, supply, market, give, given_kw, greatest, scale)
+            program.add(own, given, -1.0)
+        else:  # what no car takes, and not the storage either, is lost
+            lost = program.columns(market.n_steps, upper=np.maximum(given_kw - load_kw, 0.0) / scale)
+            program.add(supply.balance, lost, -1.0)
+    answer = program.solve(gap=1e-9)
+    assert supply.charge is not None
+    assert supply.discharge is not None
+    assert supply.content is not None
+    charge, discharge, content = (
+        scale * answer.x[columns] for columns in (supply.charge, supply.discharge, supply.content)
+    )
+    return Procurement(answer.value, ev_cost, charge, discharge, content)

@@ -1,0 +1,205 @@
+"""What stage one and the contracts are measured against: charging on arrival, a flat price, the day-ahead price."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from csmoifsa_aggregator.inputs.case import Case
+from csmoifsa_aggregator.model.battery import Batteries, longest_stay
+from csmoifsa_aggregator.model.follower import fill, respond
+from csmoifsa_aggregator.model.game import Game
+from csmoifsa_aggregator.solve.batteries import cheapest_dispatch
+from csmoifsa_aggregator.solve.contracts import StageTwo, stage_two
+from csmoifsa_aggregator.solve.stackelberg import Solution, fit_mean
+from csmoifsa_aggregator.solve.supply import procure
+
+ON_ARRIVAL, FLAT, DAY_AHEAD, STAGE_ONE, WITH_V2G, COMMANDED = (
+    "charging on arrival",
+    "flat price",
+    "day-ahead price",
+    "stage one",
+    "+ V2G",
+    "+ commanded charging",
+)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Outcome:
+    """One way to run the day.
+
+    Attributes
+    ----------
+    name : str
+        Which.
+    price : (T,) array
+        What drivers pay [currency/kWh].
+    load_kw : (T,) array
+        Net load of all cars [kW].
+    profit : float
+        Bills less what the cars' energy, wear and shares cost; own storage left out [currency].
+    storage : float
+        What the aggregator's own storage earns beside this load [currency].
+    driver_cost : float
+        Bills less the owners' share of the surplus; payments for wear only make good what they lose [currency].
+    per_car : (G,) array
+        The same for one car of each group of drivers, see `driver_groups` [currency].
+    """
+
+    name: str
+    price: np.ndarray
+    load_kw: np.ndarray
+    profit: float
+    storage: float
+    driver_cost: float
+    per_car: np.ndarray
+
+    def row(self) -> dict[str, float | str]:
+        """Return the outcome as a row of a table."""
+        return {
+            "plan": self.name,
+            "profit": self.profit,
+            "storage": self.storage,
+            "driver_cost": self.driver_cost,
+            "peak_kw": float(self.load_kw.max()),
+            "valley_kw": float(self.load_kw.min()),
+            "peak_valley_kw": float(np.ptp(self.load_kw)),
+        }
+
+
+def driver_groups(case: Case) -> tuple[tuple[str, ...], np.ndarray]:
+    """Return name and number of cars of each group: classes without contract, then those under V2G contract, (G,)."""
+    plain = case.share < 1.0
+    names = [name for name, one in zip(case.game.names, plain, strict=True) if one]
+    count = (case.game.count * (1.0 - case.share))[plain]
+    if case.cars is None:
+        return tuple(names), count
+    return (*names, *case.cars.names), np.concatenate([count, case.cars.count])
+
+
+def on_arrival(game: Game) -> np.ndarray:
+    """Return shares x (K, T) when every car charges at full power from the beginning of its longest stay on."""
+    x = np.zeros(game.window.shape)
+    for k in range(game.n_classes):
+        first, _ = longest_stay(game.window[k])
+        x[k] = fill(np.roll(np.arange(game.n_steps), -first), game)[k]
+    return x
+
+
+def evenly(game: Game) -> np.ndarray:
+    """Return shares x (K, T) when indifferent drivers spread evenly over their windows."""
+    share = game.energy_kwh / (game.step_kwh * game.window.sum(axis=1))
+    return share[:, None] * game.window
+
+
+def baselines(case: Case) -> list[Outcome]:
+    """Return charging on arrival and spread evenly, both at the flat mean price, and the day-ahead price passed on.
+
+    V2G drivers who answer the price with their batteries only charge in the first two, and give as well in the third.
+    """
+    game = case.game
+    flat = np.full(game.n_steps, game.mean)
+    passed = fit_mean(game, game.day_ahead)
+    own = [None, None, None]
+    if game.cars is not None:
+        cheapest = cheapest_dispatch(game.cars, passed)
+        own = [_at_once(game.cars), _spread(game.cars), cheapest.charge_kw - cheapest.discharge_kw]
+    return [
+        _outcome(case, ON_ARRIVAL, flat, on_arrival(game), own[0]),
+        _outcome(case, FLAT, flat, evenly(game), own[1]),
+        _outcome(case, DAY_AHEAD, passed, respond(passed, game), own[2]),
+    ]
+
+
+def _at_once(cars: Batteries) -> np.ndarray:
+    """Return the power (V, T) of cars that charge what they need from their arrival on [kW]."""
+    v, t = cars.places
+    since = np.arange(v.size) - np.repeat(np.cumsum(cars.length) - cars.length, cars.length)
+    hours = _needed(cars) / cars.charge_kw
+    power = np.zeros(cars.window.shape)
+    power[v, t] = (cars.charge_kw * cars.count)[v] * np.clip(hours[v] / cars.dt_h - since, 0.0, 1.0)
+    return power
+
+
+def _spread(cars: Batteries) -> np.ndarray:
+    """Return the power (V, T) of cars that charge what they need evenly over their stay [kW]."""
+    return cars.window * (_needed(cars) * cars.count / (cars.length * cars.dt_h))[:, None]
+
+
+def _needed(cars: Batteries) -> np.ndarray:
+    return np.maximum(cars.departure_kwh - cars.arrival_kwh, 0.0) / cars.efficiency
+
+
+def _outcome(case: Case, name: str, price: np.ndarray, x: np.ndarray, own_kw: np.ndarray | None) -> Outcome:
+    """Return the outcome of a price and a response: shares x (K, T), and power (V, T) of batteries that answer.
+
+    What owners give of their own accord serves the other cars; it cannot be sold.
+    """
+    game, own = case.game, np.zeros((1, case.game.n_steps)) if own_kw is None else own_kw
+    taken = game.power_kw @ x + np.maximum(own, 0.0).sum(axis=0)
+    given = None if own_kw is None else np.maximum(-own, 0.0).sum(axis=0)
+    load = taken if given is None else taken - given
+    bills = float(load @ price) * game.dt_h
+    supply = procure(taken, game, given)
+    return Outcome(
+        name=name,
+        price=price,
+        load_kw=load,
+        profit=bills - supply.ev_cost,
+        storage=supply.ev_cost - supply.cost,
+        driver_cost=bills,
+        per_car=_bill_per_car(case, price, x, own_kw),
+    )
+
+
+def _bill_per_car(case: Case, price: np.ndarray, x: np.ndarray, own_kw: np.ndarray | None) -> np.ndarray:
+    game = case.game
+    each = (x @ price) * game.step_kwh / game.count
+    plain = each[case.share < 1.0]
+    if case.cars is None:
+        return plain
+    if own_kw is None:  # those under contract pay what their class pays
+        return np.concatenate([plain, each[case.owner]])
+    return np.concatenate([plain, own_kw @ price * game.dt_h / case.cars.count])
+
+
+def stages(case: Case, solution: Solution, second: StageTwo | None) -> list[Outcome]:
+    """Return the outcomes of stage one and, where there are V2G contracts, of stage two."""
+    response, own = solution.response, None
+    if response.cars is not None:
+        own = response.cars.charge_kw - response.cars.discharge_kw
+    first = _outcome(case, STAGE_ONE, solution.price, response.x, own)
+    if second is None:
+        return [first]
+    share = np.zeros(len(first.per_car))
+    if case.cars is not None:
+        share[-case.cars.n_classes :] = case.beta * second.class_surplus / case.cars.count
+    return [
+        first,
+        Outcome(
+            name=WITH_V2G if case.cars is None or case.cars.discharge_kw.any() else COMMANDED,
+            price=solution.price,
+            load_kw=plain_load(case, solution) + second.v2g.net_kw,
+            profit=solution.bills - second.cost,
+            storage=second.supply.ev_cost - second.supply.cost,
+            driver_cost=solution.bills - second.owner_share,
+            per_car=first.per_car - share,
+        ),
+    ]
+
+
+def plain_load(case: Case, solution: Solution) -> np.ndarray:
+    """Return the load of the drivers without V2G contract, shape (T,) [kW]."""
+    return (solution.response.x * ((1.0 - case.share) * case.game.power_kw)[:, None]).sum(axis=0)
+
+
+def contracts(case: Case, solution: Solution) -> StageTwo | None:
+    """Return the contracts carried out beside the load of the other drivers; None where nobody has one.
+
+    Drivers who answer the price with their own batteries have none: what they do is theirs, and paid for by the price.
+    """
+    if case.cars is None or not np.any(case.share > 0):
+        return None
+    plain = plain_load(case, solution)
+    return stage_two(case.cars, case.game, case.v2g_sell, plain_kw=plain, beta=case.beta)

@@ -1,0 +1,95 @@
+"""A whole day of the aggregator, ready to be shown: stage one with proof, contracts, and what they are worth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from csmoifsa.errors import InputError
+from csmoifsa_aggregator.inputs.case import Case
+from csmoifsa_aggregator.model.costs import over_cap
+from csmoifsa_aggregator.model.follower import duality_gap
+from csmoifsa_aggregator.solve.contracts import StageTwo
+from csmoifsa_aggregator.solve.stackelberg import Solution, solve_game
+from csmoifsa_aggregator.study.baselines import Outcome, baselines, contracts, stages
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class DayStudy:
+    """The result of ``csmoifsa ev aggregate``.
+
+    Attributes
+    ----------
+    case, solution : Case, Solution
+        The day, and stage one.
+    second : StageTwo or None
+        The contracts; None where nobody has one, or where they are left unused.
+    unused : str
+        Why the contracts are left unused, one sentence; empty where they are not.
+    """
+
+    case: Case
+    solution: Solution
+    second: StageTwo | None
+    unused: str = ""
+
+    @cached_property
+    def outcomes(self) -> list[Outcome]:
+        """Every way to run the day, from charging on arrival to the contracts."""
+        return [*baselines(self.case), *stages(self.case, self.solution, self.second)]
+
+    def hours_outside(self, outcome: Outcome) -> float:
+        """Return in how many hours the price of an outcome is not allowed."""
+        game, slack = self.case.game, 1e-6 * self.case.game.price_scale
+        outside = (outcome.price < game.lower - slack) | (outcome.price > game.upper + slack)
+        return float(outside.sum()) * game.dt_h
+
+    def over_cap_kw(self, outcome: Outcome) -> float:
+        """Return by how much an outcome's load exceeds the cap at most [kW]; stage one and the contracts keep it."""
+        return over_cap(outcome.load_kw, self.case.game)
+
+    @cached_property
+    def class_load(self) -> dict[str, np.ndarray]:
+        """Load of each class at stage one, (T,) [kW]; V2G classes that answer the price: taken less given."""
+        load = dict(zip(self.case.game.names, self.solution.load_kw(self.case.game), strict=True))
+        own = self.solution.response.cars
+        if self.case.game.cars is not None and own is not None:
+            load |= dict(zip(self.case.game.cars.names, own.charge_kw - own.discharge_kw, strict=True))
+        return load
+
+    @cached_property
+    def contract_load(self) -> dict[str, np.ndarray]:
+        """Load of each group of drivers with the contracts carried out, (T,) [kW]; V2G: taken less given."""
+        if self.second is None or self.case.cars is None:
+            return self.class_load
+        left = self.solution.load_kw(self.case.game) * (1.0 - self.case.share)[:, None]
+        load = {name: one for name, one, s in zip(self.case.game.names, left, self.case.share, strict=True) if s < 1}
+        powers = self.second.v2g.charge_kw - self.second.v2g.discharge_kw
+        return load | dict(zip(self.case.cars.names, powers, strict=True))
+
+    @cached_property
+    def duality_gap(self) -> float:
+        """By how much drivers could do better at the price, relative to their bill: 0 but for rounding."""
+        return duality_gap(self.solution.price, self.solution.response.x, self.case.game)
+
+
+def run_day(case: Case, *, margin: float | None = None, time_limit: float | None = 120.0) -> DayStudy:
+    """Price a case's day and plan its contracts, which are used only where the aggregator earns no less by them."""
+    solution = solve_game(case.game, margin=margin, time_limit=time_limit)
+    try:
+        second = contracts(case, solution)
+    except InputError as error:
+        return DayStudy(case=case, solution=solution, second=None, unused=f"The contracts are left unused: {error}.")
+    if second is not None:
+        lost = solution.objective - (solution.bills - second.total_cost)
+        if lost > 1e-6 * max(1.0, abs(solution.bills)):
+            return DayStudy(
+                case=case,
+                solution=solution,
+                second=None,
+                unused=f"The contracts are left unused: held to one unbroken stay, and kept above their floor, the "
+                f"batteries would cost {lost:,.2f} {case.currency} more than at stage one.",
+            )
+    return DayStudy(case=case, solution=solution, second=second)

@@ -1,0 +1,1 @@
+"""What the energy problems share: checked parameters, clocks, case files, readers of market and load files, pages."""

@@ -1,0 +1,74 @@
+"""Pages of results: one HTML file each that opens offline, with the same looks, script pieces and languages."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from csmoifsa.errors import InputError
+from csmoifsa.page import template_text
+from csmoifsa.page import write_page as write_html
+from csmoifsa.text import visible
+
+LANGUAGES = ("en", "zh")
+
+SHARED = "csmoifsa_energy"
+"""The package whose ``templates`` all pages share."""
+
+
+def check_language(language: str) -> None:
+    """Refuse a language that pages do not have."""
+    if language not in LANGUAGES:
+        raise InputError(f"--lang must be {' or '.join(LANGUAGES)}, not {language!r}")
+
+
+def page_texts(package: str, page: str, language: str, parts: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Return the labels of a page: those of all pages, of its parts, and its own."""
+    check_language(language)
+    texts: dict[str, Any] = {}
+    for name in ("base", *parts, page):
+        texts |= json.loads(template_text((package, SHARED), f"{name}.{language}.json"))
+    return texts
+
+
+def write_page(
+    path: Path,
+    package: str,
+    page: str,
+    data: dict[str, Any],
+    *,
+    title: str,
+    language: str = "en",
+    parts: tuple[str, ...] = (),
+) -> None:
+    """Write a page.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    package : str
+        The package whose ``templates`` hold the page, such as ``"csmoifsa_ev.output"``.
+    page : str
+        Name of the page: its template, script and labels are ``<page>.html.j2``, ``.js`` and ``.<language>.json``.
+    data : dict
+        What its script draws, as plain values.
+    title : str
+        Of the page; may come from a user's file.
+    language : "en" or "zh"
+        Of all labels; what comes from a user's file stays as it is.
+    parts : tuple of str
+        Scripts and labels to load before the page's own, after those that all pages share.
+    """
+    texts = page_texts(package, page, language, parts)
+    write_html(
+        path,
+        (package, SHARED),
+        f"{page}.html.j2",
+        data={**data, "texts": texts},
+        scripts=tuple(f"{name}.js" for name in ("base", *parts, page)),
+        language=language,
+        texts=texts,
+        title=visible(title),
+    )

@@ -1,0 +1,409 @@
+"""Time series of load and of prices: the files that analysts have, recognised by header or described by settings.
+
+One reader for ``[load]``, ``[grid] day_ahead`` and the aggregator's market prices.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from datetime import date, time, timedelta
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import TypeAdapter, ValidationError
+
+from csmoifsa.errors import InputError, did_you_mean
+from csmoifsa_energy.checks import Parameters
+from csmoifsa_energy.readers import columns as find
+from csmoifsa_energy.readers.calendars import Calendar, Clock, read_calendar
+from csmoifsa_energy.readers.faults import Faults, InputFaultsError
+from csmoifsa_energy.readers.numbers import Decimal, NumberStyle, UnclearNumberError, style_of
+from csmoifsa_energy.readers.series import DayChoice, DayReader, Days, Fill, Values
+from csmoifsa_energy.readers.stamps import DateOrder, StampColumn, UnclearDateError, is_stamp, read_stamps
+from csmoifsa_energy.readers.table import Table, read_table
+
+EASTERN = "America/New_York"
+
+Stamp = Literal["beginning", "ending"]
+
+_ENDING = re.compile(r"\bend(?:ing|s)?\b|^SETTLEMENTDATE$", re.IGNORECASE)
+_BEGINNING = re.compile(r"\b(?:beginning|begin|start(?:ing)?)\b|_beginning", re.IGNORECASE)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileSeries(Parameters):
+    """A time series in a file; the same settings for every file, in TOML and on the command line.
+
+    Attributes
+    ----------
+    csv : str, optional
+        The file: text, or an Excel file (.xlsx); in a scenario file, a relative path starts at that file's folder.
+    sheet : str, optional
+        The sheet of an Excel file that has several.
+    time_column, clock_column, value_column : str, optional
+        Columns of the stamps, of the time of day where dates have their own column, and of the values.
+    load_column : str, optional
+        Another name of ``value_column``.
+    node : str, optional
+        The place wanted, where a file holds several: a cell of the column of places, or the column of its values.
+    only : dict
+        Rows wanted, by columns.
+    day : date, optional
+        The one day wanted ...
+    first_day, last_day : date, optional
+        ... or several, from the first to the last, ...
+    which_days : "all", "weekdays" or "weekends"
+        ... or some of them.
+    stamp : "beginning" or "ending", optional
+        Whether a stamp marks the beginning or the end of its step; must be given unless the file shows it.
+    stamp_zone : str, optional
+        The zone of the stamps: ``"local"`` (default) for the clock of ``time_zone``, or a zone such as ``"UTC"``.
+    time_zone : str, optional
+        The zone whose days are wanted; ``"local"`` for a clock that never changes.
+    date_order : "day-first" or "month-first", optional
+        How dates such as 03/04/2024 are read, where no date of the file shows it.
+    decimal : "point" or "comma", optional
+        The decimal mark, where no number of the file shows it.
+    fill : "error" or "interpolate"
+        Missing and unreadable values are errors, or filled from their neighbours and noted.
+    """
+
+    csv: str | None = None
+    sheet: str | None = None
+    time_column: str | None = None
+    clock_column: str | None = None
+    value_column: str | None = None
+    load_column: str | None = None
+    node: str | None = None
+    only: dict[str, str] = field(default_factory=dict)
+    day: date | None = None
+    first_day: date | None = None
+    last_day: date | None = None
+    which_days: Literal["all", "weekdays", "weekends"] = "all"
+    stamp: Stamp | None = None
+    stamp_zone: str | None = None
+    time_zone: str | None = None
+    date_order: DateOrder | None = None
+    decimal: Decimal | None = None
+    fill: Fill = "error"
+
+    def __post_init__(self) -> None:
+        if self.day is not None and (self.first_day is not None or self.last_day is not None):
+            raise InputError("name either one day, or first_day and last_day, not both")
+        if self.load_column is not None and self.value_column is not None:
+            raise InputError("value_column and load_column are two names of one setting; give one of them")
+
+    def read_file(self, key: str) -> Days:
+        """Read the chosen days; ``key`` names the part of the scenario, and prices unless it is "load".
+
+        Raises
+        ------
+        InputError
+            The file is wrong, or it does not show what its stamps mean and no setting says it.
+        """
+        choice = DayChoice(day=self.day, first_day=self.first_day, last_day=self.last_day, which_days=self.which_days)
+        return _Series(self, key, prices=key != "load", market=False).chosen(choice)
+
+    def read_whole(self, key: str, judged: tuple[date, date] | None = None) -> Days:
+        """Read every whole day of market prices; stamps mark beginnings on a clock that never changes unless said.
+
+        Parameters
+        ----------
+        key : str
+            What the file is called in messages.
+        judged : (date, date), optional
+            The days that must be whole; others that are not are left out. All but cut-off first and last days where
+            left out.
+
+        Raises
+        ------
+        InputError
+            As `read_file`.
+        """
+        return _Series(self, key, prices=True, market=True).whole(judged)
+
+
+SETTINGS = tuple(
+    one.name for one in fields(FileSeries) if one.name not in ("csv", "day", "first_day", "last_day", "which_days")
+)
+"""Settings that say how a file is read, whichever days are wanted."""
+
+
+@lru_cache(maxsize=1)
+def _adapter() -> TypeAdapter[FileSeries]:
+    return TypeAdapter(FileSeries)
+
+
+def series_from(values: Mapping[str, Any], key: str) -> FileSeries:
+    """Check plain values of TOML or of the command line.
+
+    Raises
+    ------
+    InputError
+        A key is unknown or a value is bad; the message names it.
+    """
+    known = [one.name for one in fields(FileSeries)]
+    for name in values:
+        if name not in known:
+            hint = did_you_mean(name, known) or f" Known are {', '.join(known)}"
+            raise InputError(f"unknown key {key}.{name}.{hint}")
+    try:
+        return _adapter().validate_python(dict(values))
+    except ValidationError as error:
+        one = error.errors(include_url=False)[0]
+        name = ".".join([key, *(str(part) for part in one["loc"])])
+        told = one["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
+        raise InputError(f"{name}: {told}, not {one['input']!r}" if one["loc"] else f"{key}: {told}") from None
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What a known header says of a file."""
+
+    time: str
+    value: str
+    stamp: Stamp
+    stamp_zone: str
+    time_zone: str
+    date_order: DateOrder | None = None
+    decimal: Decimal | None = None
+
+
+def recognise(table: Table, prices: bool) -> _Known | None:
+    """Return what a known header says, None for one that we do not know.
+
+    * PJM's hourly consumption set: ``Datetime,COMED_MW``, ISO stamps, hour ending, Eastern prevailing time.
+    * PJM Data Miner 2, metered load: ``datetime_beginning_utc, ..., mw``.
+    * PJM Data Miner 2, prices: ``datetime_beginning_utc, ..., total_lmp_da`` (or ``_rt``).
+    * EIA-930, cleaned: ``date_time, ..., cleaned demand (MW), ...``, UTC, hour ending; the local zone is the user's.
+    * EIA-930, balance files: ``..., UTC Time at End of Hour, ..., Demand (MW), ...``.
+    """
+    columns, names = table.columns, set(table.columns)
+    if columns[:1] == ["Datetime"] and len(columns) == 2 and columns[1].endswith("_MW") and not prices:
+        first = next((row[0].strip() for row in table.rows if is_stamp(row[0])), "0000-")
+        return _Known("Datetime", columns[1], "ending", "local", EASTERN) if first[4] == "-" else None
+    if "datetime_beginning_utc" in names:
+        for value in ("mw", "total_lmp_da", "total_lmp_rt"):
+            if value in names:
+                return _Known("datetime_beginning_utc", value, "beginning", "UTC", EASTERN, "month-first")
+    if {"date_time", "cleaned demand (MW)"} <= names:
+        return _Known("date_time", "cleaned demand (MW)", "ending", "UTC", "")
+    if {"UTC Time at End of Hour", "Demand (MW)"} <= names:
+        return _Known("UTC Time at End of Hour", "Demand (MW)", "ending", "UTC", "", "month-first", "point")
+    return None
+
+
+class _Series:
+    """One file, its columns found and its stamps read."""
+
+    def __init__(self, told: FileSeries, key: str, *, prices: bool, market: bool) -> None:
+        assert told.csv is not None
+        self.told, self.key, self.market = told, key, market
+        self.path = Path(told.csv)
+        what = "price file" if market else f"{key} file"
+        table = read_table(self.path, what, sheet=told.sheet)
+        self.notes: list[str] = list(table.notes)
+        self.known = known = recognise(table, prices)
+        self.time, self.clock = self._time_columns(table)
+        table, place, node = find.select_place(
+            table, told.only, told.node, lambda one: find.stamp_texts(one, self.time, self.clock), key
+        )
+        self.node = node or self.path.stem
+        self.table = table
+        asked = told.value_column or told.load_column or (known.value if known else None)
+        if place is not None and told.node is not None and place.lower() == told.node.strip().lower():
+            asked = place
+        self.column = find.value_column(table, asked, {self.time, self.clock, place}, prices, key)
+        self.stamps = self._stamps()
+        self.faults = Faults(self.path)
+        self._unreadable()
+        self.calendar = self._calendar()
+        self.reader = DayReader(
+            self.calendar,
+            Values(
+                table=table,
+                column=self.column,
+                time_column=self.time,
+                texts=(texts := table.texts(self.column)),
+                style=self._style(texts),
+                fill=told.fill,
+                negative=prices,
+                key=key,
+            ),
+        )
+        if self.told.value_column is None and self.told.load_column is None and asked is None:
+            self._say_column()
+
+    def chosen(self, choice: DayChoice) -> Days:
+        """Return the days of a choice; what is wrong outside them is not judged."""
+        if choice.open or self.told.fill == "interpolate":
+            self.faults.stop()
+        dates = choice.pick(self.path, self.calendar.days, self.key)
+        faults = Faults(self.path)
+        values = self.reader.read(dates, faults)
+        if faults.count:
+            raise InputFaultsError([*self.faults.told, *faults.told])
+        return self._days(values, dates, {})
+
+    def whole(self, judged: tuple[date, date] | None) -> Days:
+        """Return every day that is whole; the judged ones must be."""
+        there = self.calendar.days
+        if judged is None or self.told.fill == "interpolate":
+            self.faults.stop()
+        faults, dates, values = Faults(self.path), [], []
+        left_out: dict[date, str] = {}
+        for day in [there[0] + timedelta(days=k) for k in range((there[-1] - there[0]).days + 1)]:
+            alone = Faults(self.path)
+            if judged is not None and judged[0] <= day <= judged[1]:
+                row = self.reader.day(day, faults)
+            else:
+                row = self.reader.day(day, alone)
+                edge = day in (there[0], there[-1]) and self.reader.edge(day, Faults(self.path), last=day != there[0])
+                if alone.count and judged is None and not edge:
+                    self.reader.day(day, faults)
+            if alone.count:
+                left_out[day] = alone.told[0]
+            else:
+                dates.append(day)
+                values.append(row)
+        if faults.count:
+            raise InputFaultsError([*self.faults.told, *faults.told])
+        inner = [told for day, told in left_out.items() if day not in (there[0], there[-1])]
+        if inner:
+            self.notes.append(f"{len(inner)} day(s) that are not whole are left out: {inner[0]}")
+        for day in left_out.keys() & {there[0], there[-1]}:
+            self.notes.append(f"{self.path}: {day}, of which the file holds a part, is left out")
+        return self._days(np.array(values).reshape(len(dates), self.reader.n_steps), dates, left_out)
+
+    def _days(self, values: np.ndarray, dates: list[date], left_out: dict[date, str]) -> Days:
+        if self.faults.count:
+            self.notes.append(f"outside the days read: {self.faults.told[0]}")
+        notes = [*self.notes, *self.calendar.notes, *self.reader.notes]
+        table = self.table
+        last = {day for (day, _), rows in self.calendar.slots.items() if len(table.rows) - 1 in rows}
+        if table.cut_short and last & set(dates):
+            notes.append(
+                f"{table.path}, line {table.lines[-1]}: the last line has no line end; if the file was cut short, its "
+                "value is wrong"
+            )
+        return Days(values, dates, notes, self._zone() or "", self.node, left_out)
+
+    # ---- what the file does not show itself is asked for ----
+
+    def _time_columns(self, table: Table) -> tuple[str, str | None]:
+        asked = self.told.time_column or (self.known.time if self.known else None)
+        return find.time_columns(table, asked, self.told.clock_column, self.key)
+
+    def _stamps(self) -> StampColumn:
+        order = self.told.date_order
+        if order is None and self.known is not None and self.time == self.known.time:
+            order = self.known.date_order
+        try:
+            stamps = read_stamps(find.stamp_texts(self.table, self.time, self.clock), order)
+        except UnclearDateError as error:
+            raise InputError(
+                f"{self.path}, line {self.table.lines[error.row]}, column {self.time!r}: {error}; say which: "
+                f"{self.key}.date_order = 'day-first' or 'month-first' (or --date-order)"
+            ) from None
+        if stamps.proof is not None and self.told.date_order is None and self.known is None:
+            shown = self.table.texts(self.time)[stamps.proof]
+            self.notes.append(
+                f"{self.path}: dates are read with the {(stamps.order or '').removesuffix('-first')} first, as "
+                f"{shown!r} in line {self.table.lines[stamps.proof]} shows"
+            )
+        return stamps
+
+    def _unreadable(self) -> None:
+        texts = find.stamp_texts(self.table, self.time, self.clock)
+        for row, when in enumerate(self.stamps.begin):
+            if when is not None and 1900 <= when.year <= 2200:
+                continue
+            told = f"{texts[row]!r} lies outside the years 1900 to 2200"
+            if when is None:
+                told = (
+                    f"{texts[row]!r} is not a time stamp such as 2014-06-05 14:00"
+                    + (f" with the {self.stamps.order.removesuffix('-first')} first" if self.stamps.order else "")
+                    + f"; correct it, or name another column with {self.key}.time_column (--time-column)"
+                )
+            self.stamps.begin[row] = None
+            kind = "stamp" if when is None else "year"
+            self.faults.add(told, line=self.table.lines[row], column=self.time, kind=kind)
+
+    def _ending(self) -> bool:
+        """Return whether stamps mark the end of their steps."""
+        told, known = self.told.stamp, self.known
+        name = self.clock or self.time
+        late = self.stamps.midnight_24
+        if self.stamps.end:
+            return False
+        if told == "beginning" and late is not None:
+            raise InputError(
+                f"{self.path}, line {self.table.lines[late]}: 24:00 is the end of a step, but "
+                f"{self.key}.stamp = 'beginning'"
+            )
+        if told is not None:
+            return told == "ending"
+        if late is not None:
+            self.notes.append(f"{self.path}: stamps mark the end of their steps, as 24:00 shows")
+            return True
+        if known is not None and self.time == known.time:
+            return known.stamp == "ending"
+        if _ENDING.search(name) or _BEGINNING.search(name):
+            which = "end" if _ENDING.search(name) else "beginning"
+            self.notes.append(f"{self.path}: stamps mark the {which} of their steps, as the name {name!r} says")
+            return which == "end"
+        if find.counts_hours_from(self.table, self.clock) == 0:
+            self.notes.append(f"{self.path}: hours are numbered from 0: they mark the beginning of their steps")
+            return False
+        if self.market and not self._seems_ending():
+            return False
+        raise InputError(
+            f"{self.path}: say whether a stamp marks the beginning or the end of its step: "
+            f"{self.key}.stamp = 'beginning' or 'ending' (or --stamp)"
+        )
+
+    def _seems_ending(self) -> bool:
+        """Return whether prices begin within a day and end at midnight, or hours are numbered without 0 and 24."""
+        ordered = sorted(when.replace(tzinfo=None) for when in self.stamps.begin if when is not None)
+        within = bool(ordered) and ordered[0].time() != time.min and ordered[-1].time() == time.min
+        return within or (self.clock is not None and ":" not in "".join(self.table.texts(self.clock)[:50]))
+
+    def _zone(self) -> str | None:
+        known = self.known if self.known is not None and self.time == self.known.time else None
+        return self.told.time_zone or (known.time_zone if known else None) or None
+
+    def _calendar(self) -> Calendar:
+        ending, zone = self._ending(), self._zone()
+        known = self.known if self.known is not None and self.time == self.known.time else None
+        naive = all(when is None or when.tzinfo is None for when in self.stamps.begin)
+        if zone is None and naive and not self.market:
+            raise InputError(
+                f"{self.path}: name the time zone of its clock: {self.key}.time_zone = 'America/New_York' (or "
+                "--time-zone), or 'local' for a clock that never changes"
+            )
+        clock = Clock(
+            ending=ending,
+            stamp_zone=self.told.stamp_zone or (known.stamp_zone if known else "local"),
+            time_zone=zone or "",
+        )
+        return read_calendar(self.table, self.stamps, clock, self.time, self.key, self.faults)
+
+    def _style(self, texts: list[str]) -> NumberStyle:
+        try:
+            known = self.known.decimal if self.known is not None and self.column == self.known.value else None
+            return style_of(texts, self.table.separator, self.told.decimal or known)
+        except UnclearNumberError as error:
+            raise InputError(
+                f"{self.path}, line {self.table.lines[error.row]}, column {self.column!r}: {error}; say which: "
+                f"{self.key}.decimal = 'point' or 'comma' (or --decimal)"
+            ) from None
+
+    def _say_column(self) -> None:
+        """Note the column of values where it was chosen among several, or under an unusual name."""
+        if self.column.lower() not in find.VALUES:
+            time = f"{self.time!r}" + (f" and {self.clock!r}" if self.clock else "")
+            self.notes.append(f"{self.path}: values are those of column {self.column!r}, stamps those of {time}")

@@ -1,0 +1,264 @@
+"""From stamped values to whole local days: the one place where gaps, doubles and fillings are decided."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from csmoifsa.errors import InputError
+from csmoifsa_energy.readers.calendars import Calendar
+from csmoifsa_energy.readers.faults import Faults
+from csmoifsa_energy.readers.numbers import NumberStyle
+from csmoifsa_energy.readers.table import Table
+
+WIDEST_GAP = timedelta(hours=6)
+"""The longest gap that ``fill = "interpolate"`` bridges."""
+
+Fill = Literal["error", "interpolate"]
+
+
+@dataclass(frozen=True)
+class Days:
+    """Whole days of a series.
+
+    Attributes
+    ----------
+    values : (D, T) array
+        Mean of each step, the first beginning at midnight.
+    dates : list of date
+        The days, in order; empty where they are not known.
+    notes : list of str
+        What was done beyond reading: averaged, filled, recognised.
+    time_zone : str
+        The zone of these days, empty where it is not known.
+    node : str
+        The place of the values, empty where it is not known.
+    left_out : dict of date to str
+        Days of the file that are not whole, and why; only where no days were asked for by name.
+    """
+
+    values: np.ndarray
+    dates: list[date]
+    notes: list[str]
+    time_zone: str = ""
+    node: str = ""
+    left_out: dict[date, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DayChoice:
+    """Which days of a file are wanted.
+
+    Attributes
+    ----------
+    day, first_day, last_day : date, optional
+        One day, or the first and last of several.
+    which_days : "all", "weekdays" or "weekends"
+        Which of them.
+    """
+
+    day: date | None = None
+    first_day: date | None = None
+    last_day: date | None = None
+    which_days: str = "all"
+
+    @property
+    def open(self) -> bool:
+        """Whether no days are named."""
+        return self.day is None and self.first_day is None and self.last_day is None
+
+    def pick(self, path: Path, there: list[date], key: str) -> list[date]:
+        """Return the wanted days; every day of the span counts, in the file or not."""
+        if not there:
+            raise InputError(f"{path} holds no values")
+        span = f"the file runs from {there[0]} to {there[-1]}"
+        if self.open:
+            if len(there) > 1:
+                raise InputError(
+                    f"{path} holds {len(there)} days, {there[0]} to {there[-1]}; name one with {key}.day, or several "
+                    f"with {key}.first_day and {key}.last_day"
+                )
+            return there
+        first = self.day or self.first_day or there[0]
+        last = self.day or self.last_day or there[-1]
+        if last < first:
+            raise InputError(f"{key}.last_day {last} is before first_day {first}")
+        if not there[0] <= first <= last <= there[-1]:
+            outside = last if there[0] <= first <= there[-1] else first
+            raise InputError(f"{path}: no row for {outside}; {span}")
+        if (last - first).days > 400:
+            raise InputError(f"{key}: {(last - first).days + 1} days are too many to price together; take at most 400")
+        days = [first + timedelta(days=k) for k in range((last - first).days + 1)]
+        if self.day is None and self.which_days != "all":
+            days = [one for one in days if (one.weekday() < 5) == (self.which_days == "weekdays")]
+        if not days:
+            raise InputError(f"{key}: there are no {self.which_days} from {first} to {last}")
+        return days
+
+
+@dataclass(frozen=True, kw_only=True)
+class Values:
+    """The values of a table, and how to read them.
+
+    Attributes
+    ----------
+    table : Table
+        The file.
+    column : str
+        Of the values.
+    time_column : str
+        Of the stamps, for messages.
+    texts : list of str
+        The values as written.
+    style : NumberStyle
+        How numbers are written.
+    fill : "error" or "interpolate"
+        What to do about a missing or unreadable value.
+    negative : bool
+        Whether values may be negative (prices), or not (loads).
+    key : str
+        The part of the scenario that names the file, for messages.
+    """
+
+    table: Table
+    column: str
+    time_column: str
+    texts: list[str]
+    style: NumberStyle
+    fill: Fill
+    negative: bool
+    key: str
+
+
+class DayReader:
+    """Reads whole days and says what it had to do.
+
+    Parameters
+    ----------
+    calendar : Calendar
+        Which rows hold the steps of which day.
+    values : Values
+        What the rows hold.
+    """
+
+    def __init__(self, calendar: Calendar, values: Values) -> None:
+        self.calendar, self.of, self.table = calendar, values, values.table
+        self.n_steps = timedelta(days=1) // calendar.step
+        self.notes: list[str] = []
+
+    def read(self, days: Sequence[date], faults: Faults) -> np.ndarray:
+        """Return the values of days, shape (D, T); faults go to ``faults``, not a number stands in their place."""
+        return np.array([self.day(day, faults) for day in days]).reshape(len(days), self.n_steps)
+
+    def day(self, day: date, faults: Faults) -> list[float]:
+        """Return the values of one day."""
+        for told, row in self.calendar.faults.get(day, []):
+            faults.add(told, line=self.table.lines[row], column=self.of.time_column)
+        values: list[float] = []
+        filled: list[str] = []
+        counts = self.calendar.counts(day)
+        for index, count in enumerate(counts):
+            rows = self.calendar.slots.get((day, index), [])
+            before = faults.count
+            read = [value for row in rows if (value := self._value(row, faults)) is not None]
+            if len(rows) > max(count, 1):
+                self._doubled(rows, day, index, faults)
+            if len(read) == count > 0:
+                values.append(sum(read) / count)
+                continue
+            bridged = self._between(day, index) if count == 0 or self.of.fill == "interpolate" else None
+            if bridged is None and faults.count == before:
+                self._missing(day, index, faults)
+            values.append(float("nan") if bridged is None else bridged)
+            if count and bridged is not None:
+                filled.append(self._clock(index))
+        self._note(day, counts, filled)
+        return values
+
+    def edge(self, day: date, faults: Faults, *, last: bool) -> bool:
+        """Return whether the first (or last) day of a file is cut off at its outer end, and whole otherwise."""
+        there = sorted(index for one, index in self.calendar.slots if one == day)
+        if not there or self.calendar.faults.get(day):
+            return False
+        inner = range(there[-1] + 1) if last else range(there[0], self.n_steps)
+        missing = [k for k in inner if self.calendar.counts(day)[k] and not self.calendar.slots.get((day, k))]
+        bad = [row for k in there for row in self.calendar.slots[day, k] if self._value(row, faults) is None]
+        return len(inner) < self.n_steps and not missing and not bad
+
+    def _value(self, row: int, faults: Faults) -> float | None:
+        """Return the value of a row, None if it is to be filled; a fault otherwise."""
+        text = self.of.texts[row]
+        value = self.of.style.read(text)
+        if value is not None and (value >= 0 or self.of.negative):
+            return value
+        if value is None and self.of.fill == "interpolate":
+            return None
+        line, column = self.table.lines[row], self.of.column
+        if value is None:
+            told = f"{text!r} is not a number; correct it, or fill it with --fill interpolate"
+            other = NumberStyle("comma" if self.of.style.decimal == "point" else "point")
+            if other.read(text) is not None:
+                told = f"{text!r} is not a number with a decimal {self.of.style.decimal} ({self.of.key}.decimal)"
+            faults.add(told, line=line, column=column, kind="number" + "other" * (other.read(text) is not None))
+        else:
+            faults.add(f"load cannot be negative, but it is {text}", line=line, column=column)
+        return None
+
+    def _clock(self, index: int) -> str:
+        minutes = index * int(self.calendar.step.total_seconds() // 60)
+        return f"{minutes // 60:02d}:{minutes % 60:02d}"
+
+    def _doubled(self, rows: list[int], day: date, index: int, faults: Faults) -> None:
+        hint = "keep one of the rows"
+        if self.calendar.zone is None:
+            hint += f", or name {self.of.key}.time_zone if the clocks changed then"
+        lines = ", ".join(str(self.table.lines[row]) for row in rows[:8])
+        faults.add(
+            f"the step that begins {day} {self._clock(index)} appears twice (lines {lines}); {hint}",
+            line=self.table.lines[rows[-1]],
+            column=self.of.time_column,
+            kind="doubled",
+        )
+
+    def _missing(self, day: date, index: int, faults: Faults) -> None:
+        hint = "" if self.calendar.zone is not None else f", or name {self.of.key}.time_zone if the clocks changed then"
+        way = (
+            "the gap is too wide to interpolate" if self.of.fill == "interpolate" else "fill it with --fill interpolate"
+        )
+        faults.add(f"the step that begins {day} {self._clock(index)} is missing; {way}{hint}")
+
+    def _between(self, day: date, index: int) -> float | None:
+        """Return the value on the straight line between the nearest known steps before and after."""
+        most = WIDEST_GAP // self.calendar.step
+        ends = []
+        for sign in (-1, 1):
+            for far in range(1, most + 1):
+                over, at = divmod(index + sign * far, self.n_steps)
+                rows = self.calendar.slots.get((day + timedelta(days=over), at), [])
+                found = [value for row in rows if (value := self.of.style.read(self.of.texts[row])) is not None]
+                if found:
+                    ends.append((far, sum(found) / len(found)))
+                    break
+        if len(ends) < 2 or ends[0][0] + ends[1][0] > most:
+            return None
+        (before, low), (after, high) = ends
+        return low + (high - low) * before / (before + after)
+
+    def _note(self, day: date, counts: tuple[int, ...], filled: list[str]) -> None:
+        for count, what in (
+            (0, "skipped {} as the clocks went forward: a day of {} hours; the mean of the neighbours stands there"),
+            (2, "passed {} twice as the clocks went back: a day of {} hours; the mean of both stands there"),
+        ):
+            at = [self._clock(k) for k, one in enumerate(counts) if one == count]
+            if at:
+                hours = sum(counts) * self.calendar.step / timedelta(hours=1)
+                self.notes.append(f"{self.table.path}: {day} " + what.format(" ".join(at), f"{hours:g}"))
+        if filled:
+            self.notes.append(
+                f"{self.table.path}: {day}: {len(filled)} value(s) interpolated on request: {' '.join(filled)}"
+            )

@@ -1,0 +1,157 @@
+"""A table of a text file or of an Excel sheet as text, every cell with its line; numbers and names are read strictly.
+
+Text files are opened by `csmoifsa.files.read_text` alone.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from csmoifsa.errors import InputError, did_you_mean
+from csmoifsa.files import read_text
+from csmoifsa_energy.readers.faults import Faults
+from csmoifsa_energy.readers.layout import data_lines, find_separator
+from csmoifsa_energy.readers.sheets import read_sheet
+
+MOST_COLUMNS = 1_000
+_SEPARATOR_LINE = re.compile(r"sep=.", re.IGNORECASE)
+_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?", re.ASCII)
+_THOUSANDS = re.compile(r"-?\d{1,3}(?:,\d{3})+(?:\.\d*)?", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Table:
+    """The rows of a table, as text.
+
+    Attributes
+    ----------
+    path : Path
+        The file.
+    columns : list of str
+        Its header.
+    lines : list of int
+        The line each row ends on; the header is line 1.
+    rows : list of list of str
+        Cells, as many in each row as there are columns.
+    cut_short : bool
+        The last line has no line end: perhaps the file was cut off.
+    separator : str
+        What stands between columns; ``""`` in a sheet.
+    notes : list of str
+        What reading had to do.
+    """
+
+    path: Path
+    columns: list[str]
+    lines: list[int]
+    rows: list[list[str]]
+    cut_short: bool
+    separator: str = ","
+    notes: list[str] = field(default_factory=list)
+
+    def at(self, column: str, key: str = "") -> int:
+        """Return the place of a column.
+
+        Raises
+        ------
+        InputError
+            There is none of that name; ``key`` says which setting named it.
+        """
+        if column not in self.columns:
+            raise InputError(
+                f"{self.path} has no column {column!r}{f' ({key})' if key else ''}; "
+                f"it has {', '.join(self.columns)}." + did_you_mean(column, self.columns)
+            )
+        return self.columns.index(column)
+
+    def texts(self, column: str, key: str = "") -> list[str]:
+        """Return the cells of one column."""
+        place = self.at(column, key)
+        return [row[place] for row in self.rows]
+
+
+def read_table(path: Path, what: str = "file", *, sheet: str | None = None) -> Table:
+    """Read a table with a header line: UTF-8 text with commas, semicolons, tabs or bars between columns, or Excel.
+
+    Report files whose lines begin with C (comment), H (header), D (data) or T (total) are read by their D lines.
+
+    Parameters
+    ----------
+    path : Path
+        The file; ``.xlsx`` and ``.xlsm`` are Excel files.
+    what : str
+        What the file is called in messages.
+    sheet : str, optional
+        The sheet of an Excel file that has several.
+
+    Raises
+    ------
+    InputError
+        No such file, no text, no header, or rows of another length than the header; such rows are named.
+    """
+    faults = Faults(path)
+    if path.suffix.lower() in (".xlsx", ".xlsm"):
+        records, separator, cut_short = read_sheet(path, what, sheet), "", False
+    else:
+        text = read_text(path, what)
+        separator = find_separator(text)
+        records, cut_short = _records(text, separator, faults), bool(text) and not text.endswith(("\n", "\r"))
+    records, notes = data_lines(path, records)
+    if not records:
+        faults.stop()
+        raise InputError(f"{path} is empty; a header line was expected")
+    header_line, header = records[0]
+    if len(header) > MOST_COLUMNS:
+        raise InputError(f"{path} has {len(header):,} columns; at most {MOST_COLUMNS:,} are read")
+    columns = [cell.strip() for cell in header]
+    lines: list[int] = []
+    rows: list[list[str]] = []
+    for line, row in records[1:]:
+        if len(row) != len(columns):
+            faults.add(f"{len(row)} cells where the header has {len(columns)}", line=line)
+            continue
+        lines.append(line)
+        rows.append(row)
+    double = sorted(name for name, times in Counter(columns).items() if times > 1)
+    if double:
+        faults.add(f"the header names {', '.join(map(repr, double))} more than once", line=header_line)
+    faults.stop()
+    return Table(path, columns, lines, rows, cut_short, separator, notes)
+
+
+def _records(text: str, separator: str, faults: Faults) -> list[tuple[int, list[str]]]:
+    """Return line and cells of every row that is not blank."""
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    records: list[tuple[int, list[str]]] = []
+    try:
+        for row in reader:
+            if not any(cell.strip() for cell in row):
+                continue
+            if not records and (row[0].startswith("#") or _SEPARATOR_LINE.fullmatch(separator.join(row))):
+                continue
+            records.append((reader.line_num, row))
+    except csv.Error as error:
+        faults.add(f"broken CSV: {error}", line=reader.line_num)
+    return records
+
+
+def number(text: str, *, thousands: bool = False) -> float | None:
+    """Return the number that a cell holds, or None: plain digits, a point and an exponent, nothing else.
+
+    Examples
+    --------
+    >>> number(" 12.5 "), number("1,234"), number("1,234", thousands=True), number("nan")
+    (12.5, None, 1234.0, None)
+    """
+    text = text.strip()
+    if thousands and _THOUSANDS.fullmatch(text):
+        text = text.replace(",", "")
+    if not _NUMBER.fullmatch(text):
+        return None
+    value = float(text)
+    return value if abs(value) < 1e300 else None

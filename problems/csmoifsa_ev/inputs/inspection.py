@@ -1,0 +1,138 @@
+"""Looking at a scenario before pricing: everything that is wrong with it at once, or what it holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from csmoifsa.errors import InputError
+from csmoifsa_energy.readers.faults import faults_of
+from csmoifsa_ev.inputs.scenario import build_day, import_files, load_scenario, scenario_values, validate
+from csmoifsa_ev.model.tariff import PERIODS
+
+TEMPLATE = Path(__file__).with_name("cases") / "template.toml.txt"
+
+
+@dataclass
+class Inspection:
+    """What was found.
+
+    Attributes
+    ----------
+    faults : list of str
+        What is wrong, each with file and place; empty if all is well.
+    notes : list of str
+        What reading had to do.
+    facts : dict
+        What the scenario holds, if all is well.
+    """
+
+    faults: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+def inspect_scenario(path: Path, *, load: Mapping[str, Any] | None = None) -> Inspection:
+    """Read a scenario and every file it names, and collect all faults.
+
+    A fault in one file does not hide those in another: each part is tried alone.
+
+    Parameters
+    ----------
+    path : Path
+        The scenario.
+    load : mapping, optional
+        Settings of the load's file that replace the scenario's; ``fill`` holds for market prices, too.
+    """
+    settings, fill = split_fill(load)
+    found = Inspection()
+    try:
+        scenario = load_scenario(path).with_changes(fill=fill, load=settings)
+        day = build_day(scenario)
+    except InputError as error:
+        found.faults = list(dict.fromkeys([*faults_of(error), *_faults_by_part(path, fill, settings)]))
+        return found
+    found.notes = list(day.notes)
+    read = scenario.load.read()
+    dates = read.dates
+    found.facts = {
+        "name": scenario.name,
+        "days": len(day.days_mw),
+        "first_day": str(dates[0]) if dates else None,
+        "last_day": str(dates[-1]) if dates else None,
+        "time_zone": read.time_zone,
+        "step_minutes": round(day.dt_h * 60),
+        "load_mw": {"least": float(day.days_mw.min()), "most": float(day.days_mw.max())},
+        "hours": {name: " ".join(getattr(scenario.tariff, name)) for name in PERIODS},
+        "start_prices": dict(zip(PERIODS, scenario.prices.start.as_array().tolist(), strict=True)),
+        "unit": scenario.prices.unit,
+        "n_ev": day.fleet.n_ev,
+        "ev_energy_mwh": day.total_energy_mwh,
+        "ev_share_of_load": float(day.fleet.profile_mw.sum() / day.before_mw.sum()),
+        "before": {"g1_mw": float(day.before.g1_mw[0]), "g2_mw": float(day.before.g2_mw[0])},
+        "movable_share": {
+            f"{PERIODS[a]} to {PERIODS[b]}": float(day.fleet.shiftable[a, b]) for a, b in ((0, 2), (0, 1), (1, 2))
+        },
+    }
+    return found
+
+
+def split_fill(load: Mapping[str, Any] | None) -> tuple[dict[str, Any], Any]:
+    """Return settings of the load's file without ``fill``, and ``fill``, which holds for market prices, too."""
+    settings = dict(load or {})
+    fill = settings.pop("fill", None)
+    if fill not in (None, "error", "interpolate"):
+        raise InputError(f"--fill must be error or interpolate, not {fill!r}")
+    return settings, fill
+
+
+def _faults_by_part(path: Path, fill: Any, settings: dict[str, Any]) -> list[str]:
+    """Return the faults of each file that the scenario names, with the rest of the scenario as bundled."""
+    told: list[str] = []
+    try:
+        values, _ = scenario_values(path)
+    except InputError:
+        return told
+    sound = scenario_values(None)[0]
+    for part in ("load", "tariff", "fleet", "grid"):
+        trial = {**sound, part: values.get(part)}
+        if part == "tariff":
+            trial["load"] = values.get("load", sound["load"])
+        try:
+            import_files(trial)
+            if part == "tariff":
+                trial["load"] = sound["load"]
+            scenario = validate(trial, "").with_changes(fill=fill, load=settings if part == "load" else None)
+            if part == "load":
+                scenario.load.read()
+            elif part == "grid" and scenario.grid.day_ahead is not None:
+                scenario.grid.day_ahead.read_file("grid.day_ahead")
+            elif part == "fleet" and scenario.fleet.sessions is not None:
+                build_day(scenario)
+        except InputError as error:
+            named = [fault for fault in faults_of(error) if not fault.startswith(f"{part}.") or "/" in fault]
+            told += [fault if str(path) in fault or _names_a_file(fault) else f"{path}: {fault}" for fault in named]
+    return told
+
+
+def _names_a_file(fault: str) -> bool:
+    return ".csv" in fault or ".json" in fault
+
+
+def write_template(path: Path) -> None:
+    """Write a commented scenario to start from.
+
+    Raises
+    ------
+    InputError
+        The file exists, or cannot be written.
+    """
+    try:
+        with open(path, "x", encoding="utf-8") as file:
+            file.write(TEMPLATE.read_text(encoding="utf-8"))
+    except FileExistsError:
+        raise InputError(f"{path} is there already; choose another name, it is not overwritten") from None
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror}") from error

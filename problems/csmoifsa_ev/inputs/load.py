@@ -1,0 +1,83 @@
+"""What a scenario takes from files: the base load and market prices; one day or several."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from csmoifsa.errors import InputError
+from csmoifsa_energy.readers.files import FileSeries, series_from
+from csmoifsa_energy.readers.series import Days
+from csmoifsa_ev.model.objectives import Grid
+
+
+@dataclass(frozen=True, kw_only=True)
+class Load(FileSeries):
+    """Where the load without electric vehicles comes from: a file, or values of one day.
+
+    Attributes
+    ----------
+    values_mw : tuple of float, optional
+        Mean load of each step [MW], the first beginning at midnight; 24 values are hours, 96 quarters.
+    """
+
+    values_mw: tuple[float, ...] | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if (self.values_mw is None) == (self.csv is None):
+            raise InputError("give the load either as values_mw or as csv, one of the two")
+
+    def with_settings(self, settings: Mapping[str, Any]) -> Load:
+        """Return the load with other settings of its file; with ``csv``, of another file.
+
+        Raises
+        ------
+        InputError
+            A setting is unknown or wrong, or there is no file that it could belong to.
+        """
+        checked = series_from(settings, "load")
+        changes = {name: getattr(checked, name) for name in settings}
+        if "csv" in settings:
+            return Load(**changes)
+        if self.csv is None:
+            option = "--" + next(iter(settings)).replace("_", "-")
+            raise InputError(f"{option} says how a load file is read, but the load is not from a file; add --load FILE")
+        if changes.get("value_column") is not None:
+            changes["load_column"] = None
+        if changes.keys() & {"day", "first_day", "last_day"}:
+            changes = {"day": None, "first_day": None, "last_day": None} | changes
+        return replace(self, **changes)
+
+    def read(self) -> Days:
+        """Return the load of each step of each day, shape (D, T) [MW], reading the file if there is one.
+
+        Raises
+        ------
+        InputError
+            A value is missing, doubled, not a number or negative; the message names file, line and column.
+        """
+        if self.values_mw is None:
+            return self.read_file("load")
+        values = np.array(self.values_mw, dtype=float)
+        if len(values) < 4 or 1440 % len(values):
+            raise InputError(f"values_mw: a day of {len(values)} values has no whole-minute step; bring 24, 48 or 96")
+        if values.min() < 0:
+            raise InputError(f"values_mw: load cannot be negative, but value {int(values.argmin()) + 1} is")
+        return Days(values[None], [] if self.day is None else [self.day], [], self.time_zone or "")
+
+
+@dataclass(frozen=True, kw_only=True)
+class GridInput(Grid):
+    """Cost of supply, with market prices from a file.
+
+    Attributes
+    ----------
+    day_ahead : FileSeries, optional
+        Market prices [currency per MWh] to pay for energy instead of the marginal cost, the mean of the days chosen.
+    """
+
+    day_ahead: FileSeries | None = None

@@ -1,0 +1,342 @@
+"""The scenario: one TOML file that says which day, tariff, fleet and terms to price.
+
+A scenario is a bundled case with some values replaced: a user's file holds only what differs. Every value is checked,
+and an error names the key.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, is_dataclass, replace
+from datetime import date, datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal, get_args, get_type_hints
+
+import numpy as np
+from pydantic import TypeAdapter, ValidationError
+
+from csmoifsa.errors import InputError, did_you_mean
+from csmoifsa.files import read_toml
+from csmoifsa_energy.checks import Parameters
+from csmoifsa_energy.readers.faults import InputFaultsError
+from csmoifsa_ev.inputs.load import GridInput, Load
+from csmoifsa_ev.inputs.sessions import read_sessions
+from csmoifsa_ev.inputs.tariffs import read_tariff
+from csmoifsa_ev.inputs.vehicles import read_vehicles
+from csmoifsa_ev.model.day import PricingDay
+from csmoifsa_ev.model.fleet import Fleet
+from csmoifsa_ev.model.fleet_sums import sum_fleet, sum_sessions
+from csmoifsa_ev.model.objectives import Satisfaction
+from csmoifsa_ev.model.response import Recovery, Response
+from csmoifsa_ev.model.tariff import Prices, Windows
+from csmoifsa_ev.model.v2g import V2G
+
+_CASES = Path(__file__).with_name("cases")
+_BASE = {"duke-2017": "paper-2022"}
+"""Cases that are written as changes to another."""
+
+FILES = (
+    ("load", "csv"),
+    ("tariff", "file"),
+    ("fleet", "vehicles"),
+    ("fleet", "sessions", "file"),
+    ("grid", "day_ahead", "csv"),
+)
+"""Keys that may name a file; a relative path starts at the scenario file's folder."""
+
+_KINDS = ("literal['flat']", "float", "PeriodPrices")
+"""What pydantic adds to the place of an error where a value may be of several kinds (prices.reference)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Published(Parameters):
+    """What a paper prints for a case, to be set beside our results; each may be missing."""
+
+    before_g1_mw: float | None = None
+    before_g2_mw: float | None = None
+    after_g1_mw: float | None = None
+    after_g2_hours_mw: float | None = None
+    after_g3_mw2: float | None = None
+    after_saving: float | None = None
+    after_satisfaction: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scenario(Parameters):
+    """All that is needed to price a day; see the bundled ``cases/paper-2022.toml`` for a commented example.
+
+    Attributes
+    ----------
+    name, title : str
+        For results and figures.
+    load, tariff, prices, fleet, response, v2g, grid, satisfaction
+        One part a subject, each described at its own class.
+    published : Published, optional
+        Only kept while the scenario is a bundled case, unchanged.
+    notes : tuple of str
+        What imported files hold that the model does not use.
+    """
+
+    name: str
+    title: str
+    load: Load
+    tariff: Windows
+    prices: Prices
+    fleet: Fleet
+    response: Response
+    v2g: V2G
+    grid: GridInput
+    satisfaction: Satisfaction
+    published: Published | None = None
+    notes: tuple[str, ...] = ()
+
+    def with_changes(
+        self,
+        *,
+        recovery: Recovery | None = None,
+        n_ev: int | None = None,
+        seed: int | None = None,
+        fill: Literal["error", "interpolate"] | None = None,
+        load: Mapping[str, Any] | None = None,
+    ) -> Scenario:
+        """Return the scenario with another recovery, number of cars, fleet seed or fill; None keeps what is there.
+
+        ``load`` holds settings of the load's file by name, among them ``csv``, the file itself.
+        """
+        if recovery not in (None, "uniform", "valley-filling"):
+            raise InputError(f"recovery must be 'uniform' or 'valley-filling', not {recovery!r}")
+        if load:
+            named = {} if "csv" not in load else dict.fromkeys(("name", "title"), Path(load["csv"]).stem)
+            self = replace(self, load=self.load.with_settings(load), published=None, **named)
+        if fill is not None:
+            market = self.grid.day_ahead
+            grid = self.grid if market is None else replace(self.grid, day_ahead=replace(market, fill=fill))
+            self = replace(self, load=replace(self.load, fill=fill), grid=grid)
+        changes = {name: value for name, value in (("n_ev", n_ev), ("seed", seed)) if value is not None}
+        response = self.response if recovery is None else replace(self.response, recovery=recovery)
+        return replace(self, fleet=replace(self.fleet, **changes), response=response)
+
+
+def case_names() -> list[str]:
+    """Return the names of the bundled cases."""
+    return sorted(path.stem for path in _CASES.glob("*.toml"))
+
+
+def load_scenario(path: str | Path | None = None, *, case: str | None = None) -> Scenario:
+    """Read a scenario.
+
+    Parameters
+    ----------
+    path : path, optional
+        A TOML file of changes to a bundled case; None for the case as it is.
+    case : str, optional
+        That case. The file may name it itself, as ``case = "..."``; otherwise it is ``paper-2022``.
+
+    Raises
+    ------
+    InputError
+        The file is missing or no TOML, a key is unknown or a value is bad; the message names the key.
+    """
+    values, source = scenario_values(path, case)
+    notes = import_files(values)
+    return replace(validate(values, source), notes=tuple(notes))
+
+
+def scenario_values(path: str | Path | None, case: str | None = None) -> tuple[dict[str, Any], str]:
+    """Return the plain values of a scenario, files with their whole paths, and how messages begin."""
+    changes: dict[str, Any] = {}
+    source = ""
+    if path is not None:
+        path = Path(path)
+        changes, source = read_toml(path, "scenario"), f"{path}: "
+        for place in FILES:
+            *tables, name = place
+            table: Any = changes
+            for key in tables:
+                table = table.get(key) if isinstance(table, dict) else None
+            if isinstance(table, dict) and isinstance(table.get(name), str):
+                table[name] = str(path.parent / table[name])
+    named = changes.pop("case", None)
+    if named is not None and case is not None and named != case:
+        raise InputError(f"{source}the file builds on case {named!r} but {case!r} was asked for; keep one of the two")
+    values = _case_values(named or case or "paper-2022")
+    if changes:
+        values.pop("published", None)
+        values = _merge(values, changes)
+        if path is not None:  # the case's title would be untrue of another load or fleet
+            values["name"] = changes.get("name", Path(path).stem)
+            values["title"] = changes.get("title", values["name"])
+    return values, source
+
+
+def import_files(values: dict[str, Any]) -> list[str]:
+    """Put what tariff and vehicle files hold in their place; return notes on what was left out."""
+    notes: list[str] = []
+    fleet, tariff = values.get("fleet"), values.get("tariff")
+    if isinstance(fleet, dict) and isinstance(fleet.get("vehicles"), str):
+        fleet["vehicles"] = read_vehicles(Path(fleet["vehicles"]))
+    if isinstance(tariff, dict) and "file" in tariff:
+        notes += _import_tariff(values, dict(tariff))
+    return notes
+
+
+def _import_tariff(values: dict[str, Any], asked: dict[str, Any]) -> list[str]:
+    """Replace ``[tariff] file = ...`` by its windows, and ``prices.start`` by its prices."""
+    unknown = sorted(asked.keys() - {"file", "day"})
+    if unknown:
+        raise InputError(f"tariff.{unknown[0]}: with tariff.file give only file and day; the file has the windows")
+    if not isinstance(asked["file"], str):
+        raise InputError(f"tariff.file must be a path, not {asked['file']!r}")
+    load, prices = values.get("load"), values.get("prices")
+    day = asked.get("day") or (load.get("day") or load.get("first_day") if isinstance(load, dict) else None)
+    if not isinstance(day, date) or isinstance(day, datetime):
+        raise InputError("tariff.day: say for which day the tariff file is to be read, such as 2014-06-05")
+    read = read_tariff(Path(asked["file"]), day)
+    windows, start = read.periods(str(asked["file"]))
+    per_currency = prices.get("units_per_currency") if isinstance(prices, dict) else None
+    if not isinstance(prices, dict) or isinstance(per_currency, bool) or not isinstance(per_currency, int | float):
+        raise InputError("prices.units_per_currency must be a number: tariff files count in currency per kWh")
+    values["tariff"] = windows
+    values["prices"] = {**prices, "start": {name: round(price * per_currency, 9) for name, price in start.items()}}
+    return read.notes
+
+
+def build_day(scenario: Scenario) -> PricingDay:
+    """Prepare a scenario for pricing: read the load, draw or read the fleet and sum it.
+
+    The sums of a drawn fleet are kept for the life of the process; files are read anew.
+    """
+    load = scenario.load.read()
+    n_steps = load.values.shape[1]
+    period = scenario.tariff.period_of_step(n_steps)
+    fleet = scenario.fleet
+    notes = [*scenario.notes, *load.notes]
+    if fleet.sessions is None:
+        shares = np.array([vehicle.share for vehicle in fleet.vehicles])
+        capacity = float((shares * [vehicle.battery_kwh for vehicle in fleet.vehicles]).sum() / shares.sum())
+        sums = sum_fleet(fleet, scenario.tariff, n_steps, scenario.v2g.depth)
+    else:
+        told = fleet.sessions
+        recorded = read_sessions(
+            Path(told.file),
+            fleet,
+            stamp_zone=told.stamp_zone,
+            time_zone=told.time_zone,
+            date_order=told.date_order,
+        )
+        capacity = float(recorded.sessions.battery_kwh.mean())
+        sums = sum_sessions(recorded.sessions, fleet, scenario.tariff, n_steps, scenario.v2g.depth).scaled(fleet.n_ev)
+        notes += recorded.notes
+        notes.append(f"{told.file}: {recorded.n_car_days:,} car-days stand for {fleet.n_ev:,} cars")
+    price = None
+    if scenario.grid.day_ahead is not None:
+        market = scenario.grid.day_ahead.read_file("grid.day_ahead")
+        price = _resampled(market.values.mean(axis=0), n_steps)
+        notes += market.notes
+    day = PricingDay(
+        period=period,
+        days_mw=load.values,
+        fleet=sums,
+        price_per_mwh=price,
+        notes=tuple(notes),
+        round_trip=fleet.charge_efficiency * fleet.discharge_efficiency,
+        battery_kwh=capacity,
+        discharge_efficiency=fleet.discharge_efficiency,
+        prices=scenario.prices,
+        response=scenario.response,
+        v2g=scenario.v2g,
+        grid=scenario.grid,
+        satisfaction=scenario.satisfaction,
+    )
+    if not day.reference_level > 0:
+        raise InputError(f"prices.reference: the mean price drivers pay now must be above 0, not {day.reference_level}")
+    return day
+
+
+def _resampled(values: np.ndarray, n_steps: int) -> np.ndarray:
+    """Return a day's values on another step: repeated, or averaged."""
+    if n_steps % len(values) == 0:
+        return np.repeat(values, n_steps // len(values))
+    return values.reshape(n_steps, -1).mean(axis=1)
+
+
+def _case_values(case: Any) -> dict[str, Any]:
+    known = case_names()
+    if case not in known:
+        raise InputError(f"there is no case {case!r}; there are {', '.join(known)}." + did_you_mean(str(case), known))
+    values = read_toml(_CASES / f"{case}.toml")
+    if case in _BASE:
+        base = _case_values(_BASE[case])
+        base.pop("published", None)
+        values = _merge(base, values)
+    return values
+
+
+def _merge(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """Lay changes over a case, table by table; lists are replaced whole, and so is the source of the load."""
+    merged = dict(base)
+    for key, value in changes.items():
+        old = base.get(key)
+        if isinstance(value, dict) and (
+            (key == "load" and {"csv", "values_mw"} & value.keys()) or (key == "tariff" and "file" in value)
+        ):
+            old = None
+        merged[key] = _merge(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+    return merged
+
+
+@lru_cache(maxsize=1)
+def _adapter() -> TypeAdapter[Scenario]:
+    return TypeAdapter(Scenario)
+
+
+def validate(values: dict[str, Any], source: str) -> Scenario:
+    """Turn plain values into a Scenario; strict JSON rules, so that no text or truth value passes for a number."""
+    try:
+        return _adapter().validate_json(json.dumps(values, default=str), strict=True)
+    except ValidationError as error:
+        told = _explain_all(error)
+        raise InputFaultsError(told, source) from None
+
+
+def _explain_all(error: ValidationError) -> list[str]:
+    """Return one sentence a key; where a value may be of several kinds, the kind that fits best speaks."""
+    by_key: dict[tuple[Any, ...], list[Any]] = {}
+    for one in error.errors(include_url=False):
+        place = tuple(part for part in one["loc"] if part not in _KINDS)
+        by_key.setdefault(place, []).append(one)
+    whole = [place for place in by_key if not any(other[: len(place)] == place != other for other in by_key)]
+    told = [_explain(place, by_key[place]) for place in whole]
+    return sorted(told, key=lambda one: not one.startswith("unknown key"))  # a misspelt key explains a missing one
+
+
+def _explain(place: tuple[Any, ...], errors: list[Any]) -> str:
+    """Say what is wrong with one key, in a user's words."""
+    key = ".".join(str(part) for part in place)
+    kind, message, value = errors[0]["type"], errors[0]["msg"], errors[0]["input"]
+    if kind == "unexpected_keyword_argument":
+        known = _known_keys(place[:-1])
+        return f"unknown key {key!r}." + (did_you_mean(str(place[-1]), known) or f" Known are {', '.join(known)}")
+    if kind == "missing":
+        return f"the key {key!r} is missing"
+    if len(errors) > 1:
+        return f"{key} must be 'flat', a number, or a table of peak, flat and valley, not {value!r}"
+    if kind == "value_error":
+        return f"{key}: {message.removeprefix('Value error, ')}"
+    message = (
+        message.replace("Input should be", "must be").replace("a valid array", "a list").replace("an object", "a table")
+    )
+    return f"{key} {message}, not {value!r}"
+
+
+def _known_keys(place: tuple[Any, ...]) -> list[str]:
+    """Return the keys of the table at a place in the scenario."""
+    owner: Any = Scenario
+    for part in place:
+        if isinstance(part, str):
+            owner = get_type_hints(owner)[part]
+        while not is_dataclass(owner):
+            owner = next(kind for kind in get_args(owner) if is_dataclass(kind) or get_args(kind))
+    return [one.name for one in fields(owner)] + (["case"] if owner is Scenario else [])

@@ -1,0 +1,253 @@
+"""Tariffs of other tools: OpenEI URDB JSON (in and out), ACN-Sim JSON (in).
+
+A time-of-use tariff of one day becomes the model's three periods: the dearest hours are the peak, the cheapest the
+valley, those between the flat period.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from itertools import pairwise
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from csmoifsa.errors import InputError
+from csmoifsa.files import read_json
+from csmoifsa_ev.model.tariff import PERIODS, Windows
+
+
+@dataclass(frozen=True)
+class DayTariff:
+    """One day of a tariff file.
+
+    Attributes
+    ----------
+    name : str
+        As the file has it.
+    per_kwh : (1440,) array
+        Price of each minute [currency per kWh].
+    notes : list of str
+        What the file holds that the model does not use.
+    """
+
+    name: str
+    per_kwh: np.ndarray
+    notes: list[str]
+
+    def periods(self, where: str) -> tuple[dict[str, list[str]], dict[str, float]]:
+        """Return the windows and the prices [currency per kWh] of peak, flat and valley.
+
+        Raises
+        ------
+        InputError
+            The day has more or fewer than three prices.
+        """
+        levels = np.unique(self.per_kwh)[::-1]
+        if len(levels) != len(PERIODS):
+            told = ", ".join(f"{level:g}" for level in levels[:8])
+            raise InputError(
+                f"{where}: the tariff has {len(levels)} price(s) on that day ({told}), but peak, flat and valley are "
+                "three; choose another tariff.day, or write windows and prices.start by hand"
+            )
+        windows = {name: windows_of(self.per_kwh == level) for name, level in zip(PERIODS, levels, strict=True)}
+        return windows, {name: float(level) for name, level in zip(PERIODS, levels, strict=True)}
+
+
+def windows_of(inside: np.ndarray) -> list[str]:
+    """Return the windows ``"from-to"`` of the minutes that are true; one over midnight is written as one.
+
+    Examples
+    --------
+    >>> windows_of(np.arange(1440) // 60 % 23 < 7)
+    ['23-7']
+    """
+    edges = np.flatnonzero(np.diff(inside.astype(int), prepend=int(inside[-1]), append=int(inside[0])))
+    edges = edges[edges < 1440]
+    if not len(edges):
+        return ["0-24"]
+    if not inside[edges[0]]:
+        edges = np.roll(edges, -1)
+    clock = [f"{m // 60}" + (f":{m % 60:02d}" if m % 60 else "") for m in edges.tolist()]
+    return [f"{first}-{last if last != '0' else '24'}" for first, last in zip(clock[::2], clock[1::2], strict=True)]
+
+
+def read_tariff(path: Path, day: date) -> DayTariff:
+    """Read one day of a tariff file, URDB or ACN-Sim, whichever it is.
+
+    Raises
+    ------
+    InputError
+        It is neither, or something in it is missing, of the wrong kind, overlapping or leaves a hole.
+    """
+    document = read_json(path, "tariff file")
+    if isinstance(document, dict) and isinstance(document.get("items"), list):
+        items = document["items"]
+        if len(items) != 1:
+            raise InputError(f"{path}: holds {len(items)} tariffs; keep one in 'items'")
+        document = items[0]
+    if isinstance(document, dict) and "energyratestructure" in document:
+        return _urdb(path, document, day)
+    if isinstance(document, dict) and "schedule" in document:
+        return _acn_sim(path, document, day)
+    raise InputError(
+        f"{path}: no tariff that is known: URDB has 'energyratestructure', ACN-Sim has 'schedule' on its top level"
+    )
+
+
+def _rate(value: Any, where: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+        raise InputError(f"{where}: {value!r} is not a price per kWh")
+    if value < 0:
+        raise InputError(f"{where}: a price cannot be negative here, but it is {value}")
+    return float(value)
+
+
+def _urdb(path: Path, document: dict[str, Any], day: date) -> DayTariff:
+    kind = "energyweekdayschedule" if day.weekday() < 5 else "energyweekendschedule"
+    schedule, structure = document.get(kind), document["energyratestructure"]
+    if not (isinstance(schedule, list) and len(schedule) == 12):
+        raise InputError(f"{path}: {kind} must hold 12 months of 24 hours")
+    hours = schedule[day.month - 1]
+    if not (isinstance(hours, list) and len(hours) == 24):
+        raise InputError(f"{path}: {kind}.{day.month - 1} must hold 24 hours")
+    if not isinstance(structure, list):
+        raise InputError(f"{path}: energyratestructure must be a list of periods")
+    notes: list[str] = []
+    per_hour = []
+    for hour, period in enumerate(hours):
+        where = f"{path}: {kind}.{day.month - 1}.{hour}"
+        if isinstance(period, bool) or not isinstance(period, int) or not 0 <= period < len(structure):
+            raise InputError(f"{where}: {period!r} is not one of the {len(structure)} periods of energyratestructure")
+        per_hour.append(_urdb_rate(path, structure[period], period, notes))
+    if document.get("demandratestructure") or document.get("flatdemandstructure"):
+        notes.append(f"{path}: demand charges are not part of the model and were left out")
+    return DayTariff(str(document.get("name") or document.get("label") or path.stem), np.repeat(per_hour, 60), notes)
+
+
+def _urdb_rate(path: Path, tiers: Any, period: int, notes: list[str]) -> float:
+    where = f"{path}: energyratestructure.{period}"
+    if not isinstance(tiers, list) or not tiers or not isinstance(tiers[0], dict):
+        raise InputError(f"{where} must be a list of tiers with a 'rate'")
+    first = tiers[0]
+    if first.get("unit", "kWh") != "kWh":
+        raise InputError(f"{where}.0.unit must be 'kWh', not {first['unit']!r}")
+    if "rate" not in first:
+        raise InputError(f"{where}.0: the key 'rate' is missing")
+    note = f"{where} has {len(tiers)} tiers; only the first was taken"
+    if len(tiers) > 1 and note not in notes:
+        notes.append(note)
+    adjustment = first.get("adj", 0)
+    if isinstance(adjustment, bool) or not isinstance(adjustment, int | float) or not isfinite(adjustment):
+        raise InputError(f"{where}.0.adj: {adjustment!r} is not a price per kWh")
+    return _rate(_rate(first["rate"], f"{where}.0.rate") + adjustment, f"{where}.0.rate + adj")
+
+
+_MASKS = {"ALL": range(7), "WEEKDAYS": range(5), "WEEKENDS": range(5, 7)}
+
+
+def _acn_sim(path: Path, document: dict[str, Any], day: date) -> DayTariff:
+    entries = document["schedule"]
+    if not isinstance(entries, list) or not entries:
+        raise InputError(f"{path}: schedule must be a list of seasons")
+    fitting = []
+    for k, entry in enumerate(entries):
+        where = f"{path}: schedule.{k}"
+        if not isinstance(entry, dict):
+            raise InputError(f"{where} must be an object")
+        missing = [n for n in ("effective_start", "effective_end", "dow_mask", "times", "tariffs") if n not in entry]
+        if missing:
+            raise InputError(f"{where}: the key {missing[0]!r} is missing")
+        first, last = (_month_day(entry[name], f"{where}.{name}") for name in ("effective_start", "effective_end"))
+        mask = entry["dow_mask"]
+        if not isinstance(mask, str) or mask not in _MASKS:
+            raise InputError(f"{where}.dow_mask must be ALL, WEEKDAYS or WEEKENDS, not {mask!r}")
+        minutes = _acn_minutes(entry, where)
+        now = (day.month, day.day)
+        in_season = first <= now <= last if first <= last else now >= first or now <= last
+        if in_season and day.weekday() in _MASKS[mask]:
+            fitting.append((k, entry, minutes))
+    if not fitting:
+        raise InputError(f"{path}: no entry of schedule covers {day:%A} {day}")
+    different = [k for k, _, minutes in fitting if not np.array_equal(minutes, fitting[0][2])]
+    if different:
+        raise InputError(
+            f"{path}: schedule.{fitting[0][0]} and schedule.{different[0]} both cover {day:%A} {day} with different "
+            "prices; correct dow_mask or the dates of one of them"
+        )
+    entry = fitting[0][1]
+    notes = []
+    if entry.get("demand_charge"):
+        notes.append(f"{path}: the demand charge {entry['demand_charge']} is not part of the model and was left out")
+    return DayTariff(str(document.get("name") or path.stem), fitting[0][2], notes)
+
+
+def _month_day(text: Any, where: str) -> tuple[int, int]:
+    parts = text.split("-") if isinstance(text, str) else []
+    if len(parts) == 2 and all(part.isascii() and part.isdigit() for part in parts):
+        month, day = int(parts[0]), int(parts[1])
+        if 1 <= month <= 12 and 1 <= day <= 31:
+            return month, day
+    raise InputError(f"{where} must be a month and a day such as '06-01', not {text!r}")
+
+
+def _acn_minutes(entry: dict[str, Any], where: str) -> np.ndarray:
+    times, rates = entry["times"], entry["tariffs"]
+    if not (isinstance(times, list) and isinstance(rates, list) and len(times) == len(rates) and times):
+        raise InputError(f"{where}: times and tariffs must be lists of equal length")
+    begins = []
+    for k, hour in enumerate(times):
+        good = not isinstance(hour, bool) and isinstance(hour, int | float) and isfinite(hour) and 0 <= hour < 24
+        if not good or (hour * 60) % 1:
+            raise InputError(f"{where}.times.{k}: {hour!r} is not an hour of the day in whole minutes")
+        begins.append(int(hour * 60))
+    if begins[0] != 0 or any(later <= earlier for earlier, later in pairwise(begins)):
+        raise InputError(f"{where}.times must begin at 0 and rise, not {times}; every hour needs one price")
+    prices = [_rate(rate, f"{where}.tariffs.{k}") for k, rate in enumerate(rates)]
+    return np.repeat(prices, np.diff([*begins, 1440]))
+
+
+def urdb_document(
+    name: str, windows: Windows, charge: np.ndarray, discharge: np.ndarray, used: np.ndarray, *, per_currency: float
+) -> dict[str, Any]:
+    """Return a tariff as URDB JSON: three periods on all days, with the discharge price as ``sell``.
+
+    Parameters
+    ----------
+    name : str
+        Of the tariff.
+    windows : Windows
+        Its hours.
+    charge, discharge : (3,) arrays
+        Prices of peak, flat and valley [price unit per kWh].
+    used : (3,) bool array
+        Whether anybody discharges at that price; other prices are left out.
+    per_currency : float
+        Price units per unit of currency; URDB counts in currency.
+
+    Raises
+    ------
+    InputError
+        A window begins or ends within an hour, which URDB cannot write.
+    """
+    minutes = windows.period_of_minute().reshape(24, 60)
+    if windows.inside_hours:
+        raise InputError("URDB knows whole hours only, but a window begins or ends within an hour")
+    structure = []
+    for period in range(3):
+        tier: dict[str, Any] = {"unit": "kWh", "rate": round(float(charge[period]) / per_currency, 10)}
+        if used[period]:
+            tier["sell"] = round(float(discharge[period]) / per_currency, 10)
+        structure.append([tier])
+    hours = [minutes[:, 0].tolist() for _ in range(12)]
+    return {
+        "name": name,
+        "sector": "Residential",
+        "description": "Periods: 0 peak, 1 flat, 2 valley. 'sell' is what a driver is paid per kWh discharged.",
+        "energyratestructure": structure,
+        "energyweekdayschedule": hours,
+        "energyweekendschedule": hours,
+    }

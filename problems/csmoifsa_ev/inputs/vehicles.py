@@ -1,0 +1,46 @@
+"""A table of vehicle types: one CSV row each, columns named as the keys of ``[[fleet.vehicles]]``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from csmoifsa_energy.readers.faults import Faults
+from csmoifsa_energy.readers.table import number, read_table
+
+NUMBERS = ("share", "battery_kwh", "charge_kw", "discharge_kw", "consumption_kwh_per_km")
+
+
+def read_vehicles(path: Path) -> list[dict[str, Any]]:
+    """Return the types as the scenario would list them.
+
+    Raises
+    ------
+    InputError
+        A column is missing, or a cell is no number above 0; every such cell is named.
+    """
+    table = read_table(path, "table of vehicles")
+    faults = Faults(path)
+    for column in ("name", *NUMBERS):
+        table.at(column)
+    names: dict[str, int] = {}
+    types: list[dict[str, Any]] = []
+    for line, row in zip(table.lines, table.rows, strict=True):
+        name = row[table.at("name")].strip()
+        if not name:
+            faults.add("the name is missing", line=line, column="name")
+        elif name in names:
+            faults.add(f"{name!r} appears twice, first in line {names[name]}", line=line, column="name")
+        names.setdefault(name, line)
+        one: dict[str, Any] = {"name": name}
+        for column in NUMBERS:
+            text = row[table.at(column)]
+            value = number(text)
+            if value is None or not value > 0:
+                faults.add(f"{text!r} is not a number above 0", line=line, column=column)
+            one[column] = value
+        types.append(one)
+    if not types:
+        faults.add("holds no types of vehicles")
+    faults.stop()
+    return types

@@ -1,0 +1,1 @@
+"""The pricing model: plain functions on arrays; knows no file, no pymoo, no engine."""

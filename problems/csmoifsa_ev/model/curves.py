@@ -1,0 +1,224 @@
+"""What the fleet does to the load curve: where moved, discharged and recharged energy goes (eq. 2, reconstructed)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from csmoifsa_ev.model.day import PricingDay
+from csmoifsa_ev.model.fleet_sums import FLOW_FROM, FLOW_TO
+from csmoifsa_ev.model.objectives import CurveFigures, curve_figures, habit_kept, over_days
+from csmoifsa_ev.model.response import Recovery
+from csmoifsa_ev.model.tariff import FLAT, PEAK
+
+_TINY = 1e-300
+
+
+class Curves(NamedTuple):
+    """Charging, discharging and recharging of the fleet over a day, each (n, T) [MW].
+
+    ``charging`` is for driving and includes ``arriving``, the part moved into its step from another period.
+    """
+
+    charging: np.ndarray
+    arriving: np.ndarray
+    recharging: np.ndarray
+    discharging: np.ndarray
+
+
+def fill_valleys(level_mw: np.ndarray, energy: np.ndarray) -> np.ndarray:
+    """Add energy to a load curve so that its lowest steps rise to one common level (valley filling).
+
+    Parameters
+    ----------
+    level_mw : (n, k) array
+        Load of the steps that may take energy [MW].
+    energy : (n,) array
+        Energy to add [MW x steps], >= 0.
+
+    Returns
+    -------
+    (n, k) array
+        Addition to each step [MW], rows summing to ``energy``.
+    """
+    ordered = np.sort(level_mw, axis=1)
+    below = np.cumsum(ordered, axis=1)
+    count = np.arange(1, level_mw.shape[1] + 1)
+    needed = count * ordered - below  # energy at which the common level reaches step number `count`
+    covered = (needed < energy[:, None]).sum(axis=1)
+    covered = np.maximum(covered, 1)
+    rows = np.arange(len(level_mw))
+    level = (energy + below[rows, covered - 1]) / covered
+    return np.maximum(level[:, None] - level_mw, 0.0) * (energy > 0)[:, None]
+
+
+def allocate(level_mw: np.ndarray, energy_mwh: np.ndarray, dt_h: float, recovery: Recovery) -> np.ndarray:
+    """Return the power added to each step of one period when energy is moved into it (weights w_t of eq. 2).
+
+    Parameters
+    ----------
+    level_mw : (n, k) array
+        Load of the period's steps before [MW].
+    energy_mwh : (n,) array
+        Energy moved into the period [MWh].
+    dt_h : float
+        Length of a step [h].
+    recovery : "uniform" or "valley-filling"
+        Evenly over the steps, or into the steps of lowest load first.
+
+    Returns
+    -------
+    (n, k) array
+        Added power [MW].
+    """
+    if recovery == "uniform":
+        return np.broadcast_to((energy_mwh / (level_mw.shape[1] * dt_h))[:, None], level_mw.shape)
+    return fill_valleys(level_mw, energy_mwh / dt_h)
+
+
+def ev_curves(
+    flows: np.ndarray, discharged: np.ndarray, recharged: np.ndarray, day: PricingDay, base: np.ndarray
+) -> Curves:
+    """Return charging, recharging and discharging of the fleet over one day (eq. 2, reconstructed).
+
+    Energy leaves a period in proportion to its charging there, and is added where `allocate` puts it: peak
+    ``e (1 - phi_pv - phi_pf)``, flat ``e (1 - phi_fv) + phi_pf E_p w_f``, valley ``e + (phi_pv E_p + phi_fv E_f + E_r)
+    w_v``. Discharge is taken off the same way: evenly, or from the highest steps first.
+
+    Parameters
+    ----------
+    flows : (n, 3) array
+        Energy moved [MWh].
+    discharged : (n, 2) array
+        Energy discharged in peak and flat [MWh].
+    recharged : (n,) array
+        Energy recharged in the valley [MWh].
+    day : PricingDay
+        Fleet and terms.
+    base : (T,) array
+        Load without electric vehicles [MW].
+    """
+    n, dt, recovery = len(flows), day.dt_h, day.response.recovery
+    peak, flat, valley = day.steps
+    profile = day.fleet.profile_mw
+    before = base + profile
+    curves = Curves(np.repeat(profile[None], n, axis=0), *np.zeros((3, n, len(profile))))
+
+    if day.response.transfer == "total-load":
+        after = period_mean_curve(before, flows / day.energy_mwh[list(FLOW_FROM)], day.period)
+        curves.charging[:] = after - base
+        curves.arriving[:] = np.maximum(curves.charging - profile, 0.0)
+        flows = np.zeros_like(flows)
+    curves.charging[:, peak] *= 1.0 - ((flows[:, 0] + flows[:, 1]) / day.energy_mwh[PEAK])[:, None]
+    curves.charging[:, flat] *= 1.0 - (flows[:, 2] / day.energy_mwh[FLAT])[:, None]
+    curves.arriving[:, flat] += allocate(base[flat] + curves.charging.take(flat, axis=1), flows[:, 1], dt, recovery)
+
+    total = flows[:, 0] + flows[:, 2] + recharged
+    added = allocate(np.repeat(before[None, valley], n, axis=0), total, dt, recovery)
+    recharge = added * (recharged / np.maximum(total, _TINY))[:, None]
+    curves.recharging[:, valley] = recharge
+    curves.arriving[:, valley] += added - recharge
+    if day.response.transfer == "ev-load":
+        curves.charging[:] += curves.arriving
+
+    for column, steps in enumerate((peak, flat)):
+        level = base[steps] + curves.charging.take(steps, axis=1)
+        curves.discharging[:, steps] = allocate(-level, discharged[:, column], dt, recovery)
+    return curves
+
+
+def period_mean_curve(load_mw: np.ndarray, shares: np.ndarray, period: np.ndarray) -> np.ndarray:
+    """Return the load after response as the paper's text literally has it (eq. 2, period means of the total load).
+
+    Kept for comparison only: it moves shares of the *total* load, and does not conserve energy unless all periods are
+    equally long.
+
+    Parameters
+    ----------
+    load_mw : (T,) array
+        Total load before [MW].
+    shares : (n, 3) array
+        Transfer rates phi of the three flows.
+    period : (T,) array
+        Period of each step.
+
+    Returns
+    -------
+    (n, T) array
+        Total load after [MW].
+    """
+    after = np.repeat(load_mw[None], len(shares), axis=0)
+    for k, (a, b) in enumerate(zip(FLOW_FROM, FLOW_TO, strict=True)):
+        moved = shares[:, k : k + 1] * load_mw[period == a].mean()
+        after[:, period == a] -= moved
+        after[:, period == b] += moved
+    return after
+
+
+class DayResults(NamedTuple):
+    """Results of n tariffs over the days of one `PricingDay`; all but the peak in ``figures`` are means over the days.
+
+    Attributes
+    ----------
+    curves : Curves
+        Of the fleet, each (n, T) [MW].
+    load_mw : (n, T) array
+        Total load [MW].
+    figures : CurveFigures
+        G1, G2, G3, each (n,): see `objectives.over_days`.
+    generation_cost : (n,) array
+        [currency/day]
+    habit_kept : (n,) array
+        Share of charging that stays in its step.
+    """
+
+    curves: Curves
+    load_mw: np.ndarray
+    figures: CurveFigures
+    generation_cost: np.ndarray
+    habit_kept: np.ndarray
+
+
+def evaluate_days(flows: np.ndarray, discharged: np.ndarray, recharged: np.ndarray, day: PricingDay) -> DayResults:
+    """Return the load curves of every day and what they cost; see `ev_curves` for the arguments."""
+    n_days = len(day.days_mw)
+    every: list[Curves] = []
+    loads, figures = [], []
+    for base in day.days_mw:
+        if not every or day.response.recovery != "uniform" or day.response.transfer != "ev-load":
+            curves = ev_curves(flows, discharged, recharged, day, base)  # with uniform recovery the same on each day
+        else:
+            curves = every[0]
+        every.append(curves)
+        loads.append(base + curves.charging + curves.recharging - curves.discharging)
+        figures.append(curve_figures(loads[-1]))
+    generated = np.mean([day.generation(load) for load in loads], axis=0)
+    kept = np.mean([habit_kept(day.fleet.profile_mw, one.charging) for one in every], axis=0)
+    if n_days == 1:
+        return DayResults(every[0], loads[0], figures[0], generated, kept)
+    mean = Curves(*(np.mean(column, axis=0) for column in zip(*every, strict=True)))
+    return DayResults(mean, np.mean(loads, axis=0), over_days(figures), generated, kept)
+
+
+def delay_mwh_hours(flows: np.ndarray, arriving_mw: np.ndarray, day: PricingDay) -> np.ndarray:
+    """Return moved energy times its delay, shape (n,) [MWh h].
+
+    Energy from different origins is spread in the same proportions over the steps of its destination.
+
+    Parameters
+    ----------
+    flows : (n, 3) array
+        Energy moved [MWh].
+    arriving_mw : (n, T) array
+        Charging moved into each step [MW].
+    day : PricingDay
+        Delays between periods and steps.
+    """
+    _, flat, valley = day.steps
+    into_valley = np.maximum(flows[:, 0] + flows[:, 2], _TINY)
+    in_valley, in_flat = arriving_mw.take(valley, axis=1), arriving_mw.take(flat, axis=1)
+    from_peak = (in_valley * day.delay_h[PEAK, valley]).sum(axis=1) * (flows[:, 0] / into_valley)
+    from_flat = (in_valley * day.delay_h[FLAT, valley]).sum(axis=1) * (flows[:, 2] / into_valley)
+    to_flat = (in_flat * day.delay_h[PEAK, flat]).sum(axis=1)
+    return (from_peak + from_flat + to_flat) * day.dt_h

@@ -1,0 +1,318 @@
+"""The cars: their parameters, and one day of parking sessions drawn by Monte Carlo (paper section 4.1).
+
+Car ``i`` reads block ``i`` of a counter-based random stream, so a fleet may be drawn in chunks of any size, in any
+order, and every car stays the same.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from csmoifsa.errors import InputError
+from csmoifsa_energy.checks import (
+    Parameters,
+    require_efficiency,
+    require_fraction,
+    require_not_negative,
+    require_positive,
+)
+
+CHUNK = 1 << 15
+"""Cars drawn at a time: some 20 MB, which stays in the processor's cache, whatever the size of the fleet."""
+
+_GRAIN_H = 2.0**-20
+"""Times are kept on a grid of 2^-20 h (3 ms), so that 'same instant' is a question with one answer."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Vehicle(Parameters):
+    """One type of car.
+
+    Attributes
+    ----------
+    name : str
+        For tables.
+    share : float
+        Its part of the fleet; shares are scaled to sum to one.
+    battery_kwh : float
+        Capacity CB [kWh].
+    charge_kw, discharge_kw : float
+        Power at the grid side of the charger [kW].
+    consumption_kwh_per_km : float
+        Consumption W [kWh/km].
+    """
+
+    name: str
+    share: float
+    battery_kwh: float
+    charge_kw: float
+    discharge_kw: float
+    consumption_kwh_per_km: float
+
+    def __post_init__(self) -> None:
+        require_positive(self, "share", "battery_kwh", "charge_kw", "discharge_kw", "consumption_kwh_per_km")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SessionsFile(Parameters):
+    """Recorded sessions that stand in for drawn ones; formats are described in `loaders.sessions`.
+
+    Attributes
+    ----------
+    file : str
+        CSV or JSON of ACN-Data; in a scenario file, a relative path starts at that file's folder.
+    stamp_zone : str
+        The zone of its stamps: ``"UTC"``, another zone, or ``"local"`` for the drivers' own clock.
+    time_zone : str
+        The zone of the drivers' clock.
+    date_order : "day-first" or "month-first", optional
+        How dates such as 03/04/2024 are read, where no date of the file shows it.
+    """
+
+    file: str
+    stamp_zone: str
+    time_zone: str
+    date_order: Literal["day-first", "month-first"] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fleet(Parameters):
+    """How the cars of a region drive and park.
+
+    Attributes
+    ----------
+    n_ev : int
+        Number of cars N.
+    vehicles : tuple of Vehicle
+        The types.
+    charge_efficiency, discharge_efficiency : float
+        Grid to battery, battery to grid.
+    soc_min, soc_max : float
+        The window of the state of charge, as shares of the capacity.
+    arrival_mean_h, arrival_sd_h : float
+        The last trip ends ~ N(mean, sd) [h], wrapped around midnight.
+    departure_mean_h, departure_sd_h : float
+        The first trip of the next day begins ~ N(mean, sd) [h].
+    distance_log_mean, distance_log_sd : float
+        The logarithm of the day's distance [km] ~ N(mean, sd).
+    soc_on_arrival : "distance" or "normal"
+        Whether the state of charge on arrival follows from the distance driven, or is drawn from
+        N(soc_mean, soc_sd) as the paper prints. Only the first agrees with the paper's own peak load.
+    soc_mean, soc_sd : float
+        For "normal".
+    seed : int
+        Which fleet is drawn.
+    trips_per_day : int
+        Trips m of a day, equally long; after each the car parks at a charger, the last time at home overnight.
+    drive_km_per_h : float
+        Mean speed between stops; it matters with two trips and more.
+    sessions : SessionsFile, optional
+        Recorded sessions to use instead of drawn ones, scaled to ``n_ev`` cars.
+    """
+
+    n_ev: int
+    vehicles: tuple[Vehicle, ...]
+    charge_efficiency: float
+    discharge_efficiency: float
+    soc_min: float
+    soc_max: float
+    arrival_mean_h: float
+    arrival_sd_h: float
+    departure_mean_h: float
+    departure_sd_h: float
+    distance_log_mean: float
+    distance_log_sd: float
+    soc_on_arrival: Literal["distance", "normal"]
+    soc_mean: float
+    soc_sd: float
+    seed: int
+    trips_per_day: int = 1
+    drive_km_per_h: float = 40.0
+    sessions: SessionsFile | None = None
+
+    def __post_init__(self) -> None:
+        require_positive(self, "n_ev", "trips_per_day", "drive_km_per_h")
+        if self.trips_per_day > 12:
+            raise InputError(f"trips_per_day must be at most 12, not {self.trips_per_day}")
+        if self.trips_per_day > 1 and self.soc_on_arrival == "normal":
+            raise InputError(
+                "soc_on_arrival = 'normal' draws one arrival a day; with more trips_per_day use 'distance'"
+            )
+        require_efficiency(self, "charge_efficiency", "discharge_efficiency")
+        require_fraction(self, "soc_min", "soc_max", "soc_mean")
+        require_not_negative(self, "arrival_sd_h", "departure_sd_h", "distance_log_sd", "soc_sd", "seed")
+        if not self.vehicles:
+            raise InputError("vehicles must name at least one type of car")
+        if not self.soc_min < self.soc_max:
+            raise InputError(f"soc_min must be below soc_max, not {self.soc_min} and {self.soc_max}")
+        if self.seed >= 1 << 64:
+            raise InputError(f"seed must be below 2^64, not {self.seed}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sessions:
+    """A table of parking sessions, one a row; columns are arrays of equal length n.
+
+    Real sessions load into the same table: a car may have several rows, which follow each other.
+
+    Attributes
+    ----------
+    car : (n,) int array
+        Which car; rows of one car are neighbours.
+    arrival_h : (n,) array
+        Time of plugging in, in [0, 24) [h].
+    departure_h : (n,) array
+        Time of leaving, in (arrival_h, arrival_h + 24] [h].
+    charge_h : (n,) array
+        Hours of charging at full power that the car asks for; it fits into the session.
+    soc_arrival : (n,) array
+        State of charge on arrival [share of capacity].
+    next_trip_kwh : (n,) array
+        Energy the next trip takes from the battery [kWh].
+    battery_kwh, charge_kw, discharge_kw : (n,) array
+        The car's own parameters.
+    """
+
+    car: np.ndarray
+    arrival_h: np.ndarray
+    departure_h: np.ndarray
+    charge_h: np.ndarray
+    soc_arrival: np.ndarray
+    next_trip_kwh: np.ndarray
+    battery_kwh: np.ndarray
+    charge_kw: np.ndarray
+    discharge_kw: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.car)
+
+
+def draw_sessions(fleet: Fleet, first: int, count: int) -> Sessions:
+    """Draw one day of sessions, the last overnight, for each of the cars ``first`` to ``first + count - 1``.
+
+    Uncontrolled charging begins on arrival, at full power, and draws
+    ``min(distance x W, (soc_max - soc_min) CB) / charge efficiency`` from the grid: the energy driven, or the window.
+    A car stays until that is done, and at most 24 hours, since the day repeats. The next day's drive takes as much as
+    today's.
+
+    Parameters
+    ----------
+    fleet : Fleet
+        The parameters.
+    first, count : int
+        Which cars.
+
+    Returns
+    -------
+    Sessions
+        One row a car, or `Fleet.trips_per_day` of them, the last overnight.
+    """
+    z = _normals(fleet.seed, 0, first, count)
+    battery, charge_kw, discharge_kw, consumption = _vehicle_columns(fleet, first, count)
+    window_kwh = (fleet.soc_max - fleet.soc_min) * battery
+    driven_kwh = np.exp(fleet.distance_log_mean + fleet.distance_log_sd * z[1]) * consumption
+    used_kwh = np.minimum(driven_kwh, window_kwh)
+    if fleet.soc_on_arrival == "normal":
+        soc = np.clip(fleet.soc_mean + fleet.soc_sd * z[3], fleet.soc_min, fleet.soc_max)
+    else:
+        soc = fleet.soc_max - used_kwh / battery
+    charge_h = on_grid((fleet.soc_max - soc) * battery / fleet.charge_efficiency / charge_kw)
+    ended = fleet.arrival_mean_h + fleet.arrival_sd_h * z[0]
+    parked = 24.0 + fleet.departure_mean_h + fleet.departure_sd_h * z[2] - ended
+    arrival = on_grid(ended % 24.0) % 24.0
+    stay = np.clip(on_grid(parked), np.minimum(charge_h, 24.0), 24.0)
+    if fleet.trips_per_day > 1:
+        cars = (np.arange(first, first + count), battery, charge_kw, discharge_kw)
+        return _several_trips(fleet, cars, used_kwh, driven_kwh / consumption, arrival, stay)
+    return Sessions(
+        car=np.arange(first, first + count),
+        arrival_h=arrival,
+        departure_h=arrival + stay,
+        charge_h=np.minimum(charge_h, stay),
+        soc_arrival=soc,
+        next_trip_kwh=used_kwh,
+        battery_kwh=battery,
+        charge_kw=charge_kw,
+        discharge_kw=discharge_kw,
+    )
+
+
+def _several_trips(
+    fleet: Fleet,
+    cars: tuple[np.ndarray, ...],
+    used_kwh: np.ndarray,
+    distance_km: np.ndarray,
+    arrival: np.ndarray,
+    stay: np.ndarray,
+) -> Sessions:
+    """Return m sessions a car: m - 1 stops of equal length between equal trips, then the night at home.
+
+    What a stop is too short to charge is left to the next. ``arrival`` and ``stay`` (n,) are those of the night.
+    """
+    number, battery, charge_kw, discharge_kw = cars
+    m, n = fleet.trips_per_day, len(number)
+    away = 24.0 - stay
+    drive = np.minimum(distance_km / fleet.drive_km_per_h, 0.9 * away) / m
+    stop = np.maximum(away - m * drive, 0.0) / (m - 1)
+    begin, length, charge_h, soc = (np.empty((n, m)) for _ in range(4))
+    owed = np.zeros(n)
+    for k in range(m):
+        if k < m - 1:
+            begin[:, k] = on_grid((arrival + stay + (k + 1) * drive + k * stop) % 24.0) % 24.0
+            length[:, k] = on_grid(stop)
+        else:
+            begin[:, k], length[:, k] = arrival, stay
+        owed = owed + used_kwh / m
+        soc[:, k] = fleet.soc_max - owed / battery
+        charge_h[:, k] = np.minimum(on_grid(owed / fleet.charge_efficiency / charge_kw), length[:, k])
+        owed = np.maximum(owed - charge_h[:, k] * charge_kw * fleet.charge_efficiency, 0.0)
+    return Sessions(
+        car=np.repeat(number, m),
+        arrival_h=begin.ravel(),
+        departure_h=(begin + length).ravel(),
+        charge_h=charge_h.ravel(),
+        soc_arrival=soc.ravel(),
+        next_trip_kwh=np.repeat(used_kwh / m, m),
+        battery_kwh=np.repeat(battery, m),
+        charge_kw=np.repeat(charge_kw, m),
+        discharge_kw=np.repeat(discharge_kw, m),
+    )
+
+
+def _normals(seed: int, stream: int, first: int, count: int) -> np.ndarray:
+    """Return four standard normal draws a car, shape (4, count).
+
+    A Philox block holds four 64-bit words: car ``i`` owns block ``i`` of the stream keyed (seed, stream). The inverse
+    distribution function turns each word into one normal, with no rejection, so nothing shifts from car to car.
+    """
+    from scipy.special import ndtri
+
+    return ndtri(_uniforms(seed, stream, first, count))
+
+
+def _uniforms(seed: int, stream: int, first: int, count: int) -> np.ndarray:
+    """Return four draws from (0, 1) a car, shape (4, count)."""
+    bits = np.random.Philox(key=np.array([seed, stream], dtype=np.uint64), counter=first)
+    draws = np.random.Generator(bits).random((count, 4)).T
+    return np.maximum(draws, 2.0**-54)
+
+
+def _vehicle_columns(fleet: Fleet, first: int, count: int) -> tuple[np.ndarray, ...]:
+    """Return battery_kwh, charge_kw, discharge_kw and consumption of each car; types are drawn by their shares."""
+    types = fleet.vehicles
+    columns = ("battery_kwh", "charge_kw", "discharge_kw", "consumption_kwh_per_km")
+    edges = np.cumsum([vehicle.share for vehicle in types])
+    if any(len({getattr(vehicle, name) for vehicle in types}) > 1 for name in columns):
+        drawn = _uniforms(fleet.seed, 1, first, count)[0] * edges[-1]
+        kind = np.minimum(np.searchsorted(edges, drawn, side="right"), len(types) - 1)
+    else:
+        kind = np.zeros(count, dtype=np.int64)
+    return tuple(np.array([getattr(vehicle, name) for vehicle in types])[kind] for name in columns)
+
+
+def on_grid(hours: np.ndarray) -> np.ndarray:
+    """Return times rounded to 2^-20 h."""
+    return np.rint(hours / _GRAIN_H) * _GRAIN_H

@@ -1,0 +1,309 @@
+"""What pricing needs to know of the fleet: a few sums, exact, whatever its size and however it is cut into chunks.
+
+Each car's contribution is rounded to 2^-20 kWh (3.6 J) before it is added. Sums of such numbers are exact in double
+precision up to 8e9 kWh, so no order of addition, chunk size or thread can change a bit of the result.
+"""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+
+import numpy as np
+
+from csmoifsa_ev.model.fleet import CHUNK, Fleet, Sessions, draw_sessions
+from csmoifsa_ev.model.tariff import FLAT, PEAK, VALLEY, Windows
+
+_GRAINS_PER_KWH = 2.0**20
+
+FLOWS = ("peak_valley", "peak_flat", "flat_valley")
+"""The three flows of energy between periods, in this order wherever an axis has length 3 of flows."""
+
+FLOW_FROM = (PEAK, PEAK, FLAT)
+FLOW_TO = (VALLEY, FLAT, VALLEY)
+
+FLOW_LIMITS = np.array(
+    [
+        [1, 0, 0],  # peak -> valley alone
+        [0, 1, 0],  # peak -> flat alone
+        [0, 0, 1],  # flat -> valley alone
+        [1, 1, 0],  # both take from the peak
+        [1, 0, 1],  # both end in the valley
+        [1, 1, 1],
+        [2, 1, 1],  # a car limited at both ends of peak -> valley
+    ],
+    dtype=float,
+)
+"""Weights of the flows in each joint limit of `FleetSums.flow_limit_mwh`, shape (7, 3)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FleetSums:
+    """The fleet as pricing sees it; a is a period of origin, b one of destination (0 peak, 1 flat, 2 valley).
+
+    Attributes
+    ----------
+    n_ev : int
+        Number of cars N.
+    profile_mw : (T,) array
+        Uncontrolled charging e_t, mean of each step [MW].
+    connected_mw : (T,) array
+        Charging power plugged in, mean of each step [MW].
+    energy_mwh : (3,) array
+        Uncontrolled charging in each period, E_a [MWh].
+    movable_mwh : (3, 3) array
+        Energy of period a that the same sessions could take in period b instead [MWh]; the diagonal is zero.
+    flow_limit_mwh : (7,) array
+        The most that ``FLOW_LIMITS @ flows`` can be, summed car by car [MWh].
+    eligible : (3,) array
+        Share of cars able to discharge in the period, recharge in the valley, and drive.
+    eligible_any : float
+        Share of cars able to do so in the peak or the flat period; one action a day each.
+    mean_parking_h : float
+        Mean length of a session [h].
+    n_sessions : int
+        Number of sessions.
+    """
+
+    n_ev: int
+    profile_mw: np.ndarray
+    connected_mw: np.ndarray
+    energy_mwh: np.ndarray
+    movable_mwh: np.ndarray
+    flow_limit_mwh: np.ndarray
+    eligible: np.ndarray
+    eligible_any: float
+    mean_parking_h: float
+    n_sessions: int
+
+    @property
+    def shiftable(self) -> np.ndarray:
+        """The shiftable share s_ab of period a's energy that could be delivered in b, shape (3, 3)."""
+        return self.movable_mwh / np.maximum(self.energy_mwh, 1e-300)[:, None]
+
+    def scaled(self, n_ev: int) -> FleetSums:
+        """Return the sums of another number of cars that behave like these."""
+        factor = n_ev / self.n_ev
+        grow = ("profile_mw", "connected_mw", "energy_mwh", "movable_mwh", "flow_limit_mwh")
+        sums = {name: getattr(self, name) * factor for name in grow}
+        return replace(self, n_ev=n_ev, n_sessions=round(self.n_sessions * factor), **sums)
+
+
+class PeriodClock:
+    """Hours of each period between two instants, on a day that repeats; everything O(1) per instant.
+
+    Parameters
+    ----------
+    period : (T,) array
+        Period of each step.
+    """
+
+    def __init__(self, period: np.ndarray) -> None:
+        n_steps = len(period)
+        self.dt_h = 24.0 / n_steps
+        self.inside = np.stack([np.tile(period == p, 3) for p in range(3)]).astype(float)
+        zero = np.zeros((3, 1))
+        self.edges_h = np.arange(3 * n_steps + 1) * self.dt_h
+        self.until_h = np.concatenate([zero, np.cumsum(self.inside, axis=1) * self.dt_h], axis=1)
+
+    def hours_until(self, instant_h: np.ndarray) -> np.ndarray:
+        """Return the hours of each period in [0, instant), shape (3, n), for instants in [0, 72) [h]."""
+        step = (instant_h / self.dt_h).astype(np.int64)
+        rest = instant_h - step * self.dt_h
+        return self.until_h.take(step, axis=1) + self.inside.take(step, axis=1) * rest
+
+    def hours_of(self, period: int, instant_h: np.ndarray) -> np.ndarray:
+        """Return the hours of one period in [0, instant), shape (n,)."""
+        step = (instant_h / self.dt_h).astype(np.int64)
+        return self.until_h[period].take(step) + self.inside[period].take(step) * (instant_h - step * self.dt_h)
+
+    def instant_when(self, period: int, hours: np.ndarray) -> np.ndarray:
+        """Return the first instant by which ``hours`` of the period have passed since 0 h, shape (n,) [h]."""
+        until = self.until_h[period]
+        step = np.searchsorted(until, hours, side="left") - 1
+        step = np.clip(step, 0, len(until) - 2)
+        return self.edges_h[step] + (hours - until[step])
+
+
+@dataclass(kw_only=True)
+class _Totals:
+    """Running sums over sessions; energies in whole grains, counts as floats."""
+
+    n_steps: int
+    cars: float = 0.0
+    sessions: float = 0.0
+    parking: float = 0.0
+    eligible: np.ndarray = field(default_factory=lambda: np.zeros(4))
+    energy: np.ndarray = field(default_factory=lambda: np.zeros(3))
+    movable: np.ndarray = field(default_factory=lambda: np.zeros((3, 3)))
+    limits: np.ndarray = field(default_factory=lambda: np.zeros(len(FLOW_LIMITS)))
+    ramps: np.ndarray = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.ramps = np.zeros((2, 2, 2 * self.n_steps + 1))
+
+    def include(self, other: _Totals) -> None:
+        """Add the totals of other sessions, exactly."""
+        for name in ("cars", "sessions", "parking", "eligible", "energy", "movable", "limits", "ramps"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+
+
+@lru_cache(maxsize=16)
+def sum_fleet(
+    fleet: Fleet, windows: Windows, n_steps: int, v2g_depth: float, chunk: int = CHUNK, threads: int = 0
+) -> FleetSums:
+    """Draw a fleet and sum it; the result is kept for the life of the process.
+
+    Parameters
+    ----------
+    fleet : Fleet
+        Its parameters.
+    windows : Windows
+        The tariff's hours.
+    n_steps : int
+        Steps of the day, T.
+    v2g_depth : float
+        Share lambda of the capacity that one discharge action moves.
+    chunk : int
+        Cars held in memory at a time by each thread; it does not change the result.
+    threads : int
+        How many work at once, 0 for as many as there are cores; neither does that.
+    """
+    clock = PeriodClock(windows.period_of_step(n_steps))
+    firsts = range(0, fleet.n_ev, chunk)
+    threads = min(threads or os.cpu_count() or 1, len(firsts))
+
+    def share(k: int) -> _Totals:
+        totals = _Totals(n_steps=n_steps)
+        for first in firsts[k::threads]:
+            _add(totals, draw_sessions(fleet, first, min(chunk, fleet.n_ev - first)), clock, fleet, v2g_depth)
+        return totals
+
+    with ThreadPoolExecutor(threads) as pool:
+        totals, *others = pool.map(share, range(threads))
+    for other in others:
+        totals.include(other)
+    return _finish(totals)
+
+
+def sum_sessions(sessions: Sessions, fleet: Fleet, windows: Windows, n_steps: int, v2g_depth: float) -> FleetSums:
+    """Sum a table of sessions, such as recorded ones; ``fleet`` gives efficiencies and the window of charge."""
+    totals = _Totals(n_steps=n_steps)
+    _add(totals, sessions, PeriodClock(windows.period_of_step(n_steps)), fleet, v2g_depth)
+    return _finish(totals)
+
+
+def _add(totals: _Totals, cars: Sessions, clock: PeriodClock, fleet: Fleet, v2g_depth: float) -> None:
+    """Add one chunk of sessions to the totals."""
+    charged_h = cars.arrival_h + cars.charge_h
+    _add_ramp(totals.ramps[0], cars.arrival_h, charged_h, cars.charge_kw, clock.dt_h)
+    _add_ramp(totals.ramps[1], cars.arrival_h, cars.departure_h, cars.charge_kw, clock.dt_h)
+
+    from_h = clock.hours_until(cars.arrival_h)
+    charging_h = clock.hours_until(charged_h) - from_h
+    until_departure_h = clock.hours_until(cars.departure_h)
+    present_h = until_departure_h - from_h
+    used = _grains(charging_h * cars.charge_kw)
+    free = _grains((present_h - charging_h) * cars.charge_kw)
+    totals.energy += used.sum(axis=1)
+    for a in range(3):
+        for b in range(3):
+            if a != b:
+                totals.movable[a, b] += np.minimum(used[a], free[b]).sum()
+    totals.limits += _flow_limits(used, free)
+
+    totals.sessions += len(cars)
+    totals.parking += np.rint((cars.departure_h - cars.arrival_h) * _GRAINS_PER_KWH).sum()
+    eligible = _eligible(cars, clock, from_h, until_departure_h[VALLEY], fleet, v2g_depth)
+    eligible = np.concatenate([eligible, (eligible[PEAK] | eligible[FLAT])[None]])
+    starts = np.flatnonzero(np.diff(cars.car, prepend=cars.car[0] - 1))
+    totals.cars += len(starts)
+    totals.eligible += np.logical_or.reduceat(eligible, starts, axis=1).sum(axis=1)
+
+
+def _grains(kwh: np.ndarray) -> np.ndarray:
+    return np.rint(kwh * _GRAINS_PER_KWH)
+
+
+def _add_ramp(ramp: np.ndarray, start_h: np.ndarray, end_h: np.ndarray, kw: np.ndarray, dt_h: float) -> None:
+    """Add power ``kw`` from start to end to a curve kept as two histograms, O(1) a car whatever the step.
+
+    ``ramp[0, k]`` is the energy a change inside step k brings to that step, ``ramp[1, k]`` what it brings to each
+    later one.
+    """
+    for instant, sign in ((start_h, 1.0), (end_h, -1.0)):
+        step = (instant / dt_h).astype(np.int64)
+        partial = _grains(kw * ((step + 1) * dt_h - instant))
+        ramp[0] += sign * np.bincount(step, weights=partial, minlength=ramp.shape[1])
+        ramp[1] += sign * np.bincount(step, weights=_grains(kw * dt_h), minlength=ramp.shape[1])
+
+
+def _curve_mw(ramp: np.ndarray, n_steps: int) -> np.ndarray:
+    """Return the mean power of each step of the repeating day, shape (T,) [MW]."""
+    later = np.concatenate([[0.0], np.cumsum(ramp[1])[:-1]])
+    grains = (ramp[0] + later)[: 2 * n_steps].reshape(2, n_steps).sum(axis=0)
+    return grains / _GRAINS_PER_KWH / 1000.0 / (24.0 / n_steps)
+
+
+def _flow_limits(used: np.ndarray, free: np.ndarray) -> np.ndarray:
+    """Return the most that each weighted sum of flows can be, car by car, shape (7,) [grains].
+
+    A car may move its peak energy into free valley or flat time and its flat energy into free valley time. Each bound
+    is the optimum of that small linear program, written out (the cover of least cost); summed over cars they bound
+    what the fleet can do together. Time that a car frees in the flat period is not reused, which errs on the safe side.
+    """
+    peak, flat = used[PEAK], used[FLAT]
+    to_flat, to_valley = free[FLAT], free[VALLEY]
+    least = np.minimum
+    both = peak + to_valley
+    return np.array(
+        [
+            least(peak, to_valley).sum(),
+            least(peak, to_flat).sum(),
+            least(flat, to_valley).sum(),
+            least(peak, to_flat + to_valley).sum(),
+            least(to_valley, peak + flat).sum(),
+            least(least(peak + flat, both), to_flat + to_valley).sum(),
+            least(least(2 * peak + flat, both), to_flat + 2 * to_valley).sum(),
+        ]
+    )
+
+
+def _eligible(
+    cars: Sessions, clock: PeriodClock, from_h: np.ndarray, valley_end: np.ndarray, fleet: Fleet, v2g_depth: float
+) -> np.ndarray:
+    """Say which cars can discharge once in each period, shape (3, n) bool (eqs. 17-26, reconstructed).
+
+    The charge left covers the next trip and the reserve; the car is parked long enough in the period to discharge; and
+    afterwards, in the same session, it is parked long enough in the valley to recharge what it gave. ``from_h`` (3, n)
+    are the hours of each period until arrival, ``valley_end`` (n,) those of the valley until departure.
+    """
+    discharged_kwh = v2g_depth * cars.battery_kwh
+    left_kwh = cars.soc_arrival * cars.battery_kwh - discharged_kwh
+    enough = left_kwh >= fleet.soc_min * cars.battery_kwh + cars.next_trip_kwh
+    discharge_h = discharged_kwh * fleet.discharge_efficiency / cars.discharge_kw
+    recharge_h = discharged_kwh / fleet.charge_efficiency / cars.charge_kw
+    eligible = np.zeros((3, len(cars)), dtype=bool)
+    for period in (PEAK, FLAT):
+        done = np.minimum(clock.instant_when(period, from_h[period] + discharge_h), 72.0 - 1e-9)
+        valley_begin = clock.hours_of(VALLEY, done)
+        eligible[period] = enough & (valley_end - valley_begin >= recharge_h)  # so it was done before leaving, too
+    return eligible
+
+
+def _finish(totals: _Totals) -> FleetSums:
+    to_mwh = 1.0 / _GRAINS_PER_KWH / 1000.0
+    return FleetSums(
+        n_ev=int(totals.cars),
+        profile_mw=_curve_mw(totals.ramps[0], totals.n_steps),
+        connected_mw=_curve_mw(totals.ramps[1], totals.n_steps),
+        energy_mwh=totals.energy * to_mwh,
+        movable_mwh=totals.movable * to_mwh,
+        flow_limit_mwh=totals.limits * to_mwh,
+        eligible=totals.eligible[:3] / totals.cars,
+        eligible_any=float(totals.eligible[3] / totals.cars),
+        mean_parking_h=float(totals.parking / _GRAINS_PER_KWH / totals.sessions),
+        n_sessions=int(totals.sessions),
+    )

@@ -1,0 +1,63 @@
+"""The parameters of the compiled evaluator, taken from a day and packed into one flat array."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from csmoifsa_ev.model.day import PricingDay
+from csmoifsa_ev.model.tariff import FLAT, PEAK
+
+
+def kernel_data(day: PricingDay, *, market: bool) -> np.ndarray:
+    """Return the parameters of `kernels.evaluate`, shape (k,), laid out as `kernels.LAYOUT` states.
+
+    Parameters
+    ----------
+    day : PricingDay
+        Load, fleet and terms.
+    market : bool
+        Whether the objectives are the ``market`` set.
+    """
+    from csmoifsa_ev.model.kernels import pack  # loads the compiler, so only when a kernel is wanted
+
+    terms = day.v2g.response
+    intercept, slope = day.grid.marginal_cost if day.price_per_mwh is None else (day.price_per_mwh, 0.0)
+    return pack(
+        {
+            "n_steps": len(day.period),
+            "dt_h": day.dt_h,
+            "valley_filling": day.response.recovery == "valley-filling",
+            "market": market,
+            "n_days": len(day.days_mw),
+            "reference": day.reference,
+            "ramps": day.ramps,
+            "energy_mwh": day.energy_mwh,
+            "flow_limits_mwh": day.fleet.flow_limit_mwh,
+            "v2g_ramp": [terms.dead_zone, terms.saturation, terms.max_share],
+            "wear": day.v2g.wear,
+            "fee": day.v2g.fee,
+            "eligible": [*day.fleet.eligible[:2], day.fleet.eligible_any],
+            "discharged_per_share_mwh": day.discharged_per_share_mwh,
+            "round_trip": day.round_trip,
+            "cost_slope": slope,
+            "conversion_efficiency": day.grid.conversion_efficiency,
+            "peak_cost": day.grid.peak_cost_per_mw_day,
+            "generation_before": day.generation_before,
+            "g1_before": day.before.g1_mw[0],
+            "supply_cost_before": day.supply_cost_before,
+            "bill_before": day.bill_before,
+            "reference_level": day.reference_level,
+            "per_mwh": day.prices.per_mwh,
+            "habit_weight": day.satisfaction.habit_weight,
+            "delay_weight": day.satisfaction.delay_weight,
+            "mean_parking_h": day.fleet.mean_parking_h,
+        },
+        {
+            "period": day.period,
+            "profile_mw": day.fleet.profile_mw,
+            "delay_from_peak_h": day.delay_h[PEAK],
+            "delay_from_flat_h": day.delay_h[FLAT],
+            "cost_intercept": np.broadcast_to(intercept, day.period.shape),
+        },
+        day.days_mw,
+    )

@@ -1,0 +1,158 @@
+"""What a tariff is judged by: the grid's load curve, the operator's money, the drivers' satisfaction (eqs. 11-16)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from csmoifsa.errors import InputError
+from csmoifsa_energy.checks import Parameters, require_efficiency, require_fraction, require_not_negative
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grid(Parameters):
+    """What supplying the load costs.
+
+    Attributes
+    ----------
+    conversion_efficiency : float
+        eta_grid, from the generator to the charger.
+    marginal_cost_load_mw : (float, float)
+        Two levels of load [MW] ...
+    marginal_cost_per_mwh : (float, float)
+        ... and the marginal cost of generation at them [currency per MWh]; a straight line runs through both.
+    peak_cost_per_mw_day : float
+        kappa, the cost of a megawatt of peak load [currency per MW and day].
+    """
+
+    conversion_efficiency: float
+    marginal_cost_load_mw: tuple[float, float]
+    marginal_cost_per_mwh: tuple[float, float]
+    peak_cost_per_mw_day: float
+
+    def __post_init__(self) -> None:
+        require_efficiency(self, "conversion_efficiency")
+        require_not_negative(self, "peak_cost_per_mw_day")
+        if self.marginal_cost_load_mw[0] == self.marginal_cost_load_mw[1]:
+            raise InputError("marginal_cost_load_mw must name two different loads, to draw a line through")
+
+    @property
+    def marginal_cost(self) -> tuple[float, float]:
+        """Intercept a [currency per MWh] and slope b [currency per MWh and MW] of the marginal cost."""
+        (x0, x1), (y0, y1) = self.marginal_cost_load_mw, self.marginal_cost_per_mwh
+        slope = (y1 - y0) / (x1 - x0)
+        return y0 - slope * x0, slope
+
+
+@dataclass(frozen=True, kw_only=True)
+class Satisfaction(Parameters):
+    """Weights of the two parts of drivers' satisfaction: keeping one's hours (w1), and not waiting (w2)."""
+
+    habit_weight: float
+    delay_weight: float
+
+    def __post_init__(self) -> None:
+        require_fraction(self, "habit_weight", "delay_weight")
+        if abs(self.habit_weight + self.delay_weight - 1.0) > 1e-9:
+            raise InputError(
+                f"habit_weight and delay_weight must sum to 1, not {self.habit_weight + self.delay_weight}"
+            )
+
+
+class CurveFigures(NamedTuple):
+    """G1 [MW], G2 [MW] and G3 [MW^2] of load curves, each of shape (n,)."""
+
+    g1_mw: np.ndarray
+    g2_mw: np.ndarray
+    g3_mw2: np.ndarray
+
+
+def curve_figures(load_mw: np.ndarray) -> CurveFigures:
+    """Return peak, peak-valley difference and mean square deviation (eqs. 11-13, reconstructed).
+
+    ``G1 = max L``, ``G2 = max L - min L``, ``G3 = mean (L - mean L)^2``. The paper prints 91,213.7 for its difference:
+    that is 24 x 3,800.57, a sum over the hours.
+
+    Parameters
+    ----------
+    load_mw : (n, T) array
+        Load curves [MW].
+
+    Examples
+    --------
+    >>> [float(g[0]) for g in curve_figures(np.array([[2.0, 4.0, 6.0]]))]
+    [6.0, 4.0, 2.6666666666666665]
+    """
+    peak = load_mw.max(axis=1)
+    deviation = load_mw - load_mw.mean(axis=1, keepdims=True)
+    return CurveFigures(peak, peak - load_mw.min(axis=1), (deviation * deviation).mean(axis=1))
+
+
+def over_days(figures: Sequence[CurveFigures]) -> CurveFigures:
+    """Return the figures of several days: the peak is the highest of all, difference and deviation are means."""
+    if len(figures) == 1:
+        return figures[0]
+    peaks, differences, deviations = (np.stack(column) for column in zip(*figures, strict=True))
+    return CurveFigures(peaks.max(axis=0), differences.mean(axis=0), deviations.mean(axis=0))
+
+
+def generation_cost(
+    load_mw: np.ndarray, grid: Grid, dt_h: float, price_per_mwh: np.ndarray | None = None
+) -> np.ndarray:
+    """Return the day's cost of generation ``Gen(L) = sum (a L + b L^2 / 2) dt``, shape (n,) [currency/day] (eq. 14).
+
+    Since ``sum L^2 = T (G3 + mean(L)^2)``, its quadratic part falls with G3: this is how the mean square deviation
+    drives the cost of losses in the paper's words.
+
+    Parameters
+    ----------
+    load_mw : (n, T) array
+        Load curves [MW].
+    grid : Grid
+        The marginal cost ``a + b L``.
+    dt_h : float
+        Length of a step [h].
+    price_per_mwh : (T,) array, optional
+        Market prices to pay instead of the marginal cost [currency per MWh].
+    """
+    intercept, slope = grid.marginal_cost if price_per_mwh is None else (price_per_mwh, 0.0)
+    return ((intercept + 0.5 * slope * load_mw) * load_mw).sum(axis=1) * dt_h
+
+
+def habit_kept(before_mw: np.ndarray, after_mw: np.ndarray) -> np.ndarray:
+    """Return the share of charging that stays where it was, ``1 - 0.5 sum |e' - e| / sum e``, shape (n,) (eq. 15).
+
+    Parameters
+    ----------
+    before_mw : (T,) array
+        Charging before [MW].
+    after_mw : (n, T) array
+        Charging after, of the same total [MW].
+    """
+    return 1.0 - 0.5 * np.abs(after_mw - before_mw).sum(axis=1) / before_mw.sum()
+
+
+def delay_hours(profile_mw: np.ndarray, period: np.ndarray) -> np.ndarray:
+    """Return the delay of energy moved from period a to step t, shape (3, T) [h].
+
+    The mean over the period's charging of the time to step t, forward on a day that repeats (middle to middle).
+
+    Parameters
+    ----------
+    profile_mw : (T,) array
+        Uncontrolled charging e_t [MW].
+    period : (T,) array
+        Period of each step.
+    """
+    n_steps = len(period)
+    step = np.arange(n_steps)
+    forward = (step[None, :] - step[:, None]) % n_steps * (24.0 / n_steps)
+    delay = np.zeros((3, n_steps))
+    for a in range(3):
+        weight = np.where(period == a, profile_mw, 0.0)
+        if weight.sum() > 0:
+            delay[a] = (weight[:, None] * forward).sum(axis=0) / weight.sum()
+    return delay

@@ -1,0 +1,102 @@
+"""``report.html``: one file that opens offline, with linked views of the front, a tariff, its day, and who gains."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from csmoifsa_energy.impact import gains_rows
+from csmoifsa_energy.page import write_page
+from csmoifsa_ev.model.groups import GROUPS, driver_groups
+from csmoifsa_ev.model.outcome import MAXIMISED, OBJECTIVE_SETS
+from csmoifsa_ev.model.tariff import PERIODS, VARIABLES
+from csmoifsa_ev.output.tables import urdb_of
+from csmoifsa_ev.study.gains import who_gains
+from csmoifsa_ev.study.study import Study
+
+FIGURES = (
+    "g1_mw",
+    "g2_mw",
+    "g3_mw2",
+    "saving_per_day",
+    "satisfaction",
+    "operator_profit_per_day",
+    "driver_bill_per_day",
+)
+
+
+def write_report(study: Study, path: Path, *, language: str = "en") -> None:
+    """Write the page.
+
+    Parameters
+    ----------
+    study : Study
+        What to show.
+    path : Path
+        The file.
+    language : "en" or "zh"
+        Of all labels; what comes from the scenario stays as it is.
+    """
+    write_page(path, "csmoifsa_ev.output", "price", report_data(study), title=study.scenario.title, language=language)
+
+
+def report_data(study: Study) -> dict[str, Any]:
+    """Return everything the page's script draws, as plain values.
+
+    Tariffs are those of the front, then the choices beside it (the tariff in force, the rounded one).
+    """
+    day, problem = study.day, study.problem
+    beside = [name for name in study.choices if name in ("start", "rounded")]
+    tariffs = np.vstack([study.front, *(study.choices[name][None] for name in beside)])
+    outcome = problem.outcome(tariffs)
+    groups = driver_groups(outcome, day)
+    names: dict[int, list[str]] = {}
+    for name, row in study.chosen.items():
+        names.setdefault(row, []).append(name)
+    for k, name in enumerate(beside):
+        names.setdefault(len(study.front) + k, []).append(name)
+    offered = len(study.front) + beside.index("rounded") if study.rounded is not None else study.chosen["compromise"]
+    minutes = [round(k * day.dt_h * 60) for k in range(len(day.period))]
+    return {
+        "title": study.scenario.title,
+        "unit": study.scenario.prices.unit,
+        "money": study.scenario.prices.currency,
+        "objectives": list(OBJECTIVE_SETS[problem.objective_set]),
+        "maximised": list(MAXIMISED),
+        "variables": list(VARIABLES),
+        "groups": list(GROUPS),
+        "n_front": len(study.front),
+        "offered": int(offered),
+        "names": {str(row): found for row, found in names.items()},
+        "tariffs": tariffs.round(4).tolist(),
+        "figures": {name: _short(getattr(outcome, name)) for name in FIGURES},
+        "discharging": (outcome.discharging_share > 0).tolist(),
+        "hours": [f"{m // 60:02d}:{m % 60:02d}" for m in minutes],
+        "step_h": day.dt_h,
+        "period": [PERIODS[p] for p in day.period],
+        "windows": {name: list(getattr(study.scenario.tariff, name)) for name in PERIODS},
+        "base": _short(day.base_mw),
+        "before": _short(day.before_mw),
+        "after": _short(outcome.load_mw),
+        "group_load": _short(groups.load_mw),
+        "group_share": _short(groups.share),
+        "gains": [gains_rows(who_gains(tariff, outcome, day, row)) for row, tariff in enumerate(tariffs)],
+        "urdb": None if study.scenario.tariff.inside_hours else urdb_of(study),
+        "per_currency": study.scenario.prices.units_per_currency,
+        "robustness": study.robustness.quantiles,
+        "draws": study.robustness.draws,
+        "tornado": study.tornado,
+        "notes": list(day.notes),
+        "days": len(day.days_mw),
+        "n_ev": day.fleet.n_ev,
+    }
+
+
+def _short(values: np.ndarray) -> Any:
+    """Return values with six digits, as nested lists."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        magnitude = np.where(values != 0, np.floor(np.log10(np.abs(values))), 0.0)
+    scale = 10.0 ** (5 - magnitude)
+    return (np.round(values * scale) / scale).tolist()

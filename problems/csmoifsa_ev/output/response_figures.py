@@ -1,0 +1,67 @@
+"""Pictures of fitted responses and of the loop that learns them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from csmoifsa.figures import BLUE, GREY
+from csmoifsa_ev.model.ramp import ramp_share
+
+
+def draw_calibration(result: dict[str, Any], unit: str) -> Figure:
+    """Draw the observations of each pair, the fitted ramp, and the local fit with its band.
+
+    Parameters
+    ----------
+    result : dict
+        From `calibration.calibrate`.
+    unit : str
+        Of prices.
+    """
+    pairs = list(result["fits"])
+    columns = min(len(pairs), 2)
+    rows = -(-len(pairs) // columns)
+    figure = Figure(figsize=(5.0 * columns, 3.4 * rows), dpi=150, layout="constrained")
+    for k, pair in enumerate(pairs):
+        seen, fit, curve = (result[part][pair] for part in ("observed", "fits", "curves"))
+        axes = figure.add_subplot(rows, columns, k + 1)
+        at, ramp = curve["incentive"], fit.ramp
+        axes.fill_between(at, curve["low"], curve["high"], color=GREY, alpha=0.5, label="local fit, 5 to 95 %")
+        axes.plot(at, curve["local"], color="black", linestyle="--", linewidth=1.2, label="local fit")
+        axes.plot(
+            at, ramp_share(at, ramp.dead_zone, ramp.saturation, ramp.max_share), color=BLUE, linewidth=2.2,
+            label="eq. (1) fitted",
+        )  # fmt: skip
+        axes.scatter(seen.incentive, seen.share, s=22, facecolor="white", edgecolor="black", zorder=3, label="observed")
+        axes.set_title(
+            f"{pair.replace('_', ' to ')}: l {ramp.dead_zone:.1f}, h {ramp.saturation:.1f}, max {ramp.max_share:.2f}",
+            fontsize=9,
+        )
+        axes.set(xlabel=f"incentive [{unit}]", ylabel="share that moved")
+        axes.grid(alpha=0.3)
+    figure.axes[0].legend(frameon=False, fontsize=8)
+    return figure
+
+
+def draw_learning(curves: dict[str, Any]) -> Figure:
+    """Draw regret and error of the curves by round; ``curves`` from `learning.learning_curves`."""
+    figure = Figure(figsize=(9.0, 3.8), dpi=150, layout="constrained")
+    rounds = np.array(curves["round"])
+    titles = {
+        "regret": "loss against full knowledge [%]",
+        "error": "error of the believed responses [% of phi_max]",
+    }
+    for k, (name, title) in enumerate(titles.items()):
+        axes = figure.add_subplot(1, 2, k + 1)
+        low, middle, high = (100 * np.array(curves[f"{name}_{one}"]) for one in ("q25", "median", "q75"))
+        axes.fill_between(rounds, low, high, color=GREY, alpha=0.5, label="middle half of the populations")
+        axes.plot(rounds, middle, color=BLUE, marker="o", linewidth=2, label="median")
+        if name == "regret":
+            axes.axhline(5.0, color="black", linestyle="--", linewidth=1, label="5 %")
+        axes.set(xlabel="adjustments made", ylabel=title, ylim=(0, None))
+        axes.grid(alpha=0.3)
+        axes.legend(frameon=False, fontsize=8)
+    return figure

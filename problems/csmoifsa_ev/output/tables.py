@@ -1,0 +1,318 @@
+"""The files of a study: tables an analyst opens in a spreadsheet, and one summary for programs."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from csmoifsa.files import atomic_write, write_csv, write_json
+from csmoifsa.folders import result_folder
+from csmoifsa_energy.impact import gains_rows
+from csmoifsa_ev.inputs.tariffs import urdb_document
+from csmoifsa_ev.model.groups import GROUPS
+from csmoifsa_ev.model.outcome import TariffOutcome
+from csmoifsa_ev.model.tariff import PERIODS, VARIABLES
+from csmoifsa_ev.study.comparison import compare_with_paper
+from csmoifsa_ev.study.gains import rebound
+from csmoifsa_ev.study.study import Study, rank_correlations
+
+FRONT_QUANTITIES = (
+    "g1_mw",
+    "g2_mw",
+    "g3_mw2",
+    "saving_per_day",
+    "satisfaction",
+    "driver_bill_per_day",
+    "operator_profit_per_day",
+)
+
+
+def pareto_table(study: Study) -> pd.DataFrame:
+    """Return the front: six prices and what they do, one tariff a row."""
+    prices = {name: study.front[:, k] for k, name in enumerate(VARIABLES)}
+    return pd.DataFrame(prices | {name: getattr(study.outcome, name) for name in FRONT_QUANTITIES})
+
+
+def tariff_table(study: Study) -> pd.DataFrame:
+    """Return each price before, as in force, and recommended, with the range in which it has no effect."""
+    day, prices = study.day, study.scenario.prices
+    ranges, _ = study.no_effect
+    given = study.choice_outcome.discharging_share[list(study.choices).index("compromise")]
+    rows = []
+    for k, name in enumerate(VARIABLES):
+        kind, period = name.split("_")
+        p = PERIODS.index(period)
+        used = kind == "charge" or (p < 2 and given[p] > 0)
+        note = "" if used else "nobody discharges then at this price"
+        rows.append(
+            {
+                "price": name,
+                "hours": " and ".join(getattr(study.scenario.tariff, period)),
+                "unit": prices.unit,
+                "before": day.reference[p] if kind == "charge" else np.nan,
+                "start": prices.start.as_array()[p] if kind == "charge" else np.nan,
+                "recommended": study.recommended[k],
+                **({} if study.rounded is None else {"rounded": study.rounded[k]}),
+                "no_effect_from": ranges[k, 0],
+                "no_effect_to": ranges[k, 1],
+                "note": note,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def extremes_table(study: Study) -> pd.DataFrame:
+    """Return the paper's Table 1: the situation before, the tariff in force, each extreme, and the compromise."""
+    names = list(study.choices)
+    prices = pd.DataFrame(np.array(list(study.choices.values())), columns=list(VARIABLES), index=names)
+    prices.loc["start", list(VARIABLES[3:])] = np.nan
+    table = prices.join(pd.DataFrame(_figures(study.choice_outcome, study), index=names))
+    groups = pd.DataFrame(study.choice_groups.share, columns=[f"{name}_share" for name in GROUPS], index=names)
+    before = pd.DataFrame([_before(study)], index=["before"])
+    before[list(VARIABLES[:3])] = study.day.reference
+    before[f"{GROUPS[0]}_share"], before[f"{GROUPS[1]}_share"], before[f"{GROUPS[2]}_share"] = 1.0, 0.0, 0.0
+    table = table.join(groups)
+    return pd.concat([before, table])[list(table.columns)].rename_axis("choice").reset_index()
+
+
+def load_table(study: Study) -> pd.DataFrame:
+    """Return the recommended tariff's day, one step a row [MW]."""
+    return _curves(study, "compromise")
+
+
+def choices_load_table(study: Study) -> pd.DataFrame:
+    """Return the day under each choice, one step of one choice a row [MW]."""
+    parts = []
+    for name in study.choices:
+        curves = _curves(study, name)
+        curves.insert(0, "choice", name)
+        parts.append(curves)
+    return pd.concat(parts, ignore_index=True)
+
+
+def _curves(study: Study, choice: str) -> pd.DataFrame:
+    row = list(study.choices).index(choice)
+    day, after = study.day, study.choice_outcome.load_mw[row]
+    minutes = [int(k * day.dt_h * 60) for k in range(len(day.period))]
+    columns: dict[str, Any] = {
+        "time": [f"{m // 60:02d}:{m % 60:02d}" for m in minutes],
+        "period": [PERIODS[p] for p in day.period],
+        "base_mw": day.base_mw,
+        "before_mw": day.before_mw,
+        "after_mw": after,
+        "ev_before_mw": day.fleet.profile_mw,
+        "ev_after_mw": after - day.base_mw,
+    }
+    columns |= {f"{name}_mw": study.choice_groups.load_mw[row, g] for g, name in enumerate(GROUPS)}
+    columns["discharging_mw"] = study.choice_outcome.discharging_mw[row]
+    columns["connected_mw"] = day.fleet.connected_mw
+    return pd.DataFrame(columns)
+
+
+def _figures(outcome: TariffOutcome, study: Study) -> dict[str, np.ndarray]:
+    """Return all figures of merit, one column a quantity."""
+    cars = study.day.fleet.n_ev
+    return {
+        "g1_mw": outcome.g1_mw,
+        "g2_mw": outcome.g2_mw,
+        "g2_hours_mw": 24.0 * outcome.g2_mw,
+        "g3_mw2": outcome.g3_mw2,
+        "saving_per_day": outcome.saving_per_day,
+        "saving_per_year": 365.0 * outcome.saving_per_day,
+        "satisfaction": outcome.satisfaction,
+        "driver_bill_per_day": outcome.driver_bill_per_day,
+        "driver_bill_per_car_month": outcome.driver_bill_per_day * 365.0 / 12.0 / cars,
+        "operator_profit_per_day": outcome.operator_profit_per_day,
+        "mean_price": outcome.mean_price,
+        "discharged_mwh": outcome.discharged_mwh,
+    }
+
+
+def _before(study: Study) -> dict[str, float]:
+    """Return the same figures for the situation before pricing."""
+    day = study.day
+    g1, g2, g3 = (float(figure[0]) for figure in day.before)
+    return {
+        "g1_mw": g1,
+        "g2_mw": g2,
+        "g2_hours_mw": 24.0 * g2,
+        "g3_mw2": g3,
+        "saving_per_day": 0.0,
+        "saving_per_year": 0.0,
+        "satisfaction": 1.0,
+        "driver_bill_per_day": day.bill_before,
+        "driver_bill_per_car_month": day.bill_before * 365.0 / 12.0 / day.fleet.n_ev,
+        "operator_profit_per_day": day.bill_before - day.supply_cost_before,
+        "mean_price": day.reference_level,
+        "discharged_mwh": 0.0,
+    }
+
+
+def units(study: Study) -> dict[str, str]:
+    """Return the unit of every figure in the summary."""
+    money, price = study.scenario.prices.currency, study.scenario.prices.unit
+    return {
+        "prices": price,
+        "mean_price": price,
+        "g1_mw": "MW, peak load",
+        "g2_mw": "MW, peak-valley difference",
+        "g2_hours_mw": "MW, 24 x g2_mw, the sum over hours that the paper prints",
+        "g3_mw2": "MW^2, mean square deviation of the load",
+        "saving_per_day": f"{money}/day, operator's supply cost saved",
+        "saving_per_year": f"{money}/year, 365 days",
+        "satisfaction": "0 to 1",
+        "driver_bill_per_day": f"{money}/day, all drivers, less what they earn by discharging",
+        "driver_bill_per_car_month": f"{money}/car and month",
+        "operator_profit_per_day": f"{money}/day, network and retail costs not counted",
+        "discharged_mwh": "MWh/day",
+        "shares": "of all drivers",
+    }
+
+
+def summarise(study: Study) -> dict[str, Any]:
+    """Return the study as one plain object: what was asked, before, after, and how firm it is."""
+    row = list(study.choices).index("compromise")
+    before = _before(study)
+    after = {name: float(column[row]) for name, column in _figures(study.choice_outcome, study).items()}
+    ranges, level = study.no_effect
+    day, load = study.day, study.choice_outcome.load_mw[row]
+    ev = load - day.base_mw
+    return {
+        "scenario": study.scenario.name,
+        "title": study.scenario.title,
+        "objectives": study.problem.objective_set,
+        "recovery": study.scenario.response.recovery,
+        "n_ev": day.fleet.n_ev,
+        "n_eval": study.n_eval,
+        "pop_size": study.pop_size,
+        "seed": study.seed,
+        "n_front": len(study.front),
+        "seconds": round(study.seconds, 3),
+        "versions": {name: version(name) for name in ("csmoifsa", "numpy", "numba", "pymoo")},
+        "units": units(study),
+        "before": before,
+        "after": after,
+        "recommended": dict(zip(VARIABLES, study.recommended.tolist(), strict=True)),
+        "driver_groups": dict(zip(GROUPS, study.choice_groups.share[row].tolist(), strict=True)),
+        "rank_correlations": rank_correlations(study.outcome, study.problem.objective_set),
+        "no_effect": {
+            "prices": {name: ranges[k].tolist() for k, name in enumerate(VARIABLES)},
+            "price_level": list(level),
+        },
+        "checks": {
+            **rebound(study.choice_outcome, day, row),
+            "most_of_connected_power_used": float((ev / np.maximum(day.fleet.connected_mw, 1e-9)).max()),
+            "energy_added_mwh": float(load.sum() * day.dt_h - day.before_mw.sum() * day.dt_h),
+        },
+        "rounded": None if study.rounded is None else dict(zip(VARIABLES, study.rounded.tolist(), strict=True)),
+        "who_gains": gains_rows(study.gains),
+        "robustness": asdict(study.robustness),
+        "days": len(day.days_mw),
+        "notes": list(day.notes),
+        "paper": compare_with_paper(study),
+    }
+
+
+def robustness_table(study: Study) -> pd.DataFrame:
+    """Return the band of each effect over the draws of all assumptions."""
+    return pd.DataFrame(study.robustness.quantiles)
+
+
+def variants_table(studies: dict[tuple[str, str], Study]) -> pd.DataFrame:
+    """Return the recommended tariffs of several studies side by side, one a row."""
+    rows = []
+    for (objectives, recovery), study in studies.items():
+        row = list(study.choices).index("compromise")
+        figures = {name: float(column[row]) for name, column in _figures(study.choice_outcome, study).items()}
+        check = rebound(study.choice_outcome, study.day, row)
+        prices = dict(zip(VARIABLES, study.recommended.tolist(), strict=True))
+        rows.append({"objectives": objectives, "recovery": recovery, **prices, **figures, **check})
+    return pd.DataFrame(rows)
+
+
+def write_tables(study: Study, folder: Path) -> dict[str, Any]:
+    """Write every table and ``summary.json`` into a folder, created if need be; return the summary."""
+    tables = {
+        "pareto.csv": pareto_table(study),
+        "tariff.csv": tariff_table(study),
+        "extremes.csv": extremes_table(study),
+        "load.csv": load_table(study),
+        "choices_load.csv": choices_load_table(study),
+        "who_gains.csv": pd.DataFrame(gains_rows(study.gains)),
+        "tornado.csv": pd.DataFrame(study.tornado),
+        "robustness.csv": robustness_table(study),
+    }
+    summary = summarise(study)
+    if summary["paper"]:
+        tables["comparison.csv"] = pd.DataFrame(summary["paper"])
+    with result_folder(folder, "ev price") as place:
+        for name, table in tables.items():
+            write_csv(place / name, table)
+        if not study.scenario.tariff.inside_hours:
+            write_json(place / "tariff_urdb.json", urdb_of(study))
+        write_json(place / "summary.json", summary)
+    return summary
+
+
+def urdb_of(study: Study, choice: str | None = None) -> dict[str, Any]:
+    """Return a choice (the tariff offered, if left out) as URDB JSON."""
+    choice = choice or study.offered
+    row = list(study.choices).index(choice)
+    tariff = study.choices[choice]
+    given = np.append(study.choice_outcome.discharging_share[row] > 0, False)
+    return urdb_document(
+        f"{study.scenario.title}: {choice}",
+        study.scenario.tariff,
+        tariff[:3],
+        tariff[3:],
+        given,
+        per_currency=study.scenario.prices.units_per_currency,
+    )
+
+
+def write_comparison(folder: Path, baselines: list[dict[str, Any]], variants: pd.DataFrame) -> None:
+    """Write ``baselines.csv`` and ``variants.csv`` into a folder, created if need be."""
+    with result_folder(folder, "ev compare") as place:
+        write_csv(place / "baselines.csv", pd.DataFrame(baselines))
+        write_csv(place / "variants.csv", variants)
+
+
+def fits_table(result: dict[str, Any]) -> pd.DataFrame:
+    """Return the fitted responses, one pair a row, from `calibration.calibrate`."""
+    rows = []
+    for pair, fit in result["fits"].items():
+        row: dict[str, Any] = {"pair": pair, "observations": fit.n, "residual": fit.residual}
+        values = {name: getattr(fit.ramp, name) for name in ("dead_zone", "saturation", "max_share")}
+        for name, value in (values | {"slope": fit.slope}).items():
+            low, high = fit.bands[name]
+            row |= {name: value, f"{name}_p5": low, f"{name}_p95": high}
+        rows.append(row | {"warnings": "; ".join(fit.warnings)})
+    return pd.DataFrame(rows)
+
+
+def write_calibration(folder: Path, result: dict[str, Any], unit: str) -> None:
+    """Write ``fits.csv``, ``response.toml`` and ``calibration.png`` into a folder, created if need be."""
+    from csmoifsa.figures import save_figure
+    from csmoifsa_ev.output.response_figures import draw_calibration
+
+    with result_folder(folder, "ev calibrate") as place:
+        write_csv(place / "fits.csv", fits_table(result))
+        with atomic_write(place / "response.toml") as file:
+            file.write(result["toml"])
+        save_figure(draw_calibration(result, unit), place / "calibration.png")
+
+
+def write_learning(folder: Path, curves: dict[str, Any]) -> None:
+    """Write ``learning.csv`` and ``learning.png`` into a folder, created if need be."""
+    from csmoifsa.figures import save_figure
+    from csmoifsa_ev.output.response_figures import draw_learning
+
+    columns = {name: values for name, values in curves.items() if name not in ("regret_of_each", "tariffs")}
+    with result_folder(folder, "ev learn") as place:
+        write_csv(place / "learning.csv", pd.DataFrame(columns))
+        save_figure(draw_learning(curves), place / "learning.png")

@@ -1,0 +1,270 @@
+"""A study on the terminal: what a manager needs to see, on one screen."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+from rich.table import Table
+
+from csmoifsa.console import stdout
+from csmoifsa_ev.inputs.inspection import Inspection
+from csmoifsa_ev.inputs.scenario import Scenario
+from csmoifsa_ev.model.tariff import PERIODS, VARIABLES
+from csmoifsa_ev.study.study import Study
+
+
+def show_study(study: Study, summary: dict[str, Any]) -> None:
+    """Print the study's tables on stdout."""
+    console = stdout()
+    console.print(study.scenario.title, style="bold", soft_wrap=True)
+    console.print(
+        f"{summary['n_front']} tariffs on the front after {summary['n_eval']:,} tried in {summary['seconds']:.1f} s; "
+        f"objectives: {summary['objectives']}; recommended: the compromise\n",
+        soft_wrap=True,
+    )
+    console.print(_effect_table(study, summary))
+    console.print(_tariff_table(study))
+    console.print()
+    console.print(_gains_table(study))
+    for line in _remarks(study, summary):
+        console.print(line, soft_wrap=True)
+    if summary["paper"]:
+        console.print()
+        console.print(_paper_table(summary["paper"]))
+        for one in summary["paper"]:
+            console.print(f"- {one['quantity']}: {one['remark']}", soft_wrap=True)
+
+
+def show_inspection(found: Inspection) -> None:
+    """Print what a sound scenario holds."""
+    console, facts = stdout(), found.facts
+    days = f"{facts['days']} day(s)"
+    if facts["first_day"]:
+        days += f", {facts['first_day']}" + ("" if facts["days"] == 1 else f" to {facts['last_day']}")
+    lines = [
+        f"{facts['name']}: no faults found.",
+        f"Load: {days}, steps of {facts['step_minutes']} minutes, zone {facts['time_zone'] or 'not named'}, "
+        f"{facts['load_mw']['least']:,.0f} to {facts['load_mw']['most']:,.0f} MW.",
+        "Hours: " + "; ".join(f"{name} {hours}" for name, hours in facts["hours"].items()) + ".",
+        f"Prices in force ({facts['unit']}): "
+        + ", ".join(f"{name} {price:g}" for name, price in facts["start_prices"].items())
+        + ".",
+        f"Cars: {facts['n_ev']:,}, {facts['ev_energy_mwh']:,.0f} MWh a day, {facts['ev_share_of_load']:.1%} of the "
+        f"load; peak with them {facts['before']['g1_mw']:,.0f} MW.",
+        "Could move: " + ", ".join(f"{pair} {share:.0%}" for pair, share in facts["movable_share"].items()) + ".",
+        *(f"Note: {note}" for note in found.notes),
+    ]
+    for line in lines:
+        console.print(line, soft_wrap=True, markup=False)
+
+
+def _effect_table(study: Study, summary: dict[str, Any]) -> Table:
+    before, after = summary["before"], summary["after"]
+    money = study.scenario.prices.currency
+    table = _table("", "before", "recommended", "change")
+    rows = [
+        ("peak load, MW", "g1_mw", 1.0, 0),
+        ("peak-valley difference, MW", "g2_mw", 1.0, 0),
+        ("mean square deviation, 1000 MW²", "g3_mw2", 1e-3, 0),
+        (f"operator's saving, 1000 {money} a day", "saving_per_day", 1e-3, 0),
+        (f"operator's profit, 1000 {money} a day", "operator_profit_per_day", 1e-3, 0),
+        (f"drivers' bill, {money} a car and month", "driver_bill_per_car_month", 1.0, 2),
+        ("drivers' satisfaction, 0 to 1", "satisfaction", 1.0, 2),
+    ]
+    for label, key, scale, digits in rows:
+        old, new = before[key] * scale, after[key] * scale
+        percent = f" ({100.0 * (new / old - 1.0):+.1f} %)" if old and key != "satisfaction" else ""
+        table.add_row(label, f"{old:,.{digits}f}", f"{new:,.{digits}f}", f"{new - old:+,.{digits}f}{percent}")
+    return table
+
+
+def _tariff_table(study: Study) -> Table:
+    prices, windows = study.scenario.prices, study.scenario.tariff
+    hours = [f"{name} {' '.join(getattr(windows, name))}" for name in PERIODS]
+    table = _table(f"\n{prices.unit}", *(f"\n{one}" for one in hours))
+    given = study.choice_outcome.discharging_share[list(study.choices).index("compromise")]
+    x = study.recommended
+    discharge = [f"{x[3 + p]:.1f}" if p < 2 and given[p] > 0 else "none" for p in range(3)]
+    table.add_row("charge, before", *(f"{price:.1f}" for price in study.day.reference))
+    table.add_row("charge, start tariff", *(f"{price:.1f}" for price in prices.start.as_array()))
+    table.add_row("charge, recommended", *(f"{price:.1f}" for price in x[:3]), style="bold")
+    table.add_row("discharge, recommended", *discharge, style="bold")
+    if study.rounded is not None:
+        table.add_row("charge, rounded", *(f"{price:g}" for price in study.rounded[:3]))
+        sold = [f"{study.rounded[3 + p]:g}" if discharge[p] != "none" else "none" for p in range(3)]
+        table.add_row("discharge, rounded", *sold)
+    ranges, _ = study.no_effect
+    loose = [
+        f"{name} {low:.1f} to {high:.1f}"
+        for name, (low, high) in zip(VARIABLES, ranges, strict=True)
+        if high - low > 0.05
+    ]
+    if loose:
+        table.caption = "Without effect between: " + "; ".join(loose)
+        table.caption_justify = "left"
+    return table
+
+
+def _gains_table(study: Study) -> Table:
+    table = _table("who gains what", "before", "after", "change", "gains")
+    for one in study.gains:
+        told = {True: "yes", False: "no", None: ""}[one.gains]
+        change = one.after - one.before
+        sign = "+" if change >= 0 else "-"
+        values = (_number(one.before), _number(one.after), sign + _number(abs(change)))
+        table.add_row(f"{one.who}: {one.what}, {one.unit}", *values, told)
+    return table
+
+
+def _firmness(study: Study) -> list[str]:
+    firm = study.robustness
+    bands = {row["quantity"]: row for row in firm.quantiles}
+    peak, bill = bands["g1_mw"], bands["driver_bill_per_day"]
+    profit = bands["operator_profit_per_day"]
+    lines = [
+        f"Over {firm.draws} draws of all assumptions the peak changes by {peak['p5']:+,.0f} to {peak['p95']:+,.0f} MW "
+        f"(5 to 95 %); it falls in {peak['better_share']:.0%}, the profit rises in {profit['better_share']:.0%}, the "
+        f"drivers' bill falls in {bill['better_share']:.0%}, and the valley hours hold the peak in "
+        f"{firm.rebound_share:.0%}.",
+        f"In mean over them it scores {firm.recommended_score:.3f}, the best tariff of the front {firm.best_score:.3f} "
+        f"(row {firm.most_robust} of pareto.csv); {firm.rank_share:.0%} of the front score less.",
+    ]
+    first = study.tornado[0]
+    lines.append(f"What the saving hangs on most: {first['assumption']} (tornado.csv).")
+    return lines
+
+
+def show_comparison(baselines: list[dict[str, Any]], variants: pd.DataFrame, scenario: Scenario) -> None:
+    """Print baselines and variants."""
+    console, money = stdout(), scenario.prices.currency
+    table = _table(
+        "way to a tariff", "tariffs", "hyper-\nvolume", "score", "peak\nMW", f"saving\n1000 {money}", "satis-\nfied"
+    )
+    for one in baselines:
+        table.add_row(
+            one["way"], f"{one['tariffs']}", f"{one['hypervolume']:.3f}", f"{one['score']:.3f}", f"{one['g1_mw']:,.0f}",
+            f"{one['saving_per_day'] * 1e-3:,.0f}", f"{one['satisfaction']:.2f}",
+        )  # fmt: skip
+    console.print(table)
+    searched = max(one["evaluations"] for one in baselines)
+    console.print(
+        f"Searches tried {searched:,} tariffs each; one scale for all scores and hypervolumes.\n", soft_wrap=True
+    )
+    table = _table(
+        "objectives, recovery",
+        "peak\nMW",
+        "difference\nMW",
+        f"profit\n1000 {money}",
+        f"bill {money}\na month",
+        "satis-\nfied",
+        "rebound",
+    )
+    for one in variants.to_dict("records"):
+        table.add_row(
+            f"{one['objectives']}, {one['recovery']}", f"{one['g1_mw']:,.0f}", f"{one['g2_mw']:,.0f}",
+            f"{one['operator_profit_per_day'] * 1e-3:,.0f}", f"{one['driver_bill_per_car_month']:.2f}",
+            f"{one['satisfaction']:.2f}", f"at {one['peak_at']}" if one["rebound"] else "no",
+        )  # fmt: skip
+    console.print(table)
+
+
+def show_calibration(result: dict[str, Any], unit: str) -> None:
+    """Print fitted responses with their bands."""
+    console = stdout()
+    table = _table(f"response ({unit})", "l", "h", "phi_max", "K", "rms", "seen")
+    for pair, fit in result["fits"].items():
+        ramp = fit.ramp
+        values = (ramp.dead_zone, ramp.saturation, ramp.max_share, fit.slope)
+        table.add_row(pair, *(f"{value:.3g}" for value in values), f"{fit.residual:.3f}", str(fit.n))
+        bands = [fit.bands[name] for name in ("dead_zone", "saturation", "max_share", "slope")]
+        table.add_row("  5 to 95 %", *(f"{low:.3g}-{high:.3g}" for low, high in bands), "", "", style="dim")
+    console.print(table)
+    for fit in result["fits"].values():
+        for told in fit.warnings:
+            console.print(f"Mind {fit.pair}: {told}.", soft_wrap=True, markup=False)
+    console.print("\nFor the scenario file:", soft_wrap=True)
+    console.print(result["toml"], soft_wrap=True, markup=False)
+
+
+def show_learning(curves: dict[str, Any], seeds: int, noise: float) -> None:
+    """Print the learning curve."""
+    console = stdout()
+    table = _table("adjustments", "loss against full\nknowledge", "middle half", "error of\nresponses")
+    for k in curves["round"]:
+        low, middle, high = (curves[f"regret_{name}"][k] for name in ("q25", "median", "q75"))
+        table.add_row(str(k), f"{middle:.1%}", f"{low:.1%} to {high:.1%}", f"{curves['error_median'][k]:.1%}")
+    console.print(table)
+    console.print(
+        f"Medians of {seeds} hidden populations, observed with {noise:.0%} noise; 0 is the tariff priced on the "
+        "assumptions alone.",
+        soft_wrap=True,
+    )
+
+
+def _remarks(study: Study, summary: dict[str, Any]) -> list[str]:
+    shares, unit = summary["driver_groups"], study.scenario.prices.unit
+    lines = [
+        "",
+        f"Drivers: {shares['non_responders']:.0%} stay as they are, {shares['charge_responders']:.0%} charge at other "
+        f"hours, {shares['charge_discharge_responders']:.1%} also discharge "
+        f"({summary['after']['discharged_mwh']:,.0f} MWh a day).",
+    ]
+    low, _ = summary["no_effect"]["price_level"]
+    if low < -0.05:
+        lines.append(
+            "Only the differences between hours act on these objectives: all prices together could be "
+            f"{-low:.1f} {unit} lower with the same effect. They stand as high as the constraints allow."
+        )
+    profit = [summary[when]["operator_profit_per_day"] for when in ("before", "after")]
+    if summary["objectives"] == "paper" and profit[1] < 0.95 * profit[0]:
+        lines.append(
+            "Mind the operator's books: payments between drivers and operator do not count in these objectives, "
+            "and the profit falls. --objectives market counts them."
+        )
+    if summary["checks"]["rebound"]:
+        lines.append(f"Mind the rebound: the new peak is in the valley hours, at {summary['checks']['peak_at']}.")
+    lines += _firmness(study)
+    lines += [f"Note: {note}" for note in summary["notes"]]
+    for pair, value in summary["rank_correlations"].items():
+        if value is not None:
+            one, other = (_WORDS[name] for name in pair.split(", "))
+            lines.append(f"Along the front, {one} and {other}: rank correlation {value:+.3f} (fig1).")
+    return lines
+
+
+_WORDS = {
+    "satisfaction": "satisfaction",
+    "saving_per_day": "saving",
+    "g2_mw": "peak-valley difference",
+    "driver_bill_per_day": "drivers' bill",
+    "operator_profit_per_day": "operator's profit",
+}
+
+
+def _paper_table(rows: list[dict[str, Any]]) -> Table:
+    theta = next((row["paper"] for row in rows if row["quantity"] == "satisfaction"), None)
+    table = _table("beside the paper", "paper", "here", "change", "" if theta is None else f"at satisf.\n{theta}")
+    for one in rows:
+        scale, unit = (1e-6, "million ") if max(abs(one["paper"]), abs(one["here"])) >= 1e6 else (1.0, "")
+        twin = one["same_satisfaction"]
+        table.add_row(
+            f"{one['quantity']}, {unit}{one['unit']}",
+            _number(one["paper"] * scale),
+            _number(one["here"] * scale),
+            f"{one['difference_percent']:+.1f} %",
+            "" if twin is None else _number(twin * scale),
+        )
+    return table
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.2f}"
+
+
+def _table(first: str, *others: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column(first)
+    for other in others:
+        table.add_column(other, justify="right", no_wrap=True)
+    return table

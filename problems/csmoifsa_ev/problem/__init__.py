@@ -1,0 +1,1 @@
+"""The pricing model as a pymoo problem."""

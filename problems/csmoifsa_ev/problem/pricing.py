@@ -1,0 +1,86 @@
+"""The pricing problem for pymoo: six prices in, three objectives and eight constraints out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from pymoo.core.problem import Problem
+
+from csmoifsa.errors import InputError, did_you_mean
+from csmoifsa_ev.model.day import PricingDay
+from csmoifsa_ev.model.kernel_data import kernel_data
+from csmoifsa_ev.model.outcome import CONSTRAINTS, OBJECTIVE_SETS, TariffOutcome, evaluate
+
+
+class EVPricing(Problem):
+    """Peak, flat and valley prices for charging and discharging, as a pymoo problem with three objectives.
+
+    `csmoifsa_ev.plugin.ev_pricing` makes one from a scenario file or a bundled case.
+
+    Parameters
+    ----------
+    day : PricingDay
+        Load, fleet and terms; its ``prices`` hold the bounds of the variables.
+    objectives : "paper" or "market"
+        ``paper``: peak-valley difference, operator's saving, drivers' satisfaction. ``market``: peak-valley
+        difference, operator's profit, drivers' bill.
+
+    Raises
+    ------
+    InputError
+        There is no such set of objectives.
+    """
+
+    def __init__(self, day: PricingDay, *, objectives: str = "paper") -> None:
+        if objectives not in OBJECTIVE_SETS:
+            known = list(OBJECTIVE_SETS)
+            raise InputError(
+                f"objectives must be one of {', '.join(known)}, not {objectives!r}." + did_you_mean(objectives, known)
+            )
+        self.day = day
+        self.objective_set = objectives
+        low, high = self.price_bounds
+        super().__init__(n_var=6, n_obj=3, n_ieq_constr=len(CONSTRAINTS), xl=low, xu=high)
+
+    @property
+    def price_bounds(self) -> tuple[np.ndarray, np.ndarray]:
+        """Lowest and highest price of each variable, (6,) each [price unit per kWh]."""
+        prices = self.day.prices
+        low, high = np.array([prices.charge_bounds] * 3 + [prices.discharge_bounds] * 3, dtype=float).T
+        return low.copy(), high.copy()
+
+    def outcome(self, X: np.ndarray) -> TariffOutcome:
+        """Return all effects of the tariffs ``X``, shape (n, 6)."""
+        return evaluate(np.ascontiguousarray(np.atleast_2d(X), dtype=float), self.day)
+
+    @property
+    def kernel(self) -> Callable[..., None]:
+        """The compiled evaluator ``f(X, data, F, G)``, imported when first asked for.
+
+        Raises
+        ------
+        AttributeError
+            The day has ``response.transfer = "total-load"``, which only the plain model knows.
+        """
+        if self.day.response.transfer != "ev-load":
+            raise AttributeError("kernel")
+        from csmoifsa_ev.model.kernels import evaluate
+
+        return evaluate
+
+    @cached_property
+    def kernel_data(self) -> np.ndarray:
+        """Parameters of `kernel`, shape (k,): see `kernel_data.kernel_data`."""
+        return kernel_data(self.day, market=self.objective_set == "market")
+
+    def _evaluate(self, x: np.ndarray, out: dict[str, Any], *args: Any, **kwargs: Any) -> None:
+        X = np.array(x, dtype=float, order="C")  # a copy: a read-only array would compile the kernel once more
+        if self.day.response.transfer != "ev-load":
+            outcome = evaluate(X, self.day)
+            out["F"], out["G"] = outcome.objectives(self.objective_set), outcome.constraints
+            return
+        out["F"], out["G"] = np.empty((len(X), self.n_obj)), np.empty((len(X), self.n_ieq_constr))
+        self.kernel(X, self.kernel_data, out["F"], out["G"])

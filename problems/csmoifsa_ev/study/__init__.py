@@ -1,0 +1,1 @@
+"""Searching, choosing, explaining and calibrating: what an analyst asks of the model."""

@@ -1,0 +1,109 @@
+"""What the search is worth: the same objectives reached by simpler means at the same number of evaluations."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from csmoifsa.decision import membership
+from csmoifsa_ev.problem.pricing import EVPricing
+
+Search = Callable[[EVPricing, int, int], np.ndarray]
+"""``search(problem, n_eval, seed)`` returns the tariffs of a front, shape (n, 6)."""
+
+
+def grid_search(problem: EVPricing, n_eval: int, seed: int) -> np.ndarray:
+    """Try a grid over the four prices that matter; flat and valley discharge prices stay at their least."""
+    del seed
+    levels = max(int(n_eval**0.25), 2)
+    low, high = problem.price_bounds
+    axes = [np.linspace(low[k], high[k], levels) for k in range(4)]
+    X = np.stack([one.ravel() for one in np.meshgrid(*axes, indexing="ij")], axis=1)
+    X = np.hstack([X, np.tile(low[4:], (len(X), 1))])
+    return _front_of(problem, X)
+
+
+def nsga2(problem: EVPricing, n_eval: int, seed: int, pop_size: int = 100) -> np.ndarray:
+    """Search with pymoo's NSGA2."""
+    from pymoo.algorithms.moo.nsga2 import NSGA2
+    from pymoo.optimize import minimize
+
+    done: Any = minimize(problem, NSGA2(pop_size=pop_size), ("n_eval", n_eval), seed=seed, verbose=False)
+    return np.empty((0, 6)) if done.X is None else np.atleast_2d(done.X)
+
+
+def _front_of(problem: EVPricing, X: np.ndarray) -> np.ndarray:
+    """Return the non-dominated feasible tariffs."""
+    import moocore
+
+    values: Any = problem.evaluate(X, return_values_of=["F", "G"])
+    kept = (values[1] <= 0).all(axis=1)
+    X, F = X[kept], values[0][kept]
+    return X[moocore.is_nondominated(F)] if len(F) else X
+
+
+def compare_baselines(problem: EVPricing, search: Search, *, n_eval: int, seed: int) -> list[dict[str, Any]]:
+    """Return one row for each way to a tariff: what its compromise does, and how much its front covers.
+
+    Scores and hypervolumes share one scale: objectives are normalised over all fronts together; the reference point is
+    1.1 in each.
+
+    Parameters
+    ----------
+    problem : EVPricing
+        Day and objectives.
+    search : Search
+        The search to be judged, called like the others.
+    n_eval, seed : int
+        Budget of each, and random seed.
+    """
+    import moocore
+
+    prices = problem.day.prices
+    least = np.full(3, prices.discharge_bounds[0])
+    single = {
+        "flat tariff": np.concatenate([np.full(3, problem.day.reference_level), least]),
+        "tariff in force": np.concatenate([prices.start.as_array(), least]),
+    }
+    fronts: dict[str, tuple[np.ndarray, float]] = {name: (x[None], 0.0) for name, x in single.items()}
+    for name, method in (("grid search", grid_search), ("NSGA2", nsga2), ("CSMOIFSA", search)):
+        begin = time.perf_counter()
+        fronts[name] = (method(problem, n_eval, seed), time.perf_counter() - begin)
+    outcomes = {name: problem.outcome(X) for name, (X, _) in fronts.items() if len(X)}
+    F = {name: one.objectives(problem.objective_set) for name, one in outcomes.items()}
+    searched = np.vstack([one for name, one in F.items() if name not in single])
+    low, span = searched.min(axis=0), np.maximum(np.ptp(searched, axis=0), 1e-12)
+    content = membership(np.vstack([searched, *(F[name] for name in single)])).sum(axis=1)
+    place = dict(zip([n for n in F if n not in single] + list(single), _offsets(F, single), strict=True))
+    rows = []
+    for name, (X, seconds) in fronts.items():
+        if name not in outcomes:
+            continue
+        first = place[name]
+        row = int(content[first : first + len(X)].argmax())
+        out = outcomes[name]
+        rows.append(
+            {
+                "way": name,
+                "evaluations": 0 if name in single else n_eval,
+                "tariffs": len(X),
+                "hypervolume": float(moocore.hypervolume((F[name] - low) / span, ref=np.full(3, 1.1))),
+                "score": float(content[first + row] / 3.0),
+                "g1_mw": float(out.g1_mw[row]),
+                "g2_mw": float(out.g2_mw[row]),
+                "saving_per_day": float(out.saving_per_day[row]),
+                "operator_profit_per_day": float(out.operator_profit_per_day[row]),
+                "driver_bill_per_day": float(out.driver_bill_per_day[row]),
+                "satisfaction": float(out.satisfaction[row]),
+                "seconds": round(seconds, 3),
+            }
+        )
+    return rows
+
+
+def _offsets(F: dict[str, np.ndarray], single: dict[str, Any]) -> list[int]:
+    lengths = [len(F[n]) for n in F if n not in single] + [len(F[n]) for n in single]
+    return [0, *np.cumsum(lengths)[:-1].tolist()]

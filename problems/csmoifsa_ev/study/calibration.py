@@ -1,0 +1,292 @@
+"""Fitting drivers' response to what was observed after price changes (eqs. 3-6, reconstructed).
+
+One observation is an incentive D (by how much a difference of prices changed) and the share phi of charging that then
+moved. `fit_ramp` finds l, h, phi_max of eq. (1) by least squares; `local_fit` draws the curve without that shape, by
+locally weighted least squares; both come with bootstrap bands.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from csmoifsa.errors import InputError, did_you_mean
+from csmoifsa_energy.readers.faults import Faults
+from csmoifsa_energy.readers.table import number, read_table
+from csmoifsa_ev.model.fleet_sums import FLOWS
+from csmoifsa_ev.model.ramp import Ramp, ramp_share
+
+PAIRS = (*FLOWS, "v2g")
+"""What can be observed: the three flows between periods, and discharging over its margin."""
+
+LEAST = 5
+"""Observations a pair needs: three parameters and something left over to judge them by."""
+
+
+@dataclass(frozen=True)
+class Observations:
+    """What was seen of one pair.
+
+    Attributes
+    ----------
+    incentive : (n,) array
+        D [price unit per kWh].
+    share : (n,) array
+        phi in [0, 1].
+    """
+
+    incentive: np.ndarray
+    share: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.incentive)
+
+
+@dataclass(frozen=True)
+class Fit:
+    """The response of one pair, fitted.
+
+    Attributes
+    ----------
+    pair : str
+        One of `PAIRS`.
+    ramp : Ramp
+        l, h, phi_max; K = phi_max / (h - l).
+    residual : float
+        Root mean square of what the ramp leaves unexplained.
+    bands : dict
+        5 and 95 % of ``dead_zone, saturation, max_share, slope`` over bootstrap samples.
+    n : int
+        Number of observations.
+    warnings : list of str
+        What the observations do not determine.
+    """
+
+    pair: str
+    ramp: Ramp
+    residual: float
+    bands: dict[str, tuple[float, float]]
+    n: int
+    warnings: list[str]
+
+    @property
+    def slope(self) -> float:
+        """K of eq. (1)."""
+        return self.ramp.max_share / (self.ramp.saturation - self.ramp.dead_zone)
+
+
+def read_observations(path: Path) -> dict[str, Observations]:
+    """Read observations from a CSV: ``pair,incentive,share``, one a row.
+
+    Raises
+    ------
+    InputError
+        A cell is wrong, or a pair has too few or contradictory observations; all such places are named.
+    """
+    table = read_table(path, "file of observations")
+    faults = Faults(path)
+    pair_at, incentive_at, share_at = (table.at(name) for name in ("pair", "incentive", "share"))
+    seen: dict[str, list[tuple[float, float]]] = {}
+    for line, row in zip(table.lines, table.rows, strict=True):
+        pair, incentive, share = row[pair_at].strip(), number(row[incentive_at]), number(row[share_at])
+        if pair not in PAIRS:
+            faults.add(
+                f"{pair!r} is not one of {', '.join(PAIRS)}." + did_you_mean(pair, list(PAIRS)),
+                line=line,
+                column="pair",
+            )
+        if incentive is None:
+            faults.add(f"{row[incentive_at]!r} is not a number", line=line, column="incentive")
+        if share is None or not 0 <= share <= 1:
+            faults.add(f"{row[share_at]!r} is not a share from 0 to 1", line=line, column="share")
+        if pair in PAIRS and incentive is not None and share is not None:
+            seen.setdefault(pair, []).append((incentive, share))
+    if not seen and not faults.count:
+        faults.add("holds no observations")
+    faults.stop()
+    result = {pair: Observations(*np.array(rows).T) for pair, rows in seen.items()}
+    for pair, one in result.items():
+        for told in problems_of(one):
+            faults.add(f"{pair}: {told}")
+    faults.stop()
+    return result
+
+
+def problems_of(seen: Observations) -> list[str]:
+    """Return why no response can be fitted to these observations; empty if one can."""
+    if len(seen) < LEAST:
+        return [f"{len(seen)} observation(s) cannot determine three parameters; bring at least {LEAST}"]
+    if len(np.unique(seen.incentive)) < 3:
+        return ["all observations are at one or two incentives; bring some at others, small and large"]
+    if np.ptp(seen.share) <= 1e-12:
+        return ["the share never changes; bring observations in which drivers respond differently"]
+    low, high = np.quantile(seen.incentive, [1 / 3, 2 / 3])
+    less, more = (seen.share[part].mean() for part in (seen.incentive <= low, seen.incentive >= high))
+    if more <= less:
+        return [
+            f"contradictory: drivers moved less at large incentives ({more:.0%}) than at small ones ({less:.0%}); "
+            "check the sign of the incentive and the order of the columns"
+        ]
+    return []
+
+
+def fit_ramp(
+    seen: Observations, *, prior: Ramp | None = None, weight: float = 0.0, weights: np.ndarray | None = None
+) -> tuple[Ramp, float]:
+    """Return the ramp of least squares (eqs. 3-5, reconstructed) and its root mean square residual.
+
+    For given l and h the best phi_max is a ratio of sums; l and h are found on a grid that is refined twice, so that
+    the many local optima of a piecewise linear curve do no harm.
+
+    Parameters
+    ----------
+    seen : Observations
+        What was observed.
+    prior, weight : Ramp and float
+        A ramp believed before, counted as that many observations on its curve; none by default.
+    weights : (n,) array, optional
+        Of the observations.
+    """
+    x, y = seen.incentive, seen.share
+    w = np.ones(len(x)) if weights is None else weights
+    if prior is not None and weight > 0:
+        at = np.linspace(0.0, 1.3 * prior.saturation, 14)
+        x = np.concatenate([x, at])
+        y = np.concatenate([y, ramp_share(at, prior.dead_zone, prior.saturation, prior.max_share)])
+        w = np.concatenate([w, np.full(len(at), weight / len(at))])
+    top = max(float(x.max()) * 1.5, 1.0)
+    low = np.linspace(0.0, max(float(np.max(x)), 0.5) * 0.95, 40)
+    high = np.linspace(top / 60, top, 60)
+    best = (0.0, top, 0.0)
+    for _ in range(3):
+        best = _best_on_grid(x, y, w, low, high)
+        step = (low[1] - low[0], high[1] - high[0])
+        low = np.linspace(max(best[0] - step[0], 0.0), best[0] + step[0], 21)
+        high = np.linspace(max(best[1] - step[1], 1e-3), best[1] + step[1], 21)
+    ramp = Ramp(dead_zone=best[0], saturation=best[1], max_share=best[2])
+    left = seen.share - ramp_share(seen.incentive, *best)
+    return ramp, float(np.sqrt((left * left).mean())) if len(left) else 0.0
+
+
+def _best_on_grid(
+    x: np.ndarray, y: np.ndarray, w: np.ndarray, low: np.ndarray, high: np.ndarray
+) -> tuple[float, float, float]:
+    """Return (l, h, phi_max) of least weighted squares over a grid of l and h."""
+    least, most = (one.ravel() for one in np.meshgrid(low, high, indexing="ij"))
+    kept = most > least + 1e-3
+    least, most = least[kept], most[kept]
+    shape = np.clip((x[None] - least[:, None]) / (most - least)[:, None], 0.0, 1.0)
+    square = (w * shape * shape).sum(axis=1)
+    share = np.clip((w * shape * y).sum(axis=1) / np.maximum(square, 1e-12), 0.0, 1.0)
+    left = y - share[:, None] * shape
+    error = (w * left * left).sum(axis=1)
+    # among equals the smallest saturation: what no observation reaches is not invented
+    k = int(np.lexsort((most, np.round(error, 12)))[0])
+    return float(least[k]), float(most[k]), float(share[k])
+
+
+def fit_with_bands(pair: str, seen: Observations, *, samples: int = 200, seed: int = 0) -> Fit:
+    """Return the fit of one pair with bootstrap bands, and what the observations leave open.
+
+    Raises
+    ------
+    InputError
+        Too few or contradictory observations.
+    """
+    told = problems_of(seen)
+    if told:
+        raise InputError(f"{pair}: {told[0]}")
+    ramp, residual = fit_ramp(seen)
+    random = np.random.default_rng([seed, PAIRS.index(pair)])
+    drawn = []
+    for _ in range(samples):
+        rows = random.integers(len(seen), size=len(seen))
+        one, _ = fit_ramp(Observations(seen.incentive[rows], seen.share[rows]))
+        drawn.append((one.dead_zone, one.saturation, one.max_share, one.max_share / (one.saturation - one.dead_zone)))
+    low, high = np.quantile(drawn, [0.05, 0.95], axis=0)
+    names = ("dead_zone", "saturation", "max_share", "slope")
+    warnings = []
+    if ramp.saturation >= float(seen.incentive.max()) - 1e-9:
+        warnings.append("no observation lies beyond saturation: h and phi_max are not determined, only the slope is")
+    if not (seen.incentive <= ramp.dead_zone + 1e-9).any():
+        warnings.append("no observation lies in the dead zone: l rests on the slope alone")
+    bands = {name: (float(a), float(b)) for name, a, b in zip(names, low, high, strict=True)}
+    return Fit(pair, ramp, residual, bands, len(seen), warnings)
+
+
+def local_fit(seen: Observations, at: np.ndarray, tau: float) -> np.ndarray:
+    """Return the response by locally weighted least squares (eq. 6, reconstructed), shape (k,).
+
+    At each D a straight line is fitted with weights ``w_k = exp(-(D_k - D)^2 / (2 tau^2))``.
+
+    Parameters
+    ----------
+    seen : Observations
+        What was observed.
+    at : (k,) array
+        Incentives to look at [price unit per kWh].
+    tau : float
+        Width of the window [price unit per kWh].
+    """
+    distance = seen.incentive[None] - at[:, None]
+    w = np.exp(-0.5 * (distance / tau) ** 2) + 1e-12
+    total = w.sum(axis=1)
+    mean_x = (w * distance).sum(axis=1) / total
+    mean_y = (w * seen.share).sum(axis=1) / total
+    spread = (w * (distance - mean_x[:, None]) ** 2).sum(axis=1)
+    slope = (w * (distance - mean_x[:, None]) * (seen.share - mean_y[:, None])).sum(axis=1)
+    slope = np.where(spread > 1e-6 * total * tau**2, slope / np.maximum(spread, 1e-12), 0.0)
+    return np.clip(mean_y - slope * mean_x, 0.0, 1.0)
+
+
+def calibrate(path: Path, *, tau: float | None = None, samples: int = 200, seed: int = 0) -> dict[str, Any]:
+    """Fit every pair of a file; return fits, local curves with bands, and the lines for a scenario file.
+
+    Parameters
+    ----------
+    path : Path
+        See `read_observations`.
+    tau : float, optional
+        Window of the local fit; a sixth of the range of incentives if left out [price unit per kWh].
+    samples, seed : int
+        Of the bootstrap.
+    """
+    fits, curves = {}, {}
+    observed = read_observations(path)
+    for pair, seen in observed.items():
+        fits[pair] = fit_with_bands(pair, seen, samples=samples, seed=seed)
+        width = tau or max(float(np.ptp(seen.incentive)) / 6.0, 1e-6)
+        at = np.linspace(min(0.0, float(seen.incentive.min())), float(seen.incentive.max()) * 1.1, 60)
+        random = np.random.default_rng([seed, 7, PAIRS.index(pair)])
+        drawn = []
+        for _ in range(samples):
+            rows = random.integers(len(seen), size=len(seen))
+            drawn.append(local_fit(Observations(seen.incentive[rows], seen.share[rows]), at, width))
+        curves[pair] = {
+            "incentive": at,
+            "local": local_fit(seen, at, width),
+            "low": np.quantile(drawn, 0.05, axis=0),
+            "high": np.quantile(drawn, 0.95, axis=0),
+            "tau": width,
+        }
+    return {"observed": observed, "fits": fits, "curves": curves, "toml": scenario_lines(list(fits.values()))}
+
+
+def scenario_lines(fits: list[Fit]) -> str:
+    """Return the fits as lines for a scenario file."""
+    lines = []
+    for part, pairs in (("response", FLOWS), ("v2g", ("v2g",))):
+        mine = [fit for fit in fits if fit.pair in pairs]
+        if mine:
+            lines.append(f"[{part}]")
+        for fit in mine:
+            name = "response" if fit.pair == "v2g" else fit.pair
+            ramp = fit.ramp
+            lines.append(
+                f"{name} = {{ dead_zone = {ramp.dead_zone:.4g}, saturation = {ramp.saturation:.4g}, "
+                f"max_share = {ramp.max_share:.4g} }}  # fitted to {fit.n} observations"
+            )
+    return "\n".join(lines) + "\n"

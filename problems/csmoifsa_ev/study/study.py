@@ -1,0 +1,250 @@
+"""A pricing study: search the front, choose from it, and say how firm the choice is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from csmoifsa import CSMOIFSA
+from csmoifsa.decision import best_acceptable, compromise, extremes
+from csmoifsa.errors import InputError
+from csmoifsa.runs import solve
+from csmoifsa_energy.impact import Gain
+from csmoifsa_ev.inputs.scenario import Scenario, build_day
+from csmoifsa_ev.model.day import PricingDay
+from csmoifsa_ev.model.groups import Groups, driver_groups
+from csmoifsa_ev.model.outcome import CONSTRAINTS, OBJECTIVE_SETS, TariffOutcome
+from csmoifsa_ev.model.response import Recovery
+from csmoifsa_ev.problem.pricing import EVPricing
+from csmoifsa_ev.study.gains import who_gains
+from csmoifsa_ev.study.rounding import round_tariff
+from csmoifsa_ev.study.sensitivity import Robustness, robustness, tornado
+from csmoifsa_ev.study.ties import settle, ties
+
+EXTREME_NAMES = {
+    "g2_mw": "min_difference",
+    "saving_per_day": "max_saving",
+    "satisfaction": "max_satisfaction",
+    "operator_profit_per_day": "max_profit",
+    "driver_bill_per_day": "min_bill",
+}
+
+RECOVERIES: tuple[Recovery, ...] = ("uniform", "valley-filling")
+
+FIG1_PAIRS = {
+    "paper": (("satisfaction", "saving_per_day"), ("satisfaction", "g2_mw")),
+    "market": (("driver_bill_per_day", "operator_profit_per_day"), ("driver_bill_per_day", "g2_mw")),
+}
+"""What the paper's first figure sets against each other, and its like for the other objectives."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Study:
+    """The result of a study.
+
+    Attributes
+    ----------
+    scenario : Scenario
+        The scenario priced.
+    problem : EVPricing
+        Its day and objectives.
+    front : (n, 6) array
+        Tariffs of the front by rising peak-valley difference, ties settled by `ties.settle` [price unit per kWh].
+    outcome : TariffOutcome
+        What they do.
+    chosen : dict
+        Row of the front by choice: the extremes, ``"compromise"`` (recommended) and ``"drivers_best"``, the
+        paper's pick: the most satisfied drivers (or the smallest bill) among tariffs acceptable to the others, if any.
+    n_eval, pop_size, seed : int
+        The search.
+    seconds : float
+        Wall-clock time of the search [s].
+    rounded : (6,) array, optional
+        The recommended tariff at prices that can be sold, from `rounding.round_tariff`.
+    """
+
+    scenario: Scenario
+    problem: EVPricing
+    front: np.ndarray
+    outcome: TariffOutcome
+    chosen: dict[str, int]
+    n_eval: int
+    pop_size: int
+    seed: int
+    seconds: float
+    rounded: np.ndarray | None = None
+
+    @property
+    def day(self) -> PricingDay:
+        """Its day."""
+        return self.problem.day
+
+    @property
+    def recommended(self) -> np.ndarray:
+        """The compromise tariff, shape (6,)."""
+        return self.front[self.chosen["compromise"]]
+
+    @cached_property
+    def no_effect(self) -> tuple[np.ndarray, tuple[float, float]]:
+        """From `ties`, of the recommended tariff."""
+        return ties(self.problem, self.recommended)
+
+    @cached_property
+    def choices(self) -> dict[str, np.ndarray]:
+        """Tariffs worth a closer look, by name: the one in force, if nobody discharges, and the chosen ones."""
+        in_force = np.concatenate(
+            [self.scenario.prices.start.as_array(), np.full(3, self.scenario.prices.discharge_bounds[0])]
+        )
+        chosen = {"start": in_force} | {name: self.front[row] for name, row in self.chosen.items()}
+        return chosen if self.rounded is None else chosen | {"rounded": self.rounded}
+
+    @cached_property
+    def choice_outcome(self) -> TariffOutcome:
+        """What the `choices` do, in their order."""
+        return self.problem.outcome(np.array(list(self.choices.values())))
+
+    @cached_property
+    def choice_groups(self) -> Groups:
+        """The `choices` by drivers' groups."""
+        return driver_groups(self.choice_outcome, self.day)
+
+    @property
+    def offered(self) -> str:
+        """The choice to be put into force: the rounded tariff if there is one, else the compromise."""
+        return "compromise" if self.rounded is None else "rounded"
+
+    @cached_property
+    def gains(self) -> list[Gain]:
+        """From `gains.who_gains`, of the tariff offered."""
+        row = list(self.choices).index(self.offered)
+        return who_gains(self.choices[self.offered], self.choice_outcome, self.day, row)
+
+    @cached_property
+    def tornado(self) -> list[dict[str, Any]]:
+        """From `sensitivity.tornado`, of the tariff offered."""
+        return tornado(self.choices[self.offered], self.day)
+
+    @cached_property
+    def robustness(self) -> Robustness:
+        """From `sensitivity.robustness`, of the recommended tariff."""
+        return robustness(self.front, self.chosen["compromise"], self.day, self.problem.objective_set)
+
+
+def run_study(
+    scenario: Scenario,
+    *,
+    objectives: str = "paper",
+    n_eval: int = 10_000,
+    pop_size: int = 100,
+    seed: int = 1,
+    round_to: float | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> Study:
+    """Price a scenario.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        From `scenario.load_scenario`.
+    objectives : "paper" or "market"
+        See `outcome.OBJECTIVE_SETS`.
+    n_eval, pop_size, seed : int
+        Budget, size of the school and of the front, and random seed of the search.
+    round_to : float, optional
+        Offer the recommended tariff at multiples of this, too [price unit per kWh].
+    progress : callable, optional
+        Called with the number of evaluations made.
+
+    Raises
+    ------
+    InputError
+        No tariff within the bounds keeps the constraints.
+    """
+    problem = EVPricing(build_day(scenario), objectives=objectives)
+    run = _search(problem, n_eval, seed, pop_size, progress)
+    if not run.feasible:
+        worst = CONSTRAINTS[int(problem.outcome(run.X[:1]).constraints[0].argmax())]
+        raise InputError(
+            f"no tariff was found that keeps all constraints; the nearest breaks '{worst}'. "
+            "Widen prices.charge_bounds and discharge_bounds, or raise --n-eval"
+        )
+    names = [EXTREME_NAMES[quantity] for quantity in OBJECTIVE_SETS[objectives]]
+    chosen = dict(zip(names, extremes(run.F), strict=True)) | {"compromise": compromise(run.F)}
+    pick = best_acceptable(run.F, -1)
+    if pick is not None:
+        chosen["drivers_best"] = pick
+    front = settle(problem, run.X)
+    rounded = None if round_to is None else round_tariff(problem, front[chosen["compromise"]], round_to)
+    return Study(
+        scenario=scenario,
+        problem=problem,
+        front=front,
+        outcome=problem.outcome(front),
+        chosen=chosen,
+        n_eval=run.n_eval,
+        pop_size=pop_size,
+        seed=seed,
+        seconds=run.seconds,
+        rounded=rounded,
+    )
+
+
+def _search(problem: EVPricing, n_eval: int, seed: int, pop_size: int, progress: Any = None) -> Any:
+    school = CSMOIFSA(pop_size=pop_size, sampling=first_school(problem, pop_size, seed))
+    return solve(problem, school, n_eval=n_eval, seed=seed, progress=progress)
+
+
+def search_front(problem: EVPricing, n_eval: int, seed: int, pop_size: int = 100) -> np.ndarray:
+    """Return the tariffs that CSMOIFSA finds, shape (n, 6), empty if none keeps the constraints."""
+    run = _search(problem, n_eval, seed, pop_size)
+    return run.X if run.feasible else np.empty((0, 6))
+
+
+def run_variants(scenario: Scenario, **options: Any) -> dict[tuple[str, str], Study]:
+    """Price a scenario under both sets of objectives, with drivers alone and managed; ``options`` as `run_study`."""
+    return {
+        (objectives, recovery): run_study(scenario.with_changes(recovery=recovery), objectives=objectives, **options)
+        for objectives in OBJECTIVE_SETS
+        for recovery in RECOVERIES
+    }
+
+
+def first_school(problem: EVPricing, pop_size: int, seed: int) -> np.ndarray:
+    """Return random tariffs to start from, shape (pop_size, 6): in order, so that most constraints are kept at once.
+
+    Prices fall from peak to valley, and the peak's discharge price lies between its cost and the charge price where
+    there is room.
+    """
+    low, high = problem.price_bounds
+    X = np.random.default_rng([seed, pop_size]).uniform(low, high, (pop_size, 6))
+    X[:, :3] = -np.sort(-X[:, :3], axis=1)
+    terms = problem.day.v2g
+    least = np.clip(X[:, 2] / problem.day.round_trip + terms.wear + terms.fee, low[3], high[3])
+    most = np.clip(X[:, 0], least, high[3])
+    X[:, 3] = least + (most - least) * (X[:, 3] - low[3]) / (high[3] - low[3])
+    X[:, 3:] = -np.sort(-np.minimum(X[:, 3:], X[:, 3:4]), axis=1)
+    return X
+
+
+def rank_correlations(outcome: TariffOutcome, objectives: str) -> dict[str, float | None]:
+    """Return how the drivers' interest goes with the two others along a front, as Spearman's rank correlation.
+
+    Returns
+    -------
+    dict
+        For the pairs of `FIG1_PAIRS`, such as ``"satisfaction, g2_mw"``; None where it is not defined: fewer than three
+        tariffs, or a quantity that does not vary.
+    """
+    from scipy.stats import spearmanr
+
+    result: dict[str, float | None] = {}
+    for pair in FIG1_PAIRS[objectives]:
+        one, other = (getattr(outcome, name) for name in pair)
+        defined = len(one) > 2 and np.ptp(one) > 0 and np.ptp(other) > 0
+        answer: Any = spearmanr(one, other) if defined else None
+        result[", ".join(pair)] = float(answer.statistic) if defined else None
+    return result
