@@ -248,6 +248,7 @@ def test_the_package_of_the_contributing_guide_is_installed_and_solved_by_name(t
 
     solve = "import sys; from csmoifsa.cli import main; sys.argv[0] = 'csmoifsa'; main()"
     arguments = ["solve", "bridge", "--n-eval", 600, "--param", "span=3", "--out", tmp_path / "out", "--no-figures"]
+    run_python(solve, "warmup")  # so that no note on compiling is printed
     done = run_python(solve, *arguments, path=(target,))
     assert (done.code, done.err) == (0, "")
     assert (tmp_path / "out" / "front.csv").read_text().startswith("x1,x2,f1,f2,cv\n")

@@ -9,10 +9,12 @@ import re
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from aggregator.test_rolling import series
+from csmoifsa.cli import app
 from csmoifsa.page import template_text
-from csmoifsa_aggregator.cli import aggregate, roll
+from csmoifsa_aggregator.cli import aggregate
 from csmoifsa_aggregator.output.report import day_data, rolling_data, write_day_report, write_rolling_report
 from csmoifsa_energy.page import page_texts
 from ev.browser import Browser, find_chromium
@@ -40,6 +42,13 @@ def day(tmp_path_factory):
     return folder / "out"
 
 
+def roll(case, folder, options):
+    """Roll on the prices 0.csv and 1.csv of a folder; results go into its folder named after the case."""
+    files = ["--day-ahead", str(folder / "0.csv"), "--real-time", str(folder / "1.csv")]
+    done = CliRunner().invoke(app, ["ev", "roll", case, *files, *options, "--no-figures", "--out", str(folder / case)])
+    assert done.exit_code == 0, done.output
+
+
 @pytest.fixture(scope="module")
 def rolled(tmp_path_factory):
     """A folder with five days at two nodes."""
@@ -53,11 +62,8 @@ def rolled(tmp_path_factory):
         paths.append(folder / f"{kind}.csv")
         paths[-1].write_text("\n".join(rows) + "\n")
     nodes = ["<b>WEST</b>", "EAST"]
-    roll(
-        "portfolio", *paths, nodes, "2025-06-03:2025-06-07", "ar1", "current", False, folder / "out", False, True, "en",
-        False,
-    )  # fmt: skip
-    return folder / "out"
+    roll("portfolio", folder, ["--node", nodes[0], "--node", nodes[1], "--days", "2025-06-03:2025-06-07"])
+    return folder / "portfolio"
 
 
 def test_data_is_the_summary_and_the_tables(day, rolled):
@@ -196,11 +202,9 @@ def test_a_narrow_screen_is_not_wider_than_itself(day, rolled, browser):
         browser.send("Emulation.clearDeviceMetricsOverride")
 
 
-def test_without_contracts_nothing_is_called_v2g(rolled, tmp_path):
-    prices = [rolled.parent / "0.csv", rolled.parent / "1.csv"]
-    span = "2025-06-03:2025-06-04"
-    roll("wei-2015", *prices, ["EAST"], span, "ar1", "last", False, tmp_path, False, True, "en", False)
-    summary = rolling_data(tmp_path)["summary"]
+def test_without_contracts_nothing_is_called_v2g(rolled):
+    roll("wei-2015", rolled.parent, ["--node", "EAST", "--days", "2025-06-03:2025-06-04", "--known", "last"])
+    summary = rolling_data(rolled.parent / "wei-2015")["summary"]
     names = [one["plan"] for one in summary["nodes"][0]["plans"]]
     assert names[3:] == ["stage one", "+ commanded charging", "+ rolling", "perfect foresight"]
     assert set(names) <= page_texts("csmoifsa_aggregator.output", "roll", "zh", ("aggregator",))["plans"].keys()
