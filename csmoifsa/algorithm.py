@@ -88,8 +88,8 @@ class EngineAlgorithm(Algorithm):
             problem.n_obj,
             settings=self.settings,
             seed=self.seed,
-            xl=problem.xl,
-            xu=problem.xu,
+            xl=np.asarray(problem.xl, dtype=float),
+            xu=np.asarray(problem.xu, dtype=float),
             n_extra=problem.n_ieq_constr + problem.n_eq_constr,
             initial=initial,
         )

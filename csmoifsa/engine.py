@@ -27,6 +27,7 @@ from csmoifsa.kernels.records import Memory, Offspring, Task, parameters_of
 from csmoifsa.kernels.space import latin_hypercube, place
 from csmoifsa.settings import BEHAVIOURS, Settings
 from csmoifsa.states import check_parents, check_state
+from csmoifsa.typing import Array, ArrayLike, Evaluator
 
 
 class Engine(ABC):
@@ -65,10 +66,10 @@ class Engine(ABC):
         *,
         settings: Any,
         seed: int = 0,
-        xl: Any = None,
-        xu: Any = None,
+        xl: ArrayLike | None = None,
+        xu: ArrayLike | None = None,
         n_extra: int = 0,
-        initial: Any = None,
+        initial: ArrayLike | None = None,
     ):
         if n_var < 1:
             raise InputError(f"the problem must have at least one variable, got n_var = {n_var}")
@@ -126,7 +127,7 @@ class Engine(ABC):
             self.n_asked = min(self.n_asked, most)
         return self.place(self.offspring.X[self.n_told : self.n_told + self.n_asked])
 
-    def tell(self, F: Any, CV: Any = None, extra: Any = None) -> None:
+    def tell(self, F: ArrayLike, CV: ArrayLike | None = None, extra: ArrayLike | None = None) -> None:
         """Record the results of the rows last asked for.
 
         Parameters
@@ -184,7 +185,7 @@ class Engine(ABC):
         """Accept a generation whose rows are all evaluated."""
 
     # ------------------------------------------------------------------------------------------------------ borders
-    def _bound(self, value: Any, default: float, name: str) -> np.ndarray:
+    def _bound(self, value: ArrayLike | None, default: float, name: str) -> np.ndarray:
         bound = np.full(self.n_var, default) if value is None else np.array(value, dtype=float)
         if bound.shape != (self.n_var,):
             raise InputError(f"{name} must have one value for each of {self.n_var} variables, got shape {bound.shape}")
@@ -195,7 +196,7 @@ class Engine(ABC):
             )
         return np.ascontiguousarray(bound)
 
-    def _table(self, values: Any, n: int, n_columns: int, name: str, *, finite: bool = True) -> np.ndarray:
+    def _table(self, values: ArrayLike, n: int, n_columns: int, name: str, *, finite: bool = True) -> np.ndarray:
         table = np.array(values, dtype=float)
         if table.size != n * n_columns or (table.ndim > 0 and len(table) != n):
             raise InputError(
@@ -319,7 +320,7 @@ class ImmuneFishSwarm(Engine):
         super()._check(state)
         check_parents(state)
 
-    def run_generations(self, evaluate: Any, data: np.ndarray, n_eval: int, *, n_ieq: int, tolerance: float) -> int:
+    def run_generations(self, evaluate: Evaluator, data: Array, n_eval: int, *, n_ieq: int, tolerance: float) -> int:
         """Run as many whole generations as fit into ``n_eval`` evaluations in compiled code.
 
         The same search as ``ask`` and ``tell``, bit for bit. It stops, maybe at once, where a generation is partly

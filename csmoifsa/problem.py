@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from pymoo.core.problem import Problem
+
+from csmoifsa.typing import Evaluator
 
 
 class CompiledProblem(Problem):
@@ -24,7 +25,7 @@ class CompiledProblem(Problem):
     kernel_data: np.ndarray
 
     @property
-    def kernel(self) -> Callable[..., None]:
+    def kernel(self) -> Evaluator:
         """The compiled evaluator ``f(X, data, F, G)`` (contract: `csmoifsa.jit`), imported when first asked for."""
         raise NotImplementedError(f"{type(self).__name__} has no kernel")
 

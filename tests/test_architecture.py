@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[1]
 TREES = [ROOT / "csmoifsa", *sorted((ROOT / "problems").glob("csmoifsa_*")), ROOT / "benchmarks" / "csmoifsa_bench"]
 FILES = [path for tree in TREES for path in sorted(tree.rglob("*.py"))]
 
-BASE = {f"csmoifsa.{name}" for name in ("errors", "text", "files", "folders", "console", "jit")}
+BASE = {f"csmoifsa.{name}" for name in ("errors", "text", "files", "folders", "console", "jit", "typing")}
 BEHAVIOURS = sorted(path.stem for path in (ROOT / "csmoifsa" / "kernels" / "behaviours").glob("[a-z]*.py"))
 KERNELS = [  # each may import those before it; a behaviour no other behaviour
     *("random", "dominance", "truncation", "records", "variation", "space", "parents", "fish"),

@@ -5,8 +5,6 @@ A generation is ``n_offsprings`` candidates that are planned, evaluated and acce
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numba import int64
 
@@ -19,6 +17,7 @@ from csmoifsa.kernels.records import Memory, Offspring, Parameters, Population, 
 from csmoifsa.kernels.selection import compete_with_parents, environmental_selection
 from csmoifsa.kernels.space import place, total_violation
 from csmoifsa.settings import Settings
+from csmoifsa.typing import Evaluator
 
 
 @jit(forceinline=True)
@@ -98,7 +97,7 @@ _RUN = int64(
 
 @jit(_RUN)
 def run_generations(
-    evaluate: Any, data: Vector, population: Population, offspring: Offspring, memory: Memory, task: Task,
+    evaluate: Evaluator, data: Vector, population: Population, offspring: Offspring, memory: Memory, task: Task,
     settings: Settings, n_ieq: int, equality_tolerance: float, counters: Indices, n_generations: int,
 ) -> int:  # fmt: skip
     """Run whole generations in compiled code; return how many were done before a value was not finite.

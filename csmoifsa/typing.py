@@ -1,0 +1,56 @@
+"""Types that this package and its plugins share."""
+
+from __future__ import annotations
+
+from typing import Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Array: TypeAlias = NDArray[np.float64]
+
+__all__ = ["Array", "ArrayLike", "Evaluator", "Problem"]
+
+
+class Evaluator(Protocol):
+    """A compiled evaluator of a problem, see `csmoifsa.jit`."""
+
+    def __call__(self, X: Array, data: Array, F: Array, G: Array) -> None:
+        """Write the objectives ``F`` (n, n_obj) and constraints ``G`` (n, n_constr) of the candidates ``X`` (n, n_var).
+
+        ``data`` (k,) holds the problem's parameters. Inequalities ``G <= 0`` come first, then equalities ``G = 0``.
+        """
+        ...
+
+
+class Problem(Protocol):
+    """A problem with a compiled evaluator, as the engine uses it; pymoo's ``Problem`` has all but the last two.
+
+    Attributes
+    ----------
+    n_var, n_obj, n_ieq_constr, n_eq_constr : int
+        Numbers of variables, objectives, inequality and equality constraints.
+    xl, xu : (n_var,) array
+        Bounds.
+    kernel : Evaluator
+        The compiled evaluator.
+    kernel_data : (k,) array
+        Its parameters.
+    """
+
+    n_var: int
+    n_obj: int
+    n_ieq_constr: int
+    n_eq_constr: int
+    xl: Array
+    xu: Array
+
+    @property
+    def kernel(self) -> Evaluator:
+        """The compiled evaluator."""
+        ...
+
+    @property
+    def kernel_data(self) -> Array:
+        """Parameters of the compiled evaluator, (k,)."""
+        ...
