@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
 
@@ -72,3 +73,21 @@ def test_one_sentence_whatever_the_file_is(run_cli, tmp_path, monkeypatch, name)
         if any(faults):
             told.append(f"{odd}: {', '.join(str(f) for f in faults if f)}: {done.err[-600:]}")
     assert not told, "\n".join(told)
+
+
+@pytest.mark.parametrize("cars", ["1e30", "1e18", "1000000000000000000", "9223372036854775807", "1e308", "nan", "inf"])
+@pytest.mark.parametrize("command", ["price", "compare", "learn"])
+def test_no_number_of_cars_ends_in_a_traceback_or_without_end(run_cli, tmp_path, command, cars):
+    (tmp_path / "s.toml").write_text(f"[fleet]\nn_ev = {cars}\n")
+    done = run_cli("ev", command, tmp_path / "s.toml")
+    assert done.code == 2
+    assert done.err.count("\n") == 1
+    assert "n_ev must be" in done.err
+
+
+@pytest.mark.parametrize("names", [1, "ab", [{}, {}], [1, 2], {"a": 1, "b": 2}])
+def test_names_of_a_game_are_texts(run_cli, tmp_path, names):
+    game = {"p": [1, 2], "lb": [1, 1], "ub": [2, 2], "mean": 1.5, "E": [1, 1], "Pm": [1, 1], "W": [[1, 1], [1, 1]]}
+    (tmp_path / "g.json").write_text(json.dumps({**game, "names": names}))
+    done = run_cli("ev", "aggregate", tmp_path / "g.json")
+    assert (done.code, "names must be a list of texts" in done.err) == (2, True)

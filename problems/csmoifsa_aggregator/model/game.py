@@ -290,9 +290,15 @@ def game_from_dict(values: Mapping[str, Any]) -> Game:
         block_premium=None
         if values.get("block_premium") is None
         else _numbers(values["block_premium"], "block_premium"),
-        names=tuple(values.get("names", ())),
+        names=_names(values.get("names", [])),
         reference={key: number(value, key) for key, value in values.items() if key.startswith("optimum")},
     )
+
+
+def _names(values: Any) -> tuple[str, ...]:
+    if not isinstance(values, Sequence) or isinstance(values, str) or not all(isinstance(one, str) for one in values):
+        raise InputError(f"names must be a list of texts, one a class, not {values!r}")
+    return tuple(values)
 
 
 def number(value: Any, key: str) -> float:

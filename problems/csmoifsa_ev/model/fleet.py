@@ -20,6 +20,8 @@ from csmoifsa_energy.checks import (
     require_positive,
 )
 
+MOST_CARS = 100_000_000
+"""A fleet of that size is drawn in about a minute; more is a slip of the pen."""
 CHUNK = 1 << 15
 """Cars drawn at a time: some 20 MB, which stays in the processor's cache, whatever the size of the fleet."""
 
@@ -135,6 +137,8 @@ class Fleet(Parameters):
 
     def __post_init__(self) -> None:
         require_positive(self, "n_ev", "trips_per_day", "drive_km_per_h")
+        if self.n_ev > MOST_CARS:
+            raise InputError(f"n_ev must be at most {MOST_CARS:,}, for each car is drawn, not {self.n_ev:,}")
         if self.trips_per_day > 12:
             raise InputError(f"trips_per_day must be at most 12, not {self.trips_per_day}")
         if self.trips_per_day > 1 and self.soc_on_arrival == "normal":
