@@ -52,5 +52,5 @@ mutants: $(STAMP)
 	$(BIN)/python tests/tools/mutate.py $(MODULES)
 
 clean:
-	rm -rf $(VENV) out dist build .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) out dist build docs/generated .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
