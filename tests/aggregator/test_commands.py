@@ -3,11 +3,14 @@
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from aggregator.games import SHARED
 from aggregator.test_rolling import series
 from csmoifsa_aggregator.inputs.case import case_names, load_case
+from csmoifsa_aggregator.output.figures import draw_gain, draw_price
+from csmoifsa_aggregator.output.report import day_data, rolling_data
 
 
 @pytest.fixture
@@ -109,6 +112,55 @@ def test_roll(run_cli, tmp_path, price_files):
     got = json.loads(run_cli(*common, "--json", "--forecast", "perfect").out)
     assert got["nodes"][0]["rho"] == pytest.approx(1.0, abs=1e-5)
     assert got["nodes"][0]["days"] == 2
+
+
+def test_a_currency_is_carried_to_tables_page_terminal_and_figures(run_cli, tmp_path, price_files):
+    case = tmp_path / "eur.toml"
+    case.write_text('base = "portfolio"\ncurrency = "EUR"\n')
+    da, rt = price_files
+    roll = ("roll", case, "--day-ahead", da, "--real-time", rt, "--days", "2025-06-04:2025-06-05")
+    for command, out in ((("aggregate", case), tmp_path / "day"), (roll, tmp_path / "rolled")):
+        answer = run_cli("ev", *command, "--out", out, "--no-figures", "--no-report")
+        assert answer.code == 0, answer.err
+        assert "EUR" in answer.out
+        assert "$" not in answer.out
+        for path in out.iterdir():
+            assert "$" not in path.read_text(encoding="utf-8"), path
+        summary = json.loads((out / "summary.json").read_text(encoding="utf-8"))
+        assert summary["currency"] == "EUR"
+    day, rolled = day_data(tmp_path / "day"), rolling_data(tmp_path / "rolled")
+    assert (day["money"], rolled["money"]) == ("EUR", "EUR")
+    assert "EUR/kWh" in draw_price(pd.read_csv(tmp_path / "day" / "price.csv"), day["summary"]).axes[0].get_ylabel()
+    gain = draw_gain(pd.read_csv(tmp_path / "rolled" / "days.csv"), rolled["summary"])
+    assert "EUR" in gain.axes[0].get_ylabel()
+
+
+def test_a_json_game_may_name_its_currency(run_cli, tmp_path):
+    game = {"p": [1.0, 2.0], "lb": [1.0, 2.0], "ub": [1.0, 2.0], "mean": 1.5, "E": [5.0], "Pm": [7.0], "W": [[1, 1]]}
+    path = tmp_path / "game.json"
+    for extra, money in (({"currency": "CHF"}, "CHF"), ({}, "currency")):
+        path.write_text(json.dumps(game | extra))
+        assert json.loads(run_cli("ev", "aggregate", path, "--json").out)["currency"] == money
+
+
+@pytest.mark.parametrize("middle", ["-0.001, -0.005, -0.05, -0.005", "0.0, 0.0, 0.0, 0.0"])
+def test_a_case_with_negative_or_zero_prices_rolls(run_cli, tmp_path, price_files, middle):
+    case, (da, rt) = tmp_path / "low.toml", price_files
+    head, tail = "0.031, 0.028, 0.026, 0.025, 0.025, 0.027, 0.03, 0.032, 0.034, 0.007", "0.001, 0.068, 0.077, 0.083"
+    case.write_text(
+        f'base = "portfolio"\n[market]\nday_ahead = [{head}, {middle}, {tail}, 0.08, 0.07, 0.06, 0.05, 0.041, 0.035]\n'
+    )
+    answers = [
+        json.loads(
+            run_cli("ev", "roll", one, "--day-ahead", da, "--real-time", rt, "--days", "2025-06-04", "--json").out
+        )
+        for one in (case, "portfolio")
+    ]
+    mine, other = (one["nodes"][0] for one in answers)
+    assert mine["stage_one_proven_days"] == 1
+    assert mine["plans"][4]["profit"] == pytest.approx(
+        other["plans"][4]["profit"], rel=0.05
+    )  # the mean's ratio differs
 
 
 def test_roll_reads_the_same_from_the_case_and_from_options(run_cli, tmp_path, price_files):

@@ -12,7 +12,7 @@ from csmoifsa_aggregator.inputs.case import case_from_dict, load_case
 from csmoifsa_aggregator.inputs.market import Prices
 from csmoifsa_aggregator.model.battery import Dispatch
 from csmoifsa_aggregator.model.costs import Market, follow, load_cost, step_costs
-from csmoifsa_aggregator.model.game import game_from_dict
+from csmoifsa_aggregator.model.game import Storage, game_from_dict
 from csmoifsa_aggregator.solve.alternation import verify
 from csmoifsa_aggregator.solve.contracts import plan_cars, procure_cars, stage_two
 from csmoifsa_aggregator.solve.supply import procure
@@ -107,6 +107,26 @@ def test_stage_two_is_the_cheapest_and_never_worse_than_stage_one(seed):
     assert (two.class_surplus >= 0).all()
     assert two.class_surplus.sum() == pytest.approx(two.surplus, abs=1e-9)
     assert study.over_cap_kw(last) <= 1e-4
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_storage_of_the_aggregator_is_part_of_the_account(seed):
+    case = draw_case(200 + seed)
+    storage = Storage(power_kw=20.0, capacity_kwh=60.0, initial_kwh=20.0, efficiency=0.9)
+    sell = case.game.day_ahead * (0.3 if seed % 2 else 1.1)
+    case = replace(case, game=replace(case.game, storage=storage, sell=sell))
+    study = run_day(case, margin=0.0)
+    first, last = study.outcomes[3], study.outcomes[-1]
+    assert first.profit + first.storage == pytest.approx(study.solution.objective, abs=1e-5)
+    assert last.profit + last.storage >= first.profit + first.storage - 1e-5
+    if study.second is None:
+        return
+    plain, two = plain_load(case, study.solution), study.second
+    assert last.profit + last.storage == pytest.approx(study.solution.bills - two.total_cost, abs=1e-9)
+    # the storage and the others' load beside it: no worse than either planned without the other
+    apart = stage_two(case.cars, replace(case.game, storage=None), case.v2g_sell, plain_kw=plain, beta=case.beta)
+    left = procure_cars(case.cars, apart.v2g, case.game, case.v2g_sell, plain).cost
+    assert two.supply.cost + two.wear_paid <= left + apart.wear_paid + 1e-5
 
 
 # ---- the five cases of a review, judged by hand ----

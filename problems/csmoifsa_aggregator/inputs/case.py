@@ -144,8 +144,8 @@ def load_case(source: str | Path) -> Case:
         values = read_json(path, "case")
         if not isinstance(values, dict):
             raise InputError(f"{path} must hold one object, not a {type(values).__name__}")
-        game = _told(path, game_from_dict, values)
-        return _plain_case(game)
+        currency = values.pop("currency", "currency")
+        return _plain_case(_told(path, game_from_dict, values), str(currency))
     return _told(path, case_from_dict, _read_toml(path))
 
 
@@ -156,12 +156,12 @@ def _told(path: Path, read: Any, values: Any) -> Any:
         raise InputError(f"{path}: {error}") from None
 
 
-def _plain_case(game: Game) -> Case:
+def _plain_case(game: Game, currency: str) -> Case:
     nobody = np.zeros(game.n_classes)
     return Case(
         name=game.name,
         title=game.name,
-        currency="currency",
+        currency=currency,
         game=game,
         cars=None,
         owner=np.zeros(0, dtype=int),
