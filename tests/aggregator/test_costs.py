@@ -7,7 +7,10 @@ import numpy as np
 import pytest
 
 from aggregator.account import draw_case, least_cost, plain_cost
+from aggregator.games import cars
 from csmoifsa.errors import InputError
+from csmoifsa_aggregator.dispatch.dispatch import RollingDispatcher
+from csmoifsa_aggregator.dispatch.plan import Plan
 from csmoifsa_aggregator.inputs.case import case_from_dict, load_case
 from csmoifsa_aggregator.inputs.market import Prices
 from csmoifsa_aggregator.model.battery import Dispatch
@@ -99,8 +102,8 @@ def test_stage_two_is_the_cheapest_and_never_worse_than_stage_one(seed):
         return
     two = study.second
     alone = plain_cost(plain, 0 * plain, game, None)
-    for cars, mine in ((case.cars.only_charging(), two.smart), (case.cars, two.v2g)):
-        best = least_cost(cars, game, case.v2g_sell, plain)
+    for group, mine in ((case.cars.only_charging(), two.smart), (case.cars, two.v2g)):
+        best = least_cost(group, game, case.v2g_sell, plain)
         assert mine.cost + alone == pytest.approx(best, rel=1e-6, abs=1e-6)
     assert two.surplus >= -1e-9
     assert two.owner_share == pytest.approx(case.beta * two.surplus)
@@ -271,21 +274,64 @@ def test_the_strict_margin_scales_with_the_price_level():
 def test_rolling_keeps_the_import_limit_and_pays_the_account(seed):
     rng = np.random.default_rng(seed)
     case = draw_case(300 + seed, cap_kw=170.0)
-    cars = replace(case.cars, start=np.minimum(case.cars.start, 8 - case.cars.length), discharge_kw=4.0)
+    group = replace(case.cars, start=np.minimum(case.cars.start, 8 - case.cars.length), discharge_kw=4.0)
     game, plain = case.game, rng.uniform(0.0, 60.0, 8)
     give = game.day_ahead - 0.5 * np.abs(game.day_ahead)
-    two = stage_two(cars, game, give, plain_kw=plain)
+    two = stage_two(group, game, give, plain_kw=plain)
     real = game.day_ahead + rng.normal(scale=0.05, size=8)
     terms = Terms(game, give, plain, two.v2g)
-    rolled = roll_day(cars, game.day_ahead, real, terms=terms)
-    sure = roll_day(cars, game.day_ahead, real, forecaster="perfect", terms=terms)
+    rolled = roll_day(group, game.day_ahead, real, terms=terms)
+    sure = roll_day(group, game.day_ahead, real, forecaster="perfect", terms=terms)
     for net in (rolled.position_kw, rolled.rolling_kw, rolled.perfect_kw):
         assert (plain + net <= 170.0 + 1e-4).all()
     assert rolled.perfect_cost <= min(rolled.plan_cost, rolled.rolling_cost) + 1e-6
     assert sure.rolling_cost == pytest.approx(rolled.perfect_cost, abs=1e-5)
     at = terms.at(real)
-    best = plan_cars(cars, at.market, at.give, plain)
+    best = plan_cars(group, at.market, at.give, plain)
     energy = [plain_cost(plain + one.charge_kw.sum(axis=0), one.discharge_kw.sum(axis=0), at.market, at.give)
               for one in (two.v2g, best)]  # fmt: skip
-    wear = [float(cars.wear @ one.given_kwh(cars)) for one in (two.v2g, best)]
+    wear = [float(group.wear @ one.given_kwh(group)) for one in (two.v2g, best)]
     assert rolled.plan_loss == pytest.approx(energy[0] + wear[0] - energy[1] - wear[1], abs=1e-7)
+    ahead = plain_cost(plain + two.v2g.charge_kw.sum(axis=0), two.v2g.discharge_kw.sum(axis=0), game, give)
+    assert rolled.plan_cost == pytest.approx(ahead + wear[0], abs=1e-7)
+
+
+def test_a_dispatcher_keeps_its_terms_over_a_crash(tmp_path):
+    group, prices = cars(), 0.05 + 0.03 * np.sin(np.arange(12) / 2.0)
+    plan = Plan(
+        cars=group,
+        day_ahead=prices,
+        past=np.zeros((0, 12)),
+        plain_kw=np.full(12, 5.0),
+        cap_kw=np.where(np.arange(12) < 2, np.inf, 25.0),
+        give_ratio=np.where(np.arange(12) < 6, 0.5, np.nan),
+    )
+    whole, first = RollingDispatcher(plan), RollingDispatcher(plan)
+    expected = [whole.step(now, float(prices[now] + 0.02 * (now % 3))) for now in range(12)]
+    first.step(0, float(prices[0]))
+    first.save(tmp_path / "state.json")
+    second = RollingDispatcher.load(tmp_path / "state.json")
+    answers = [second.step(now, float(prices[now] + 0.02 * (now % 3))) for now in range(1, 12)]
+    for mine, other in zip(answers, expected[1:], strict=True):
+        assert mine.charge_kw == pytest.approx(other.charge_kw, abs=1e-5)
+        assert mine.discharge_kw == pytest.approx(other.discharge_kw, abs=1e-5)
+    net = second.net_kw
+    assert (5.0 + net[2:] <= 25.0 + 1e-5).all()
+    assert (5.0 + net[6:] >= -1e-5).all()  # nothing can be sold
+
+
+def test_a_dispatcher_keeps_the_import_limit_before_its_promises():
+    plan = Plan(
+        cars=cars(),
+        day_ahead=np.full(12, 0.1),
+        past=np.zeros((0, 12)),
+        plain_kw=np.full(12, 20.0),
+        cap_kw=np.r_[np.full(11, 22.0), 19.0],
+    )
+    dispatcher = RollingDispatcher(plan)
+    answers = [dispatcher.step(now, 0.1) for now in range(12)]
+    assert (dispatcher.net_kw[:11] <= 2.0 + 1e-5).all()
+    assert answers[-1].short_kwh  # 2 kW are not enough for both classes
+    sad = RollingDispatcher(replace(plan, cars=cars(discharge_kw=0.0)))
+    notes = [sad.step(now, 0.1).notes for now in range(12)][-1]
+    assert any("the import limit of step 11 is exceeded by 1 kW" in note for note in notes)
