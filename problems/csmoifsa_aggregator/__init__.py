@@ -10,5 +10,6 @@ from __future__ import annotations
 PROBLEMS: dict[str, str] = {"ev-aggregator": "csmoifsa_aggregator.plugin:ev_aggregator"}
 COMMANDS: dict[str, str] = {
     "ev aggregate": "csmoifsa_aggregator.cli:aggregate",
+    "ev verify": "csmoifsa_aggregator.cli:verify",
     "ev roll": "csmoifsa_aggregator.cli:roll",
 }

@@ -1,7 +1,8 @@
-"""The aggregator's commands: ``csmoifsa ev aggregate`` and ``csmoifsa ev roll``."""
+"""The aggregator's commands: ``csmoifsa ev aggregate``, ``verify`` and ``roll``."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,11 @@ _STEP = typer.Option(None, "--step", min=5, max=60, help="Minutes of a step; the
 _NODES = typer.Option([], "--node", metavar="NAME", help="Where; may be repeated. Needed if a file has several.")
 _FIGURES = typer.Option(True, "--figures/--no-figures", help="Draw figures/ as PNG and PDF.")
 _REPORT = typer.Option(True, "--report/--no-report", help="Write report.html, which opens in a browser.")
+_CERTIFICATE = typer.Option(
+    None, "--certificate", metavar="FILE", help="Write the proof as JSON; check it with 'csmoifsa ev verify'."
+)
+_PROOF = typer.Argument(..., metavar="FILE", help="A certificate of 'csmoifsa ev aggregate --certificate'.")
+_SAME = typer.Option(None, "--case", metavar="CASE", help="Check too that it is about this case's game.")
 _LANGUAGE = typer.Option("en", "--lang", help="Language of the report: en or zh.")
 
 
@@ -36,6 +42,7 @@ def aggregate(
         help="Hours used are cheaper by this [currency/kWh], so nobody is indifferent; 0.2 % of the mean day-ahead "
         "price if left out; 0: optimistic.",
     ),
+    certificate: Path | None = _CERTIFICATE,
     figures: bool = _FIGURES,
     report: bool = _REPORT,
     language: str = _LANGUAGE,
@@ -54,6 +61,10 @@ def aggregate(
 
     check_language(language)
     study = run_day(load_case(case), margin=margin, time_limit=time_limit)
+    if certificate is not None:
+        from csmoifsa_aggregator.solve.evidence import write_certificate
+
+        write_certificate(study.case.game, study.solution, certificate)
     if out is None:
         summary = summarise_day(study)
     else:
@@ -74,6 +85,43 @@ def aggregate(
 
     show_day(summary, study.case.title)
     _where(out, figures, report)
+
+
+def verify(
+    file: Path = _PROOF,
+    case: str | None = _SAME,
+    as_json: bool = JSON_OPTION,
+) -> None:
+    """Check a certificate without any solver, in exact fractions: price, answers, schedules, profit, upper bound.
+
+    Exit code 1: checked, and false; 2: it cannot be checked.
+
+    [bold]Example:[/bold]  csmoifsa ev verify proof.json --case wei-2015
+    """
+    from csmoifsa.files import read_json
+    from csmoifsa_aggregator.solve.proof import LARGEST, verify_certificate
+
+    verdict = verify_certificate(file)
+    faults = list(verdict.faults)
+    if case is not None:
+        from csmoifsa_aggregator.inputs.case import load_case
+        from csmoifsa_aggregator.solve.evidence import game_values
+
+        if read_json(file, "certificate", LARGEST)["game"] != game_values(load_case(case).game):
+            faults.append(f"it is about another game than that of {case}")
+    if as_json:
+        print_json({**asdict(verdict), "faults": faults, "holds": not faults})
+    elif faults:
+        stderr().print(f"The certificate is false: {'; '.join(faults)}.", soft_wrap=True, markup=False)
+    else:
+        ties = "no driver is indifferent" if verdict.margin > 0 else "ties in the aggregator's favour"
+        bound = f"({ties}); upper bound {verdict.claimed_bound:,.9g}, {verdict.status}"
+        how = "taken from HiGHS on trust" if verdict.bound is None else f"shown by multipliers: {verdict.bound:,.9g}"
+        stdout().print(
+            f"The certificate holds: profit {verdict.profit:,.9g} {bound}; the bound is {how}.", soft_wrap=True
+        )
+    if faults:
+        raise typer.Exit(1)
 
 
 @reads_series

@@ -27,6 +27,7 @@ def summarise_day(study: DayStudy) -> dict[str, Any]:
         "currency": study.case.currency,
         "status": s.status,
         "method": s.method,
+        "evidence": s.evidence,
         "objective": s.objective,
         "ev_margin": s.ev_margin,
         "storage": s.storage,

@@ -53,7 +53,7 @@ def verify(game: Game, price: np.ndarray, response: Response | None = None) -> V
     if response.cars is not None:
         bills += float(response.cars.net_kw @ price) * game.dt_h
         load, given = load + response.cars.charge_kw.sum(axis=0), response.cars.discharge_kw.sum(axis=0)
-    supply = procure(load, game, given)
+    supply = procure(load, game, given, may_lose=False)
     feasible = over_cap(response.net_kw(game), game) <= 1e-6 * max(1.0, float(load.max()))
     feasible &= game.cars is None or response.cars is not None
     profit = bills - supply.cost if feasible else -np.inf

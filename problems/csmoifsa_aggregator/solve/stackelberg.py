@@ -72,6 +72,10 @@ class Solution:
         What found it.
     supply : Procurement
         Storage schedule and costs.
+    evidence : str
+        What the upper bound comes from: ``"linear programs"`` (greatest bills less least cost; a mixed-integer program
+        of the supply where buying and selling exclude each other) or ``"branch and bound"`` of the whole game.
+        The module `evidence` writes it down for a check without solver.
     """
 
     status: str
@@ -91,6 +95,7 @@ class Solution:
     seconds: float
     method: str
     supply: Procurement
+    evidence: str
 
     def load_kw(self, game: Game) -> np.ndarray:
         """Return the load of each charge-only class, shape (K, T) [kW]."""
@@ -134,7 +139,7 @@ def solve_game(
     if margin > 0 and game.cars is not None:
         margin = 0.0  # owners of batteries choose continuously: there is no margin that settles all their ties
     bound, best = certify(game, margin)
-    binaries, method = 0, "certificate"
+    binaries, method, evidence = 0, "certificate", "linear programs"
     if not close(best, bound):
         method = "alternation"
         if best is not None:
@@ -150,10 +155,12 @@ def solve_game(
             best = found if best is None or better(found, best) else best
             reached = -np.inf if best is None else best.profit
             if proven >= reached - PROVEN * abs(reached):  # what has been verified refutes a lower one
+                evidence = "branch and bound" if proven < bound else evidence
                 bound = min(bound, proven)
     if best is None or not np.isfinite(best.profit):
         raise _no_price(game, best, margin, proven=bound == -np.inf)
-    return _solution(game, best, bound, margin, binaries, method, time.perf_counter() - begin)
+    solution = _solution(game, best, bound, margin, binaries, method, time.perf_counter() - begin)
+    return replace(solution, evidence=evidence)
 
 
 def search(game: Game, best: Verified, margin: float, bound: float, deadline: float) -> Verified:
@@ -243,4 +250,5 @@ def _solution(
         seconds=seconds,
         method=method,
         supply=best.supply,
+        evidence="linear programs",
     )

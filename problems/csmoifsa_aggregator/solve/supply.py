@@ -36,6 +36,8 @@ class Supply:
         Columns of the storage.
     n_binaries : int
         How many steps needed one.
+    flow, own : (T,) int arrays or None
+        Rows of the storage's content, and those that allow to sell only what it discharges.
     """
 
     balance: np.ndarray
@@ -46,6 +48,8 @@ class Supply:
     discharge: np.ndarray | None
     content: np.ndarray | None
     n_binaries: int
+    flow: np.ndarray | None = None
+    own: np.ndarray | None = None
 
 
 def add_supply(
@@ -56,6 +60,7 @@ def add_supply(
     with_cars: bool = False,
     scale: float = 1.0,
     sign: float = 1.0,
+    binaries: bool = True,
 ) -> Supply:
     """Add the supply side to a program; the caller adds the loads to its rows.
 
@@ -73,6 +78,8 @@ def add_supply(
         Powers are in units of this many kW.
     sign : float
         1 where costs are minimised, -1 where profit is maximised.
+    binaries : bool
+        Whether to rule out what cannot be done at once; without, the program is linear, and its optimum a bound.
     """
     steps = market.n_steps
     money = sign * scale * market.dt_h
@@ -87,15 +94,17 @@ def add_supply(
         program.add(balance, part, 1.0)
     if market.storage is None:
         return Supply(balance, cap, np.concatenate(parts), bought, None, None, None, 0)
-    charge, discharge, content, sold = _add_storage(program, market, scale, money, balance)
-    n_binaries = _exclude(program, market, greatest_kw, with_cars, scale, charge, discharge, bought, sold)
+    charge, discharge, content, sold, flow, own = _add_storage(program, market, scale, money, balance)
+    n_binaries = 0
+    if binaries:
+        n_binaries = _exclude(program, market, greatest_kw, with_cars, scale, charge, discharge, bought, sold)
     every = np.concatenate([*parts, charge, discharge, content, sold])
-    return Supply(balance, cap, every, bought, charge, discharge, content, n_binaries)
+    return Supply(balance, cap, every, bought, charge, discharge, content, n_binaries, flow, own)
 
 
 def _add_storage(
     program: Program, market: Market, scale: float, money: float, balance: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, ...]:
     store, steps, dt = market.storage, market.n_steps, market.dt_h
     assert store is not None
     power = store.power_kw / scale
@@ -116,7 +125,7 @@ def _add_storage(
     own = program.rows(steps, upper=0.0)  # only what is discharged can be sold
     program.add(own, sold, 1.0)
     program.add(own, discharge, -1.0)
-    return charge, discharge, content, sold
+    return charge, discharge, content, sold, flow, own
 
 
 def _exclude(
@@ -243,9 +252,18 @@ class Procurement:
 
 
 def procure(
-    load_kw: np.ndarray, market: Market, given_kw: np.ndarray | None = None, give: np.ndarray | None = None
+    load_kw: np.ndarray,
+    market: Market,
+    given_kw: np.ndarray | None = None,
+    give: np.ndarray | None = None,
+    *,
+    may_lose: bool = True,
 ) -> Procurement:
-    """Return the cheapest way to supply a load; `costs.step_costs` explains the arguments, each shape (T,)."""
+    """Return the cheapest way to supply a load; `costs.step_costs` explains the arguments, each shape (T,).
+
+    Unless ``may_lose``, all that is given must be taken by the load or the storage; the cost is infinite where it
+    cannot be.
+    """
     ev_cost = float(step_costs(load_kw, market, given_kw, give).sum())
     if market.storage is None:
         return Procurement(ev_cost, ev_cost)
@@ -261,10 +279,12 @@ def procure(
         if give is not None:
             own, _ = add_sale(program, supply, market, give, given_kw, greatest, scale)
             program.add(own, given, -1.0)
-        else:  # what no car takes, and not the storage either, is lost
+        elif may_lose:  # what no car takes, and not the storage either, is lost
             lost = program.columns(market.n_steps, upper=np.maximum(given_kw - load_kw, 0.0) / scale)
             program.add(supply.balance, lost, -1.0)
     answer = program.solve(gap=1e-9)
+    if not answer.found:
+        return Procurement(np.inf, ev_cost)
     assert supply.charge is not None
     assert supply.discharge is not None
     assert supply.content is not None

@@ -1,0 +1,411 @@
+"""Check a certificate of stage one without any solver, in exact fractions.
+
+A certificate holds a game, a price, what every class does, what the aggregator buys and sells, the claimed profit and
+upper bound, and multipliers. Weak duality turns any multipliers into a bound, so nobody's rounding has to be trusted:
+
+* bills: for any response y of the classes, ``sum_k R_k(c) <= sum_t c_t y_t <= mu T mean + sum_t max over the bounds of
+  (y_t - mu) c_t``, for any mu (mu >= 0 where the mean is capped);
+* cost: for any prices pi of the balance, nu >= 0 of the cap, m of the storage's content and kappa >= 0 of what may be
+  sold, the minimum of the Lagrangian over boxes, each class filling the cheapest steps at ``pi + nu``.
+
+A certificate is data from others: it is read strictly, its size is limited, and nothing in it is executed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from csmoifsa.errors import InputError
+from csmoifsa.files import read_json
+
+FORMAT = "csmoifsa stage one certificate 1"
+LARGEST = 20_000_000
+"""Greatest size of a certificate [bytes]."""
+SLACK = Fraction(1, 10**6)
+"""Relative tolerance of all checks: a solver's numbers are not exact, and what is claimed holds to a millionth."""
+
+Series = list[Fraction]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the check of a certificate found.
+
+    Attributes
+    ----------
+    faults : list of str
+        What is false, one sentence each; empty where everything checked holds.
+    profit : float
+        Recomputed from the game and the schedules [currency].
+    bound : float or None
+        Upper bound recomputed from the multipliers [currency]; None where it is taken on trust.
+    claimed_bound : float
+        The upper bound that the certificate states [currency].
+    status : "proven" or "gap"
+        As claimed.
+    margin : float
+        The strict margin that was checked [currency/kWh]; 0: ties are in the aggregator's favour.
+    """
+
+    faults: list[str]
+    profit: float
+    bound: float | None
+    claimed_bound: float
+    status: str
+    margin: float
+
+
+def verify_certificate(path: str | Path) -> Verdict:
+    """Read and check a certificate.
+
+    Raises
+    ------
+    InputError
+        The file cannot be read, or is no certificate; the message names the key.
+    """
+    values = read_json(path, "certificate", LARGEST)
+    try:
+        return check(values)
+    except InputError as error:
+        raise InputError(f"{path} is no certificate that can be checked: {error}") from None
+
+
+def _table(value: Any, name: str, keys: Sequence[str]) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise InputError(f"{name} must be an object")
+    for key in keys:
+        if key not in value:
+            raise InputError(f"{name} has no {key!r}")
+    if extra := sorted(set(value) - set(keys)):
+        raise InputError(f"{name} has the unknown key {extra[0][:40]!r}")
+    return value
+
+
+def _number(value: Any, name: str) -> Fraction:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= 1e15:
+        raise InputError(f"{name} must be a number of at most 1e15")
+    return Fraction(value)
+
+
+def _series(value: Any, name: str, n: int | None = None) -> Series:
+    if not isinstance(value, list) or (n is not None and len(value) != n) or len(value) > 10_000:
+        raise InputError(f"{name} must be a list of {'numbers' if n is None else f'{n} numbers'}")
+    return [_number(one, name) for one in value]
+
+
+def _matrix(value: Any, name: str, rows: int, n: int) -> list[Series]:
+    if not isinstance(value, list) or len(value) != rows:
+        raise InputError(f"{name} must be a list of {rows} lists")
+    return [_series(one, f"row {k + 1} of {name}", n) for k, one in enumerate(value)]
+
+
+_GAME = ("p", "pb", "ps", "lb", "ub", "mean", "mean_sense", "E", "Pm", "W", "dt", "storage", "cap_kw", "blocks", "cars")
+_CARS = ("count", "charge_kw", "discharge_kw", "efficiency", "wear", "arrival_kwh", "places", "low_kwh", "high_kwh")
+_SUPPLY = ("ahead_kw", "real_time_kw", "sold_kw", "charge_kw", "discharge_kw")
+_MULTIPLIERS = ("response_kwh", "mu", "pi", "nu", "m", "kappa")
+
+
+class _Game:
+    """The game of a certificate, all numbers exact."""
+
+    def __init__(self, values: Any) -> None:
+        game = _table(values, "game", _GAME)
+        self.p = _series(game["p"], "p")
+        self.steps = n = len(self.p)
+        self.pb, self.ps, self.lb, self.ub = (_series(game[key], key, n) for key in ("pb", "ps", "lb", "ub"))
+        self.mean, self.dt = _number(game["mean"], "mean"), _number(game["dt"], "dt")
+        if game["mean_sense"] not in ("==", "<=") or n == 0 or self.dt <= 0:
+            raise InputError("mean_sense must be '==' or '<=', and dt and the number of steps above 0")
+        self.equal = game["mean_sense"] == "=="
+        self.energy = _series(game["E"], "E")
+        self.classes = k = len(self.energy)
+        self.power = _series(game["Pm"], "Pm", k)
+        self.window = _matrix(game["W"], "W", k, n)
+        self.cap = None if game["cap_kw"] is None else _series(game["cap_kw"], "cap_kw", n)
+        self.store = None
+        if game["storage"] is not None:
+            store = _table(game["storage"], "storage", ("power_kw", "capacity_kwh", "initial_kwh", "efficiency"))
+            self.store = {key: _number(value, f"storage.{key}") for key, value in store.items()}
+            if not 0 < self.store["efficiency"] <= 1 or min(self.store.values()) < 0:
+                raise InputError("storage must have an efficiency above 0 and at most 1, and nothing below 0")
+        self.blocks: list[tuple[Fraction | None, Fraction]] = [(None, Fraction(0))]
+        if game["blocks"] is not None:
+            if not isinstance(game["blocks"], list) or not 1 <= len(game["blocks"]) <= 1000:
+                raise InputError("blocks must be a list of pairs of width and premium")
+            self.blocks = [_pair(one) for one in game["blocks"]]
+        self.cars = None if game["cars"] is None else [_Car(one, n) for one in _list(game["cars"], "cars")]
+        self.scale = sum((abs(one) for one in self.p), Fraction(0)) / n or Fraction(1)
+        for name, values in (("E", self.energy), ("Pm", self.power)):
+            if any(one <= 0 for one in values):
+                raise InputError(f"{name} must be above 0")
+        for k in range(self.classes):
+            room = sum(self.most(k), Fraction(0))
+            if room < self.energy[k] * (1 - SLACK):
+                raise InputError(f"the window of class {k + 1} does not hold its energy")
+            self.energy[k] = min(self.energy[k], room)
+
+    def most(self, k: int) -> Series:
+        """Return the greatest energy of a class in each step [kWh]."""
+        return [self.power[k] * self.dt if open_ else Fraction(0) for open_ in self.window[k]]
+
+    def fill(self, k: int, price: Series) -> Fraction:
+        """Return what a class pays at least at a price."""
+        left, paid, most = self.energy[k], Fraction(0), self.most(k)
+        for t in sorted(range(self.steps), key=lambda t: price[t]):
+            taken = min(left, most[t])
+            left, paid = left - taken, paid + taken * price[t]
+        return paid
+
+
+def _list(value: Any, name: str) -> list[Any]:
+    if not isinstance(value, list) or len(value) > 10_000:
+        raise InputError(f"{name} must be a list")
+    return value
+
+
+def _pair(value: Any) -> tuple[Fraction | None, Fraction]:
+    if not isinstance(value, list) or len(value) != 2:
+        raise InputError("blocks must be a list of pairs of width and premium")
+    width = None if value[0] is None else _number(value[0], "the width of a block")
+    if width is not None and width < 0:
+        raise InputError("the width of a block must be from 0 up")
+    return width, _number(value[1], "the premium of a block")
+
+
+class _Car:
+    """One V2G class: per vehicle, by place of its stay."""
+
+    def __init__(self, values: Any, steps: int) -> None:
+        car = _table(values, "a V2G class", _CARS)
+        for key in ("count", "charge_kw", "discharge_kw", "efficiency", "wear", "arrival_kwh"):
+            setattr(self, key, _number(car[key], key))
+        self.count: Fraction
+        self.charge_kw: Fraction
+        self.discharge_kw: Fraction
+        self.efficiency: Fraction
+        self.wear: Fraction
+        self.arrival_kwh: Fraction
+        places = _series(car["places"], "places")
+        if any(one.denominator != 1 or not 0 <= one < steps for one in places) or len(set(places)) < len(places):
+            raise InputError("places must be different steps of the day")
+        self.places = [int(one) for one in places]
+        self.low, self.high = (_series(car[key], key, len(places)) for key in ("low_kwh", "high_kwh"))
+        if not 0 < self.efficiency <= 1 or self.count <= 0 or min(self.charge_kw, self.discharge_kw) < 0:
+            raise InputError("a V2G class needs an efficiency in (0, 1], a count above 0 and powers from 0 up")
+        if not places:
+            raise InputError("places of a V2G class must not be empty")
+
+
+def check(values: Any) -> Verdict:
+    """Check a certificate that has been read; see `verify_certificate`."""
+    keys = ("format", "game", "margin", "price", "load_kw", "v2g", "supply", "profit", "upper_bound", "status", "bound")
+    one = _table(values, "the certificate", keys)
+    if one["format"] != FORMAT:
+        raise InputError(f"its format is not {FORMAT!r}")
+    game = _Game(one["game"])
+    price = _series(one["price"], "price", game.steps)
+    load = _matrix(one["load_kw"], "load_kw", game.classes, game.steps)
+    profit, bound, margin = (_number(one[key], key) for key in ("profit", "upper_bound", "margin"))
+    if one["status"] not in ("proven", "gap"):
+        raise InputError("status must be 'proven' or 'gap'")
+    faults = [*_price_faults(game, price), *_class_faults(game, price, load, margin)]
+    net = [sum((row[t] for row in load), Fraction(0)) for t in range(game.steps)]
+    net = _battery_faults(game, price, one["v2g"], net, faults)
+    if game.cap is not None:
+        worst = max(load_t - cap for load_t, cap in zip(net, game.cap, strict=True))
+        if worst > SLACK * max(net):
+            faults.append(f"the load exceeds the cap by {float(worst):g} kW")
+    bills = sum((c * n for c, n in zip(price, net, strict=True)), Fraction(0)) * game.dt
+    earned = bills - _cost(game, one["supply"], net, faults)
+    money = max(abs(earned), SLACK * game.scale * sum(game.energy, Fraction(0)))
+    if abs(earned - profit) > SLACK * money:
+        faults.append(f"the profit is {float(earned):.9g}, not {float(profit):.9g}")
+    reached = _bound(game, one["bound"], faults, bound, money)
+    if bound < earned - 2 * SLACK * money:
+        faults.append(f"the upper bound {float(bound):.9g} lies below the profit {float(earned):.9g}")
+    if one["status"] == "proven" and bound - earned > 2 * SLACK * max(abs(bound), money):
+        faults.append(f"the upper bound {float(bound):.9g} does not meet the profit {float(earned):.9g}: not proven")
+    return Verdict(
+        faults, float(earned), None if reached is None else float(reached), float(bound), one["status"], float(margin)
+    )
+
+
+def _price_faults(game: _Game, price: Series) -> list[str]:
+    slack, faults = SLACK * game.scale, []
+    for t, (low, c, high) in enumerate(zip(game.lb, price, game.ub, strict=True)):
+        if not low - slack <= c <= high + slack:
+            faults.append(f"the price of step {t}, {float(c):g}, lies outside its bounds")
+            break
+    mean = sum(price) / game.steps
+    if mean > game.mean + slack or (game.equal and mean < game.mean - slack):
+        faults.append(f"the mean price is {float(mean):.9g}, not {float(game.mean):.9g}")
+    return faults
+
+
+def _class_faults(game: _Game, price: Series, load: list[Series], margin: Fraction) -> list[str]:
+    faults = []
+    for k, row in enumerate(load):
+        most, slack = game.most(k), SLACK * game.power[k] * game.dt
+        taken = [one * game.dt for one in row]
+        if any(not -slack <= e <= m + slack for e, m in zip(taken, most, strict=True)):
+            faults.append(f"class {k + 1} charges outside its window or above its power")
+        if abs(sum(taken) - game.energy[k]) > SLACK * game.energy[k]:
+            faults.append(f"class {k + 1} takes {float(sum(taken)):.9g} kWh, not {float(game.energy[k]):.9g}")
+        excess = sum(c * e for c, e in zip(price, taken, strict=True)) - game.fill(k, price)
+        if excess > SLACK * game.scale * game.energy[k]:
+            faults.append(f"class {k + 1} could pay {float(excess):g} less at this price")
+        if margin > 0:
+            room = [t for t in range(game.steps) if most[t] > 0]
+            ranks = {t: 2 if taken[t] >= most[t] - slack else int(taken[t] > slack) for t in room}
+            by_rank = [[price[t] for t in room if ranks[t] == rank] for rank in (2, 1, 0)]
+            for i, cheap in enumerate(by_rank):
+                dear = [c for other in by_rank[i + 1 :] for c in other]
+                if cheap and dear and min(dear) - max(cheap) < margin - SLACK * game.scale:
+                    faults.append(f"class {k + 1} has no margin of {float(margin):g} between its hours")
+            if len(by_rank[1]) > 1:
+                faults.append(f"class {k + 1} is indifferent between hours that it uses in part")
+    return faults
+
+
+def _battery_faults(game: _Game, price: Series, values: Any, net: Series, faults: list[str]) -> Series:
+    """Check the V2G classes: dynamics, limits, and optimality by the multipliers of their content; return the net load.
+
+    Weak duality: the cost of one vehicle is at least the minimum of its Lagrangian over the boxes of its variables.
+    """
+    if game.cars is None:
+        if values is not None:
+            raise InputError("v2g must be null: the game has no V2G classes")
+        return net
+    rows = _list(values, "v2g")
+    if len(rows) != len(game.cars):
+        raise InputError(f"v2g must have {len(game.cars)} entries")
+    net, dt = list(net), game.dt
+    for v, (car, row) in enumerate(zip(game.cars, rows, strict=True)):
+        _table(row, "an entry of v2g", ("charge_kw", "discharge_kw", "value"))
+        ch, dis, value = (_series(row[key], key, len(car.places)) for key in ("charge_kw", "discharge_kw", "value"))
+        content, eta, cost, least = car.arrival_kwh, car.efficiency, Fraction(0), -value[0] * car.arrival_kwh
+        slack, big = SLACK * car.charge_kw, SLACK * max(car.high)
+        for i, t in enumerate(car.places):
+            content += (eta * ch[i] - dis[i] / eta) * dt
+            limits = -slack <= ch[i] <= car.charge_kw + slack and -slack <= dis[i] <= car.discharge_kw + slack
+            if not limits or not car.low[i] - big <= content <= car.high[i] + big:
+                faults.append(f"V2G class {v + 1} breaks a limit of power or content in step {t}")
+                break
+            net[t] += car.count * (ch[i] - dis[i])
+            cost += dt * (price[t] * ch[i] + (car.wear - price[t]) * dis[i])
+            after = value[i + 1] if i + 1 < len(value) else Fraction(0)
+            least += min(Fraction(0), dt * (price[t] - eta * value[i])) * car.charge_kw
+            least += min(Fraction(0), dt * (car.wear - price[t] + value[i] / eta)) * car.discharge_kw
+            least += min((value[i] - after) * car.low[i], (value[i] - after) * car.high[i])
+        if cost - least > 3 * SLACK * game.scale * max(car.high):
+            faults.append(f"V2G class {v + 1}: its response is not shown to be optimal by {float(cost - least):g}")
+    return net
+
+
+def _cost(game: _Game, values: Any, net: Series, faults: list[str]) -> Fraction:
+    """Return what the supply costs; check the balance, the exclusions and the storage."""
+    supply = _table(values, "supply", _SUPPLY)
+    n, dt = game.steps, game.dt
+    ahead = _matrix(supply["ahead_kw"], "ahead_kw", len(game.blocks), n)
+    bought, sold, charge, discharge = (_series(supply[key], key, n) for key in _SUPPLY[1:])
+    slack = SLACK * max([*(abs(one) for one in net), *charge, *discharge, SLACK])
+    power = Fraction(0) if game.store is None else game.store["power_kw"]
+    content = Fraction(0) if game.store is None else game.store["initial_kwh"]
+    eta = Fraction(1) if game.store is None else game.store["efficiency"]
+    cost, wrong = Fraction(0), ""
+    for t in range(n):
+        bought_ahead = [row[t] for row in ahead]
+        if abs(sum(bought_ahead) + bought[t] - sold[t] + discharge[t] - charge[t] - net[t]) > slack:
+            wrong = wrong or f"the balance of step {t} does not hold"
+        if min(*bought_ahead, bought[t], sold[t], charge[t], discharge[t]) < -slack:
+            wrong = wrong or f"a purchase, sale or flow of step {t} is below zero"
+        if any(w is not None and a > w + slack for a, (w, _) in zip(bought_ahead, game.blocks, strict=True)):
+            wrong = wrong or f"a block of the supply curve is exceeded in step {t}"
+        if sold[t] > discharge[t] + slack or (sold[t] > slack and bought[t] > slack):
+            wrong = wrong or f"in step {t} more is sold than discharged, or energy is bought in real time beside a sale"
+        if max(charge[t], discharge[t]) > power + slack or min(charge[t], discharge[t]) > slack:
+            wrong = wrong or f"the storage exceeds its power, or charges and discharges at once, in step {t}"
+        content += (eta * charge[t] - discharge[t] / eta) * dt
+        if (
+            game.store is not None
+            and not -SLACK * n * power <= content <= game.store["capacity_kwh"] + SLACK * n * power
+        ):
+            wrong = wrong or f"the storage's content leaves its limits in step {t}"
+        prices = [game.p[t] + premium for _, premium in game.blocks]
+        cost += dt * sum(a * c for a, c in zip(bought_ahead, prices, strict=True))
+        cost += dt * (game.pb[t] * bought[t] - game.ps[t] * sold[t])
+    if game.store is not None and content < game.store["initial_kwh"] - SLACK * n * power:
+        wrong = wrong or "the storage ends the day with less than it began with"
+    faults += [wrong] if wrong else []
+    return cost
+
+
+def _bound(game: _Game, values: Any, faults: list[str], claimed: Fraction, money: Fraction) -> Fraction | None:
+    """Return the upper bound of the multipliers; None where the certificate takes a solver's word for its bound."""
+    if not isinstance(values, dict) or values.get("kind") not in ("linear programs", "on trust"):
+        raise InputError("bound.kind must be 'linear programs' or 'on trust'")
+    if values["kind"] == "on trust":
+        if not isinstance(_table(values, "bound", ("kind", "from"))["from"], str):
+            raise InputError("bound.from must be a text")
+        return None
+    if game.cars is not None:
+        raise InputError("bound.kind must be 'on trust' for a game with V2G classes")
+    _table(values, "bound", ("kind", *_MULTIPLIERS))
+    n = game.steps
+    response = _matrix(values["response_kwh"], "response_kwh", game.classes, n)
+    pi, nu, m, kappa = (_series(values[key], key, n) for key in _MULTIPLIERS[2:])
+    bound = most_bills(game, response, _number(values["mu"], "mu")) - least_cost(game, pi, nu, m, kappa)
+    if bound > claimed + SLACK * max(abs(claimed), money):
+        faults.append(f"the multipliers show an upper bound of {float(bound):.9g}, not {float(claimed):.9g}")
+    return bound
+
+
+def most_bills(game: _Game, response: list[Series], mu: Fraction) -> Fraction:
+    """Return a bound of what drivers pay at any price: the response, made exactly feasible, at its dearest price."""
+    total = [Fraction(0)] * game.steps
+    for k, row in enumerate(response):
+        most = game.most(k)
+        taken = [min(max(one, Fraction(0)), m) for one, m in zip(row, most, strict=True)]
+        missing = game.energy[k] - sum(taken)
+        for t in range(game.steps):  # what rounding left out or added
+            step = max(min(missing, most[t] - taken[t]), -taken[t])
+            taken[t], missing = taken[t] + step, missing - step
+        total = [a + b for a, b in zip(total, taken, strict=True)]
+    mu = mu if game.equal else max(mu, Fraction(0))
+    over = (max((y - mu) * lo, (y - mu) * hi) for y, lo, hi in zip(total, game.lb, game.ub, strict=True))
+    return mu * game.mean * game.steps + sum(over)
+
+
+def least_cost(game: _Game, pi: Series, nu: Series, m: Series, kappa: Series) -> Fraction:
+    """Return a bound of what any load of the classes costs at least, by weak duality; see the head of the module."""
+    zero, dt, n = Fraction(0), game.dt, game.steps
+    nu, kappa = ([max(one, zero) for one in row] for row in (nu, kappa))
+    nu = nu if game.cap is not None else [zero] * n
+    pi = [min(x, b) for x, b in zip(pi, game.pb, strict=True)]  # unlimited purchases bound the price of the balance
+    for width, premium in game.blocks:
+        if width is None:
+            pi = [min(x, p + premium) for x, p in zip(pi, game.p, strict=True)]
+    bound = sum(game.fill(k, [a + b for a, b in zip(pi, nu, strict=True)]) for k in range(game.classes))
+    bound -= sum(v * c for v, c in zip(nu, game.cap or [zero] * n, strict=True)) * dt
+    for width, premium in game.blocks:
+        if width is not None:
+            bound += dt * sum(min(zero, p + premium - x) * width for p, x in zip(game.p, pi, strict=True))
+    if game.store is None:
+        return Fraction(bound)
+    power, capacity, initial, eta = (
+        game.store[key] for key in ("power_kw", "capacity_kwh", "initial_kwh", "efficiency")
+    )
+    bound -= m[0] * initial
+    for t in range(n):
+        after = m[t + 1] if t + 1 < n else zero
+        low = initial if t + 1 == n else zero
+        bound += min((after - m[t]) * -low, (after - m[t]) * -capacity)
+        bound += min(zero, dt * (pi[t] - game.ps[t] + kappa[t])) * power
+        charging = min(zero, dt * (pi[t] - eta * m[t])) * power
+        discharging = min(zero, dt * (m[t] / eta - pi[t] - kappa[t])) * power
+        bound += min(charging, discharging)  # not both at once
+    return Fraction(bound)
