@@ -46,6 +46,7 @@ EQUIVALENT = Path(__file__).with_name("equivalent_mutants.toml")
 BAR = 0.95
 
 _AGGREGATOR = "csmoifsa_aggregator"
+_TESTS = "tests/aggregator"
 _ROLLING = (
     "test_perfect_forecast_gives_one_and_no_update_gives_zero",
     "test_physics_of_a_rolled_day",
@@ -66,20 +67,19 @@ MODULES: dict[str, tuple[str, list[str]]] = {
     "curves": ("csmoifsa_ev.model.curves", ["tests/ev/test_response.py", "tests/ev/test_pricing.py"]),
     "v2g": ("csmoifsa_ev.model.v2g", ["tests/ev/test_response.py"]),
     "statistics": ("csmoifsa_bench.statistics", ["tests/bench/test_statistics.py"]),
-    "measure": ("csmoifsa_bench.measure", ["tests/bench/test_measure.py"]),
-    "costs": (f"{_AGGREGATOR}.costs", ["tests/aggregator/test_load_cost.py", "tests/aggregator/test_costs.py"]),
-    "supply": (f"{_AGGREGATOR}.supply", ["tests/aggregator/test_load_cost.py", "tests/aggregator/test_costs.py"]),
-    "contracts": (
-        f"{_AGGREGATOR}.contracts",
-        ["tests/aggregator/test_contracts.py", "tests/aggregator/test_costs.py"],
-    ),
+    "measure": ("csmoifsa_bench.measure", ["tests/bench/test_measure.py", "tests/bench/test_trust.py"]),
+    "costs": (f"{_AGGREGATOR}.model.costs", [f"{_TESTS}/test_load_cost.py", f"{_TESTS}/test_costs.py"]),
+    "supply": (f"{_AGGREGATOR}.solve.supply", [f"{_TESTS}/test_full_program.py", f"{_TESTS}/test_costs.py"]),
+    "contracts": (f"{_AGGREGATOR}.solve.contracts", [f"{_TESTS}/test_contracts.py", f"{_TESTS}/test_costs.py"]),
     "dispatch": (
-        f"{_AGGREGATOR}.dispatch",
+        f"{_AGGREGATOR}.dispatch.dispatch",
         [
-            "tests/aggregator/test_dispatch_steps.py",
-            "tests/aggregator/test_dispatch_plan.py",
-            "tests/aggregator/test_costs.py::test_rolling_keeps_the_import_limit_and_pays_the_account",
-            *(f"tests/aggregator/test_rolling.py::{one}" for one in _ROLLING),
+            f"{_TESTS}/test_dispatch_steps.py",
+            f"{_TESTS}/test_dispatch_plan.py",
+            f"{_TESTS}/test_costs.py::test_rolling_keeps_the_import_limit_and_pays_the_account",
+            f"{_TESTS}/test_costs.py::test_a_dispatcher_keeps_its_terms_over_a_crash",
+            f"{_TESTS}/test_costs.py::test_a_dispatcher_keeps_the_import_limit_before_its_promises",
+            *(f"{_TESTS}/test_rolling.py::{one}" for one in _ROLLING),
         ],
     ),
 }
