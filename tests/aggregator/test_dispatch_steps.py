@@ -269,10 +269,107 @@ def test_a_battery_below_its_floor_is_charged_up_to_it_at_once(dt):
 @pytest.mark.parametrize("dt", [1.0, 0.5])
 def test_a_battery_that_gave_and_is_found_below_its_floor_is_charged_up_to_it(dt):
     falling = np.linspace(0.9, 0.01, 12)
-    plan = Plan(cars=cars(floor_kwh=10.0, dt_h=dt, arrival_kwh=[30.0, 20.0]), day_ahead=falling, past=np.zeros((0, 12)))
+    group = cars(floor_kwh=10.0, departure_kwh=10.0, dt_h=dt, arrival_kwh=[30.0, 20.0])
+    plan = Plan(cars=group, day_ahead=falling, past=np.zeros((0, 12)))
     room = RollingDispatcher(plan)
     assert room.step(0, 0.9).discharge_kw["a"] == pytest.approx(21.0)
     room.step(1, float(falling[1]), contents={"a": 2.0})
     assert room.content_kwh("a") == pytest.approx(2.0 + 7 * ETA * dt)
     room.step(2, float(falling[2]))
     assert room.content_kwh("a") == pytest.approx(min(10.0, 2.0 + 2 * 7 * ETA * dt))
+
+
+# ---- plans of others, limits, states ----
+
+
+@pytest.mark.parametrize("dt", [1.0, 0.5])
+def test_a_plan_made_elsewhere_is_where_the_day_begins(dt):
+    group = cars(dt_h=dt)
+    powers = np.zeros((2, 2, 12))
+    powers[0, 0, 1:5], powers[1, 0, 0], powers[0, 1, 4:9], powers[1, 1, 3] = 21.0, 6.0, 14.0, 4.0
+    plan = Plan(cars=group, day_ahead=AHEAD, past=np.zeros((0, 12)), planned_kw=powers)
+    room = RollingDispatcher(plan)
+    charge, discharge, content = room.powers()
+    for v, steps in ((0, range(9)), (1, range(3, 12))):
+        kwh = group.arrival_kwh[v]
+        for t in steps:
+            assert charge[v, t] == powers[0, v, t] / group.count[v]
+            assert discharge[v, t] == powers[1, v, t] / group.count[v]
+            kwh += dt * (ETA * charge[v, t] - discharge[v, t] / ETA)
+            assert content[v, t] == pytest.approx(kwh)
+    np.testing.assert_allclose(room.position_kw, powers[0].sum(axis=0) - powers[1].sum(axis=0))
+
+
+def test_the_arrival_of_a_car_that_is_here_changes_nothing():
+    rooms = dispatcher(), dispatcher()
+    for room in rooms:
+        room.step(0, float(AHEAD[0]))
+    one = rooms[0].step(1, float(AHEAD[1]), arrivals={"a": 5.0})
+    two = rooms[1].step(1, float(AHEAD[1]), arrivals=[])
+    assert one.charge_kw == two.charge_kw
+    assert rooms[0].content_kwh("a") == rooms[1].content_kwh("a")
+
+
+def test_who_should_come_just_now_has_not_come_in_the_steps_before():
+    room = dispatcher()
+    room.step(0, float(AHEAD[0]))
+    assert "b has not come; it gets no power until it does" in room.step(3, float(AHEAD[3]), arrivals=[]).notes
+
+
+def test_a_forecaster_cannot_write_what_is_known():
+    def forgetful(now, known, day_ahead, past):
+        known[now] = 0.0
+        return day_ahead
+
+    room = RollingDispatcher(Plan(cars=cars(), day_ahead=AHEAD, past=np.zeros((0, 12))), forgetful)
+    with pytest.raises(ValueError, match="read-only"):
+        room.step(0, 0.05)
+
+
+def test_an_import_limit_that_other_drivers_exceed_is_said():
+    plain = np.where(np.arange(12) == 1, 30.0, 0.0)
+    plan = Plan(cars=cars(), day_ahead=AHEAD, past=np.zeros((0, 12)), plain_kw=plain, cap_kw=np.full(12, 25.0))
+    room = RollingDispatcher(plan)
+    for k in range(12):
+        answer = room.step(k, float(AHEAD[k]))
+        net = sum(answer.charge_kw.values()) - sum(answer.discharge_kw.values())
+        assert net + plain[k] <= 25.0 + 1e-6  # the batteries give what the others take beyond it
+        assert answer.notes == ()
+    plan = Plan(
+        cars=cars(discharge_kw=0.0), day_ahead=AHEAD, past=np.zeros((0, 12)), plain_kw=plain, cap_kw=plan.cap_kw
+    )
+    room = RollingDispatcher(plan)
+    notes = [room.step(k, float(AHEAD[k])).notes for k in range(12)]
+    assert notes == [("the import limit of step 1 is exceeded by 5 kW",) if k == 1 else () for k in range(12)]
+
+
+@pytest.mark.parametrize("level", [1e-3, 1.0, 1e4])
+def test_promises_are_kept_whatever_money_is_worth(level):
+    room = RollingDispatcher(Plan(cars=cars(), day_ahead=level * AHEAD, past=np.zeros((0, 12))))
+    for k in range(12):
+        assert room.step(k, float(level * AHEAD[k])).short_kwh == {}
+    assert room.powers()[2][0, 8] >= 32 - 1e-6
+
+
+def test_a_state_keeps_that_nothing_can_be_sold(tmp_path):
+    nothing = np.full(12, np.nan)
+    plan = Plan(cars=cars(), day_ahead=AHEAD, past=np.zeros((0, 12)), give_ratio=nothing)
+    room = RollingDispatcher(plan)
+    room.step(0, 0.05)
+    room.save(tmp_path / "state.json")
+    again = RollingDispatcher.load(tmp_path / "state.json")
+    np.testing.assert_array_equal(again.position_kw, room.position_kw)
+    for k in range(1, 12):
+        one, two = (each.step(k, 0.3 if k == 5 else 0.05) for each in (room, again))
+        assert sum(one.charge_kw.values()) - sum(one.discharge_kw.values()) >= -1e-6
+        assert two.charge_kw == pytest.approx(one.charge_kw, abs=1e-6)
+        assert two.discharge_kw == pytest.approx(one.discharge_kw, abs=1e-6)
+
+
+def test_a_state_that_names_code_is_not_run(tmp_path):
+    (tmp_path / "mine.py").write_text("def later(now, known, day_ahead, past):\n    return day_ahead\n")
+    plan = Plan(cars=cars(), day_ahead=AHEAD, past=np.zeros((0, 12)), forecaster=f"{tmp_path / 'mine.py'}:later")
+    RollingDispatcher(plan).save(tmp_path / "state.json")
+    with pytest.raises(InputError, match="trust"):
+        RollingDispatcher.load(tmp_path / "state.json")
+    assert RollingDispatcher.load(tmp_path / "state.json", trust=True).step(0, 0.05).now == 0
