@@ -159,7 +159,8 @@ SCENARIO = """\
 A scenario is a TOML file that holds what differs from a bundled case; `csmoifsa ev init my.toml` writes one with
 comments, and `csmoifsa ev check my.toml` names everything that is wrong with it. Beside the keys below,
 
-* `case` at the top names the bundled case to build on (`paper-2022`, whose values are shown, or `duke-2017`);
+* `base` at the top names the bundled case to build on (`paper-2022`, whose values are shown, or `duke-2017`), or
+  another file, as a path that ends in `.toml` and starts at the folder of this one;
 * `[tariff] file = "tariff.json"` and `day` take hours and prices in force from a tariff file, in place of the windows;
 * `vehicles = "types.csv"` in `[fleet]` reads the vehicle types from a table.
 
@@ -294,7 +295,7 @@ def scenario_page() -> str:
 
 
 AGGREGATOR = """\
-A case is a TOML file, `base = "portfolio"` and what differs from that bundled case (or a JSON file, see
+A case is a TOML file, `base = "portfolio"` and what differs from that bundled case or file (or a JSON file, see
 [Price an aggregator's day](../how-to/aggregator.md)). A series is a list of numbers, one a step, or one number for
 all."""
 

@@ -62,7 +62,7 @@ def folder(tmp_path, monkeypatch):
         block for block in blocks(DOCS / "how-to" / "compare-algorithms.md", "toml") if "[[algorithms]]" in block
     )
     (tmp_path / "mine.toml").write_text(suite)
-    (tmp_path / "my.toml").write_text('case = "duke-2017"\n[fleet]\nn_ev = 20_000\n')
+    (tmp_path / "my.toml").write_text('base = "duke-2017"\n[fleet]\nn_ev = 20_000\n')
     rows = [
         f"peak_valley,{d},{s}" for d, s in zip((1, 5, 10, 15, 22, 30), (0.0, 0.05, 0.2, 0.3, 0.5, 0.6), strict=True)
     ]
@@ -150,18 +150,18 @@ def test_a_wrong_option_does_not_parse():
 
 @pytest.mark.parametrize("page", with_blocks("toml"), ids=name_of)
 def test_files_validate(page, tmp_path):
-    from csmoifsa_aggregator.inputs.case import load_case
+    from csmoifsa_aggregator.inputs.case import case_names, load_case
     from csmoifsa_aggregator.inputs.market import FILES, RollSettings, market_files
     from csmoifsa_bench.suite import load_suite
     from csmoifsa_ev.inputs.scenario import load_scenario
 
     for block in blocks(page, "toml"):
-        keys = set(tomllib.loads(block))
+        keys = tomllib.loads(block)
         path = tmp_path / "file.toml"
         path.write_text(block)
         if "algorithms" in keys:
             load_suite(str(path))
-        elif "base" in keys:
+        elif keys.get("base") in case_names():
             case = load_case(path)
             RollSettings.of(case.roll)
             market_files(case.roll, dict.fromkeys(FILES), {}, {name: {} for name in FILES})

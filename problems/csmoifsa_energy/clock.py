@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
+
 from csmoifsa.errors import InputError
 
 _CLOCK = re.compile(r"\s*(\d{1,2})(?::([0-5]\d))?\s*")
@@ -27,3 +29,37 @@ def clock_to_minutes(text: str, where: str) -> int:
 def clock_text(minute: int) -> str:
     """Return minutes after midnight as ``"14:30"``."""
     return f"{minute // 60:02d}:{minute % 60:02d}"
+
+
+def windows_of(inside: np.ndarray, *, padded: bool = False) -> list[str]:
+    """Return the windows ``"from-to"`` in which a day's steps are true; one over midnight is written as one.
+
+    Parameters
+    ----------
+    inside : (T,) bool array
+        Steps of equal length, the first beginning at midnight.
+    padded : bool
+        Whether times are written as ``"07:00"``, else as ``"7"`` and ``"7:30"``.
+
+    Examples
+    --------
+    >>> windows_of(np.arange(1440) // 60 % 23 < 7)
+    ['23-7']
+    >>> windows_of(np.arange(24) % 21 < 6, padded=True)
+    ['21:00-06:00']
+    """
+    steps = len(inside)
+    begin = np.flatnonzero(inside & ~np.roll(inside, 1))
+    end = np.flatnonzero(inside & ~np.roll(inside, -1)) + 1
+    if inside.all():
+        begin, end = np.array([0]), np.array([steps])
+    elif len(end) and end[0] <= begin[0]:
+        end = np.roll(end, -1)
+
+    def text(step: int) -> str:
+        minute = step * 1440 // steps
+        if padded:
+            return clock_text(minute)
+        return f"{minute // 60}" + (f":{minute % 60:02d}" if minute % 60 else "")
+
+    return [f"{text(first)}-{text(last)}" for first, last in zip(begin.tolist(), end.tolist(), strict=True)]

@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
-from csmoifsa_aggregator.inputs.case import load_case, plugged, windows_of
+from csmoifsa_aggregator.inputs.case import load_case, plugged
 from csmoifsa_aggregator.study.baselines import driver_groups
 from csmoifsa_aggregator.study.gains import who_gains
 from csmoifsa_aggregator.study.study import run_day
+from csmoifsa_energy.clock import windows_of
 
 BATTERY = 'base = "wei-v2g"\n[contract]\nshare = 0.5\nstage_one = "battery"\n'
 
@@ -54,5 +55,6 @@ def test_the_account_compares_first_and_last(study):
     "windows", [["21:00-06:00"], ["00:00-24:00"], ["12:00-15:00", "19:00-08:00"], ["00:00-03:00"], ["20:00-24:00"]]
 )
 def test_windows_are_written_as_they_are_read(windows):
-    assert windows_of(plugged(windows, 24, "window")) == windows
-    np.testing.assert_array_equal(plugged(windows_of(plugged(windows, 96, "w")), 96, "w"), plugged(windows, 96, "w"))
+    assert windows_of(plugged(windows, 24, "window"), padded=True) == windows
+    fine = plugged(windows, 96, "window")
+    np.testing.assert_array_equal(plugged(windows_of(fine, padded=True), 96, "window"), fine)

@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 
 from csmoifsa.errors import InputError
+from csmoifsa_energy.clock import windows_of
 from csmoifsa_ev.inputs.load import FileSeries, Load
 from csmoifsa_ev.inputs.sessions import read_sessions
-from csmoifsa_ev.inputs.tariffs import read_tariff, urdb_document, windows_of
+from csmoifsa_ev.inputs.tariffs import read_tariff, urdb_document
 from csmoifsa_ev.inputs.vehicles import read_vehicles
 from csmoifsa_ev.model.tariff import Windows
 

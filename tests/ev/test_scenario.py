@@ -73,7 +73,7 @@ def test_a_scenario_never_carries_the_title_of_the_case(tmp_path):
 
 def test_a_file_may_name_its_case(tmp_path):
     path = tmp_path / "my.toml"
-    path.write_text('case = "duke-2017"\n[fleet]\nn_ev = 10\n', encoding="utf-8")
+    path.write_text('base = "duke-2017"\n[fleet]\nn_ev = 10\n', encoding="utf-8")
     assert load_scenario(path).load == load_scenario(case="duke-2017").load
     assert load_scenario(path, case="duke-2017").fleet.n_ev == 10
     with pytest.raises(InputError, match="builds on case 'duke-2017' but 'paper-2022' was asked for"):
@@ -107,8 +107,8 @@ def test_a_file_may_name_its_case(tmp_path):
         ("[response]\nrecovery = 'even'", r"response\.recovery must be 'uniform' or 'valley-filling'"),
         ("[satisfaction]\nhabit_weight = 0.9", r"satisfaction: habit_weight and delay_weight must sum to 1"),
         ("fleet = 3", r"fleet must be a table, not 3"),
-        ("case = 'duke'", r"there is no case 'duke'.* Did you mean 'duke-2017'"),
-        ("case = 3", r"there is no case 3"),
+        ("base = 'duke'", r"there is no case 'duke'.* Did you mean 'duke-2017'"),
+        ("base = 3", r"there is no case 3"),
         ("[load]\ncsv = 'none.csv'\nvalues_mw = [1.0]", r"load: give the load either"),
         ("[fleet\n", r"is not a TOML file: .*line 1"),
     ],

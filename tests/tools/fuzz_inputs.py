@@ -79,7 +79,8 @@ def readers() -> dict[str, tuple[str, bytes, Callable[[Path], object]]]:
     from csmoifsa_ev.inputs.inspection import inspect_scenario
     from csmoifsa_ev.study.calibration import read_observations
 
-    ev, bench = ROOT / "problems" / "csmoifsa_ev", ROOT / "benchmarks" / "csmoifsa_bench"
+    ev, aggregator = (ROOT / "problems" / f"csmoifsa_{name}" for name in ("ev", "aggregator"))
+    bench = ROOT / "benchmarks" / "csmoifsa_bench"
     game = {
         **{
             "name": "g",
@@ -108,10 +109,10 @@ def readers() -> dict[str, tuple[str, bytes, Callable[[Path], object]]]:
         **{"storage": {"Pmax": 1, "Smax": 2, "S0": 0, "eta": 0.9}, "optimum_profit": 1.0},
     }
     return {
-        "scenario": ("toml", (ev / "data" / "paper-2022.toml").read_bytes(), inspect_scenario),
-        "template": ("toml", (ev / "data" / "template.toml.txt").read_bytes(), inspect_scenario),
-        "case": ("toml", (ev / "aggregator" / "data" / "wei-v2g.toml").read_bytes(), load_case),
-        "portfolio": ("toml", (ev / "aggregator" / "data" / "portfolio.toml").read_bytes(), load_case),
+        "scenario": ("toml", (ev / "inputs" / "cases" / "paper-2022.toml").read_bytes(), inspect_scenario),
+        "template": ("toml", (ev / "inputs" / "cases" / "template.toml.txt").read_bytes(), inspect_scenario),
+        "case": ("toml", (aggregator / "inputs" / "cases" / "wei-v2g.toml").read_bytes(), load_case),
+        "portfolio": ("toml", (aggregator / "inputs" / "cases" / "portfolio.toml").read_bytes(), load_case),
         "game": ("json", json.dumps(game, indent=1).encode(), load_case),
         "suite": ("toml", (bench / "suites" / "zdt.toml").read_bytes(), load_suite),
         "prices": ("csv", _prices(), load_prices),

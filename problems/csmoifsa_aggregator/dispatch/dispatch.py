@@ -21,6 +21,7 @@ from csmoifsa_aggregator.dispatch.plan import Plan, Setpoints
 from csmoifsa_aggregator.model.battery import Batteries
 from csmoifsa_aggregator.solve.batteries import add_batteries
 from csmoifsa_aggregator.solve.lp import Program, Session
+from csmoifsa_energy.arrays import frozen
 
 __all__ = ["Plan", "RollingDispatcher", "Setpoints"]
 
@@ -355,9 +356,7 @@ class RollingDispatcher:
 
     def _expect(self, now: int) -> np.ndarray:
         assert self._forecast is not None
-        known = self._known.copy()
-        known.setflags(write=False)
-        told = self._forecast(now, known, self.plan.day_ahead, self.plan.past)
+        told = self._forecast(now, frozen(self._known), self.plan.day_ahead, self.plan.past)
         return forecasts.check_forecast(self.plan.forecaster, told, now, self._known)
 
     def _freeze(self, now: int, x: np.ndarray) -> None:

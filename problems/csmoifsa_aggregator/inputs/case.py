@@ -14,13 +14,19 @@ from typing import Any
 import numpy as np
 
 from csmoifsa.errors import InputError, did_you_mean
-from csmoifsa.files import read_json, read_toml
+from csmoifsa.files import read_json
 from csmoifsa_aggregator.model.battery import Batteries, longest_stay
 from csmoifsa_aggregator.model.costs import follow
 from csmoifsa_aggregator.model.game import Game, game_from_dict, number, storage_from_dict
+from csmoifsa_energy.cases import CaseFiles
 from csmoifsa_energy.clock import clock_to_minutes
 
-_CASES = Path(__file__).with_name("cases")
+CASES = CaseFiles(
+    folder=Path(__file__).with_name("cases"),
+    what="case",
+    files=(("roll", "day_ahead", "csv"), ("roll", "real_time", "csv")),
+    either=(("market", "buy", "buy_ratio"), ("market", "sell", "sell_ratio"), ("price", "mean", "mean_ratio")),
+)
 
 _BATTERY = ("capacity_kwh", "floor_kwh", "arrival_kwh", "departure_kwh", "efficiency", "wear", "discharge_kw")
 _TABLES = {
@@ -122,7 +128,7 @@ def _shift(cars: Batteries, begin: int) -> Batteries:
 
 def case_names() -> list[str]:
     """Return the names of the bundled cases."""
-    return sorted(path.stem for path in _CASES.glob("*.toml"))
+    return CASES.names()
 
 
 def load_case(source: str | Path) -> Case:
@@ -134,19 +140,15 @@ def load_case(source: str | Path) -> Case:
         There is none, a key is unknown or missing, or a value is bad; the message names key, class or hour.
     """
     path = Path(source)
-    if str(source) in case_names():
-        return case_from_dict(_read_toml(_CASES / f"{source}.toml"))
-    if not path.suffix and not path.exists():
-        known = case_names()
-        hint = did_you_mean(str(source), known) or f" There are {', '.join(known)}, or your own .toml or .json file."
-        raise InputError(f"there is no case {str(source)!r}.{hint}")
+    if str(source) in case_names() or (not path.suffix and not path.exists()):
+        path = CASES.path_of(str(source))
     if path.suffix == ".json":
         values = read_json(path, "case")
         if not isinstance(values, dict):
             raise InputError(f"{path} must hold one object, not a {type(values).__name__}")
         currency = values.pop("currency", "currency")
         return _plain_case(_told(path, game_from_dict, values), str(currency))
-    return _told(path, case_from_dict, _read_toml(path))
+    return _told(path, case_from_dict, CASES.complete(CASES.read(path), path))
 
 
 def _told(path: Path, read: Any, values: Any) -> Any:
@@ -169,24 +171,6 @@ def _plain_case(game: Game, currency: str) -> Case:
         beta=0.5,
         v2g_sell=game.day_ahead,
     )
-
-
-def _read_toml(path: Path) -> dict[str, Any]:
-    values = read_toml(path, "case")
-    roll = values.get("roll")
-    for one in roll.values() if isinstance(roll, dict) else ():
-        if isinstance(one, dict) and isinstance(one.get("csv"), str):
-            one["csv"] = str(path.parent / one["csv"])  # starts at the case's folder
-    base = values.pop("base", None)
-    if base is None:
-        return values
-    if base not in case_names():
-        raise InputError(f"{path}: there is no case {base!r} to build on.{did_you_mean(str(base), case_names())}")
-    merged = _read_toml(_CASES / f"{base}.toml")
-    for key, value in values.items():
-        old = merged.get(key)
-        merged[key] = {**old, **value} if isinstance(old, dict) and isinstance(value, dict) else value
-    return merged
 
 
 def case_from_dict(values: Mapping[str, Any]) -> Case:
@@ -350,22 +334,6 @@ def plugged(windows: Any, steps: int, where: str) -> np.ndarray:
         length = 1440 // steps
         raise InputError(f"{where} begins or ends inside the {length}-minute step {int(broken.argmax())}; move it")
     return np.asarray(grid.all(axis=1))
-
-
-def windows_of(window: np.ndarray) -> list[str]:
-    """Return when a class is plugged in as `plugged` reads it, such as ``["21:00-06:00"]``; window (T,) bool."""
-    steps = len(window)
-    if window.all():
-        return ["00:00-24:00"]
-    begin = np.flatnonzero(window & ~np.roll(window, 1))
-    end = np.flatnonzero(window & ~np.roll(window, -1)) + 1
-    end = np.roll(end, -1) if len(end) and end[0] <= begin[0] else end
-
-    def clock(step: int) -> str:
-        minutes = step * 1440 // steps
-        return f"{minutes // 60:02d}:{minutes % 60:02d}"
-
-    return [f"{clock(int(a))}-{clock(int(b))}" for a, b in zip(begin, end, strict=True)]
 
 
 def _batteries(classes: list[dict[str, Any]], steps: int, dt: float) -> Batteries:

@@ -15,6 +15,7 @@ from functools import cached_property
 import numpy as np
 
 from csmoifsa.errors import InputError
+from csmoifsa_energy.arrays import frozen
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -62,14 +63,9 @@ class Batteries:
 
     def __post_init__(self) -> None:
         n = len(self.names)
-        for name in _COLUMNS:
-            array = np.array(np.broadcast_to(np.asarray(getattr(self, name), dtype=float), (n,)))
-            array.setflags(write=False)
-            object.__setattr__(self, name, array)
-        for name in ("start", "length"):
-            array = np.array(np.broadcast_to(np.asarray(getattr(self, name), dtype=np.int64), (n,)))
-            array.setflags(write=False)
-            object.__setattr__(self, name, array)
+        for name in (*_COLUMNS, "start", "length"):
+            kind = float if name in _COLUMNS else np.int64
+            object.__setattr__(self, name, frozen(np.broadcast_to(getattr(self, name), (n,)), kind))
         for v in range(n):
             self._check(v)
 

@@ -12,11 +12,11 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from csmoifsa.errors import InputError, did_you_mean
 from csmoifsa_aggregator.model.battery import Batteries
 from csmoifsa_aggregator.model.costs import Market, Storage
+from csmoifsa_energy.arrays import frozen
 
 __all__ = ["Game", "Storage", "game_from_dict", "number", "storage_from_dict"]
 
@@ -66,11 +66,11 @@ class Game(Market):
 
     def __post_init__(self) -> None:
         for name in ("day_ahead", "buy", "sell", "lower", "upper", "energy_kwh", "power_kw", "count"):
-            object.__setattr__(self, name, _frozen(getattr(self, name), float))
+            object.__setattr__(self, name, frozen(getattr(self, name), float))
         for name in ("cap_kw", "block_kw", "block_premium"):
             if getattr(self, name) is not None:
-                object.__setattr__(self, name, _frozen(getattr(self, name), float))
-        object.__setattr__(self, "window", _frozen(self.window, bool))
+                object.__setattr__(self, name, frozen(getattr(self, name), float))
+        object.__setattr__(self, "window", frozen(self.window, bool))
         if not self.names:
             object.__setattr__(self, "names", tuple(f"class {k + 1}" for k in range(len(self.energy_kwh))))
         _check_shapes(self)
@@ -124,12 +124,6 @@ class Game(Market):
         if self.dt_h == 1.0:
             return f"hour {step}"
         return f"step {step} ({minutes // 60 % 24:02d}:{minutes % 60:02d})"
-
-
-def _frozen(values: ArrayLike, dtype: Any) -> np.ndarray:
-    array = np.array(values, dtype=dtype, order="C")
-    array.setflags(write=False)
-    return array
 
 
 def _check_shapes(game: Game) -> None:

@@ -11,10 +11,11 @@ import pandas as pd
 
 from csmoifsa.files import write_csv, write_json
 from csmoifsa.folders import result_folder
-from csmoifsa_aggregator.inputs.case import Case, windows_of
+from csmoifsa_aggregator.inputs.case import Case
 from csmoifsa_aggregator.study.gains import who_gains
 from csmoifsa_aggregator.study.rolling import Backtest, mean_outcomes
 from csmoifsa_aggregator.study.study import DayStudy
+from csmoifsa_energy.clock import windows_of
 from csmoifsa_energy.impact import gains_rows
 
 
@@ -87,7 +88,7 @@ def assumptions(case: Case) -> dict[str, Any]:
                 "vehicles": float(game.count[k]),
                 "energy_kwh": float(game.energy_kwh[k] / game.count[k]),
                 "power_kw": float(game.power_kw[k] / game.count[k]),
-                "plugged_in": windows_of(game.window[k]),
+                "plugged_in": windows_of(game.window[k], padded=True),
                 "v2g_share": share[name],
             }
             for k, name in enumerate(game.names)
@@ -105,7 +106,7 @@ def assumptions(case: Case) -> dict[str, Any]:
                 "class": name,
                 "vehicles": float(cars.count[v]),
                 **{key: float(getattr(cars, key)[v]) for key in (*columns, "efficiency", "wear")},
-                "plugged_in": windows_of(cars.window[v]),
+                "plugged_in": windows_of(cars.window[v], padded=True),
             }
             for v, name in enumerate(cars.names)
         ]

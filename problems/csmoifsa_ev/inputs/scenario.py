@@ -18,7 +18,7 @@ import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
 from csmoifsa.errors import InputError, did_you_mean
-from csmoifsa.files import read_toml
+from csmoifsa_energy.cases import CaseFiles
 from csmoifsa_energy.checks import Parameters
 from csmoifsa_energy.readers.faults import InputFaultsError
 from csmoifsa_ev.inputs.load import GridInput, Load
@@ -33,18 +33,19 @@ from csmoifsa_ev.model.response import Recovery, Response
 from csmoifsa_ev.model.tariff import Prices, Windows
 from csmoifsa_ev.model.v2g import V2G
 
-_CASES = Path(__file__).with_name("cases")
-_BASE = {"duke-2017": "paper-2022"}
-"""Cases that are written as changes to another."""
-
-FILES = (
-    ("load", "csv"),
-    ("tariff", "file"),
-    ("fleet", "vehicles"),
-    ("fleet", "sessions", "file"),
-    ("grid", "day_ahead", "csv"),
+CASES = CaseFiles(
+    folder=Path(__file__).with_name("cases"),
+    what="scenario",
+    default="paper-2022",
+    files=(
+        ("load", "csv"),
+        ("tariff", "file"),
+        ("fleet", "vehicles"),
+        ("fleet", "sessions", "file"),
+        ("grid", "day_ahead", "csv"),
+    ),
+    not_inherited=("published",),
 )
-"""Keys that may name a file; a relative path starts at the scenario file's folder."""
 
 _KINDS = ("literal['flat']", "float", "PeriodPrices")
 """What pydantic adds to the place of an error where a value may be of several kinds (prices.reference)."""
@@ -121,7 +122,7 @@ class Scenario(Parameters):
 
 def case_names() -> list[str]:
     """Return the names of the bundled cases."""
-    return sorted(path.stem for path in _CASES.glob("*.toml"))
+    return CASES.names()
 
 
 def load_scenario(path: str | Path | None = None, *, case: str | None = None) -> Scenario:
@@ -132,7 +133,7 @@ def load_scenario(path: str | Path | None = None, *, case: str | None = None) ->
     path : path, optional
         A TOML file of changes to a bundled case; None for the case as it is.
     case : str, optional
-        That case. The file may name it itself, as ``case = "..."``; otherwise it is ``paper-2022``.
+        That case. The file may name it itself, as ``base = "..."``; otherwise it is ``paper-2022``.
 
     Raises
     ------
@@ -146,28 +147,20 @@ def load_scenario(path: str | Path | None = None, *, case: str | None = None) ->
 
 def scenario_values(path: str | Path | None, case: str | None = None) -> tuple[dict[str, Any], str]:
     """Return the plain values of a scenario, files with their whole paths, and how messages begin."""
-    changes: dict[str, Any] = {}
-    source = ""
-    if path is not None:
-        path = Path(path)
-        changes, source = read_toml(path, "scenario"), f"{path}: "
-        for place in FILES:
-            *tables, name = place
-            table: Any = changes
-            for key in tables:
-                table = table.get(key) if isinstance(table, dict) else None
-            if isinstance(table, dict) and isinstance(table.get(name), str):
-                table[name] = str(path.parent / table[name])
-    named = changes.pop("case", None)
+    if path is None:
+        bundled = CASES.path_of(case or CASES.default)
+        return CASES.complete(CASES.read(bundled), bundled), ""
+    path, source = Path(path), f"{path}: "
+    changes = CASES.read(path)
+    named = changes.get("base")
     if named is not None and case is not None and named != case:
         raise InputError(f"{source}the file builds on case {named!r} but {case!r} was asked for; keep one of the two")
-    values = _case_values(named or case or "paper-2022")
-    if changes:
-        values.pop("published", None)
-        values = _merge(values, changes)
-        if path is not None:  # the case's title would be untrue of another load or fleet
-            values["name"] = changes.get("name", Path(path).stem)
-            values["title"] = changes.get("title", values["name"])
+    if case is not None:
+        changes["base"] = case
+    values = CASES.complete(changes, path)
+    if changes.keys() - {"base"}:  # the case's title would be untrue of another load or fleet
+        values["name"] = changes.get("name", path.stem)
+        values["title"] = changes.get("title", values["name"])
     return values, source
 
 
@@ -262,31 +255,6 @@ def _resampled(values: np.ndarray, n_steps: int) -> np.ndarray:
     return values.reshape(n_steps, -1).mean(axis=1)
 
 
-def _case_values(case: Any) -> dict[str, Any]:
-    known = case_names()
-    if case not in known:
-        raise InputError(f"there is no case {case!r}; there are {', '.join(known)}." + did_you_mean(str(case), known))
-    values = read_toml(_CASES / f"{case}.toml")
-    if case in _BASE:
-        base = _case_values(_BASE[case])
-        base.pop("published", None)
-        values = _merge(base, values)
-    return values
-
-
-def _merge(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-    """Lay changes over a case, table by table; lists are replaced whole, and so is the source of the load."""
-    merged = dict(base)
-    for key, value in changes.items():
-        old = base.get(key)
-        if isinstance(value, dict) and (
-            (key == "load" and {"csv", "values_mw"} & value.keys()) or (key == "tariff" and "file" in value)
-        ):
-            old = None
-        merged[key] = _merge(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
-    return merged
-
-
 @lru_cache(maxsize=1)
 def _adapter() -> TypeAdapter[Scenario]:
     return TypeAdapter(Scenario)
@@ -339,4 +307,4 @@ def _known_keys(place: tuple[Any, ...]) -> list[str]:
             owner = get_type_hints(owner)[part]
         while not is_dataclass(owner):
             owner = next(kind for kind in get_args(owner) if is_dataclass(kind) or get_args(kind))
-    return [one.name for one in fields(owner)] + (["case"] if owner is Scenario else [])
+    return [one.name for one in fields(owner)] + (["base"] if owner is Scenario else [])

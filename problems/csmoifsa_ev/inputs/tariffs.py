@@ -17,6 +17,7 @@ import numpy as np
 
 from csmoifsa.errors import InputError
 from csmoifsa.files import read_json
+from csmoifsa_energy.clock import windows_of
 from csmoifsa_ev.model.tariff import PERIODS, Windows
 
 
@@ -55,24 +56,6 @@ class DayTariff:
             )
         windows = {name: windows_of(self.per_kwh == level) for name, level in zip(PERIODS, levels, strict=True)}
         return windows, {name: float(level) for name, level in zip(PERIODS, levels, strict=True)}
-
-
-def windows_of(inside: np.ndarray) -> list[str]:
-    """Return the windows ``"from-to"`` of the minutes that are true; one over midnight is written as one.
-
-    Examples
-    --------
-    >>> windows_of(np.arange(1440) // 60 % 23 < 7)
-    ['23-7']
-    """
-    edges = np.flatnonzero(np.diff(inside.astype(int), prepend=int(inside[-1]), append=int(inside[0])))
-    edges = edges[edges < 1440]
-    if not len(edges):
-        return ["0-24"]
-    if not inside[edges[0]]:
-        edges = np.roll(edges, -1)
-    clock = [f"{m // 60}" + (f":{m % 60:02d}" if m % 60 else "") for m in edges.tolist()]
-    return [f"{first}-{last if last != '0' else '24'}" for first, last in zip(clock[::2], clock[1::2], strict=True)]
 
 
 def read_tariff(path: Path, day: date) -> DayTariff:

@@ -1,0 +1,21 @@
+"""Arrays that nobody can change."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+
+def frozen(values: ArrayLike, dtype: Any = float) -> np.ndarray:
+    """Return a copy of values as a C-contiguous array that cannot be written to.
+
+    Examples
+    --------
+    >>> frozen([1, 2]).flags.writeable
+    False
+    """
+    array = np.array(values, dtype=dtype, order="C")
+    array.setflags(write=False)
+    return array

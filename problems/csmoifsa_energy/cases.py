@@ -1,0 +1,150 @@
+"""Case files: TOML files that hold what differs from another, named by their key ``base``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from csmoifsa.errors import InputError, did_you_mean
+from csmoifsa.files import read_toml
+
+SOURCES = frozenset({"csv", "file", "values_mw"})
+"""Keys that say where the data of a table comes from; a table that has one replaces that of the base whole."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CaseFiles:
+    """The case files of one kind: those bundled in a folder, and those of a user.
+
+    Attributes
+    ----------
+    folder : Path
+        Holds the bundled files, ``NAME.toml``.
+    what : str
+        What messages call a file, such as ``"scenario"``.
+    files : tuple of tuples of str
+        Places of the keys that may name a file; a relative path starts at the folder of the TOML file.
+    default : str, optional
+        The bundled case that a file without ``base`` builds on; it stands alone where left out.
+    not_inherited : tuple of str
+        Keys at the top that hold for the file itself, not for those that build on it.
+    either : tuple of (str, str, str)
+        A table and two keys of it that state one value, such as ``("price", "mean", "mean_ratio")``: the one of a file
+        replaces the other of its base.
+    """
+
+    folder: Path
+    what: str
+    files: tuple[tuple[str, ...], ...] = ()
+    default: str | None = None
+    not_inherited: tuple[str, ...] = ()
+    either: tuple[tuple[str, str, str], ...] = ()
+
+    def names(self) -> list[str]:
+        """Return the names of the bundled cases, sorted."""
+        return sorted(path.stem for path in self.folder.glob("*.toml"))
+
+    def path_of(self, name: object, source: str = "") -> Path:
+        """Return the file of a bundled case; ``source`` begins the message.
+
+        Raises
+        ------
+        InputError
+            There is no such case.
+        """
+        known = self.names()
+        if not isinstance(name, str) or name not in known:
+            use = " to build on" if source else ""
+            there = f"there are {', '.join(known)}, or give a .toml file of your own"
+            raise InputError(f"{source}there is no case {name!r}{use}; {there}.{did_you_mean(str(name), known)}")
+        return self.folder / f"{name}.toml"
+
+    def read(self, path: Path) -> dict[str, Any]:
+        """Return what one file says itself, with whole paths; its base is not read.
+
+        Raises
+        ------
+        InputError
+            The file cannot be read, is no TOML, or has the key ``case``, which is called ``base`` now.
+        """
+        values = read_toml(path, self.what)
+        if "case" in values:
+            raise InputError(f"{path}: the key 'case' is called 'base'; write base = {values['case']!r}")
+        for *tables, name in self.files:
+            table: Any = values
+            for key in tables:
+                table = table.get(key) if isinstance(table, dict) else None
+            if isinstance(table, dict) and isinstance(table.get(name), str):
+                table[name] = str(path.parent / table[name])
+        return values
+
+    def complete(self, values: dict[str, Any], path: Path) -> dict[str, Any]:
+        """Return the values of a file laid over its base, and that over its own, without the key ``base``.
+
+        Parameters
+        ----------
+        values : dict
+            From `read`.
+        path : Path
+            The file that they come from.
+
+        Raises
+        ------
+        InputError
+            A base is missing or wrong, or files build on each other in a circle.
+        """
+        layers, seen = [values], {path.resolve(): path}
+        while (base := layers[-1].get("base", self._default_of(path))) is not None:
+            path = self._base_path(base, path)
+            if path.resolve() in seen:
+                chain = " builds on ".join(map(str, [*seen.values(), path]))
+                raise InputError(f"case files build on each other in a circle: {chain}; take out one base")
+            seen[path.resolve()] = path
+            layers.append(self.read(path))
+        merged: dict[str, Any] = {}
+        for layer in reversed(layers):
+            own = {key: value for key, value in layer.items() if key != "base"}
+            merged = self._lay_over(merged, own) if own else merged
+        return merged
+
+    def _default_of(self, path: Path) -> str | None:
+        """Return the base of a file that names none: a bundled file stands alone."""
+        return None if path.parent.resolve() == self.folder.resolve() else self.default
+
+    def _base_path(self, base: object, path: Path) -> Path:
+        """Return the file that ``base`` names in the file ``path``: a path that ends in .toml, or a bundled case."""
+        if isinstance(base, str) and base.endswith(".toml"):
+            return path.parent / base
+        return self.path_of(base, f"{path}: ")
+
+    def _lay_over(self, base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+        """Return ``base`` with ``changes`` laid over it, without what is not inherited or is stated another way."""
+        kept = {key: value for key, value in base.items() if key not in self.not_inherited}
+        for table, *names in self.either:
+            given, old = changes.get(table), kept.get(table)
+            if isinstance(given, dict) and isinstance(old, dict) and given.keys() & set(names):
+                kept[table] = {key: value for key, value in old.items() if key not in names}
+        return merge(kept, changes)
+
+
+def merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return ``base`` with ``changes`` laid over it, table by table; lists are replaced whole.
+
+    A table that says where its data comes from (`SOURCES`) is replaced whole, too: settings of another file are none
+    of this one.
+
+    Examples
+    --------
+    >>> merge({"fleet": {"n_ev": 5, "seed": 1}}, {"fleet": {"n_ev": 7}})
+    {'fleet': {'n_ev': 7, 'seed': 1}}
+    >>> merge({"load": {"csv": "a.csv", "stamp": "ending"}}, {"load": {"csv": "b.csv"}})
+    {'load': {'csv': 'b.csv'}}
+    """
+    merged = dict(base)
+    for key, value in changes.items():
+        old = base.get(key)
+        inside = isinstance(old, dict) and isinstance(value, dict) and not SOURCES & value.keys()
+        merged[key] = merge(old, value) if inside else value  # type: ignore[arg-type]
+    return merged
