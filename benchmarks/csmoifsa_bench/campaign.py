@@ -9,10 +9,10 @@ from pathlib import Path
 
 from csmoifsa.errors import InputError
 from csmoifsa_bench.cells import Cell, grid
-from csmoifsa_bench.execute import Outcome, environment, known_front
+from csmoifsa_bench.execute import RunOutcome, environment, known_front
 from csmoifsa_bench.pools import Map, open_pool
 from csmoifsa_bench.rivals import require
-from csmoifsa_bench.store import Store, one_writer
+from csmoifsa_bench.store import Store, exclusive_writer
 from csmoifsa_bench.suite import Suite
 
 MAX_DEATHS = 2  # workers that one run may take down before it counts as failed
@@ -82,10 +82,10 @@ def run_campaign(
         suite.refuse_code()
     for library in {algorithm.library for algorithm in suite.algorithms}:
         require(library)
-    with one_writer(path), Store(path) as store:
+    with exclusive_writer(path), Store(path) as store:
         store.put_suite(full or suite)
         if again:
-            store.forget(suite.name, {cell.key for cell in grid(suite)})
+            store.delete_runs(suite.name, {cell.key for cell in grid(suite)})
         tally = Campaign(suite, store, progress).run(jobs, backend, address)
         _add_true_fronts(suite, store)
         return tally
@@ -121,7 +121,7 @@ class Campaign:
     def __init__(self, suite: Suite, store: Store, progress: Callable[[int], None] | None = None):
         self.suite, self.store = suite, store
         self.progress = progress or (lambda done: None)
-        self.on_their_way: dict[str, Cell] = {}
+        self.in_progress: dict[str, Cell] = {}
         self.last_break = ""
         self.made = self.failed = self.breakdowns = self.breaks_in_a_row = 0
 
@@ -143,20 +143,20 @@ class Campaign:
         rest = iter(cells)
         while not self._pass(pool, rest):
             # A worker died. Whoever was on the way is made again, each one alone, so that the culprit is known.
-            for cell in list(self.on_their_way.values()):
+            for cell in list(self.in_progress.values()):
                 self._alone(pool, cell)
 
     def _alone(self, pool: Map, cell: Cell) -> None:
         for _ in range(MAX_DEATHS):
-            self.on_their_way = {}
-            if self._pass(pool, iter([cell]), carefully=True):
+            self.in_progress = {}
+            if self._pass(pool, iter([cell]), one_at_a_time=True):
                 return
         message = f"its worker died {MAX_DEATHS} times in a row (killed, out of memory, or a crash)"
-        self._came_in(Outcome(cell, error=message, traceback=self.last_break, environment=environment()))
+        self._record(RunOutcome(cell, error=message, traceback=self.last_break, environment=environment()))
 
-    def _pass(self, pool: Map, cells: Iterator[Cell], carefully: bool = False) -> bool:
+    def _pass(self, pool: Map, cells: Iterator[Cell], one_at_a_time: bool = False) -> bool:
         """Send cells until they are through (True) or the pool breaks (False); outcomes are written as they come."""
-        results = pool(self._sent(cells), carefully)
+        results = pool(self._sent(cells), one_at_a_time)
         try:
             while True:
                 try:
@@ -164,9 +164,9 @@ class Campaign:
                 except StopIteration:
                     return True
                 except Exception as error:  # `execute` raises nothing, so it is the pool
-                    self._broken(error)
+                    self._note_break(error)
                     return False
-                self._came_in(outcome)
+                self._record(outcome)
         finally:
             close = getattr(results, "close", None)
             if close is not None:
@@ -174,18 +174,18 @@ class Campaign:
 
     def _sent(self, cells: Iterator[Cell]) -> Iterator[Cell]:
         for cell in cells:
-            self.on_their_way[cell.key] = cell
+            self.in_progress[cell.key] = cell
             yield cell
 
-    def _came_in(self, outcome: Outcome) -> None:
-        self.on_their_way.pop(outcome.cell.key, None)
+    def _record(self, outcome: RunOutcome) -> None:
+        self.in_progress.pop(outcome.cell.key, None)
         self.breaks_in_a_row = 0
         self.store.put(outcome)
         self.made += 1
         self.failed += outcome.failed
         self.progress(self.found + self.made)
 
-    def _broken(self, error: Exception) -> None:
+    def _note_break(self, error: Exception) -> None:
         self.breakdowns += 1
         self.breaks_in_a_row += 1
         self.last_break = f"{type(error).__name__}: {str(error).strip() or 'no reason given'}"

@@ -112,7 +112,7 @@ def run(
     with Store(out, readonly=True) as store:
         missing = sum(1 for _ in missing_cells(wanted, store.done(wanted.name)))
         failures = _failures(store, wanted)
-        mixed = _mixed_code(store, wanted)
+        mixed = _code_warning(store, wanted)
     answer = {
         "suite": wanted.name,
         "results": str(out),
@@ -127,7 +127,7 @@ def run(
     if as_json:
         print_json(answer)
     else:
-        _tell(answer, failures)
+        _print_answer(answer, failures)
     if mixed:
         stderr().print(f"warning: {mixed}", style="yellow", markup=False, soft_wrap=True)
     if interrupted:
@@ -199,12 +199,12 @@ def speed(
     [bold]Example:[/bold]  csmoifsa bench speed peers --out peers.sqlite
     """
     from csmoifsa_bench.speed import time_suite
-    from csmoifsa_bench.store import Store, one_writer
+    from csmoifsa_bench.store import Store, exclusive_writer
     from csmoifsa_bench.suite import load_suite
 
     whole = load_suite(suite)
     wanted = whole.narrowed(algorithms=_names(algorithms))
-    with one_writer(out), Store(out) as store, progress(f"speed {wanted.name}", len(wanted.algorithms)) as update:
+    with exclusive_writer(out), Store(out) as store, progress(f"speed {wanted.name}", len(wanted.algorithms)) as update:
         rows = time_suite(wanted, store, full=whole, trust=trust, progress=update)
     if as_json:
         print_json({"suite": wanted.name, "speed": rows})
@@ -258,7 +258,7 @@ def _failures(store: Any, suite: Any) -> list[dict[str, str]]:
     ]
 
 
-def _mixed_code(store: Any, suite: Any) -> str:
+def _code_warning(store: Any, suite: Any) -> str:
     """Return a sentence if the runs were made by more than one state of the code, else nothing."""
     from csmoifsa_bench.cells import grid
     from csmoifsa_bench.measure import code_states
@@ -274,7 +274,7 @@ def _mixed_code(store: Any, suite: Any) -> str:
     )
 
 
-def _tell(answer: dict[str, Any], failures: list[dict[str, str]]) -> None:
+def _print_answer(answer: dict[str, Any], failures: list[dict[str, str]]) -> None:
     console = stdout()
     if answer["interrupted"]:
         console.print(

@@ -36,7 +36,7 @@ _DECISIVE = ("algorithm", "board", "engine", "jit", "moafsa", "settings")
 
 
 @dataclass(frozen=True)
-class Outcome:
+class RunOutcome:
     """What became of a cell.
 
     Attributes
@@ -77,13 +77,13 @@ class Outcome:
         return bool(self.error)
 
 
-def execute(cell: Cell) -> Outcome:
+def execute(cell: Cell) -> RunOutcome:
     """Make one run. Whatever goes wrong in it becomes an outcome with the traceback, never an exception."""
     wall, cpu = time.perf_counter(), time.process_time()
     try:
         recorder, same_start = _run(cell)
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-        return Outcome(
+        return RunOutcome(
             cell,
             snapshots=recorder.fronts(cell.points),
             n_eval=recorder.n_eval,
@@ -94,7 +94,7 @@ def execute(cell: Cell) -> Outcome:
             true_front=known_front(cell),
         )
     except Exception as error:
-        return Outcome(
+        return RunOutcome(
             cell,
             error=f"{type(error).__name__}: {error}",
             traceback=traceback.format_exc(),

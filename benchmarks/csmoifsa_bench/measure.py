@@ -241,14 +241,14 @@ def best_possible_igd(front: np.ndarray, points: int) -> float:
     """
     from scipy.spatial.distance import cdist
 
-    from csmoifsa_bench.recorder import thin
+    from csmoifsa_bench.recorder import truncate
 
     scaled = np.unique(metrics.normalise(front, front), axis=0)
     if len(scaled) <= points:
         return 0.0
     distance = cdist(scaled, scaled)
     place = {tuple(row): i for i, row in enumerate(scaled.tolist())}
-    spread = np.array([place[tuple(row)] for row in thin(scaled, points).tolist()])
+    spread = np.array([place[tuple(row)] for row in truncate(scaled, points).tolist()])
     middles = np.array([part[len(part) // 2] for part in np.array_split(np.arange(len(scaled)), points)])
     return min(_lloyd(distance, spread), _lloyd(distance, middles))
 

@@ -17,7 +17,7 @@ from csmoifsa_bench import tables
 from csmoifsa_bench.digest import provenance, verdict
 from csmoifsa_bench.figures import colour, median_repetition
 from csmoifsa_bench.measure import MORE_IS_BETTER, TITLES, Results
-from csmoifsa_bench.recorder import thin
+from csmoifsa_bench.recorder import truncate
 from csmoifsa_bench.statistics import performance_profile, rank_over_problems
 
 MOST_POINTS = 300  # of a true front or an attainment surface, which is all that a screen shows
@@ -52,7 +52,7 @@ def page_data(results: Results) -> dict[str, Any]:
         "curves": {m: _curves(results, m) for m in suite.metrics},
         "fronts": {str(stop): _fronts(results, stop) for stop in suite.compare_at},
         "surfaces": {str(stop): _surfaces(results, stop) for stop in suite.compare_at},
-        "references": {p: _points(thin(results.references[p], MOST_POINTS)) for p in results.problems},
+        "references": {p: _points(truncate(results.references[p], MOST_POINTS)) for p in results.problems},
         "more_tables": [
             to_html(table)
             for table in (tables.target_table(results), tables.speed_table(results), tables.effort_table(results))
@@ -130,7 +130,7 @@ def _surfaces(results: Results, stop: int) -> dict[str, Any]:
         for algorithm, runs in algorithms.items():
             points = np.vstack(runs)
             surface = moocore.eaf(points[:, :2], points[:, 2], percentiles=[50.0])[:, :2]
-            algorithms[algorithm] = _points(thin(surface[np.argsort(surface[:, 0])], MOST_POINTS))
+            algorithms[algorithm] = _points(truncate(surface[np.argsort(surface[:, 0])], MOST_POINTS))
     return found
 
 

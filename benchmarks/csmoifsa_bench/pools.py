@@ -15,19 +15,19 @@ from typing import Any
 
 from csmoifsa.errors import InputError, did_you_mean
 from csmoifsa_bench.cells import Cell
-from csmoifsa_bench.execute import Outcome, execute
+from csmoifsa_bench.execute import RunOutcome, execute
 
 BACKENDS = ("loky", "dask", "ray")
 _IDLE_SECONDS = 30  # after which a worker whose coordinator was killed ends by itself
 
-Map = Callable[[Iterable[Cell], bool], Iterator[Outcome]]
+Map = Callable[[Iterable[Cell], bool], Iterator[RunOutcome]]
 
 
 @contextmanager
 def open_pool(backend: str = "loky", jobs: int | None = None, address: str | None = None) -> Iterator[Map]:
-    """Give a function ``map(cells, carefully)`` that yields outcomes as they come in.
+    """Give a function ``map(cells, one_at_a_time)`` that yields outcomes as they come in.
 
-    ``carefully`` keeps one run at a time in the pool, so that it is known which one takes its worker down.
+    ``one_at_a_time`` keeps one run at a time in the pool, so that it is known which one takes its worker down.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ def open_pool(backend: str = "loky", jobs: int | None = None, address: str | Non
 
 def _local(jobs: int) -> Iterator[Map]:
     if jobs == 1:
-        yield lambda cells, carefully: map(execute, cells)
+        yield lambda cells, one_at_a_time: map(execute, cells)
         return
     from joblib.externals.loky import get_reusable_executor
 
@@ -101,11 +101,11 @@ def _ray(jobs: int | None, address: str | None) -> Iterator[Map]:
         remote = ray.remote(execute).options(max_retries=0)
         ahead = 2 * (jobs or int(ray.cluster_resources().get("CPU", 1)))
 
-        def run(cells: Iterable[Cell], carefully: bool) -> Iterator[Outcome]:
+        def run(cells: Iterable[Cell], one_at_a_time: bool) -> Iterator[RunOutcome]:
             pending: list[Any] = []
             for cell in cells:
                 pending.append(remote.remote(cell))
-                while len(pending) >= (1 if carefully else ahead):
+                while len(pending) >= (1 if one_at_a_time else ahead):
                     done, pending = ray.wait(pending)
                     yield ray.get(done[0])
             while pending:
@@ -121,9 +121,9 @@ def _ray(jobs: int | None, address: str | None) -> Iterator[Map]:
 def _mapper(backend: str, jobs: int, **options: Any) -> Map:
     from joblib import Parallel, delayed, parallel_config
 
-    def run(cells: Iterable[Cell], carefully: bool) -> Iterator[Outcome]:
-        # in joblib, one job would mean this very process: carefully is two workers and one task
-        ahead: Any = 1 if carefully else "2 * n_jobs"
+    def run(cells: Iterable[Cell], one_at_a_time: bool) -> Iterator[RunOutcome]:
+        # in joblib, one job would mean this very process: one_at_a_time is two workers and one task
+        ahead: Any = 1 if one_at_a_time else "2 * n_jobs"
         with parallel_config(backend, n_jobs=max(jobs, 2) if jobs > 0 else jobs, **options):
             one: Any = 1
             parallel = Parallel(return_as="generator_unordered", batch_size=one, pre_dispatch=ahead)

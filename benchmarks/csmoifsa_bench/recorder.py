@@ -137,10 +137,10 @@ class Recorder(Problem):
         if len(F) == 0:
             return np.empty((0, self.n_obj))
         F = np.unique(F, axis=0)
-        return thin(F[moocore.is_nondominated(F)], most)
+        return truncate(F[moocore.is_nondominated(F)], most)
 
 
-def thin(F: np.ndarray, most: int) -> np.ndarray:
+def truncate(F: np.ndarray, most: int) -> np.ndarray:
     """Choose ``most`` of the points ``F`` (n, m), evenly spread, by one rule for all algorithms.
 
     The extremes first, then always the point farthest from those chosen, in objectives scaled to the points' own range

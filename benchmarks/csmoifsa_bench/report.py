@@ -49,7 +49,7 @@ def write_report(
         report, suites, tables, figures (how many), verdicts (a sentence a suite and budget), left_out (a sentence
         each).
     """
-    tell = progress or (lambda done: None)
+    report_progress = progress or (lambda done: None)
     with Store(results_file, readonly=True) as store:
         known = {suite.name: suite for suite in store.suites()}
         for name in suites or []:
@@ -59,7 +59,7 @@ def write_report(
         everything = []
         for i, suite in enumerate(wanted):
             everything.append(
-                read_results(store, suite, lambda share, i=i: tell(round(50 * (i + share) / len(wanted))))
+                read_results(store, suite, lambda share, i=i: report_progress(round(50 * (i + share) / len(wanted))))
             )
     everything = [results for results in everything if len(results.table)]
     if not everything:
@@ -76,9 +76,9 @@ def write_report(
                 file.write(digest(results, made))
             if figures:
                 n_figures += sum(1 for _ in save_all(draw_all(results), place))
-            tell(50 + round(40 * (i + 1) / len(everything)))
+            report_progress(50 + round(40 * (i + 1) / len(everything)))
         write_page(everything, new / "report.html")
-    tell(100)
+    report_progress(100)
     return {
         "report": str(Path(folder) / "report.html"),
         "suites": [results.suite.name for results in everything],

@@ -24,7 +24,7 @@ from csmoifsa import npy
 from csmoifsa.errors import InputError
 from csmoifsa.files import parse_json
 from csmoifsa_bench.cells import Cell, fingerprint
-from csmoifsa_bench.execute import Outcome
+from csmoifsa_bench.execute import RunOutcome
 from csmoifsa_bench.suite import Suite, check_suite
 
 VERSION = 1
@@ -168,7 +168,7 @@ class Store:
                 (suite.name, definition, _now()),
             )
 
-    def put(self, outcome: Outcome) -> None:
+    def put(self, outcome: RunOutcome) -> None:
         """Write one run and its fronts in one transaction; it takes the place of a failure, never of a success."""
         cell = outcome.cell
         with self._transaction():
@@ -209,7 +209,7 @@ class Store:
             (cell.problem_key, npy.pack(points)),
         )
 
-    def forget(self, suite: str, keys: set[str]) -> int:
+    def delete_runs(self, suite: str, keys: set[str]) -> int:
         """Delete runs with their fronts; returns how many there were."""
         with self._transaction():
             return sum(
@@ -364,7 +364,7 @@ class Store:
 
 
 @contextmanager
-def one_writer(path: str | Path) -> Iterator[None]:
+def exclusive_writer(path: str | Path) -> Iterator[None]:
     """Hold the right to run campaigns into a results file; the system takes it back if the process dies.
 
     Raises

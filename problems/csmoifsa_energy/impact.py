@@ -1,4 +1,4 @@
-"""Lines of an account: who gains or loses how much, by which measure."""
+"""Stakeholder impact: quantities of grid, operator and drivers before and after a change, as tables show them."""
 
 from __future__ import annotations
 
@@ -7,46 +7,55 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Gain:
-    """One line of the account.
+class StakeholderImpact:
+    """Value of one quantity for one stakeholder before and after a change.
 
     Attributes
     ----------
-    who, what, unit : str
-        Whose, of what, in what.
+    stakeholder : str
+        Who is affected, such as ``"grid"`` or ``"operator"``.
+    quantity : str
+        Name of the quantity, such as ``"peak load"``.
+    unit : str
+        Unit of both values.
     before, after : float
-        Without and with the tariff.
+        Value without and with the change [``unit``].
     better : "lower", "higher" or ""
-        In which direction lies the advantage.
+        Direction that is an advantage for the stakeholder; ``""`` if neither is.
+
+    Examples
+    --------
+    >>> StakeholderImpact("grid", "peak load", "MW", 120.0, 110.0, "lower").improves
+    True
     """
 
-    who: str
-    what: str
+    stakeholder: str
+    quantity: str
     unit: str
     before: float
     after: float
     better: str
 
     @property
-    def gains(self) -> bool | None:
-        """Whether it gains; None where neither direction is an advantage, or nothing changes."""
+    def improves(self) -> bool | None:
+        """Whether the change is an advantage; None if neither direction is one, or the values are equal to 1e-9."""
         change = self.after - self.before
         if not self.better or abs(change) <= 1e-9 * max(abs(self.before), 1.0):
             return None
         return bool(change < 0) == (self.better == "lower")
 
 
-def gains_rows(lines: list[Gain]) -> list[dict[str, Any]]:
-    """Return the account as plain rows for tables and JSON."""
+def impact_rows(lines: list[StakeholderImpact]) -> list[dict[str, Any]]:
+    """Return one plain row for each impact, with its change, for CSV, JSON and pages."""
     return [
         {
-            "who": one.who,
-            "what": one.what,
+            "stakeholder": one.stakeholder,
+            "quantity": one.quantity,
             "unit": one.unit,
             "before": one.before,
             "after": one.after,
             "change": one.after - one.before,
-            "gains": {True: "yes", False: "no", None: ""}[one.gains],
+            "improves": {True: "yes", False: "no", None: ""}[one.improves],
         }
         for one in lines
     ]

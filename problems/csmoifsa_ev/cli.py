@@ -109,8 +109,8 @@ def price(
         console.print("\nNothing was written; add --out DIR to keep tables and figures.")
     else:
         console.print(
-            f"\nWritten: {out}/ pareto.csv tariff.csv extremes.csv load.csv choices_load.csv who_gains.csv tornado.csv "
-            "robustness.csv summary.json"
+            f"\nWritten: {out}/ pareto.csv tariff.csv extremes.csv load.csv choices_load.csv "
+            "stakeholder_impact.csv tornado.csv robustness.csv summary.json"
             + (" comparison.csv" if summary["paper"] else "")
             + (" figures/" if figures else "")
             + (" report.html" if report else ""),

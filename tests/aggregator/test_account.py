@@ -48,7 +48,7 @@ def test_the_account_compares_first_and_last(study):
     profit, bill = lines[0], lines[1]
     assert (profit.before, profit.after) == (before.profit, after.profit)
     assert bill.after * driver_groups(study.case)[1].sum() == pytest.approx(after.driver_cost)
-    assert bill.gains is (after.driver_cost < before.driver_cost)
+    assert bill.improves is (after.driver_cost < before.driver_cost)
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ def test_aggregate_writes_tables_and_figures(run_cli, tmp_path):
     assert answer.code == 0
     assert "proven optimal" in answer.out
     names = {path.name for path in (tmp_path / "day").iterdir() if not path.name.startswith(".")}
-    always = {"summary.json", "price.csv", "load.csv", "plans.csv", "plans_load.csv", "who_gains.csv"}
+    always = {"summary.json", "price.csv", "load.csv", "plans.csv", "plans_load.csv", "stakeholder_impact.csv"}
     assert names == {*always, "v2g.csv", "load_v2g.csv", "figures", "report.html"}
     assert all(name in answer.out for name in names)
     drawn = {path.name for path in (tmp_path / "day" / "figures").iterdir()}

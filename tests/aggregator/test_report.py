@@ -101,7 +101,7 @@ def test_what_comes_from_python_is_translated(day):
     texts = page_texts("csmoifsa_aggregator.output", "aggregate", "zh", ("aggregator",))
     summary = json.loads((day / "summary.json").read_text(encoding="utf-8"))
     classes = {one["class"] for key in ("classes", "batteries") for one in summary["assumptions"][key]}
-    said = {one[name] for one in summary["who_gains"] for name in ("who", "what")} - classes
+    said = {one[name] for one in summary["stakeholder_impact"] for name in ("stakeholder", "quantity")} - classes
     assert said <= texts["words"].keys()
     assert {one["plan"] for one in summary["plans"]} <= texts["plans"].keys()
 

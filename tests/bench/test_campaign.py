@@ -22,7 +22,7 @@ from csmoifsa.errors import InputError
 from csmoifsa_bench import campaign
 from csmoifsa_bench.campaign import run_campaign
 from csmoifsa_bench.cells import grid
-from csmoifsa_bench.execute import Outcome, execute
+from csmoifsa_bench.execute import RunOutcome, execute
 from csmoifsa_bench.store import Store
 from csmoifsa_bench.suite import check_suite, parse_suite
 
@@ -166,7 +166,7 @@ def test_a_run_that_kills_its_workers_is_a_failure_and_the_others_are_made(tmp_p
 
 
 def test_workers_that_always_die_end_the_campaign_with_a_sentence(tmp_path, monkeypatch):
-    def dies(cells, carefully):
+    def dies(cells, one_at_a_time):
         next(iter(cells))
         raise OSError("no more processes")
         yield
@@ -424,7 +424,7 @@ def test_ten_thousand_runs_cost_little_and_memory_stays_flat(tmp_path, monkeypat
     snapshot = replace(template.snapshots[-1], F=F)
     monkeypatch.setattr(
         "csmoifsa_bench.pools.execute",
-        lambda cell: Outcome(cell, [snapshot], n_eval=60, environment=template.environment),
+        lambda cell: RunOutcome(cell, [snapshot], n_eval=60, environment=template.environment),
     )
     wanted = suite(runs=5000)
     me, memory = psutil.Process(), {}

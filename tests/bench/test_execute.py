@@ -10,7 +10,7 @@ from csmoifsa import load_problem
 from csmoifsa_bench import rivals
 from csmoifsa_bench.cells import grid
 from csmoifsa_bench.execute import execute, first_population
-from csmoifsa_bench.recorder import Exhausted, Recorder, thin
+from csmoifsa_bench.recorder import Exhausted, Recorder, truncate
 from csmoifsa_bench.rivals import Task, generations
 from csmoifsa_bench.suite import check_suite
 
@@ -185,6 +185,6 @@ def test_constraints_reach_the_libraries(library, name):
 def test_thinning_keeps_the_ends_and_spreads_evenly():
     x = np.linspace(0, 1, 401)
     F = np.column_stack([x, 1 - x])
-    chosen = thin(F, 5)
+    chosen = truncate(F, 5)
     assert np.allclose(chosen[:, 0], [0, 0.25, 0.5, 0.75, 1])
-    assert thin(F, 1000) is F
+    assert truncate(F, 1000) is F

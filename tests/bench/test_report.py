@@ -15,7 +15,7 @@ from csmoifsa.errors import InputError
 from csmoifsa_bench import tables
 from csmoifsa_bench.cells import grid
 from csmoifsa_bench.digest import all_tables, digest, verdict
-from csmoifsa_bench.execute import Outcome, environment
+from csmoifsa_bench.execute import RunOutcome, environment
 from csmoifsa_bench.figures import draw_all
 from csmoifsa_bench.measure import best_possible_igd, code_states, evaluations_to, measure, read_results
 from csmoifsa_bench.recorder import Snapshot
@@ -45,7 +45,7 @@ def made_outcome(cell):
         lost = cell.algorithm == "lost" and cell.problem == "zdt2" and cell.repetition > 2
         F = np.empty((0, 2)) if lost else front + np.array([0, offset + 0.001 * cell.repetition])
         snapshots.append(Snapshot(stop, stop, F))
-    return Outcome(cell, snapshots, n_eval=1000, same_start=True, cpu_seconds=0.5, environment=environment())
+    return RunOutcome(cell, snapshots, n_eval=1000, same_start=True, cpu_seconds=0.5, environment=environment())
 
 
 @pytest.fixture(scope="module")
@@ -281,7 +281,7 @@ def test_no_true_front_means_all_runs_together(tmp_path, monkeypatch):
     assert "not known" in tables.summary_table(found, "igd", 1000).note
 
 
-def test_mixed_code_and_gaps_are_said(tmp_path):
+def test_mixed_code_and_gaps_are_reported(tmp_path):
     wanted = suite(runs=2)
     cells = list(grid(wanted))
     with Store(tmp_path / "r.sqlite") as store:
@@ -290,7 +290,7 @@ def test_mixed_code_and_gaps_are_said(tmp_path):
             made = made_outcome(cell)
             # the second: of another library's algorithm, which names no state of ours and mixes with any
             facts = {**made.environment, "code": ["another state", "", made.environment["code"]][min(i, 2)]}
-            store.put(Outcome(cell, made.snapshots, n_eval=9, environment=facts))
+            store.put(RunOutcome(cell, made.snapshots, n_eval=9, environment=facts))
         found = read_results(store, wanted)
     text = digest(found, [])
     assert "more than one state of the code" in text

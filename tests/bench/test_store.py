@@ -8,9 +8,9 @@ import pytest
 from csmoifsa.errors import InputError
 from csmoifsa_bench.campaign import Campaign, run_campaign
 from csmoifsa_bench.cells import grid
-from csmoifsa_bench.execute import Outcome
+from csmoifsa_bench.execute import RunOutcome
 from csmoifsa_bench.recorder import Snapshot
-from csmoifsa_bench.store import Store, one_writer
+from csmoifsa_bench.store import Store, exclusive_writer
 from csmoifsa_bench.suite import check_suite
 
 
@@ -27,7 +27,7 @@ def outcome(cell, error="", n_points=4):
     F = np.column_stack([np.arange(n_points), -np.arange(n_points)]) + 0.25
     fronts = [] if error else [Snapshot(30, 20, F[:0]), Snapshot(60, 60, F)]
     facts = {"python": "3", "versions": {"csmoifsa": "1"}, "code": "x"}
-    return Outcome(cell, fronts, error, f"Traceback {error}" if error else "", 60, True, 1.5, 1.25, facts)
+    return RunOutcome(cell, fronts, error, f"Traceback {error}" if error else "", 60, True, 1.5, 1.25, facts)
 
 
 def test_fronts_come_back_bit_for_bit(tmp_path):
@@ -115,7 +115,7 @@ def test_a_locked_file_is_told_and_loses_nothing(tmp_path):
 
 def test_only_one_campaign_writes_a_file(tmp_path):
     path = tmp_path / "r.sqlite"
-    with one_writer(path), pytest.raises(InputError, match=r"another campaign is writing .*r\.sqlite"):
+    with exclusive_writer(path), pytest.raises(InputError, match=r"another campaign is writing .*r\.sqlite"):
         run_campaign(suite(), path, jobs=1)
     assert run_campaign(suite(), path, jobs=1).done == 3
     assert not path.with_name("r.sqlite.lock").exists()

@@ -262,14 +262,14 @@ def test_a_file_of_an_earlier_version_is_reported_and_gets_its_true_fronts(here,
 
 
 def test_two_names_of_one_results_file_have_one_lock(here):
-    from csmoifsa_bench.store import one_writer
+    from csmoifsa_bench.store import exclusive_writer
 
     (here / "link.sqlite").symlink_to(here / "r.sqlite")
     (here / "folder").mkdir()
     (here / "other").symlink_to(here)
-    with one_writer("r.sqlite"):
+    with exclusive_writer("r.sqlite"):
         for name in ("link.sqlite", "other/r.sqlite", here / "r.sqlite"):
-            with pytest.raises(InputError, match="another campaign is writing"), one_writer(name):
+            with pytest.raises(InputError, match="another campaign is writing"), exclusive_writer(name):
                 pass
-    with one_writer("link.sqlite"):
+    with exclusive_writer("link.sqlite"):
         pass

@@ -16,10 +16,10 @@ from csmoifsa_ev.plugin import ev_pricing
 from csmoifsa_ev.study.calibration import (
     Observations,
     calibrate,
+    fit_obstacles,
     fit_ramp,
     fit_with_bands,
     local_fit,
-    problems_of,
 )
 from csmoifsa_ev.study.learning import hidden_population, incentives, learn, learning_curves, observe, ramps_of
 
@@ -70,7 +70,7 @@ def test_what_is_not_determined_is_said():
 )
 def test_too_few_or_contradictory(incentive, share, told):
     seen = Observations(np.array(list(incentive), dtype=float), np.array(list(share), dtype=float))
-    assert told in problems_of(seen)[0]
+    assert told in fit_obstacles(seen)[0]
     with pytest.raises(InputError, match=f"peak_flat: .*{told}"):
         fit_with_bands("peak_flat", seen)
 

@@ -33,7 +33,7 @@ def test_data_is_plain_and_complete(study):
     n = len(data["tariffs"])
     assert n == data["n_front"] + 2
     assert data["names"][str(data["offered"])] == ["rounded"]
-    for name in ("after", "group_load", "group_share", "gains", "discharging"):
+    for name in ("after", "group_load", "group_share", "impact", "discharging"):
         assert len(data[name]) == n
     for values in data["figures"].values():
         assert len(values) == n
@@ -71,7 +71,7 @@ def test_both_languages_have_the_same_labels():
 
 
 def test_what_comes_from_python_is_translated(study):
-    said = {one[name] for rows in report_data(study)["gains"] for one in rows for name in ("who", "what")}
+    said = {one[name] for rows in report_data(study)["impact"] for one in rows for name in ("stakeholder", "quantity")}
     assert said <= page_texts("csmoifsa_ev.output", "price", "zh")["words"].keys()
 
 
@@ -94,7 +94,7 @@ POINT = """(() => {
 })()"""
 VIEWS = """JSON.stringify({
   summary: document.getElementById('summary').textContent,
-  gains: document.getElementById('gains').textContent,
+  impact: document.getElementById('impact').textContent,
   clock: document.getElementById('clock').data.map((one) => Array.from(one.r)),
   day: Array.from(document.getElementById('day').data.at(-1).y),
   front: document.getElementById('front').data[0].marker.size,

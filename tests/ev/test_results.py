@@ -1,4 +1,4 @@
-"""What a study says beyond its front: who gains, how firm it is, rounded prices, and simpler ways."""
+"""What a study says beyond its front: stakeholder impact, robustness, rounded prices, and simpler ways."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 
 from csmoifsa.errors import InputError
-from csmoifsa_energy.impact import Gain
+from csmoifsa_energy.impact import StakeholderImpact
 from csmoifsa_ev.model.groups import GROUPS, driver_groups
 from csmoifsa_ev.model.tariff import VALLEY
 from csmoifsa_ev.plugin import ev_pricing
 from csmoifsa_ev.problem.pricing import EVPricing
 from csmoifsa_ev.study.baselines import compare_baselines, grid_search
-from csmoifsa_ev.study.gains import group_bills, rebound, who_gains
+from csmoifsa_ev.study.impact import group_bills, rebound, stakeholder_impact
 from csmoifsa_ev.study.rounding import round_tariff
 from csmoifsa_ev.study.sensitivity import SPREAD, effects, robustness, tornado, with_factor
 
@@ -38,11 +38,13 @@ def test_bills_of_the_groups_add_up_to_the_bill_of_all(small):
 
 
 def test_the_account_names_winners_and_losers(small):
-    lines = {(one.who, one.what): one for one in who_gains(TARIFF, small.outcome(TARIFF), small.day)}
-    assert lines["grid", "peak load"].gains is True
-    assert lines["drivers, all", "satisfaction"].gains is False
+    lines = {
+        (one.stakeholder, one.quantity): one for one in stakeholder_impact(TARIFF, small.outcome(TARIFF), small.day)
+    }
+    assert lines["grid", "peak load"].improves is True
+    assert lines["drivers, all", "satisfaction"].improves is False
     assert len([who for who, _ in lines if who.startswith("drivers who")]) == 3
-    assert Gain("x", "y", "", 1.0, 1.0, "lower").gains is None
+    assert StakeholderImpact("x", "y", "", 1.0, 1.0, "lower").improves is None
 
 
 def test_rebound_is_seen():
@@ -241,8 +243,8 @@ def test_price_rounds_and_exports(run_cli, scenario_file, tmp_path):
     windows, prices = read_tariff(out / "tariff_urdb.json", date(2014, 6, 5)).periods("x")
     assert windows["peak"] == ["14-21"]
     assert [100 * price for price in prices.values()] == pytest.approx(list(sold.values())[:3])
-    with open(out / "who_gains.csv", newline="", encoding="utf-8") as file:
-        assert {row["gains"] for row in csv.DictReader(file)} <= {"yes", "no", ""}
+    with open(out / "stakeholder_impact.csv", newline="", encoding="utf-8") as file:
+        assert {row["improves"] for row in csv.DictReader(file)} <= {"yes", "no", ""}
     assert summary["robustness"]["draws"] == 200
 
 

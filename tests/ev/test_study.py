@@ -12,8 +12,8 @@ from csmoifsa_ev.inputs.scenario import load_scenario
 from csmoifsa_ev.model.tariff import VARIABLES
 from csmoifsa_ev.output.tables import FRONT_QUANTITIES
 from csmoifsa_ev.plugin import ev_pricing
-from csmoifsa_ev.study.study import first_school, rank_correlations, run_study
-from csmoifsa_ev.study.ties import free_stretch, settle, ties
+from csmoifsa_ev.study.no_effect import no_effect_length, no_effect_ranges, normalise_prices
+from csmoifsa_ev.study.study import initial_population, rank_correlations, run_study
 
 
 @pytest.fixture(scope="module")
@@ -151,12 +151,12 @@ def test_comparison_stands_beside_the_papers_figures(paper_study):
     assert compare_with_paper(market) == []
 
 
-def test_first_school_is_in_order_and_within_bounds(small):
-    X = first_school(small, 50, 3)
+def test_initial_population_is_in_order_and_within_bounds(small):
+    X = initial_population(small, 50, 3)
     low, high = small.price_bounds
     assert ((low <= X) & (high >= X)).all()
     assert (small.outcome(X).constraints[:, [0, 1, 4, 5]] <= 0).all()
-    np.testing.assert_array_equal(X, first_school(small, 50, 3))
+    np.testing.assert_array_equal(X, initial_population(small, 50, 3))
 
 
 # ------------------------------------------------------------------------------------------------------- ties
@@ -164,7 +164,7 @@ def test_first_school_is_in_order_and_within_bounds(small):
 
 def test_ties_are_ties_and_firm_prices_are_firm(small):
     tariff = np.array([36.0, 24.0, 14.0, 32.0, 20.0, 10.0])
-    ranges, level = ties(small, tariff)
+    ranges, level = no_effect_ranges(small, tariff)
     assert ranges[:4] == pytest.approx(np.stack([tariff[:4], tariff[:4]], axis=1))
     # flat discharge: nobody does below a margin of 5 over recharge and wear; and it is held by its neighbours' order
     assert ranges[4] == pytest.approx([10.0, 14 / small.day.round_trip + 6 + 5], abs=1e-4)
@@ -180,13 +180,14 @@ def test_ties_are_ties_and_firm_prices_are_firm(small):
 
 def test_settled_level_keeps_objectives_and_ends_at_the_reference_price(small):
     tariff = np.array([[36.0, 24.0, 14.0, 32.0, 20.0, 10.0]])
-    settled = settle(small, tariff)
-    before, after = small.outcome(tariff), small.outcome(settled)
+    normalised = normalise_prices(small, tariff)
+    before, after = small.outcome(tariff), small.outcome(normalised)
     np.testing.assert_allclose(after.objectives("paper"), before.objectives("paper"), rtol=1e-8)
     assert after.mean_price[0] == pytest.approx(small.day.reference_level, abs=1e-6)
     assert (after.constraints <= 0).all()
-    assert settled[0, 4:].tolist() == pytest.approx([5, 5], abs=1e-6)  # nobody discharges then: the least price will do
-    np.testing.assert_allclose(settle(small, settled), settled, atol=1e-6)
+    # nobody discharges in these periods, so the lowest price has the same effect
+    assert normalised[0, 4:].tolist() == pytest.approx([5, 5], abs=1e-6)
+    np.testing.assert_allclose(normalise_prices(small, normalised), normalised, atol=1e-6)
 
 
 def test_nothing_is_free_where_money_counts():
@@ -194,4 +195,4 @@ def test_nothing_is_free_where_money_counts():
     tariff = np.array([36.0, 24.0, 14.0, 32.0, 20.0, 10.0])
     for k in range(4):
         for sign in (-1.0, 1.0):
-            assert free_stretch(problem, tariff, sign * np.eye(6)[k]) == pytest.approx(0, abs=1e-6)
+            assert no_effect_length(problem, tariff, sign * np.eye(6)[k]) == pytest.approx(0, abs=1e-6)

@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 
 from csmoifsa.errors import InputError
 from csmoifsa_energy.clock import clock_to_minutes
-from csmoifsa_ev.model.tariff import FLAT, PEAK, VALLEY, PeriodPrices, Prices, Windows
+from csmoifsa_ev.model.tariff import FLAT, PEAK, VALLEY, PeriodPrices, PriceTerms, Windows
 
 EV_A = Windows(peak=("14-21",), flat=("7-14", "21-23"), valley=("23-7",))
 
 
 def prices(reference, start=(40.0, 20.0, 10.0)):
     peak, flat, valley = start
-    return Prices(
+    return PriceTerms(
         unit="cents/kWh",
         currency="$",
         units_per_currency=100,
@@ -88,4 +88,4 @@ def test_any_text_is_a_time_or_an_input_error(text):
 
 def test_bounds_must_be_ordered():
     with pytest.raises(InputError, match="charge_bounds"):
-        Prices(**{**vars(prices("flat")), "charge_bounds": (9, 9)})
+        PriceTerms(**{**vars(prices("flat")), "charge_bounds": (9, 9)})

@@ -15,7 +15,7 @@ from csmoifsa.plugins import load_algorithm
 from csmoifsa_bench.rivals import Generation, Task
 
 
-class _Given(Sampling):
+class _FixedSampling(Sampling):
     """A first population as an operator, which every pymoo algorithm with a ``sampling`` takes."""
 
     def __init__(self, X: np.ndarray):
@@ -42,7 +42,7 @@ def _build(problem: Any, task: Task) -> tuple[Any, bool]:
     options = {"problem": problem, "pop_size": task.pop_size, **task.settings}
     if task.start is not None and "sampling" not in task.settings:
         with suppress(InputError):  # it takes no first population, or its settings are wrong, which is told below
-            return load_algorithm(task.name, **options, sampling=_Given(task.start)), True
+            return load_algorithm(task.name, **options, sampling=_FixedSampling(task.start)), True
     return load_algorithm(task.name, **options), False
 
 

@@ -16,7 +16,7 @@ from csmoifsa_aggregator.study.gains import who_gains
 from csmoifsa_aggregator.study.rolling import Backtest, mean_outcomes
 from csmoifsa_aggregator.study.study import DayStudy
 from csmoifsa_energy.clock import windows_of
-from csmoifsa_energy.impact import gains_rows
+from csmoifsa_energy.impact import impact_rows
 
 
 def summarise_day(study: DayStudy) -> dict[str, Any]:
@@ -50,10 +50,10 @@ def summarise_day(study: DayStudy) -> dict[str, Any]:
             {**one.row(), "hours_outside_bounds": study.hours_outside(one), "over_cap_kw": study.over_cap_kw(one)}
             for one in study.outcomes
         ],
-        "who_gains": [
+        "stakeholder_impact": [
             {"against": before.name, **row}
             for before in study.outcomes[:3]
-            for row in gains_rows(who_gains(study.case, before, study.outcomes[-1]))
+            for row in impact_rows(who_gains(study.case, before, study.outcomes[-1]))
         ],
         "contracts_unused": study.unused,
         "assumptions": assumptions(study.case),
@@ -150,8 +150,8 @@ def _contracts(study: DayStudy) -> dict[str, Any]:
 def write_day(study: DayStudy, folder: Path) -> dict[str, Any]:
     """Write the day's tables and summary.json; return the summary.
 
-    Always price.csv, load.csv, plans.csv, plans_load.csv and who_gains.csv; with contracts v2g.csv and load_v2g.csv;
-    with a storage of the aggregator's own storage.csv.
+    Always price.csv, load.csv, plans.csv, plans_load.csv and stakeholder_impact.csv; with contracts v2g.csv and
+    load_v2g.csv; with a storage of the aggregator's own storage.csv.
     """
     summary, game = summarise_day(study), study.case.game
     s, hours = study.solution, np.arange(game.n_steps) * game.dt_h
@@ -164,7 +164,7 @@ def write_day(study: DayStudy, folder: Path) -> dict[str, Any]:
         "load.csv": pd.DataFrame({"hour": hours, **study.class_load}),
         "plans.csv": pd.DataFrame(summary["plans"]),
         "plans_load.csv": pd.DataFrame({"hour": hours, **{one.name: one.load_kw for one in study.outcomes}}),
-        "who_gains.csv": pd.DataFrame(summary["who_gains"]),
+        "stakeholder_impact.csv": pd.DataFrame(summary["stakeholder_impact"]),
     }
     if study.second is not None:
         tables["v2g.csv"] = _v2g_table(study)

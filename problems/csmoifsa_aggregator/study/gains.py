@@ -6,22 +6,26 @@ import numpy as np
 
 from csmoifsa_aggregator.inputs.case import Case
 from csmoifsa_aggregator.study.baselines import Outcome, driver_groups
-from csmoifsa_energy.impact import Gain
+from csmoifsa_energy.impact import StakeholderImpact
 
 
-def who_gains(case: Case, before: Outcome, after: Outcome) -> list[Gain]:
+def who_gains(case: Case, before: Outcome, after: Outcome) -> list[StakeholderImpact]:
     """Return the account; bills are for one car and day, payments for wear left out as they only make good a loss."""
     money, (names, count) = case.currency, driver_groups(case)
     each = f"{money}/car, day"
     return [
-        Gain("aggregator", "profit", f"{money}/day", before.profit, after.profit, "higher"),
-        Gain("drivers, all", "bill", each, before.driver_cost / count.sum(), after.driver_cost / count.sum(), "lower"),
+        StakeholderImpact("aggregator", "profit", f"{money}/day", before.profit, after.profit, "higher"),
+        StakeholderImpact(
+            "drivers, all", "bill", each, before.driver_cost / count.sum(), after.driver_cost / count.sum(), "lower"
+        ),
         *(
-            Gain(name, "bill", each, float(before.per_car[g]), float(after.per_car[g]), "lower")
+            StakeholderImpact(name, "bill", each, float(before.per_car[g]), float(after.per_car[g]), "lower")
             for g, name in enumerate(names)
         ),
-        Gain("grid", "peak load of the cars", "kW", float(before.load_kw.max()), float(after.load_kw.max()), "lower"),
-        Gain(
+        StakeholderImpact(
+            "grid", "peak load of the cars", "kW", float(before.load_kw.max()), float(after.load_kw.max()), "lower"
+        ),
+        StakeholderImpact(
             "grid",
             "peak-valley difference of the cars",
             "kW",

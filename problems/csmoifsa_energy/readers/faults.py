@@ -96,7 +96,7 @@ class Faults:
             group.lines.append(line)
 
     @property
-    def told(self) -> list[str]:
+    def sentences(self) -> list[str]:
         """One sentence a kind of fault: the first, how many there are, and where."""
         return [_sentence(group) for group in self._kinds.values()]
 
@@ -109,7 +109,7 @@ class Faults:
             There are faults.
         """
         if self.count:
-            raise InputFaultsError(self.told)
+            raise InputFaultsError(self.sentences)
 
 
 def _sentence(group: _Kind) -> str:

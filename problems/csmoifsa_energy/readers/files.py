@@ -22,7 +22,7 @@ from csmoifsa_energy.readers import columns as find
 from csmoifsa_energy.readers.calendars import Calendar, Clock, read_calendar
 from csmoifsa_energy.readers.faults import Faults, InputFaultsError
 from csmoifsa_energy.readers.numbers import Decimal, NumberStyle, UnclearNumberError, style_of
-from csmoifsa_energy.readers.series import DayChoice, DayReader, Days, Fill, Values
+from csmoifsa_energy.readers.series import DailySeries, DayChoice, DayReader, Fill, SourceColumn
 from csmoifsa_energy.readers.stamps import DateOrder, StampColumn, UnclearDateError, is_stamp, read_stamps
 from csmoifsa_energy.readers.table import Table, read_table
 
@@ -97,7 +97,7 @@ class FileSeries(Parameters):
         if self.load_column is not None and self.value_column is not None:
             raise InputError("value_column and load_column are two names of one setting; give one of them")
 
-    def read_file(self, key: str) -> Days:
+    def read_file(self, key: str) -> DailySeries:
         """Read the chosen days; ``key`` names the part of the scenario, and prices unless it is "load".
 
         Raises
@@ -108,14 +108,14 @@ class FileSeries(Parameters):
         choice = DayChoice(day=self.day, first_day=self.first_day, last_day=self.last_day, which_days=self.which_days)
         return _Series(self, key, prices=key != "load", market=False).chosen(choice)
 
-    def read_whole(self, key: str, judged: tuple[date, date] | None = None) -> Days:
+    def read_whole(self, key: str, required: tuple[date, date] | None = None) -> DailySeries:
         """Read every whole day of market prices; stamps mark beginnings on a clock that never changes unless said.
 
         Parameters
         ----------
         key : str
             What the file is called in messages.
-        judged : (date, date), optional
+        required : (date, date), optional
             The days that must be whole; others that are not are left out. All but cut-off first and last days where
             left out.
 
@@ -124,7 +124,7 @@ class FileSeries(Parameters):
         InputError
             As `read_file`.
         """
-        return _Series(self, key, prices=True, market=True).whole(judged)
+        return _Series(self, key, prices=True, market=True).whole(required)
 
 
 SETTINGS = tuple(
@@ -200,22 +200,22 @@ def recognise(table: Table, prices: bool) -> _Known | None:
 class _Series:
     """One file, its columns found and its stamps read."""
 
-    def __init__(self, told: FileSeries, key: str, *, prices: bool, market: bool) -> None:
-        assert told.csv is not None
-        self.told, self.key, self.market = told, key, market
-        self.path = Path(told.csv)
+    def __init__(self, settings: FileSeries, key: str, *, prices: bool, market: bool) -> None:
+        assert settings.csv is not None
+        self.settings, self.key, self.market = settings, key, market
+        self.path = Path(settings.csv)
         what = "price file" if market else f"{key} file"
-        table = read_table(self.path, what, sheet=told.sheet)
+        table = read_table(self.path, what, sheet=settings.sheet)
         self.notes: list[str] = list(table.notes)
         self.known = known = recognise(table, prices)
         self.time, self.clock = self._time_columns(table)
         table, place, node = find.select_place(
-            table, told.only, told.node, lambda one: find.stamp_texts(one, self.time, self.clock), key
+            table, settings.only, settings.node, lambda one: find.stamp_texts(one, self.time, self.clock), key
         )
         self.node = node or self.path.stem
         self.table = table
-        asked = told.value_column or told.load_column or (known.value if known else None)
-        if place is not None and told.node is not None and place.lower() == told.node.strip().lower():
+        asked = settings.value_column or settings.load_column or (known.value if known else None)
+        if place is not None and settings.node is not None and place.lower() == settings.node.strip().lower():
             asked = place
         self.column = find.value_column(table, asked, {self.time, self.clock, place}, prices, key)
         self.stamps = self._stamps()
@@ -224,54 +224,54 @@ class _Series:
         self.calendar = self._calendar()
         self.reader = DayReader(
             self.calendar,
-            Values(
+            SourceColumn(
                 table=table,
                 column=self.column,
                 time_column=self.time,
                 texts=(texts := table.texts(self.column)),
                 style=self._style(texts),
-                fill=told.fill,
+                fill=settings.fill,
                 negative=prices,
                 key=key,
             ),
         )
-        if self.told.value_column is None and self.told.load_column is None and asked is None:
+        if self.settings.value_column is None and self.settings.load_column is None and asked is None:
             self._say_column()
 
-    def chosen(self, choice: DayChoice) -> Days:
-        """Return the days of a choice; what is wrong outside them is not judged."""
-        if choice.open or self.told.fill == "interpolate":
+    def chosen(self, choice: DayChoice) -> DailySeries:
+        """Return the days of a choice; what is wrong outside them is not reported as a fault."""
+        if choice.open or self.settings.fill == "interpolate":
             self.faults.stop()
         dates = choice.pick(self.path, self.calendar.days, self.key)
         faults = Faults(self.path)
         values = self.reader.read(dates, faults)
         if faults.count:
-            raise InputFaultsError([*self.faults.told, *faults.told])
+            raise InputFaultsError([*self.faults.sentences, *faults.sentences])
         return self._days(values, dates, {})
 
-    def whole(self, judged: tuple[date, date] | None) -> Days:
-        """Return every day that is whole; the judged ones must be."""
+    def whole(self, required: tuple[date, date] | None) -> DailySeries:
+        """Return every day that is whole; the required ones must be."""
         there = self.calendar.days
-        if judged is None or self.told.fill == "interpolate":
+        if required is None or self.settings.fill == "interpolate":
             self.faults.stop()
         faults, dates, values = Faults(self.path), [], []
         left_out: dict[date, str] = {}
         for day in [there[0] + timedelta(days=k) for k in range((there[-1] - there[0]).days + 1)]:
             alone = Faults(self.path)
-            if judged is not None and judged[0] <= day <= judged[1]:
+            if required is not None and required[0] <= day <= required[1]:
                 row = self.reader.day(day, faults)
             else:
                 row = self.reader.day(day, alone)
                 edge = day in (there[0], there[-1]) and self.reader.edge(day, Faults(self.path), last=day != there[0])
-                if alone.count and judged is None and not edge:
+                if alone.count and required is None and not edge:
                     self.reader.day(day, faults)
             if alone.count:
-                left_out[day] = alone.told[0]
+                left_out[day] = alone.sentences[0]
             else:
                 dates.append(day)
                 values.append(row)
         if faults.count:
-            raise InputFaultsError([*self.faults.told, *faults.told])
+            raise InputFaultsError([*self.faults.sentences, *faults.sentences])
         inner = [told for day, told in left_out.items() if day not in (there[0], there[-1])]
         if inner:
             self.notes.append(f"{len(inner)} day(s) that are not whole are left out: {inner[0]}")
@@ -279,9 +279,9 @@ class _Series:
             self.notes.append(f"{self.path}: {day}, of which the file holds a part, is left out")
         return self._days(np.array(values).reshape(len(dates), self.reader.n_steps), dates, left_out)
 
-    def _days(self, values: np.ndarray, dates: list[date], left_out: dict[date, str]) -> Days:
+    def _days(self, values: np.ndarray, dates: list[date], left_out: dict[date, str]) -> DailySeries:
         if self.faults.count:
-            self.notes.append(f"outside the days read: {self.faults.told[0]}")
+            self.notes.append(f"outside the days read: {self.faults.sentences[0]}")
         notes = [*self.notes, *self.calendar.notes, *self.reader.notes]
         table = self.table
         last = {day for (day, _), rows in self.calendar.slots.items() if len(table.rows) - 1 in rows}
@@ -290,16 +290,16 @@ class _Series:
                 f"{table.path}, line {table.lines[-1]}: the last line has no line end; if the file was cut short, its "
                 "value is wrong"
             )
-        return Days(values, dates, notes, self._zone() or "", self.node, left_out)
+        return DailySeries(values, dates, notes, self._zone() or "", self.node, left_out)
 
     # ---- what the file does not show itself is asked for ----
 
     def _time_columns(self, table: Table) -> tuple[str, str | None]:
-        asked = self.told.time_column or (self.known.time if self.known else None)
-        return find.time_columns(table, asked, self.told.clock_column, self.key)
+        asked = self.settings.time_column or (self.known.time if self.known else None)
+        return find.time_columns(table, asked, self.settings.clock_column, self.key)
 
     def _stamps(self) -> StampColumn:
-        order = self.told.date_order
+        order = self.settings.date_order
         if order is None and self.known is not None and self.time == self.known.time:
             order = self.known.date_order
         try:
@@ -309,7 +309,7 @@ class _Series:
                 f"{self.path}, line {self.table.lines[error.row]}, column {self.time!r}: {error}; say which: "
                 f"{self.key}.date_order = 'day-first' or 'month-first' (or --date-order)"
             ) from None
-        if stamps.proof is not None and self.told.date_order is None and self.known is None:
+        if stamps.proof is not None and self.settings.date_order is None and self.known is None:
             shown = self.table.texts(self.time)[stamps.proof]
             self.notes.append(
                 f"{self.path}: dates are read with the {(stamps.order or '').removesuffix('-first')} first, as "
@@ -335,7 +335,7 @@ class _Series:
 
     def _ending(self) -> bool:
         """Return whether stamps mark the end of their steps."""
-        told, known = self.told.stamp, self.known
+        told, known = self.settings.stamp, self.known
         name = self.clock or self.time
         late = self.stamps.midnight_24
         if self.stamps.end:
@@ -374,7 +374,7 @@ class _Series:
 
     def _zone(self) -> str | None:
         known = self.known if self.known is not None and self.time == self.known.time else None
-        return self.told.time_zone or (known.time_zone if known else None) or None
+        return self.settings.time_zone or (known.time_zone if known else None) or None
 
     def _calendar(self) -> Calendar:
         ending, zone = self._ending(), self._zone()
@@ -387,7 +387,7 @@ class _Series:
             )
         clock = Clock(
             ending=ending,
-            stamp_zone=self.told.stamp_zone or (known.stamp_zone if known else "local"),
+            stamp_zone=self.settings.stamp_zone or (known.stamp_zone if known else "local"),
             time_zone=zone or "",
         )
         return read_calendar(self.table, self.stamps, clock, self.time, self.key, self.faults)
@@ -395,7 +395,7 @@ class _Series:
     def _style(self, texts: list[str]) -> NumberStyle:
         try:
             known = self.known.decimal if self.known is not None and self.column == self.known.value else None
-            return style_of(texts, self.table.separator, self.told.decimal or known)
+            return style_of(texts, self.table.separator, self.settings.decimal or known)
         except UnclearNumberError as error:
             raise InputError(
                 f"{self.path}, line {self.table.lines[error.row]}, column {self.column!r}: {error}; say which: "

@@ -23,7 +23,7 @@ Fill = Literal["error", "interpolate"]
 
 
 @dataclass(frozen=True)
-class Days:
+class DailySeries:
     """Whole days of a series.
 
     Attributes
@@ -102,7 +102,7 @@ class DayChoice:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Values:
+class SourceColumn:
     """The values of a table, and how to read them.
 
     Attributes
@@ -146,8 +146,8 @@ class DayReader:
         What the rows hold.
     """
 
-    def __init__(self, calendar: Calendar, values: Values) -> None:
-        self.calendar, self.of, self.table = calendar, values, values.table
+    def __init__(self, calendar: Calendar, source: SourceColumn) -> None:
+        self.calendar, self.source, self.table = calendar, source, source.table
         self.n_steps = timedelta(days=1) // calendar.step
         self.notes: list[str] = []
 
@@ -158,7 +158,7 @@ class DayReader:
     def day(self, day: date, faults: Faults) -> list[float]:
         """Return the values of one day."""
         for told, row in self.calendar.faults.get(day, []):
-            faults.add(told, line=self.table.lines[row], column=self.of.time_column)
+            faults.add(told, line=self.table.lines[row], column=self.source.time_column)
         values: list[float] = []
         filled: list[str] = []
         counts = self.calendar.counts(day)
@@ -171,7 +171,7 @@ class DayReader:
             if len(read) == count > 0:
                 values.append(sum(read) / count)
                 continue
-            bridged = self._between(day, index) if count == 0 or self.of.fill == "interpolate" else None
+            bridged = self._between(day, index) if count == 0 or self.source.fill == "interpolate" else None
             if bridged is None and faults.count == before:
                 self._missing(day, index, faults)
             values.append(float("nan") if bridged is None else bridged)
@@ -192,18 +192,20 @@ class DayReader:
 
     def _value(self, row: int, faults: Faults) -> float | None:
         """Return the value of a row, None if it is to be filled; a fault otherwise."""
-        text = self.of.texts[row]
-        value = self.of.style.read(text)
-        if value is not None and (value >= 0 or self.of.negative):
+        text = self.source.texts[row]
+        value = self.source.style.read(text)
+        if value is not None and (value >= 0 or self.source.negative):
             return value
-        if value is None and self.of.fill == "interpolate":
+        if value is None and self.source.fill == "interpolate":
             return None
-        line, column = self.table.lines[row], self.of.column
+        line, column = self.table.lines[row], self.source.column
         if value is None:
             told = f"{text!r} is not a number; correct it, or fill it with --fill interpolate"
-            other = NumberStyle("comma" if self.of.style.decimal == "point" else "point")
+            other = NumberStyle("comma" if self.source.style.decimal == "point" else "point")
             if other.read(text) is not None:
-                told = f"{text!r} is not a number with a decimal {self.of.style.decimal} ({self.of.key}.decimal)"
+                told = (
+                    f"{text!r} is not a number with a decimal {self.source.style.decimal} ({self.source.key}.decimal)"
+                )
             faults.add(told, line=line, column=column, kind="number" + "other" * (other.read(text) is not None))
         else:
             faults.add(f"load cannot be negative, but it is {text}", line=line, column=column)
@@ -216,19 +218,25 @@ class DayReader:
     def _doubled(self, rows: list[int], day: date, index: int, faults: Faults) -> None:
         hint = "keep one of the rows"
         if self.calendar.zone is None:
-            hint += f", or name {self.of.key}.time_zone if the clocks changed then"
+            hint += f", or name {self.source.key}.time_zone if the clocks changed then"
         lines = ", ".join(str(self.table.lines[row]) for row in rows[:8])
         faults.add(
             f"the step that begins {day} {self._clock(index)} appears twice (lines {lines}); {hint}",
             line=self.table.lines[rows[-1]],
-            column=self.of.time_column,
+            column=self.source.time_column,
             kind="doubled",
         )
 
     def _missing(self, day: date, index: int, faults: Faults) -> None:
-        hint = "" if self.calendar.zone is not None else f", or name {self.of.key}.time_zone if the clocks changed then"
+        hint = (
+            ""
+            if self.calendar.zone is not None
+            else f", or name {self.source.key}.time_zone if the clocks changed then"
+        )
         way = (
-            "the gap is too wide to interpolate" if self.of.fill == "interpolate" else "fill it with --fill interpolate"
+            "the gap is too wide to interpolate"
+            if self.source.fill == "interpolate"
+            else "fill it with --fill interpolate"
         )
         faults.add(f"the step that begins {day} {self._clock(index)} is missing; {way}{hint}")
 
@@ -240,7 +248,7 @@ class DayReader:
             for far in range(1, most + 1):
                 over, at = divmod(index + sign * far, self.n_steps)
                 rows = self.calendar.slots.get((day + timedelta(days=over), at), [])
-                found = [value for row in rows if (value := self.of.style.read(self.of.texts[row])) is not None]
+                found = [value for row in rows if (value := self.source.style.read(self.source.texts[row])) is not None]
                 if found:
                     ends.append((far, sum(found) / len(found)))
                     break

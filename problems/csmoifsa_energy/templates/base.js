@@ -37,11 +37,11 @@ const Page = (function () {
     }
   }
 
-  function fillGains(table, gains) {
-    fillTable(table, [T.who, T.what, T.unit, T.before, T.after, T.change, T.verdict], gains.map((one) => {
+  function fillImpact(table, lines) {
+    fillTable(table, [T.stakeholder, T.quantity, T.unit, T.before, T.after, T.change, T.improves], lines.map((one) => {
       const n = Math.max(digits(one.before), digits(one.after));
       const change = (one.change > 0 ? "+" : "") + number(one.change, n);
-      return [word(one.who), word(one.what), one.unit, number(one.before, n), number(one.after, n), change, one.gains ? T[one.gains] : ""];
+      return [word(one.stakeholder), word(one.quantity), one.unit, number(one.before, n), number(one.after, n), change, one.improves ? T[one.improves] : ""];
     }), 3);
   }
 
@@ -73,5 +73,5 @@ const Page = (function () {
   // plotly draws for the screen's width; on paper it must be that of the page
   addEventListener("beforeprint", () => document.querySelectorAll(".js-plotly-plot").forEach((one) => Plotly.Plots.resize(one)));
   $("print").addEventListener("click", () => window.print());
-  return { D, T, $, config, plain, word, fill, number, digits, stepped, cell, header, fillTable, fillGains, fillList, addOption, save, quoted };
+  return { D, T, $, config, plain, word, fill, number, digits, stepped, cell, header, fillTable, fillImpact, fillList, addOption, save, quoted };
 })();

@@ -10,7 +10,7 @@ import numpy as np
 
 from csmoifsa.errors import InputError
 from csmoifsa_energy.readers.files import FileSeries, series_from
-from csmoifsa_energy.readers.series import Days
+from csmoifsa_energy.readers.series import DailySeries
 from csmoifsa_ev.model.objectives import Grid
 
 
@@ -52,7 +52,7 @@ class Load(FileSeries):
             changes = {"day": None, "first_day": None, "last_day": None} | changes
         return replace(self, **changes)
 
-    def read(self) -> Days:
+    def read(self) -> DailySeries:
         """Return the load of each step of each day, shape (D, T) [MW], reading the file if there is one.
 
         Raises
@@ -67,7 +67,7 @@ class Load(FileSeries):
             raise InputError(f"values_mw: a day of {len(values)} values has no whole-minute step; bring 24, 48 or 96")
         if values.min() < 0:
             raise InputError(f"values_mw: load cannot be negative, but value {int(values.argmin()) + 1} is")
-        return Days(values[None], [] if self.day is None else [self.day], [], self.time_zone or "")
+        return DailySeries(values[None], [] if self.day is None else [self.day], [], self.time_zone or "")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -30,7 +30,7 @@ from csmoifsa_ev.model.fleet import Fleet
 from csmoifsa_ev.model.fleet_sums import sum_fleet, sum_sessions
 from csmoifsa_ev.model.objectives import Satisfaction
 from csmoifsa_ev.model.response import Recovery, Response
-from csmoifsa_ev.model.tariff import Prices, Windows
+from csmoifsa_ev.model.tariff import PriceTerms, Windows
 from csmoifsa_ev.model.v2g import V2G
 
 CASES = CaseFiles(
@@ -84,7 +84,7 @@ class Scenario(Parameters):
     title: str
     load: Load
     tariff: Windows
-    prices: Prices
+    prices: PriceTerms
     fleet: Fleet
     response: Response
     v2g: V2G

@@ -18,7 +18,7 @@ from csmoifsa_ev.model.objectives import (
     over_days,
 )
 from csmoifsa_ev.model.response import Response
-from csmoifsa_ev.model.tariff import Prices
+from csmoifsa_ev.model.tariff import PriceTerms
 from csmoifsa_ev.model.v2g import V2G
 
 
@@ -52,7 +52,7 @@ class PricingDay:
     round_trip: float
     battery_kwh: float
     discharge_efficiency: float
-    prices: Prices
+    prices: PriceTerms
     response: Response
     v2g: V2G
     grid: Grid

@@ -112,7 +112,7 @@ class PeriodPrices(Parameters):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Prices(Parameters):
+class PriceTerms(Parameters):
     """What charging costs now, and the range in which new prices are sought.
 
     Attributes

@@ -81,7 +81,7 @@ def draw_all(folder: Path, *, dpi: int = 150) -> list[Path]:
         "fig2": draw_load(tables["choices_load"], tables["extremes"]),
         "fig3": draw_groups(tables["choices_load"], tables["extremes"]),
         "fig4": draw_prices(tables["tariff"], tables["extremes"], tables["choices_load"], summary),
-        "fig5": draw_firmness(tables["tornado"], tables["robustness"], summary),
+        "fig5": draw_robustness(tables["tornado"], tables["robustness"], summary),
     }
     return save_figures(figures, folder, "ev price figures", dpi=dpi)
 
@@ -251,7 +251,7 @@ def draw_prices(tariff: pd.DataFrame, extremes: pd.DataFrame, curves: pd.DataFra
     return figure
 
 
-def draw_firmness(tornado: pd.DataFrame, bands: pd.DataFrame, summary: dict[str, Any]) -> Figure:
+def draw_robustness(tornado: pd.DataFrame, bands: pd.DataFrame, summary: dict[str, Any]) -> Figure:
     """Draw what each assumption does to the operator's saving, and the band of every effect over all of them."""
     figure = Figure(figsize=(10.0, 4.8), dpi=150, layout="constrained")
     money = summary["units"]["saving_per_day"].split("/")[0]

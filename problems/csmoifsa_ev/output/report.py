@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from csmoifsa_energy.impact import gains_rows
+from csmoifsa_energy.impact import impact_rows
 from csmoifsa_energy.page import write_page
 from csmoifsa_ev.model.groups import GROUPS, driver_groups
 from csmoifsa_ev.model.outcome import MAXIMISED, OBJECTIVE_SETS
 from csmoifsa_ev.model.tariff import PERIODS, VARIABLES
 from csmoifsa_ev.output.tables import urdb_of
-from csmoifsa_ev.study.gains import who_gains
+from csmoifsa_ev.study.impact import stakeholder_impact
 from csmoifsa_ev.study.study import Study
 
 FIGURES = (
@@ -82,7 +82,7 @@ def report_data(study: Study) -> dict[str, Any]:
         "after": _short(outcome.load_mw),
         "group_load": _short(groups.load_mw),
         "group_share": _short(groups.share),
-        "gains": [gains_rows(who_gains(tariff, outcome, day, row)) for row, tariff in enumerate(tariffs)],
+        "impact": [impact_rows(stakeholder_impact(tariff, outcome, day, row)) for row, tariff in enumerate(tariffs)],
         "urdb": None if study.scenario.tariff.inside_hours else urdb_of(study),
         "per_currency": study.scenario.prices.units_per_currency,
         "robustness": study.robustness.quantiles,

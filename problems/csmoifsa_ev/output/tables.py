@@ -12,13 +12,13 @@ import pandas as pd
 
 from csmoifsa.files import atomic_write, write_csv, write_json
 from csmoifsa.folders import result_folder
-from csmoifsa_energy.impact import gains_rows
+from csmoifsa_energy.impact import impact_rows
 from csmoifsa_ev.inputs.tariffs import urdb_document
 from csmoifsa_ev.model.groups import GROUPS
 from csmoifsa_ev.model.outcome import TariffOutcome
 from csmoifsa_ev.model.tariff import PERIODS, VARIABLES
 from csmoifsa_ev.study.comparison import compare_with_paper
-from csmoifsa_ev.study.gains import rebound
+from csmoifsa_ev.study.impact import rebound
 from csmoifsa_ev.study.study import Study, rank_correlations
 
 FRONT_QUANTITIES = (
@@ -210,7 +210,7 @@ def summarise(study: Study) -> dict[str, Any]:
             "energy_added_mwh": float(load.sum() * day.dt_h - day.before_mw.sum() * day.dt_h),
         },
         "rounded": None if study.rounded is None else dict(zip(VARIABLES, study.rounded.tolist(), strict=True)),
-        "who_gains": gains_rows(study.gains),
+        "stakeholder_impact": impact_rows(study.impact),
         "robustness": asdict(study.robustness),
         "days": len(day.days_mw),
         "notes": list(day.notes),
@@ -243,7 +243,7 @@ def write_tables(study: Study, folder: Path) -> dict[str, Any]:
         "extremes.csv": extremes_table(study),
         "load.csv": load_table(study),
         "choices_load.csv": choices_load_table(study),
-        "who_gains.csv": pd.DataFrame(gains_rows(study.gains)),
+        "stakeholder_impact.csv": pd.DataFrame(impact_rows(study.impact)),
         "tornado.csv": pd.DataFrame(study.tornado),
         "robustness.csv": robustness_table(study),
     }

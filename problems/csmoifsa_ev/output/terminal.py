@@ -26,7 +26,7 @@ def show_study(study: Study, summary: dict[str, Any]) -> None:
     console.print(_effect_table(study, summary))
     console.print(_tariff_table(study))
     console.print()
-    console.print(_gains_table(study))
+    console.print(_impact_table(study))
     for line in _remarks(study, summary):
         console.print(line, soft_wrap=True)
     if summary["paper"]:
@@ -106,29 +106,29 @@ def _tariff_table(study: Study) -> Table:
     return table
 
 
-def _gains_table(study: Study) -> Table:
-    table = _table("who gains what", "before", "after", "change", "gains")
-    for one in study.gains:
-        told = {True: "yes", False: "no", None: ""}[one.gains]
+def _impact_table(study: Study) -> Table:
+    table = _table("stakeholder impact", "before", "after", "change", "improves")
+    for one in study.impact:
+        verdict = {True: "yes", False: "no", None: ""}[one.improves]
         change = one.after - one.before
         sign = "+" if change >= 0 else "-"
         values = (_number(one.before), _number(one.after), sign + _number(abs(change)))
-        table.add_row(f"{one.who}: {one.what}, {one.unit}", *values, told)
+        table.add_row(f"{one.stakeholder}: {one.quantity}, {one.unit}", *values, verdict)
     return table
 
 
-def _firmness(study: Study) -> list[str]:
-    firm = study.robustness
-    bands = {row["quantity"]: row for row in firm.quantiles}
+def _robustness_lines(study: Study) -> list[str]:
+    band = study.robustness
+    bands = {row["quantity"]: row for row in band.quantiles}
     peak, bill = bands["g1_mw"], bands["driver_bill_per_day"]
     profit = bands["operator_profit_per_day"]
     lines = [
-        f"Over {firm.draws} draws of all assumptions the peak changes by {peak['p5']:+,.0f} to {peak['p95']:+,.0f} MW "
+        f"Over {band.draws} draws of all assumptions the peak changes by {peak['p5']:+,.0f} to {peak['p95']:+,.0f} MW "
         f"(5 to 95 %); it falls in {peak['better_share']:.0%}, the profit rises in {profit['better_share']:.0%}, the "
         f"drivers' bill falls in {bill['better_share']:.0%}, and the valley hours hold the peak in "
-        f"{firm.rebound_share:.0%}.",
-        f"In mean over them it scores {firm.recommended_score:.3f}, the best tariff of the front {firm.best_score:.3f} "
-        f"(row {firm.most_robust} of pareto.csv); {firm.rank_share:.0%} of the front score less.",
+        f"{band.rebound_share:.0%}.",
+        f"In mean over them it scores {band.recommended_score:.3f}, the best tariff of the front {band.best_score:.3f} "
+        f"(row {band.most_robust} of pareto.csv); {band.rank_share:.0%} of the front score less.",
     ]
     first = study.tornado[0]
     lines.append(f"What the saving hangs on most: {first['assumption']} (tornado.csv).")
@@ -224,7 +224,7 @@ def _remarks(study: Study, summary: dict[str, Any]) -> list[str]:
         )
     if summary["checks"]["rebound"]:
         lines.append(f"Mind the rebound: the new peak is in the valley hours, at {summary['checks']['peak_at']}.")
-    lines += _firmness(study)
+    lines += _robustness_lines(study)
     lines += [f"Note: {note}" for note in summary["notes"]]
     for pair, value in summary["rank_correlations"].items():
         if value is not None:

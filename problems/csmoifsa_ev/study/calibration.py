@@ -109,13 +109,13 @@ def read_observations(path: Path) -> dict[str, Observations]:
     faults.stop()
     result = {pair: Observations(*np.array(rows).T) for pair, rows in seen.items()}
     for pair, one in result.items():
-        for told in problems_of(one):
+        for told in fit_obstacles(one):
             faults.add(f"{pair}: {told}")
     faults.stop()
     return result
 
 
-def problems_of(seen: Observations) -> list[str]:
+def fit_obstacles(seen: Observations) -> list[str]:
     """Return why no response can be fitted to these observations; empty if one can."""
     if len(seen) < LEAST:
         return [f"{len(seen)} observation(s) cannot determine three parameters; bring at least {LEAST}"]
@@ -196,7 +196,7 @@ def fit_with_bands(pair: str, seen: Observations, *, samples: int = 200, seed: i
     InputError
         Too few or contradictory observations.
     """
-    told = problems_of(seen)
+    told = fit_obstacles(seen)
     if told:
         raise InputError(f"{pair}: {told[0]}")
     ramp, residual = fit_ramp(seen)

@@ -19,12 +19,12 @@ from csmoifsa_ev.model.tariff import PEAK
 from csmoifsa_ev.model.v2g import discharge_margin
 from csmoifsa_ev.study.calibration import PAIRS, Observations, fit_ramp
 
-BREACH = 10.0
+VIOLATION_PENALTY = 10.0
 """What breaking a constraint by its whole scale (the reference price) costs in score."""
 
 
 @dataclass(frozen=True)
-class Judge:
+class ScoreScale:
     """One number for a tariff, with fixed scales, so that rounds and populations can be compared.
 
     The membership of the paper's three objectives, between the situation before (or the worst on the true front) and
@@ -45,7 +45,7 @@ class Judge:
 
 
 @dataclass(frozen=True)
-class Round:
+class LearningRound:
     """What one round brought.
 
     Attributes
@@ -53,9 +53,9 @@ class Round:
     tariff : (6,) array
         Prices set.
     score, regret : float
-        What they are worth to the true population, and how far below the best, as a share of it.
+        What they are score to the true population, and how far below the best, as a share of it.
     parameter_error : float
-        Mean relative error of the curves believed after it, over the incentives that matter.
+        Mean relative error of the curves estimated after it, over the incentives that matter.
     """
 
     tariff: np.ndarray
@@ -114,7 +114,7 @@ def observe(
 
 
 def best_tariff(
-    day: PricingDay, low: np.ndarray, high: np.ndarray, judge: Judge, seed: int, n_eval: int = 6_000
+    day: PricingDay, low: np.ndarray, high: np.ndarray, scale: ScoreScale, seed: int, n_eval: int = 6_000
 ) -> np.ndarray:
     """Return the tariff of the largest score that keeps the constraints.
 
@@ -128,40 +128,40 @@ def best_tariff(
     def values(X: np.ndarray) -> np.ndarray:
         F, G = np.empty((len(X), 3)), np.empty((len(X), 8))
         compiled(np.ascontiguousarray(X), data, F, G)
-        return judge.score(F) - BREACH * np.maximum(G, 0.0).sum(axis=1)
+        return scale.score(F) - VIOLATION_PENALTY * np.maximum(G, 0.0).sum(axis=1)
 
     X = random.uniform(low, high, (n_eval // 3, 6))
     X[:, :3] = -np.sort(-X[:, :3], axis=1)
     X[:, 3] = X[:, 0] - random.uniform(0.0, 1.0, len(X)) * np.maximum(X[:, 0] - low[3], 0.0)
     X[:, 4:] = low[4:]
-    worth = values(X)
+    score = values(X)
     size, batch = 0.15, 40
-    kept = np.argsort(-worth)[:8]
-    X, worth = X[kept], worth[kept]
+    kept = np.argsort(-score)[:8]
+    X, score = X[kept], score[kept]
     for _ in range((n_eval - n_eval // 3) // batch):
         parents = random.integers(len(X), size=batch)
         moved = random.random((batch, 6)) < 0.5
         trial = np.clip(X[parents] + moved * random.normal(size=(batch, 6)) * size * (high - low), low, high)
-        X, worth = np.vstack([X, trial]), np.concatenate([worth, values(trial)])
-        kept = np.argsort(-worth, kind="stable")[:8]
-        X, worth = X[kept], worth[kept]
+        X, score = np.vstack([X, trial]), np.concatenate([score, values(trial)])
+        kept = np.argsort(-score, kind="stable")[:8]
+        X, score = X[kept], score[kept]
         size = max(size * 0.97, 1e-3)
     return X[0]
 
 
-def _curve_error(believed: dict[str, Ramp], truth: dict[str, Ramp]) -> float:
-    """Return the mean distance of believed and true curves over 0..1.2 h, relative to phi_max."""
+def _curve_error(estimated: dict[str, Ramp], truth: dict[str, Ramp]) -> float:
+    """Return the mean distance of estimated and true curves over 0..1.2 h, relative to phi_max."""
     errors = []
     for name in PAIRS:
         true = truth[name]
         at = np.linspace(0.0, 1.2 * true.saturation, 50)
-        one, other = (ramp_share(at, r.dead_zone, r.saturation, r.max_share) for r in (believed[name], true))
+        one, other = (ramp_share(at, r.dead_zone, r.saturation, r.max_share) for r in (estimated[name], true))
         errors.append(np.abs(one - other).mean() / max(true.max_share, 1e-9))
     return float(np.mean(errors))
 
 
-def make_judge(day: PricingDay, low: np.ndarray, high: np.ndarray, seed: int) -> Judge:
-    """Return a judge on the scale of what a day's feasible tariffs can reach."""
+def score_scale(day: PricingDay, low: np.ndarray, high: np.ndarray, seed: int) -> ScoreScale:
+    """Return a scale on the scale of what a day's feasible tariffs can reach."""
     random = np.random.default_rng([seed, 3])
     X = random.uniform(low, high, (20_000, 6))
     X[:, :3] = -np.sort(-X[:, :3], axis=1)
@@ -171,7 +171,7 @@ def make_judge(day: PricingDay, low: np.ndarray, high: np.ndarray, seed: int) ->
     F = outcome.objectives("paper")[(outcome.constraints <= 0).all(axis=1)]
     before = np.array([[float(day.before.g2_mw[0]), 0.0, -1.0]])
     F = np.vstack([F, before])
-    return Judge(worst=F.max(axis=0), best=F.min(axis=0))
+    return ScoreScale(worst=F.max(axis=0), best=F.min(axis=0))
 
 
 def learn(
@@ -182,7 +182,7 @@ def learn(
     noise: float = 0.05,
     seed: int = 0,
     trust: float = 1.0,
-) -> list[Round]:
+) -> list[LearningRound]:
     """Run the loop once against a hidden population; the first round is priced on the assumptions alone.
 
     Parameters
@@ -202,39 +202,43 @@ def learn(
 
     Returns
     -------
-    list of Round
+    list of LearningRound
         ``rounds + 1`` of them, the first before any adjustment.
     """
     random = np.random.default_rng([seed, 11])
     truth = hidden_population(assumed, random)
     low, high = bounds
-    judge = make_judge(truth, low, high, seed)
-    best = _score(best_tariff(truth, low, high, judge, seed, 12_000), truth, judge)
-    prior = believed = ramps_of(assumed)
+    scale = score_scale(truth, low, high, seed)
+    best = _score(best_tariff(truth, low, high, scale, seed, 12_000), truth, scale)
+    prior = estimated = ramps_of(assumed)
     seen: dict[str, list[tuple[float, float]]] = {name: [] for name in PAIRS}
     history = []
     for k in range(rounds + 1):
-        tariff = best_tariff(with_ramps(assumed, believed), low, high, judge, seed * 1_000 + k)
+        tariff = best_tariff(with_ramps(assumed, estimated), low, high, scale, seed * 1_000 + k)
         if 0 < k < min(rounds, 4):  # early on, prices a little off the best show more of the curve
-            tariff = _nudged(tariff, low, high, random)
+            tariff = _perturbed(tariff, low, high, random)
         for name, one in observe(tariff, truth, noise, random).items():
             seen[name].append(one)
-        believed = {
+        estimated = {
             name: fit_ramp(Observations(*np.array(seen[name]).T), prior=prior[name], weight=trust)[0] for name in PAIRS
         }
-        score = _score(tariff, truth, judge)
-        history.append(Round(tariff, score, (best - score) / abs(best), _curve_error(believed, ramps_of(truth))))
+        score = _score(tariff, truth, scale)
+        history.append(
+            LearningRound(tariff, score, (best - score) / abs(best), _curve_error(estimated, ramps_of(truth)))
+        )
     return history
 
 
-def _score(tariff: np.ndarray, truth: PricingDay, judge: Judge) -> float:
-    """Return what a tariff is worth to the true population; constraints it breaks there cost as in the search."""
+def _score(tariff: np.ndarray, truth: PricingDay, scale: ScoreScale) -> float:
+    """Return what a tariff is score to the true population; constraints it breaks there cost as in the search."""
     outcome = evaluate(tariff[None], truth)
-    worth = judge.score(outcome.objectives("paper")) - BREACH * np.maximum(outcome.constraints, 0.0).sum(axis=1)
-    return float(worth[0])
+    score = scale.score(outcome.objectives("paper")) - VIOLATION_PENALTY * np.maximum(outcome.constraints, 0.0).sum(
+        axis=1
+    )
+    return float(score[0])
 
 
-def _nudged(tariff: np.ndarray, low: np.ndarray, high: np.ndarray, random: np.random.Generator) -> np.ndarray:
+def _perturbed(tariff: np.ndarray, low: np.ndarray, high: np.ndarray, random: np.random.Generator) -> np.ndarray:
     """Return the tariff with its charge prices moved by some 2 units, still in order."""
     moved = tariff.copy()
     moved[:3] += random.normal(0.0, 2.0, 3)

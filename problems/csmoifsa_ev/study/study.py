@@ -13,17 +13,17 @@ from csmoifsa import CSMOIFSA
 from csmoifsa.decision import best_acceptable, compromise, extremes
 from csmoifsa.errors import InputError
 from csmoifsa.runs import solve
-from csmoifsa_energy.impact import Gain
+from csmoifsa_energy.impact import StakeholderImpact
 from csmoifsa_ev.inputs.scenario import Scenario, build_day
 from csmoifsa_ev.model.day import PricingDay
 from csmoifsa_ev.model.groups import Groups, driver_groups
 from csmoifsa_ev.model.outcome import CONSTRAINTS, OBJECTIVE_SETS, TariffOutcome
 from csmoifsa_ev.model.response import Recovery
 from csmoifsa_ev.problem.pricing import EVPricing
-from csmoifsa_ev.study.gains import who_gains
+from csmoifsa_ev.study.impact import stakeholder_impact
+from csmoifsa_ev.study.no_effect import no_effect_ranges, normalise_prices
 from csmoifsa_ev.study.rounding import round_tariff
 from csmoifsa_ev.study.sensitivity import Robustness, robustness, tornado
-from csmoifsa_ev.study.ties import settle, ties
 
 EXTREME_NAMES = {
     "g2_mw": "min_difference",
@@ -53,7 +53,8 @@ class Study:
     problem : EVPricing
         Its day and objectives.
     front : (n, 6) array
-        Tariffs of the front by rising peak-valley difference, ties settled by `ties.settle` [price unit per kWh].
+        Tariffs of the front by rising peak-valley difference, normalised by
+        `no_effect.normalise_prices` [price unit per kWh].
     outcome : TariffOutcome
         What they do.
     chosen : dict
@@ -90,8 +91,8 @@ class Study:
 
     @cached_property
     def no_effect(self) -> tuple[np.ndarray, tuple[float, float]]:
-        """From `ties`, of the recommended tariff."""
-        return ties(self.problem, self.recommended)
+        """From `no_effect_ranges`, of the recommended tariff."""
+        return no_effect_ranges(self.problem, self.recommended)
 
     @cached_property
     def choices(self) -> dict[str, np.ndarray]:
@@ -118,10 +119,10 @@ class Study:
         return "compromise" if self.rounded is None else "rounded"
 
     @cached_property
-    def gains(self) -> list[Gain]:
-        """From `gains.who_gains`, of the tariff offered."""
+    def impact(self) -> list[StakeholderImpact]:
+        """From `study.impact.stakeholder_impact`, of the tariff offered."""
         row = list(self.choices).index(self.offered)
-        return who_gains(self.choices[self.offered], self.choice_outcome, self.day, row)
+        return stakeholder_impact(self.choices[self.offered], self.choice_outcome, self.day, row)
 
     @cached_property
     def tornado(self) -> list[dict[str, Any]]:
@@ -153,7 +154,7 @@ def run_study(
     objectives : "paper" or "market"
         See `outcome.OBJECTIVE_SETS`.
     n_eval, pop_size, seed : int
-        Budget, size of the school and of the front, and random seed of the search.
+        Budget, size of the population and of the front, and random seed of the search.
     round_to : float, optional
         Offer the recommended tariff at multiples of this, too [price unit per kWh].
     progress : callable, optional
@@ -177,7 +178,7 @@ def run_study(
     pick = best_acceptable(run.F, -1)
     if pick is not None:
         chosen["drivers_best"] = pick
-    front = settle(problem, run.X)
+    front = normalise_prices(problem, run.X)
     rounded = None if round_to is None else round_tariff(problem, front[chosen["compromise"]], round_to)
     return Study(
         scenario=scenario,
@@ -194,8 +195,8 @@ def run_study(
 
 
 def _search(problem: EVPricing, n_eval: int, seed: int, pop_size: int, progress: Any = None) -> Any:
-    school = CSMOIFSA(pop_size=pop_size, sampling=first_school(problem, pop_size, seed))
-    return solve(problem, school, n_eval=n_eval, seed=seed, progress=progress)
+    algorithm = CSMOIFSA(pop_size=pop_size, sampling=initial_population(problem, pop_size, seed))
+    return solve(problem, algorithm, n_eval=n_eval, seed=seed, progress=progress)
 
 
 def search_front(problem: EVPricing, n_eval: int, seed: int, pop_size: int = 100) -> np.ndarray:
@@ -213,7 +214,7 @@ def run_variants(scenario: Scenario, **options: Any) -> dict[tuple[str, str], St
     }
 
 
-def first_school(problem: EVPricing, pop_size: int, seed: int) -> np.ndarray:
+def initial_population(problem: EVPricing, pop_size: int, seed: int) -> np.ndarray:
     """Return random tariffs to start from, shape (pop_size, 6): in order, so that most constraints are kept at once.
 
     Prices fall from peak to valley, and the peak's discharge price lies between its cost and the charge price where

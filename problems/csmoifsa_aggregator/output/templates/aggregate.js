@@ -1,7 +1,7 @@
 "use strict";
 // One day of the aggregator: its price with proof, load by class, who gains, contracts.
 (function () {
-  const { D, T, $, config, plain, fill, number, stepped, fillTable, fillGains, addOption, save } = Page;
+  const { D, T, $, config, plain, fill, number, stepped, fillTable, fillImpact, addOption, save } = Page;
   const { BLUE, VERMILION, GREEN, planName, className, trimmed, money, unit, edges, hover, hourAxis, layout } = Aggregator;
   const S = D.summary, n = D.hours.length;
   const state = { against: D.baselines[0], ready: false };
@@ -24,7 +24,7 @@
       [T.duality_gap, S.duality_gap.toExponential(1)],
       ...Object.entries(S.reference || {}).map(([name, one]) => [fill(T.reference, { name }), `${trimmed(one.value, 6)} (${one.difference.toExponential(1)})`]),
     ];
-    fillTable($("facts"), [T.what, T.value], facts, 1);
+    fillTable($("facts"), [T.quantity, T.value], facts, 1);
   }
   const A = () => S.assumptions.classes.concat(S.v2g_followers ? S.assumptions.batteries : []);
 
@@ -45,7 +45,7 @@
 
   function compare(name) {
     state.against = name;
-    fillGains($("gains"), S.who_gains.filter((one) => one.against === name));
+    fillImpact($("gains"), S.stakeholder_impact.filter((one) => one.against === name));
   }
 
   // ---- contracts ---------------------------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 "use strict";
 // Linked views of one study. `state.selected` is the tariff shown, `state.kept` the rows that the ranges keep.
 (function () {
-  const { D, T, $, config, plain, number, digits, stepped, cell, header, fillGains, fillList, addOption, save, quoted } = Page;
+  const { D, T, $, config, plain, number, digits, stepped, cell, header, fillImpact, fillList, addOption, save, quoted } = Page;
   const COLOURS = { peak: "#d55e00", flat: "#999999", valley: "#0b5fa5" };
   const PATTERNS = { peak: "/", flat: "", valley: "." };
   const GROUP_COLOURS = ["#bdbdbd", "#56b4e9", "#d55e00"];
@@ -133,7 +133,7 @@
   }
 
   function fillFirm() {
-    const body = header($("firm"), ["", "5 %", "50 %", "95 %"], 1);
+    const body = header($("bands"), ["", "5 %", "50 %", "95 %"], 1);
     for (const one of D.robustness) {
       const row = body.insertRow();
       cell(row, quantity(one.quantity));
@@ -159,7 +159,7 @@
     Plotly.restyle("parallel", { "line.color": [front.map((k) => (k === row ? 1 : 0))] });
     drawClock();
     drawDay();
-    fillGains($("gains"), D.gains[row]);
+    fillImpact($("impact"), D.impact[row]);
   }
 
   // ---- taking a tariff along -------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ _STEPS = 450
 _HALVINGS = 30
 
 
-def ties(problem: EVPricing, tariff: np.ndarray) -> tuple[np.ndarray, tuple[float, float]]:
+def no_effect_ranges(problem: EVPricing, tariff: np.ndarray) -> tuple[np.ndarray, tuple[float, float]]:
     """Return how far each price could move, alone, without any effect on the objectives or breaking a constraint.
 
     Parameters
@@ -35,12 +35,12 @@ def ties(problem: EVPricing, tariff: np.ndarray) -> tuple[np.ndarray, tuple[floa
         How far the level of all prices could fall (<= 0) and rise (>= 0) together, along `level_direction`.
     """
     directions = np.vstack([np.eye(6), level_direction(problem, tariff)])
-    stretch = np.array([[free_stretch(problem, tariff, sign * one) for sign in (-1.0, 1.0)] for one in directions])
+    stretch = np.array([[no_effect_length(problem, tariff, sign * one) for sign in (-1.0, 1.0)] for one in directions])
     stretch = (stretch * [-1.0, 1.0]).round(6)
     return tariff[:, None] + stretch[:6], (float(stretch[6, 0]), float(stretch[6, 1]))
 
 
-def settle(problem: EVPricing, front: np.ndarray) -> np.ndarray:
+def normalise_prices(problem: EVPricing, front: np.ndarray) -> np.ndarray:
     """Choose among tariffs of equal effect, for each of a front, shape (n, 6).
 
     A discharge price that moves nobody falls to the least of its range. Then the level of all prices rises as far as
@@ -48,15 +48,15 @@ def settle(problem: EVPricing, front: np.ndarray) -> np.ndarray:
     drivers then pay per kWh, on average, what they paid before, and the operator's books show the tariff's effect, not
     its level.
     """
-    settled = front.copy()
-    for tariff, shares in zip(settled, problem.outcome(front).discharging_share, strict=True):
+    normalised = front.copy()
+    for tariff, shares in zip(normalised, problem.outcome(front).discharging_share, strict=True):
         used = (*shares, 0.0)
         for k in (5, 4, 3):
             if used[k - 3] == 0:
-                tariff[k] -= free_stretch(problem, tariff, -np.eye(6)[k])
+                tariff[k] -= no_effect_length(problem, tariff, -np.eye(6)[k])
         direction = level_direction(problem, tariff)
-        tariff += free_stretch(problem, tariff, direction) * direction
-    return settled
+        tariff += no_effect_length(problem, tariff, direction) * direction
+    return normalised
 
 
 def level_direction(problem: EVPricing, tariff: np.ndarray) -> np.ndarray:
@@ -70,7 +70,7 @@ def level_direction(problem: EVPricing, tariff: np.ndarray) -> np.ndarray:
     return np.array([1.0, 1.0, 1.0, gain, gain if in_flat else 0.0, 0.0])
 
 
-def free_stretch(problem: EVPricing, tariff: np.ndarray, direction: np.ndarray) -> float:
+def no_effect_length(problem: EVPricing, tariff: np.ndarray, direction: np.ndarray) -> float:
     """Return how far one may go from a tariff along a direction with nothing changing, >= 0.
 
     A scan finds where something changes first; halving the step before it finds the place.

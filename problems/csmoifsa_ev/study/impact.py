@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from csmoifsa_energy.impact import Gain
+from csmoifsa_energy.impact import StakeholderImpact
 from csmoifsa_ev.model.day import PricingDay
 from csmoifsa_ev.model.groups import GROUPS, driver_groups
 from csmoifsa_ev.model.outcome import TariffOutcome
@@ -41,7 +41,9 @@ def group_bills(tariff: np.ndarray, outcome: TariffOutcome, day: PricingDay, row
     }
 
 
-def who_gains(tariff: np.ndarray, outcome: TariffOutcome, day: PricingDay, row: int = 0) -> list[Gain]:
+def stakeholder_impact(
+    tariff: np.ndarray, outcome: TariffOutcome, day: PricingDay, row: int = 0
+) -> list[StakeholderImpact]:
     """Return the account of one tariff beside the situation before; see `group_bills` for the parameters."""
     money = day.prices.currency
     g1, g2, _ = (float(figure[0]) for figure in day.before)
@@ -50,10 +52,10 @@ def who_gains(tariff: np.ndarray, outcome: TariffOutcome, day: PricingDay, row: 
     peak_cost = day.grid.peak_cost_per_mw_day * (g1 - float(outcome.g1_mw[row])) * 1e-3
     bill = day.bill_before * month
     lines = [
-        Gain("grid", "peak load", "MW", g1, float(outcome.g1_mw[row]), "lower"),
-        Gain("grid", "peak-valley difference", "MW", g2, float(outcome.g2_mw[row]), "lower"),
-        Gain("grid", "cost of peak capacity saved", f"1000 {money}/day", 0.0, peak_cost, "higher"),
-        Gain(
+        StakeholderImpact("grid", "peak load", "MW", g1, float(outcome.g1_mw[row]), "lower"),
+        StakeholderImpact("grid", "peak-valley difference", "MW", g2, float(outcome.g2_mw[row]), "lower"),
+        StakeholderImpact("grid", "cost of peak capacity saved", f"1000 {money}/day", 0.0, peak_cost, "higher"),
+        StakeholderImpact(
             "operator",
             "saving in supply",
             f"1000 {money}/day",
@@ -61,7 +63,7 @@ def who_gains(tariff: np.ndarray, outcome: TariffOutcome, day: PricingDay, row: 
             float(outcome.saving_per_day[row]) * 1e-3,
             "higher",
         ),
-        Gain(
+        StakeholderImpact(
             "operator",
             "profit",
             f"1000 {money}/day",
@@ -69,7 +71,7 @@ def who_gains(tariff: np.ndarray, outcome: TariffOutcome, day: PricingDay, row: 
             float(outcome.operator_profit_per_day[row]) * 1e-3,
             "higher",
         ),
-        Gain(
+        StakeholderImpact(
             "operator",
             "share of generation cost saved",
             "%",
@@ -77,7 +79,7 @@ def who_gains(tariff: np.ndarray, outcome: TariffOutcome, day: PricingDay, row: 
             100.0 * float(outcome.saving_per_day[row]) / supply_before,
             "",
         ),
-        Gain(
+        StakeholderImpact(
             "drivers, all",
             "bill",
             f"{money}/car, month",
@@ -85,12 +87,12 @@ def who_gains(tariff: np.ndarray, outcome: TariffOutcome, day: PricingDay, row: 
             float(outcome.driver_bill_per_day[row]) * month,
             "lower",
         ),
-        Gain("drivers, all", "satisfaction", "0 to 1", 1.0, float(outcome.satisfaction[row]), "higher"),
+        StakeholderImpact("drivers, all", "satisfaction", "0 to 1", 1.0, float(outcome.satisfaction[row]), "higher"),
     ]
     names = ("answer no price", "answer the charge price", "answer both prices")
     for name, after in zip(names, group_bills(tariff, outcome, day, row).values(), strict=True):
         if np.isfinite(after):
-            lines.append(Gain(f"drivers who {name}", "bill", f"{money}/car, month", bill, after, "lower"))
+            lines.append(StakeholderImpact(f"drivers who {name}", "bill", f"{money}/car, month", bill, after, "lower"))
     return lines
 
 
