@@ -152,7 +152,8 @@ def roll(
     from csmoifsa_aggregator.inputs.case import load_case
     from csmoifsa_aggregator.inputs.market import RollSettings, load_prices, market_files, settings_by_file
     from csmoifsa_aggregator.output.tables import summarise_rolling, write_rolling
-    from csmoifsa_aggregator.study.rolling import KNOWN, backtest
+    from csmoifsa_aggregator.study.backtest import backtest
+    from csmoifsa_aggregator.study.rolling import KNOWN
     from csmoifsa_energy.page import check_language
 
     check_language(language)

@@ -19,8 +19,9 @@ from csmoifsa_aggregator.model.game import Storage, game_from_dict
 from csmoifsa_aggregator.solve.alternation import verify
 from csmoifsa_aggregator.solve.contracts import plan_cars, procure_cars, stage_two
 from csmoifsa_aggregator.solve.supply import procure
+from csmoifsa_aggregator.study.backtest import backtest
 from csmoifsa_aggregator.study.baselines import plain_load
-from csmoifsa_aggregator.study.rolling import Terms, backtest, roll_day
+from csmoifsa_aggregator.study.rolling import Terms, roll_day
 from csmoifsa_aggregator.study.study import run_day
 
 

@@ -14,7 +14,8 @@ from csmoifsa_aggregator.dispatch.dispatch import Plan, RollingDispatcher
 from csmoifsa_aggregator.inputs.case import load_case
 from csmoifsa_aggregator.inputs.market import Prices, load_prices
 from csmoifsa_aggregator.solve.batteries import cheapest_dispatch
-from csmoifsa_aggregator.study.rolling import backtest, loss_reduction, mean_outcomes, roll_day
+from csmoifsa_aggregator.study.backtest import backtest, loss_reduction, mean_outcomes
+from csmoifsa_aggregator.study.rolling import roll_day
 
 AHEAD = 0.05 + 0.03 * np.sin(np.arange(12) / 2.0)
 
@@ -128,6 +129,16 @@ def test_damaged_state(tmp_path):
         RollingDispatcher.load(tmp_path / "state.json")
     with pytest.raises(InputError, match="cannot read the state"):
         RollingDispatcher.load(tmp_path / "none.json")
+
+
+@pytest.mark.parametrize("name", ["known", "here", "until", "jump", "fixed", "position_kw"])
+def test_a_state_cut_short_is_refused_by_its_file(tmp_path, name):
+    path = tmp_path / "state.json"
+    RollingDispatcher(plan()).save(path)
+    state = json.loads(path.read_text())
+    path.write_text(json.dumps(state | {name: state[name][:-1]}))
+    with pytest.raises(InputError, match=r"state\.json is not a dispatcher's state, or damaged: .* shape"):
+        RollingDispatcher.load(path)
 
 
 def test_state_is_plain_json(tmp_path):

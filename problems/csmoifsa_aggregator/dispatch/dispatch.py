@@ -15,10 +15,9 @@ from typing import Any
 import numpy as np
 
 from csmoifsa.errors import InputError, did_you_mean
-from csmoifsa.files import MOST_BYTES, read_json, write_json
 from csmoifsa_aggregator.dispatch import forecast as forecasts
 from csmoifsa_aggregator.dispatch.plan import Plan, Setpoints
-from csmoifsa_aggregator.model.battery import Batteries
+from csmoifsa_aggregator.dispatch.state import damage_explained, plan_of, read_state, restored, write_state
 from csmoifsa_aggregator.solve.batteries import add_batteries
 from csmoifsa_aggregator.solve.lp import Program, Session
 from csmoifsa_energy.arrays import frozen
@@ -34,6 +33,12 @@ _FUSE = 10.0
 
 _STATE = ("_known", "_here", "_gone", "_until", "_jump", "_fixed")
 """Arrays that the words of a step change before it is decided."""
+
+_SAVED = {
+    **{"position_kw": "position_kw", "known": "_known", "last": "_last", "here": "_here", "gone": "_gone"},
+    **{"until": "_until", "jump": "_jump", "fixed": "_fixed", "answer": "_answers"},
+}
+"""Names in the file of the state, and the attributes that they hold."""
 
 
 class RollingDispatcher:
@@ -406,27 +411,7 @@ class RollingDispatcher:
 
     def save(self, path: str | Path) -> None:
         """Write the state, the plan included, as one JSON file that replaces the old one whole."""
-        cars = self.plan.cars
-        write_json(
-            path,
-            {
-                "format": 1,
-                "cars": {name: _plain(getattr(cars, name)) for name in cars.__dataclass_fields__},
-                "day_ahead": self.plan.day_ahead.tolist(),
-                "past": self.plan.past.tolist(),
-                "forecaster": self.plan.forecaster,
-                **{name: _optional(getattr(self.plan, name)) for name in _TERMS},
-                "position_kw": self.position_kw.tolist(),
-                "known": _gaps(self._known),
-                "last": self._last,
-                "here": self._here.tolist(),
-                "gone": self._gone.tolist(),
-                "until": self._until.tolist(),
-                "jump": self._jump.tolist(),
-                "fixed": [_gaps(row) for row in self._fixed],
-                "answer": self._answers,
-            },
-        )
+        write_state(path, self.plan, {name: getattr(self, own) for name, own in _SAVED.items()})
 
     @classmethod
     def load(
@@ -448,57 +433,15 @@ class RollingDispatcher:
         InputError
             The file is missing or damaged, or names code without ``trust``.
         """
-        state = read_json(path, "state", MOST_BYTES)
-        try:
-            cars = Batteries(**{**state["cars"], "names": tuple(state["cars"]["names"])})
-            past = np.array(state["past"], dtype=float).reshape(-1, cars.n_steps)
-            day_ahead = np.array(state["day_ahead"], dtype=float)
-            if forecaster is None and not trust:
-                forecasts.refuse_code(state["forecaster"], path)
-            terms = {name: _array(state.get(name)) for name in _TERMS}
-            if terms["cap_kw"] is not None:
-                terms["cap_kw"] = np.where(np.isnan(terms["cap_kw"]), np.inf, terms["cap_kw"])  # no limit
-            plan = Plan(cars=cars, day_ahead=day_ahead, past=past, forecaster=state["forecaster"], **terms)
-            self = cls(plan, forecaster)
-            self.position_kw = np.array(state["position_kw"], dtype=float)
-            self._known = np.array(state["known"], dtype=float)
-            self._last, self._answers = int(state["last"]), state["answer"]
-            self._here, self._gone = np.array(state["here"], dtype=bool), np.array(state["gone"], dtype=bool)
-            self._until, self._jump = np.array(state["until"], dtype=np.int64), np.array(state["jump"], dtype=float)
-            self._fixed = np.array(state["fixed"], dtype=float)
-        except InputError:
-            raise
-        except (ValueError, KeyError, TypeError, AttributeError, OverflowError, IndexError) as error:
-            raise InputError(
-                f"{path} is not a dispatcher's state, or damaged: {type(error).__name__} {error}"
-            ) from error
+        state = read_state(path)
+        with damage_explained(path):
+            self = cls(plan_of(state, path, code=trust or forecaster is not None), forecaster)
+            for name, own in _SAVED.items():
+                setattr(self, own, restored(state[name], getattr(self, own)))
         assert self._session is not None
         self._bound_all(self._session)
         self._x = self._solve(self._expect(max(self._last, 0)))
         return self
-
-
-def _plain(value: Any) -> Any:
-    return value.tolist() if isinstance(value, np.ndarray) else list(value) if isinstance(value, tuple) else value
-
-
-_TERMS = ("plain_kw", "cap_kw", "give_ratio", "planned_kw")
-
-
-def _optional(values: np.ndarray | None) -> Any:
-    if values is None:
-        return None
-    plain = values.astype(object)
-    plain[~np.isfinite(values)] = None
-    return plain.tolist()
-
-
-def _array(values: Any) -> np.ndarray | None:
-    return None if values is None else np.array(values, dtype=float)
-
-
-def _gaps(values: np.ndarray) -> list[float | None]:
-    return [float(value) if np.isfinite(value) else None for value in values]
 
 
 def _setpoints(answer: dict[str, Any]) -> Setpoints:

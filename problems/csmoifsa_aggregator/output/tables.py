@@ -12,8 +12,8 @@ import pandas as pd
 from csmoifsa.files import write_csv, write_json
 from csmoifsa.folders import result_folder
 from csmoifsa_aggregator.inputs.case import Case
+from csmoifsa_aggregator.study.backtest import Backtest, mean_outcomes
 from csmoifsa_aggregator.study.gains import who_gains
-from csmoifsa_aggregator.study.rolling import Backtest, mean_outcomes
 from csmoifsa_aggregator.study.study import DayStudy
 from csmoifsa_energy.clock import windows_of
 from csmoifsa_energy.impact import impact_rows

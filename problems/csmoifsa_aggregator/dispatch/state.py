@@ -1,0 +1,111 @@
+"""The file in which a dispatcher outlives a crash: the plan of the day, and how far it is carried out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from csmoifsa.errors import InputError
+from csmoifsa.files import MOST_BYTES, read_json, write_json
+from csmoifsa_aggregator.dispatch.forecast import refuse_code
+from csmoifsa_aggregator.dispatch.plan import Plan
+from csmoifsa_aggregator.model.battery import Batteries
+
+_TERMS = ("plain_kw", "cap_kw", "give_ratio", "planned_kw")
+"""Arrays of a plan that may be left out."""
+
+
+def write_state(path: str | Path, plan: Plan, progress: Mapping[str, Any]) -> None:
+    """Write a plan and how far it is carried out as one JSON file, which replaces the old one whole.
+
+    Parameters
+    ----------
+    path : path
+        The file.
+    plan : Plan
+        The day.
+    progress : mapping
+        Arrays and plain values by name; what is not finite is written as null.
+    """
+    write_json(
+        path,
+        {
+            "format": 1,
+            "cars": {name: _plain(getattr(plan.cars, name)) for name in plan.cars.__dataclass_fields__},
+            "day_ahead": _plain(plan.day_ahead),
+            "past": _plain(plan.past),
+            "forecaster": plan.forecaster,
+            **{name: _plain(getattr(plan, name)) for name in _TERMS},
+            **{name: _plain(value) for name, value in progress.items()},
+        },
+    )
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        if value.dtype.kind != "f":
+            return value.tolist()
+        plain = value.astype(object)
+        plain[~np.isfinite(value)] = None
+        return plain.tolist()
+    return list(value) if isinstance(value, tuple) else value
+
+
+def read_state(path: str | Path) -> Any:
+    """Return what `write_state` wrote, unchecked: to be used within `damage_explained`."""
+    return read_json(path, "state", MOST_BYTES)
+
+
+def plan_of(state: Any, path: str | Path, *, code: bool) -> Plan:
+    """Return the plan of a state.
+
+    Parameters
+    ----------
+    state : mapping
+        From `read_state`.
+    path : path
+        The file, for messages.
+    code : bool
+        Whether the state may name a forecaster that is code of its own.
+    """
+    cars = Batteries(**{**state["cars"], "names": tuple(state["cars"]["names"])})
+    past = np.array(state["past"], dtype=float).reshape(-1, cars.n_steps)
+    day_ahead = np.array(state["day_ahead"], dtype=float)
+    if not code:
+        refuse_code(state["forecaster"], path)
+    terms = {name: None if state.get(name) is None else np.array(state[name], dtype=float) for name in _TERMS}
+    if terms["cap_kw"] is not None:
+        terms["cap_kw"] = np.where(np.isnan(terms["cap_kw"]), np.inf, terms["cap_kw"])  # no limit
+    return Plan(cars=cars, day_ahead=day_ahead, past=past, forecaster=state["forecaster"], **terms)
+
+
+def restored(value: Any, fresh: Any) -> Any:
+    """Return a value of a state in the form of that of a fresh dispatcher.
+
+    Raises
+    ------
+    ValueError
+        An array has another shape.
+    """
+    if not isinstance(fresh, np.ndarray):
+        return int(value) if isinstance(fresh, int) else value
+    array = np.array(value, dtype=fresh.dtype)
+    if array.shape != fresh.shape:
+        raise ValueError(f"an array has shape {array.shape}, not {fresh.shape}")
+    return array
+
+
+@contextmanager
+def damage_explained(path: str | Path) -> Iterator[None]:
+    """Turn whatever goes wrong with a state into an `InputError` that names its file."""
+    try:
+        yield
+    except InputError:
+        raise
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, IndexError) as error:
+        told = f"{type(error).__name__} {error}"
+        raise InputError(f"{path} is not a dispatcher's state, or damaged: {told}") from error
