@@ -243,13 +243,13 @@ def test_the_search_comes_near_the_proven_optimum():
     from csmoifsa import CSMOIFSA
     from csmoifsa.runs import solve
 
-    run = solve(AggregatorPricing(), CSMOIFSA(pop_size=40), n_eval=20_000, seed=1)
+    run = solve(AggregatorPricing(WEI), CSMOIFSA(pop_size=40), n_eval=20_000, seed=1)
     assert 0.9999 * 52.8 <= -run.F[:, 0].min() <= 52.8 + 1e-6
     assert len(run.F) > 10
 
 
 def test_what_the_problem_cannot_take():
     with pytest.raises(InputError, match="no cap"):
-        AggregatorPricing("wei-2015").__class__(game=replace(WEI, cap_kw=np.full(24, 200.0)))
+        AggregatorPricing(game=replace(WEI, cap_kw=np.full(24, 200.0)))
     with pytest.raises(InputError, match="base_kw"):
         AggregatorPricing(WEI, base_kw=[1.0])
