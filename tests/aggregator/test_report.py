@@ -14,7 +14,6 @@ from typer.testing import CliRunner
 from aggregator.test_rolling import series
 from csmoifsa.cli import app
 from csmoifsa.page import template_text
-from csmoifsa_aggregator.cli import aggregate
 from csmoifsa_aggregator.output.report import day_data, rolling_data, write_day_report, write_rolling_report
 from csmoifsa_energy.page import page_texts
 from ev.browser import Browser, find_chromium
@@ -38,7 +37,9 @@ def day(tmp_path_factory):
         "[[classes]]\nname = 'day'\ncount = 10\npower_kw = 3.0\nwindow = '07:00-20:00'\n",
         encoding="utf-8",
     )
-    aggregate(str(folder / "my.toml"), folder / "out", 120.0, 1e-3, False, True, "en", False)
+    options = ["--margin", "0.001", "--no-figures", "--out", str(folder / "out")]
+    done = CliRunner().invoke(app, ["ev", "aggregate", str(folder / "my.toml"), *options])
+    assert done.exit_code == 0, done.output
     return folder / "out"
 
 

@@ -18,7 +18,9 @@ def show_day(summary: dict[str, Any], title: str) -> None:
     else:
         verdict = f"not proven: {100 * summary['gap']:.3g} % below the upper bound {summary['upper_bound']:,.6g}"
     how = {
-        "certificate": "linear programs alone",
+        "certificate": "linear programs alone"
+        if summary["binaries"] == 0
+        else f"two programs, the supply's with {summary['binaries']} binaries",
         "milp": f"a mixed-integer program with {summary['binaries']} binaries",
         "alternation": "alternating linear programs",
     }[summary["method"]]

@@ -195,6 +195,13 @@ def commanded(
     return answer.bound, Response(shares, cars)
 
 
+def supply_binaries(game: Game) -> int:
+    """Return how many binaries the program of least cost needs; 0 where it is a linear program."""
+    supply = add_supply(Program(), game, game.greatest_kw, with_cars=game.cars is not None)
+    owners = 0 if game.cars is None else int(np.count_nonzero(game.cars.circular(game.lower, game.upper)))
+    return supply.n_binaries + owners
+
+
 def least_excess(game: Game) -> tuple[float, np.ndarray]:
     """Return by how much a cap must rise in all steps to serve everybody [kW], and a load that needs no more, (T,)."""
     assert game.cap_kw is not None

@@ -27,7 +27,7 @@ from csmoifsa_aggregator.solve.alternation import (
     improve,
     verify,
 )
-from csmoifsa_aggregator.solve.certificate import Response
+from csmoifsa_aggregator.solve.certificate import Response, supply_binaries
 from csmoifsa_aggregator.solve.integers import solve_milp
 from csmoifsa_aggregator.solve.supply import Procurement
 
@@ -65,7 +65,7 @@ class Solution:
     margin : float
         The strict margin kept [currency/kWh].
     binaries : int
-        Of the mixed-integer program; 0 if the linear programs were enough.
+        Binary variables of the program that gave the bound; 0 where linear programs were enough.
     seconds : float
         It took.
     method : "certificate", "milp" or "alternation"
@@ -73,8 +73,8 @@ class Solution:
     supply : Procurement
         Storage schedule and costs.
     evidence : str
-        What the upper bound comes from: ``"linear programs"`` (greatest bills less least cost; a mixed-integer program
-        of the supply where buying and selling exclude each other) or ``"branch and bound"`` of the whole game.
+        Source of the upper bound: ``"linear programs"`` (greatest bills less least cost), ``"linear programs, the
+        supply's with binaries"`` (where buying and selling exclude each other), or ``"branch and bound"`` of the game.
         The module `evidence` writes it down for a check without solver.
     """
 
@@ -139,7 +139,8 @@ def solve_game(
     if margin > 0 and game.cars is not None:
         margin = 0.0  # owners of batteries choose continuously: there is no margin that settles all their ties
     bound, best = certify(game, margin)
-    binaries, method, evidence = 0, "certificate", "linear programs"
+    binaries, method = supply_binaries(game), "certificate"
+    evidence = "linear programs" if binaries == 0 else "linear programs, the supply's with binaries"
     if not close(best, bound):
         method = "alternation"
         if best is not None:

@@ -14,7 +14,7 @@
     $("summary").textContent = fill(S.status === "proven" ? T.proven : T.not_proven, values);
     const broken = S.guaranteed === null, same = !broken && Math.abs(S.guaranteed - S.objective) <= 1e-6 * Math.max(1, Math.abs(S.objective));
     const ties = broken ? T.ties_cap : same ? (S.margin > 0 ? T.ties_margin : T.ties_none) : T.ties_less;
-    $("how").textContent = [fill(T.solved, { n: A().length, steps: n }), fill(T.methods[S.method], values), fill(ties, values)].join(" ");
+    $("how").textContent = [fill(T.solved, { n: A().length, steps: n }), fill(T.methods[S.method === "certificate" && S.binaries > 0 ? "certificate_with_binaries" : S.method], values), fill(ties, values)].join(" ");
     const facts = [
       [T.status, S.status === "proven" ? T.is_proven : T.is_not_proven],
       [unit(T.objective), money(S.objective)], [unit(T.upper_bound), money(S.upper_bound)], [`${T.gap} [%]`, trimmed(100 * S.gap, 6)],
