@@ -236,7 +236,7 @@ def shown_default(default: Any, factory: Any) -> str:
         default = factory()
     if default is PydanticUndefined:
         return "required"
-    if default is None or default in ("", (), {}, []):
+    if default is None or default in ("", (), {}, []) or is_model(type(default)):
         return ""
     if isinstance(default, tuple | list):
         return ", ".join(f"`{one}`" for one in default)
@@ -295,26 +295,20 @@ def scenario_page() -> str:
 
 
 AGGREGATOR = """\
-A case is a TOML file, `base = "portfolio"` and what differs from that bundled case or file (or a JSON file, see
-[Price an aggregator's day](../how-to/aggregator.md)). A series is a list of numbers, one a step, or one number for
-all."""
+A case is a TOML file that holds what differs from another (or a JSON file, see
+[Price an aggregator's day](../how-to/aggregator.md)). Beside the keys below,
+
+* `base` at the top names the bundled case to build on (`wei-2015`, `wei-storage`, `wei-v2g` or `portfolio`), or another
+  file, as a path that ends in `.toml` and starts at the folder of this one.
+
+Tables are laid over those of the base key by key; lists, `[[classes]]` among them, are replaced whole. Where a number
+or a list is asked for, the number holds for all steps. `[roll]` names price files, whose settings are those of
+[market prices](../reference/input-files.md#market-prices)."""
 
 
 def aggregator_page() -> str:
-    """Return the page of the keys of an aggregator's case, from the names that its reader accepts."""
-    module = next(m for m in modules("csmoifsa_aggregator") if m.__name__.endswith("inputs.case"))
-    told = tomllib.loads((ROOT / "docs" / "reference" / "aggregator-keys.toml").read_text(encoding="utf-8"))
-    known = {"": [key for key in module._TOP if key not in module._TABLES], **module._TABLES, "classes": module._CLASS}
-    lines = ["# Keys of an aggregator's case", "", AGGREGATOR, ""]
-    for table, keys in known.items():
-        texts = told[table or "top"]
-        if set(texts) != set(keys):
-            raise LookupError(f"aggregator-keys.toml describes other keys of [{table}]: {set(texts) ^ set(keys)}")
-        heading = "At the top" if not table else "`[[classes]]`" if table == "classes" else f"`[{table}]`"
-        lines += [f"## {heading}", "", "| key | meaning |", "|---|---|"]
-        lines += [f"| `{key}` | {texts[key]} |" for key in keys]
-        lines += [""]
-    return "\n".join(lines) + "\n"
+    """Return the page of the keys of an aggregator's case."""
+    return model_page("Keys of an aggregator's case", AGGREGATOR, find_class("csmoifsa_aggregator", "CaseKeys"))
 
 
 def settings_page() -> str:

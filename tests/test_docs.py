@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import inspect
 import re
 import shlex
 import tomllib
@@ -151,7 +152,7 @@ def test_a_wrong_option_does_not_parse():
 @pytest.mark.parametrize("page", with_blocks("toml"), ids=name_of)
 def test_files_validate(page, tmp_path):
     from csmoifsa_aggregator.inputs.case import case_names, load_case
-    from csmoifsa_aggregator.inputs.market import FILES, RollSettings, market_files
+    from csmoifsa_aggregator.inputs.market import FILES, market_files
     from csmoifsa_bench.suite import load_suite
     from csmoifsa_ev.inputs.scenario import load_scenario
 
@@ -163,7 +164,6 @@ def test_files_validate(page, tmp_path):
             load_suite(str(path))
         elif keys.get("base") in case_names():
             case = load_case(path)
-            RollSettings.of(case.roll)
             market_files(case.roll, dict.fromkeys(FILES), {}, {name: {} for name in FILES})
         elif "project" not in keys:
             load_scenario(path)
@@ -192,6 +192,19 @@ def test_every_key_of_a_scenario_is_described():
     for key in ("n_ev", "values_mw", "dead_zone", "day_ahead", "habit_weight", "pnode_name"):
         assert (f"| `{key}` |" in text) == (key != "pnode_name")
     assert "[[fleet.vehicles]]" in text
+
+
+def test_every_key_of_an_aggregators_case_is_described():
+    import dataclasses
+
+    from csmoifsa_aggregator.inputs import keys
+
+    text = module("generate").aggregator_page()
+    rows = re.findall(r"^\| `(\w+)` \|[^|]*\|[^|]*\| (.*) \|$", text, re.MULTILINE)
+    assert all(meaning for _, meaning in rows), rows
+    for table in (kind for kind in vars(keys).values() if inspect.isclass(kind) and kind.__module__ == keys.__name__):
+        assert {field.name for field in dataclasses.fields(table)} <= {name for name, _ in rows}
+    assert "`[[classes]]`" in text
 
 
 def test_the_algorithm_page_names_every_setting():

@@ -150,7 +150,7 @@ def roll(
     [bold]Example:[/bold]  csmoifsa ev roll portfolio --day-ahead da.csv --real-time rt.csv --node "WESTERN HUB"
     """
     from csmoifsa_aggregator.inputs.case import load_case
-    from csmoifsa_aggregator.inputs.market import RollSettings, load_prices, market_files, settings_by_file
+    from csmoifsa_aggregator.inputs.market import load_prices, market_files, settings_by_file
     from csmoifsa_aggregator.output.tables import summarise_rolling, write_rolling
     from csmoifsa_aggregator.study.backtest import backtest
     from csmoifsa_aggregator.study.rolling import KNOWN
@@ -161,12 +161,11 @@ def roll(
         raise InputError(f"--known must be one of {', '.join(KNOWN)}, not {known!r}")
     span = _span(days, "--days")
     chosen = load_case(case)
-    told = RollSettings.of(chosen.roll)
-    span = span or _span(told.days, "roll.days")
+    span = span or _span(chosen.roll.days, "roll.days")
     own = settings_by_file(set_one)
     files = market_files(chosen.roll, {"day_ahead": day_ahead, "real_time": real_time}, series, own)
-    per_kwh = per_kwh or told.per_kwh
-    minutes = step or told.step
+    per_kwh = per_kwh or chosen.roll.per_kwh
+    minutes = step or chosen.roll.step
     tests = []
     notes: dict[str, None] = {}
     for name in node or [None]:

@@ -8,6 +8,7 @@ import pytest
 
 from aggregator.games import SHARED
 from aggregator.test_rolling import series
+from csmoifsa.errors import InputError
 from csmoifsa_aggregator.inputs.case import case_names, load_case
 from csmoifsa_aggregator.output.figures import draw_gain, draw_price
 from csmoifsa_aggregator.output.report import day_data, rolling_data
@@ -212,12 +213,12 @@ def test_roll_reads_the_same_from_the_case_and_from_options(run_cli, tmp_path, p
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("[roll]\nday_ahed = {}\n", "unknown key roll.day_ahed. Did you mean 'day_ahead'"),
+        ("[roll]\nday_ahed = {}\n", "unknown key 'roll.day_ahed'. Did you mean 'day_ahead'"),
         ("[roll]\nper_kwh = 1\n", "roll.per_kwh must be true or false, not 1"),
-        ("[roll]\nstep = 1\n", "roll.step must be from 5 to 60 minutes, not 1"),
+        ("[roll]\nstep = 1\n", "roll: step must be from 5 to 60 minutes, not 1"),
         ("[roll]\nday_ahead = 'zones.csv'\n", "roll.day_ahead must be a table"),
-        ("[roll]\nday_ahead = { cvs = 'zones.csv' }\n", "unknown key roll.day_ahead.cvs. Did you mean 'csv'"),
-        ("[roll]\nday_ahead = { csv = 'x', stamp = 'end' }\n", "roll.day_ahead.stamp: must be 'beginning' or 'ending'"),
+        ("[roll]\nday_ahead = { cvs = 'zones.csv' }\n", "unknown key 'roll.day_ahead.cvs'. Did you mean 'csv'"),
+        ("[roll]\nday_ahead = { csv = 'x', stamp = 'end' }\n", "roll.day_ahead.stamp must be 'beginning' or 'ending'"),
         ("", "name the file of day-ahead prices with --day-ahead, or [roll] day_ahead = { csv"),
     ],
 )
@@ -261,27 +262,27 @@ BATTERY = TAXIS.replace("energy_kwh = 10\n", "") + NOON + "capacity_kwh = 40\n"
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ('base = "wei-2015"\n[price]\nmeen = 0.5\n', "unknown key price.meen. Did you mean 'mean'"),
+        ('base = "wei-2015"\n[price]\nmeen = 0.5\n', "unknown key 'price.meen'. Did you mean 'mean'"),
         ('base = "wei-2015"\n[price]\nmean = 0.9\n', "exclude the mean price 0.9"),
         ('base = "nowhere"\n', "no case 'nowhere' to build on"),
         ('base = "wei-2015"\n[contract]\nshare = 0.5\n', "night: the key 'capacity_kwh' is missing"),
-        ('base = "wei-v2g"\n[contract]\nefficiency = -0.9\n', "night.*efficiency must be"),
+        ('base = "wei-v2g"\n[contract]\nefficiency = -0.9\n', "contract: efficiency must be above 0"),
         ('base = "wei-v2g"\n[contract]\ndeparture_kwh = 60.0\n', "night"),
         ('base = "wei-2015"\n[market]\nday_ahead = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7]\n', "7 values"),
         ("x = [", "not a TOML file"),
         ('base = "wei-2015"\n[price]\nmean = "high"\n', "price.mean must be a number, not 'high'"),
-        ('base = "wei-2015"\n[limits]\nblock_kw = ["a"]\n', "limits.block_kw must be a number, not 'a'"),
+        ('base = "wei-2015"\n[limits]\nblock_kw = ["a"]\n', "limits.block_kw.0 must be a number, not 'a'"),
         ('base = "wei-storage"\n[storage]\npower_kw = "a"\n', "storage.power_kw must be a number, not 'a'"),
         (TAXIS + 'count = 0\nwindow = "12:00-18:00"\n', "taxis: count must be a number above 0, not 0"),
-        (TAXIS + 'count = inf\nwindow = "12:00-18:00"\n', "taxis: count must be a number above 0, not inf"),
+        (TAXIS + 'count = inf\nwindow = "12:00-18:00"\n', "taxis: count must be a finite number, not inf"),
         (BATTERY + "arrival_kwh = 30\ndeparture_kwh = 20\n", "taxis: departure_kwh 20 must be above arrival_kwh 30"),
         (TAXIS + NOON + TAXIS[len('base = "wei-2015"\n') :] + NOON, "two classes are called 'taxis'"),
         (TAXIS.replace("taxis", "hour") + NOON, "no class can be called 'hour'"),
-        ('base = "wei-2015"\n[price]\nlower = nan\n', "price.lower must hold numbers, but value 1 is nan"),
+        ('base = "wei-2015"\n[price]\nlower = nan\n', "price.lower must be a finite number or a list, not nan"),
         ('base = "wei-2015"\n[price]\nband = 0.0\nlower = 0.5\nupper = 0.5\n', "more room in the prices: price.band"),
         ('base = "wei-2015"\n[limits]\nblock_kw = [-1]\nblock_premium = [0]\n', "block 1 of the supply curve .* -1"),
         (TAXIS + 'count = "many"\nwindow = "12:00-18:00"\n', "taxis: count must be a number, not 'many'"),
-        (TAXIS + "count = 3\nwindow = 5\n", "taxis: window must be a text such as"),
+        (TAXIS + "count = 3\nwindow = 5\n", "taxis: window must be a text or a list, not 5"),
         (TAXIS + 'count = 3\nbeta = 0.5\nwindow = "12:00-18:00"\n', "taxis: unknown key 'beta'"),
         (TAXIS + 'count = 3\nwindow = "12:00-13:00"\n', "taxis: its window of 1 h .* 15 kWh short of the 30 kWh"),
     ],
@@ -350,3 +351,54 @@ def test_missing_hours_in_a_json_case(run_cli, tmp_path):
     answer = run_cli("ev", "aggregate", path)
     assert answer.code == 2
     assert "4 hours are missing" in answer.err
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (TAXIS + NOON + "energy = 3\n", "taxis: unknown key 'energy'. Did you mean 'energy_kwh'"),
+        ("[[classes]]\ncount = 1\n" * 2, "class 1: the key 'window' is missing.*class 2: the key 'window' is missing"),
+        ("classes = [3]\n", "class 1: must be a table, not 3"),
+        ("classes = []\n", r"a case needs at least one \[\[classes\]\] table"),
+        ("market = 3\n", "market must be a table, not 3"),
+        ("[market]\nday_ahead = [0.1, 'a', 0.3]\n", "market.day_ahead.1 must be a number, not 'a'"),
+        ("[market]\nbuy = 'a'\n", "market.buy must be a number or a list, not 'a'"),
+        ("[market]\nbuy = true\n", "market.buy must be a number or a list, not True"),
+        ("[market]\nbuy = 0.1\nbuy_ratio = 2\n", "market: give either buy or buy_ratio, not both"),
+        ("[price]\nlower = [0.1, 0.2]\n", "price.lower has 2 values for 24 steps: 22 missing"),
+        ("[price]\nmean_sense = '>='\n", "price.mean_sense must be '==' or '<=', not '>='"),
+        ("[price]\nband = -1\n", "price: band must be a number from 0 up, not -1"),
+        ("[limits]\ncap_kw = nan\n", "limits.cap_kw"),
+        ("[limits]\ncap_kw = [nan, 1]\n", "limits.cap_kw.0: must be a number or inf, not nan"),
+        ("[contract]\nbeta = 2\n", "contract: beta must be between 0 and 1, not 2"),
+        ("[contract]\nstage_one = 'x'\n", "contract.stage_one must be 'charging' or 'battery', not 'x'"),
+        (
+            "[storage]\npower_kw = 1\ncapacity_kwh = 2\ninitial_kwh = 3\nefficiency = 1\n",
+            "(?<!storage: )storage: initial_kwh 3 exceeds",
+        ),
+        ("[storage]\npower = 1\n", "unknown key 'storage.power'.*Did you mean 'power_kw'"),
+        ("name = 3\ntitle = 4\n[price]\nbnd = 1\n", "unknown key 'price.bnd'.*; name must be a text.*; title must be"),
+    ],
+)
+def test_every_mistake_is_told_by_its_key(tmp_path, text, words):
+    path = tmp_path / "mine.toml"
+    path.write_text('base = "wei-2015"\n' + text.removeprefix('base = "wei-2015"\n'))
+    with pytest.raises(InputError, match=f"mine.toml: .*{words}") as caught:
+        load_case(path)
+    assert "\n" not in str(caught.value)
+    assert "pydantic" not in str(caught.value)
+
+
+def test_no_limit_may_be_written_as_inf(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text('base = "wei-2015"\n[limits]\ncap_kw = inf\nblock_kw = [100, inf]\nblock_premium = [0, 0.1]\n')
+    game = load_case(path).game
+    assert np.isinf(game.cap_kw).all()
+    assert game.block_kw.tolist() == [100.0, np.inf]
+
+
+def test_a_ratio_replaces_the_mean_of_the_base(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text('base = "wei-2015"\n[price]\nmean_ratio = 0.95\n')
+    game = load_case(path).game
+    assert game.mean == pytest.approx(0.95 * game.day_ahead.mean(), rel=1e-15)

@@ -459,4 +459,4 @@ def test_command_line_and_toml_are_the_same(tmp_path, run_cli):
     assert "--stamp says how a load file is read, but the load is not from a file" in answer.err
     answer = run_cli("ev", "check", tmp_path / "a.toml", "--date-order", "dmy")
     assert answer.code == 2
-    assert "load.date_order: must be 'day-first' or 'month-first', not 'dmy'" in answer.err
+    assert "load.date_order must be 'day-first' or 'month-first', not 'dmy'" in answer.err

@@ -6,20 +6,23 @@ checked, and an error names the key.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from csmoifsa.errors import InputError, did_you_mean
+from csmoifsa.errors import InputError
 from csmoifsa.files import read_json
+from csmoifsa_aggregator.inputs.keys import CaseKeys, ClassKeys, ContractKeys, RollKeys
 from csmoifsa_aggregator.model.battery import Batteries, longest_stay
 from csmoifsa_aggregator.model.costs import follow
-from csmoifsa_aggregator.model.game import Game, game_from_dict, number, storage_from_dict
+from csmoifsa_aggregator.model.game import Game, game_from_dict
 from csmoifsa_energy.cases import CaseFiles
 from csmoifsa_energy.clock import clock_to_minutes
+from csmoifsa_energy.explain import check_values
+from csmoifsa_energy.readers.faults import InputFaultsError
 
 CASES = CaseFiles(
     folder=Path(__file__).with_name("cases"),
@@ -29,17 +32,6 @@ CASES = CaseFiles(
 )
 
 _BATTERY = ("capacity_kwh", "floor_kwh", "arrival_kwh", "departure_kwh", "efficiency", "wear", "discharge_kw")
-_TABLES = {
-    "market": ("day_ahead", "buy", "sell", "buy_ratio", "sell_ratio"),
-    "price": ("band", "lower", "upper", "mean", "mean_ratio", "mean_sense"),
-    "storage": ("power_kw", "capacity_kwh", "initial_kwh", "efficiency"),
-    "limits": ("cap_kw", "block_kw", "block_premium"),
-    "contract": ("share", "beta", *_BATTERY, "sell_ratio", "stage_one"),
-    "roll": ("day_ahead", "real_time", "per_kwh", "days", "step"),
-}
-_NUMBERS = ("count", "energy_kwh", "power_kw", "share", *_BATTERY)  # of a class
-_CLASS = ("name", "window", *_NUMBERS)
-_TOP = ("base", "name", "title", "currency", "classes", *_TABLES)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -62,8 +54,8 @@ class Case:
         The owners' part of the surplus.
     v2g_sell : (T,) array
         What energy given to the grid earns [currency/kWh].
-    roll : mapping
-        The table of market files, ``[roll]``; see `market.market_files`.
+    roll : RollKeys
+        Files of market prices; see `market.market_files`.
     """
 
     name: str
@@ -75,7 +67,7 @@ class Case:
     share: np.ndarray
     beta: float
     v2g_sell: np.ndarray
-    roll: Mapping[str, Any] = field(default_factory=dict)
+    roll: RollKeys = field(default_factory=RollKeys)
 
     def at_prices(self, day_ahead: np.ndarray, begin: int = 0) -> Case:
         """Return the case on another day: prices, bounds and mean in the same ratio, steps beginning at ``begin``.
@@ -154,6 +146,8 @@ def load_case(source: str | Path) -> Case:
 def _told(path: Path, read: Any, values: Any) -> Any:
     try:
         return read(values)
+    except InputFaultsError as error:
+        raise InputFaultsError(error.faults, f"{path}: ") from None
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
 
@@ -174,63 +168,83 @@ def _plain_case(game: Game, currency: str) -> Case:
 
 
 def case_from_dict(values: Mapping[str, Any]) -> Case:
-    """Read a case from the tables of its TOML file."""
-    _check_keys(values)
-    market = values["market"]
-    p = _series(market["day_ahead"], "market.day_ahead", None)
+    """Read a case from the tables of its TOML file.
+
+    Raises
+    ------
+    InputError
+        See `load_case`.
+    """
+    keys = check_values(CaseKeys, values, more=("base",), name=lambda place: _class_first(place, values))
+    p = _day_ahead(keys.market.day_ahead)
     steps, dt = len(p), 24.0 / len(p)
-    price = values.get("price", {})
-    classes = [_read_class(k, one, values.get("contract", {}), steps) for k, one in enumerate(values["classes"])]
-    limits, band = values.get("limits", {}), number(price.get("band", 0.2), "price.band")
-    if not band >= 0:
-        raise InputError(f"price.band must be a share from 0 up, not {band!r}")
-    ratio = number(price.get("mean_ratio", 1.0), "price.mean_ratio")
-    game = Game(
-        name=str(values.get("name", "case")),
+    contract = keys.contract
+    classes = [_class_values(k, one, contract, steps) for k, one in enumerate(keys.classes)]
+    game = _game(keys, p, classes)
+    share = np.array([one["share"] for one in classes])
+    owner = np.flatnonzero(share > 0)
+    case = Case(
+        name=game.name,
+        title=game.name if keys.title is None else keys.title,
+        currency=keys.currency,
+        game=game,
+        cars=_batteries([classes[k] for k in owner], steps, dt) if owner.size else None,
+        owner=owner,
+        share=share,
+        beta=contract.beta,
+        v2g_sell=p + (contract.sell_ratio - 1.0) * np.abs(p),
+        roll=keys.roll,
+    )
+    return case if contract.stage_one == "charging" else _with_followers(case)
+
+
+def _class_first(place: tuple[str | int, ...], values: Mapping[str, Any]) -> tuple[str, tuple[str | int, ...]]:
+    """Return how a sentence on a place begins, with the class's name, and the rest of the place."""
+    if place[:1] != ("classes",) or len(place) < 2:
+        return "", place
+    one, k = values["classes"][place[1]], int(place[1])
+    own = one.get("name") if isinstance(one, dict) else None
+    return f"{own if isinstance(own, str) else f'class {k + 1}'}: ", place[2:]
+
+
+def _day_ahead(values: tuple[float, ...]) -> np.ndarray:
+    if len(values) < 2 or 1440 % len(values):
+        raise InputError(
+            f"market.day_ahead has {len(values)} values, which divide no day into whole minutes; bring 24, 48 or 96"
+        )
+    return np.array(values)
+
+
+def _game(keys: CaseKeys, p: np.ndarray, classes: list[dict[str, Any]]) -> Game:
+    """Return stage one, with every driver in it."""
+    market, price, limits, steps = keys.market, keys.price, keys.limits, len(p)
+    band = price.band * np.abs(p)
+    mean = (1.0 if price.mean_ratio is None else price.mean_ratio) * p.mean() if price.mean is None else price.mean
+    return Game(
+        name=keys.name,
         day_ahead=p,
-        buy=_either(market, "buy", p, 1.0, "market"),
-        sell=_either(market, "sell", p, 1.0, "market"),
-        lower=_series(price.get("lower", p - band * np.abs(p)), "price.lower", steps),
-        upper=_series(price.get("upper", p + band * np.abs(p)), "price.upper", steps),
-        mean=number(price.get("mean", ratio * p.mean()), "price.mean"),
-        mean_sense=price.get("mean_sense", "=="),
+        buy=_priced(market.buy, market.buy_ratio, p, "market.buy"),
+        sell=_priced(market.sell, market.sell_ratio, p, "market.sell"),
+        lower=p - band if price.lower is None else _series(price.lower, "price.lower", steps),
+        upper=p + band if price.upper is None else _series(price.upper, "price.upper", steps),
+        mean=float(mean),
+        mean_sense=price.mean_sense,
         energy_kwh=np.array([one["count"] * one["energy_kwh"] for one in classes]),
         power_kw=np.array([one["count"] * one["power_kw"] for one in classes]),
         window=np.array([one["window"] for one in classes]),
         count=np.array([one["count"] for one in classes]),
-        dt_h=dt,
-        storage=_storage_of(values),
-        cap_kw=None if "cap_kw" not in limits else _series(limits["cap_kw"], "limits.cap_kw", steps),
-        block_kw=_optional(limits, "block_kw"),
-        block_premium=_optional(limits, "block_premium"),
+        dt_h=24.0 / steps,
+        storage=keys.storage,
+        cap_kw=None if limits.cap_kw is None else _series(limits.cap_kw, "limits.cap_kw", steps),
+        block_kw=None if limits.block_kw is None else np.atleast_1d(limits.block_kw),
+        block_premium=None if limits.block_premium is None else np.atleast_1d(limits.block_premium),
         names=tuple(one["name"] for one in classes),
     )
-    share = np.array([one["share"] for one in classes])
-    owner = np.flatnonzero(share > 0)
-    cars = _batteries([classes[k] for k in owner], steps, dt) if owner.size else None
-    contract = values.get("contract", {})
-    case = Case(
-        name=game.name,
-        title=str(values.get("title", game.name)),
-        currency=str(values.get("currency", "currency")),
-        game=game,
-        cars=cars,
-        owner=owner,
-        share=share,
-        beta=number(contract.get("beta", 0.5), "contract.beta"),
-        v2g_sell=p + (number(contract.get("sell_ratio", 1.0), "contract.sell_ratio") - 1.0) * np.abs(p),
-        roll=values.get("roll", {}),
-    )
-    if not 0 <= case.beta <= 1:
-        raise InputError(f"contract.beta must be between 0 and 1, not {case.beta}")
-    return _with_followers(case, contract.get("stage_one", "charging"))
 
 
-def _with_followers(case: Case, stage_one: str) -> Case:
-    """Take V2G drivers out of the charge-only classes if they answer the price with their batteries."""
-    if stage_one not in ("charging", "battery"):
-        raise InputError(f"contract.stage_one must be 'charging' or 'battery', not {stage_one!r}")
-    if stage_one == "charging" or case.cars is None:
+def _with_followers(case: Case) -> Case:
+    """Take V2G drivers out of the charge-only classes: they answer the price with their batteries."""
+    if case.cars is None:
         return case
     left = 1.0 - case.share
     keep = left > 1e-12
@@ -249,44 +263,17 @@ def _with_followers(case: Case, stage_one: str) -> Case:
     return replace(case, game=fewer, share=np.zeros(int(keep.sum())))
 
 
-def _check_keys(values: Mapping[str, Any]) -> None:
-    for key in values:
-        if key not in _TOP:
-            raise InputError(f"unknown key {key!r}.{did_you_mean(key, list(_TOP)) or ' Known are ' + ', '.join(_TOP)}")
-    for table, known in _TABLES.items():
-        if not isinstance(values.get(table, {}), dict):
-            raise InputError(f"{table} must be a table, [{table}]")
-        for key in values.get(table, {}):
-            if key not in known:
-                hint = did_you_mean(key, list(known)) or f" Known are {', '.join(known)}"
-                raise InputError(f"unknown key {table}.{key}.{hint}")
-    if "day_ahead" not in values.get("market", {}):
-        raise InputError("the key 'market.day_ahead' is missing")
-    if not isinstance(values.get("classes"), list) or not values["classes"]:
-        raise InputError("a case needs at least one [[classes]] table")
-
-
-def _read_class(k: int, given: Any, contract: Mapping[str, Any], steps: int) -> dict[str, Any]:
-    if not isinstance(given, dict):
-        raise InputError("classes must be tables, [[classes]]")
-    name = str(given.get("name", f"class {k + 1}"))
-    for key in given:
-        if key not in _CLASS:
-            raise InputError(f"{name}: unknown key {key!r}.{did_you_mean(key, list(_CLASS))}")
-    one = {"share": 0.0, "efficiency": 0.95, "wear": 0.0, "floor_kwh": 0.0, **contract, **given, "name": name}
-    one |= {key: number(one[key], f"{name}: {key}") for key in _NUMBERS if key in one}
-    for key in ("count", "power_kw", "window"):
-        if key not in one:
-            raise InputError(f"{name}: the key {key!r} is missing")
-    if not 0 <= one["share"] <= 1:
-        raise InputError(f"{name}: share must be between 0 and 1, not {one['share']}")
-    battery = ("capacity_kwh", "arrival_kwh", "departure_kwh")
-    missing = [key for key in battery if key not in one]
-    if missing and (one["share"] > 0 or "energy_kwh" not in one):
+def _class_values(k: int, own: ClassKeys, contract: ContractKeys, steps: int) -> dict[str, Any]:
+    """Return the values of a class; what it leaves out is that of the contract."""
+    name = f"class {k + 1}" if own.name is None else own.name
+    one = {"name": name, "count": own.count, "power_kw": own.power_kw, "energy_kwh": own.energy_kwh}
+    for key in ("share", *_BATTERY):
+        value = getattr(own, key)
+        one[key] = getattr(contract, key) if value is None else value
+    missing = [key for key in ("capacity_kwh", "arrival_kwh", "departure_kwh") if one[key] is None]
+    if missing and (one["share"] > 0 or one["energy_kwh"] is None):
         raise InputError(f"{name}: the key {missing[0]!r} is missing" + ("" if one["share"] else " (or 'energy_kwh')"))
-    if "energy_kwh" not in one:
-        if not 0 < one["efficiency"] <= 1:
-            raise InputError(f"{name}: efficiency must be above 0 and at most 1, not {one['efficiency']}")
+    if one["energy_kwh"] is None:
         if not one["departure_kwh"] > one["arrival_kwh"]:
             raise InputError(
                 f"{name}: departure_kwh {one['departure_kwh']:g} must be above arrival_kwh {one['arrival_kwh']:g} "
@@ -295,11 +282,9 @@ def _read_class(k: int, given: Any, contract: Mapping[str, Any], steps: int) -> 
         one["energy_kwh"] = (one["departure_kwh"] - one["arrival_kwh"]) / one["efficiency"]
     if one["share"] > 0:
         _match_energy(one)
-    for key in ("count", "energy_kwh", "power_kw"):
-        if not (np.isfinite(one[key]) and one[key] > 0):
-            raise InputError(f"{name}: {key} must be a number above 0, not {one[key]:g}")
-    one["window"] = plugged(one["window"], steps, f"{name}: window")
-    return one
+    if one["discharge_kw"] is None:
+        one["discharge_kw"] = one["power_kw"]
+    return {**one, "window": plugged(own.window, steps, f"{name}: window")}
 
 
 def _match_energy(one: dict[str, Any]) -> None:
@@ -307,8 +292,6 @@ def _match_energy(one: dict[str, Any]) -> None:
 
     Stage one sells ``energy_kwh``, the contracts charge from arrival to departure: both must be the same energy.
     """
-    if not 0 < one["efficiency"] <= 1:
-        raise InputError(f"{one['name']}: efficiency must be above 0 and at most 1, not {one['efficiency']}")
     takes = (one["departure_kwh"] - one["arrival_kwh"]) / one["efficiency"]
     if not abs(one["energy_kwh"] - takes) <= 1e-3 * abs(takes):
         raise InputError(
@@ -319,10 +302,8 @@ def _match_energy(one: dict[str, Any]) -> None:
     one["energy_kwh"] = takes
 
 
-def plugged(windows: Any, steps: int, where: str) -> np.ndarray:
+def plugged(windows: str | Sequence[str], steps: int, where: str) -> np.ndarray:
     """Return the steps that lie in windows such as ``"21:00-06:00"``, shape (steps,) bool; they may wrap midnight."""
-    if not isinstance(windows, str | list):
-        raise InputError(f"{where} must be a text such as '21:00-06:00', or a list of them, not {windows!r}")
     minutes = np.zeros(1440, dtype=bool)
     for window in [windows] if isinstance(windows, str) else windows:
         begin, _, end = str(window).partition("-")
@@ -346,7 +327,7 @@ def _batteries(classes: list[dict[str, Any]], steps: int, dt: float) -> Batterie
         names=tuple(f"{one['name']}, V2G" for one in classes),
         count=column("count") * column("share"),
         charge_kw=column("power_kw"),
-        discharge_kw=np.array([float(one.get("discharge_kw", one["power_kw"])) for one in classes]),
+        discharge_kw=column("discharge_kw"),
         capacity_kwh=column("capacity_kwh"),
         floor_kwh=column("floor_kwh"),
         arrival_kwh=column("arrival_kwh"),
@@ -360,41 +341,18 @@ def _batteries(classes: list[dict[str, Any]], steps: int, dt: float) -> Batterie
     )
 
 
-def _series(values: Any, key: str, steps: int | None) -> np.ndarray:
-    try:
-        array = np.asarray(values)
-    except ValueError:
-        raise InputError(f"{key} must be a list of numbers, not of lists") from None
-    if array.ndim == 0 and steps is not None:
-        array = np.full(steps, array)
-    if array.dtype.kind not in "if" or array.ndim != 1:
-        raise InputError(f"{key} must be a list of numbers")
-    if steps is not None and len(array) != steps:
-        what = "missing" if len(array) < steps else "too many"
-        raise InputError(f"{key} has {len(array)} values for {steps} steps: {abs(steps - len(array))} {what}")
-    if steps is None and (len(array) < 2 or 1440 % len(array)):
-        raise InputError(f"{key} has {len(array)} values, which divide no day into whole minutes; bring 24, 48 or 96")
-    bad = np.isnan(array) if key == "limits.cap_kw" else ~np.isfinite(array)  # an infinite cap is none
-    if bad.any():
-        place = int(bad.argmax())
-        raise InputError(f"{key} must hold numbers, but value {place + 1} is {array[place]}")
-    return array.astype(float)
+def _series(values: float | tuple[float, ...], key: str, steps: int) -> np.ndarray:
+    """Return one value a step, shape (steps,)."""
+    if isinstance(values, float):
+        return np.full(steps, values)
+    if len(values) != steps:
+        what = "missing" if len(values) < steps else "too many"
+        raise InputError(f"{key} has {len(values)} values for {steps} steps: {abs(steps - len(values))} {what}")
+    return np.array(values)
 
 
-def _either(table: Mapping[str, Any], name: str, p: np.ndarray, default: float, where: str) -> np.ndarray:
-    if name in table:
-        return _series(table[name], f"{where}.{name}", len(p))
-    return p + (number(table.get(f"{name}_ratio", default), f"{where}.{name}_ratio") - 1.0) * np.abs(p)
-
-
-def _optional(limits: Mapping[str, Any], key: str) -> np.ndarray | None:
-    if key not in limits:
-        return None
-    values = limits[key] if isinstance(limits[key], list) else [limits[key]]
-    return np.array([number(value, f"limits.{key}") for value in values])
-
-
-def _storage_of(values: Mapping[str, Any]) -> Any:
-    if "storage" not in values:
-        return None
-    return storage_from_dict(values["storage"])
+def _priced(values: float | tuple[float, ...] | None, ratio: float | None, p: np.ndarray, key: str) -> np.ndarray:
+    """Return a price series: as it is given, or as a multiple of p."""
+    if values is not None:
+        return _series(values, key, len(p))
+    return p + ((1.0 if ratio is None else ratio) - 1.0) * np.abs(p)

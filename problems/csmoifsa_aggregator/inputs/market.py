@@ -11,49 +11,10 @@ from typing import Any
 import numpy as np
 
 from csmoifsa.errors import InputError
+from csmoifsa_aggregator.inputs.keys import RollKeys
 from csmoifsa_energy.readers.files import FileSeries, series_from
 
 FILES = ("day_ahead", "real_time")
-
-
-@dataclass(frozen=True, kw_only=True)
-class RollSettings:
-    """What the table ``[roll]`` of a case says besides its files.
-
-    Attributes
-    ----------
-    days : str, optional
-        First and last day, ``"2025-06-01:2025-06-30"``.
-    per_kwh : bool
-        Whether prices in the files are per kWh, else per MWh.
-    step : int, optional
-        Minutes of a step.
-    """
-
-    days: str | None = None
-    per_kwh: bool = False
-    step: int | None = None
-
-    @classmethod
-    def of(cls, roll: Mapping[str, Any]) -> RollSettings:
-        """Check and return the settings of a table.
-
-        Raises
-        ------
-        InputError
-            A value is of the wrong kind.
-        """
-        told = {name: value for name, value in roll.items() if name not in FILES}
-        for name, kind in (("days", str), ("per_kwh", bool), ("step", int)):
-            if name in told and type(told[name]) is not kind:
-                raise InputError(f"roll.{name} must be {_KINDS[kind]}, not {told[name]!r}")
-        step = told.get("step")
-        if step is not None and not 5 <= step <= 60:
-            raise InputError(f"roll.step must be from 5 to 60 minutes, not {step}")
-        return cls(**told)
-
-
-_KINDS = {str: "text", bool: "true or false", int: "a whole number"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -205,7 +166,7 @@ def settings_by_file(texts: Sequence[str]) -> dict[str, dict[str, Any]]:
 
 
 def market_files(
-    roll: Mapping[str, Any],
+    roll: RollKeys,
     files: Mapping[str, Path | None],
     settings: Mapping[str, Any],
     own: Mapping[str, Mapping[str, Any]],
@@ -214,8 +175,8 @@ def market_files(
 
     Parameters
     ----------
-    roll : mapping
-        The table: ``day_ahead`` and ``real_time`` with the settings of `FileSeries`.
+    roll : RollKeys
+        The table.
     files : mapping
         ``day_ahead`` and ``real_time`` of the command line, None where left out.
     settings : mapping
@@ -230,10 +191,7 @@ def market_files(
     """
     found = []
     for name in FILES:
-        values = roll.get(name, {})
-        if not isinstance(values, Mapping):
-            raise InputError(f"roll.{name} must be a table such as {{ csv = 'prices.csv' }}, not {values!r}")
-        values = {**values, **settings, **own[name]}
+        values = {**getattr(roll, name), **settings, **own[name]}
         path = files[name]
         if path is not None:
             values["csv"] = str(path)

@@ -18,16 +18,19 @@ from functools import cached_property
 import numpy as np
 
 from csmoifsa.errors import InputError
+from csmoifsa_energy.checks import Parameters
 
 
 @dataclass(frozen=True, kw_only=True)
-class Storage:
+class Storage(Parameters):
     """A stationary battery of the aggregator.
 
     Attributes
     ----------
-    power_kw, capacity_kwh : float
-        Greatest charge and discharge power [kW]; usable capacity [kWh].
+    power_kw : float
+        Greatest charge and discharge power [kW].
+    capacity_kwh : float
+        Usable capacity [kWh].
     initial_kwh : float
         Content at the beginning and, at the least, at the end of the day [kWh].
     efficiency : float

@@ -9,15 +9,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import date, time, timedelta
-from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from pydantic import TypeAdapter, ValidationError
 
-from csmoifsa.errors import InputError, did_you_mean
+from csmoifsa.errors import InputError
 from csmoifsa_energy.checks import Parameters
+from csmoifsa_energy.explain import check_values
 from csmoifsa_energy.readers import columns as find
 from csmoifsa_energy.readers.calendars import Calendar, Clock, read_calendar
 from csmoifsa_energy.readers.faults import Faults, InputFaultsError
@@ -133,11 +132,6 @@ SETTINGS = tuple(
 """Settings that say how a file is read, whichever days are wanted."""
 
 
-@lru_cache(maxsize=1)
-def _adapter() -> TypeAdapter[FileSeries]:
-    return TypeAdapter(FileSeries)
-
-
 def series_from(values: Mapping[str, Any], key: str) -> FileSeries:
     """Check plain values of TOML or of the command line.
 
@@ -146,18 +140,7 @@ def series_from(values: Mapping[str, Any], key: str) -> FileSeries:
     InputError
         A key is unknown or a value is bad; the message names it.
     """
-    known = [one.name for one in fields(FileSeries)]
-    for name in values:
-        if name not in known:
-            hint = did_you_mean(name, known) or f" Known are {', '.join(known)}"
-            raise InputError(f"unknown key {key}.{name}.{hint}")
-    try:
-        return _adapter().validate_python(dict(values))
-    except ValidationError as error:
-        one = error.errors(include_url=False)[0]
-        name = ".".join([key, *(str(part) for part in one["loc"])])
-        told = one["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
-        raise InputError(f"{name}: {told}, not {one['input']!r}" if one["loc"] else f"{key}: {told}") from None
+    return check_values(FileSeries, dict(values), place=tuple(key.split(".")), strict=False)
 
 
 @dataclass(frozen=True)

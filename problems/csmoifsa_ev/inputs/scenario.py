@@ -6,21 +6,18 @@ and an error names the key.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import date, datetime
-from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal, get_args, get_type_hints
+from typing import Any, Literal
 
 import numpy as np
-from pydantic import TypeAdapter, ValidationError
 
-from csmoifsa.errors import InputError, did_you_mean
+from csmoifsa.errors import InputError
 from csmoifsa_energy.cases import CaseFiles
 from csmoifsa_energy.checks import Parameters
-from csmoifsa_energy.readers.faults import InputFaultsError
+from csmoifsa_energy.explain import check_values
 from csmoifsa_ev.inputs.load import GridInput, Load
 from csmoifsa_ev.inputs.sessions import read_sessions
 from csmoifsa_ev.inputs.tariffs import read_tariff
@@ -46,9 +43,6 @@ CASES = CaseFiles(
     ),
     not_inherited=("published",),
 )
-
-_KINDS = ("literal['flat']", "float", "PeriodPrices")
-"""What pydantic adds to the place of an error where a value may be of several kinds (prices.reference)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -255,56 +249,6 @@ def _resampled(values: np.ndarray, n_steps: int) -> np.ndarray:
     return values.reshape(n_steps, -1).mean(axis=1)
 
 
-@lru_cache(maxsize=1)
-def _adapter() -> TypeAdapter[Scenario]:
-    return TypeAdapter(Scenario)
-
-
 def validate(values: dict[str, Any], source: str) -> Scenario:
     """Turn plain values into a Scenario; strict JSON rules, so that no text or truth value passes for a number."""
-    try:
-        return _adapter().validate_json(json.dumps(values, default=str), strict=True)
-    except ValidationError as error:
-        told = _explain_all(error)
-        raise InputFaultsError(told, source) from None
-
-
-def _explain_all(error: ValidationError) -> list[str]:
-    """Return one sentence a key; where a value may be of several kinds, the kind that fits best speaks."""
-    by_key: dict[tuple[Any, ...], list[Any]] = {}
-    for one in error.errors(include_url=False):
-        place = tuple(part for part in one["loc"] if part not in _KINDS)
-        by_key.setdefault(place, []).append(one)
-    whole = [place for place in by_key if not any(other[: len(place)] == place != other for other in by_key)]
-    told = [_explain(place, by_key[place]) for place in whole]
-    return sorted(told, key=lambda one: not one.startswith("unknown key"))  # a misspelt key explains a missing one
-
-
-def _explain(place: tuple[Any, ...], errors: list[Any]) -> str:
-    """Say what is wrong with one key, in a user's words."""
-    key = ".".join(str(part) for part in place)
-    kind, message, value = errors[0]["type"], errors[0]["msg"], errors[0]["input"]
-    if kind == "unexpected_keyword_argument":
-        known = _known_keys(place[:-1])
-        return f"unknown key {key!r}." + (did_you_mean(str(place[-1]), known) or f" Known are {', '.join(known)}")
-    if kind == "missing":
-        return f"the key {key!r} is missing"
-    if len(errors) > 1:
-        return f"{key} must be 'flat', a number, or a table of peak, flat and valley, not {value!r}"
-    if kind == "value_error":
-        return f"{key}: {message.removeprefix('Value error, ')}"
-    message = (
-        message.replace("Input should be", "must be").replace("a valid array", "a list").replace("an object", "a table")
-    )
-    return f"{key} {message}, not {value!r}"
-
-
-def _known_keys(place: tuple[Any, ...]) -> list[str]:
-    """Return the keys of the table at a place in the scenario."""
-    owner: Any = Scenario
-    for part in place:
-        if isinstance(part, str):
-            owner = get_type_hints(owner)[part]
-        while not is_dataclass(owner):
-            owner = next(kind for kind in get_args(owner) if is_dataclass(kind) or get_args(kind))
-    return [one.name for one in fields(owner)] + (["base"] if owner is Scenario else [])
+    return check_values(Scenario, values, source, more=("base",))

@@ -1,0 +1,286 @@
+"""The keys of an aggregator's case file: what each means, and whether its value makes sense on its own.
+
+What depends on several tables, such as the length of a series, is checked where the case is built from them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from math import isnan
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, AllowInfNan
+
+from csmoifsa.errors import InputError
+from csmoifsa_aggregator.model.costs import Storage
+from csmoifsa_energy.checks import (
+    Parameters,
+    require_efficiency,
+    require_fraction,
+    require_not_negative,
+    require_positive,
+)
+
+
+def _not_nan(value: float) -> float:
+    if isnan(value):
+        raise InputError("must be a number or inf, not nan")
+    return value
+
+
+Series = float | tuple[float, ...]
+"""A list of numbers, one a step, or one number for all."""
+
+Limit = Annotated[float, AllowInfNan(True), AfterValidator(_not_nan)]
+"""A number that may be infinite: no limit."""
+
+
+def _either(owner: Any, one: str, other: str) -> None:
+    if getattr(owner, one) is not None and getattr(owner, other) is not None:
+        raise InputError(f"give either {one} or {other}, not both")
+
+
+@dataclass(frozen=True, kw_only=True)
+class MarketKeys(Parameters):
+    """Prices of the market.
+
+    Attributes
+    ----------
+    day_ahead : tuple of float
+        Day-ahead price of each step p [currency/kWh]; its length sets the number of steps (24 or 96).
+    buy : float or tuple of float, optional
+        Price of energy bought in real time p^b [currency/kWh]; p where left out.
+    sell : float or tuple of float, optional
+        Price of energy sold in real time p^s [currency/kWh]; p where left out.
+    buy_ratio : float, optional
+        Instead of ``buy``: p^b as a multiple of p.
+    sell_ratio : float, optional
+        Instead of ``sell``: p^s as a multiple of p.
+    """
+
+    day_ahead: tuple[float, ...]
+    buy: Series | None = None
+    sell: Series | None = None
+    buy_ratio: float | None = None
+    sell_ratio: float | None = None
+
+    def __post_init__(self) -> None:
+        _either(self, "buy", "buy_ratio")
+        _either(self, "sell", "sell_ratio")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PriceKeys(Parameters):
+    """Bounds and mean of the price that drivers pay.
+
+    Attributes
+    ----------
+    band : float
+        How far the drivers' price may differ from p, as a share.
+    lower : float or tuple of float, optional
+        Least price of each step [currency/kWh], in place of ``band``.
+    upper : float or tuple of float, optional
+        Greatest price of each step [currency/kWh], in place of ``band``.
+    mean : float, optional
+        Mean over the steps of the drivers' price [currency/kWh]; that of p where left out.
+    mean_ratio : float, optional
+        Instead of ``mean``: a multiple of the mean of p.
+    mean_sense : "==" or "<="
+        ``==`` fixes the mean, ``<=`` caps it.
+    """
+
+    band: float = 0.2
+    lower: Series | None = None
+    upper: Series | None = None
+    mean: float | None = None
+    mean_ratio: float | None = None
+    mean_sense: Literal["==", "<="] = "=="
+
+    def __post_init__(self) -> None:
+        require_not_negative(self, "band")
+        _either(self, "mean", "mean_ratio")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LimitKeys(Parameters):
+    """Import limit and supply curve.
+
+    Attributes
+    ----------
+    cap_kw : float or tuple of float, optional
+        Import limit: greatest net load of all cars together [kW], kept by stage one, the contracts and rolling; ``inf``
+        for none.
+    block_kw : float or tuple of float, optional
+        Sizes of the blocks of a supply curve [kW], the last may be ``inf``.
+    block_premium : float or tuple of float, optional
+        What each block costs above p [currency/kWh], rising.
+    """
+
+    cap_kw: Limit | tuple[Limit, ...] | None = None
+    block_kw: Limit | tuple[Limit, ...] | None = None
+    block_premium: Series | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContractKeys(Parameters):
+    """Terms of the V2G contract, and batteries of the drivers; classes may state their own batteries and shares.
+
+    Attributes
+    ----------
+    share : float
+        Part of the drivers under V2G contract, from 0 to 1; a class may say otherwise.
+    beta : float
+        The owners' part of the surplus, from 0 to 1.
+    capacity_kwh : float, optional
+        Battery of one car [kWh].
+    floor_kwh : float
+        Least content of one car [kWh].
+    arrival_kwh : float, optional
+        Content of one car on arrival [kWh].
+    departure_kwh : float, optional
+        Content of one car at departure, at the least [kWh].
+    efficiency : float
+        Of charging, and again of discharging.
+    wear : float
+        Paid to the owner for each kWh discharged [currency/kWh].
+    discharge_kw : float, optional
+        Greatest discharge power of one car [kW]; its charging power where left out.
+    sell_ratio : float
+        What energy given to the grid, beyond what other cars take, earns as a multiple of p.
+    stage_one : "charging" or "battery"
+        ``charging``: in stage one V2G drivers answer as drivers who only charge; ``battery``: they answer the price
+        with their batteries.
+    """
+
+    share: float = 0.0
+    beta: float = 0.5
+    capacity_kwh: float | None = None
+    floor_kwh: float = 0.0
+    arrival_kwh: float | None = None
+    departure_kwh: float | None = None
+    efficiency: float = 0.95
+    wear: float = 0.0
+    discharge_kw: float | None = None
+    sell_ratio: float = 1.0
+    stage_one: Literal["charging", "battery"] = "charging"
+
+    def __post_init__(self) -> None:
+        require_fraction(self, "share", "beta")
+        require_efficiency(self, "efficiency")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassKeys(Parameters):
+    """A class of drivers who come and go together; energies and powers are those of one car.
+
+    Attributes
+    ----------
+    name : str, optional
+        Unique name, not ``hour``; ``class 1`` and so on where left out.
+    window : str or tuple of str
+        When the cars are plugged in, such as ``"21:00-06:00"``, or a list of such windows.
+    count : float
+        Number of cars.
+    power_kw : float
+        Greatest charging power of one car [kW].
+    energy_kwh : float, optional
+        Energy that one car takes from the grid in a day [kWh]; follows from the battery where left out, and must agree
+        with it under contract.
+    share, capacity_kwh, floor_kwh, arrival_kwh, departure_kwh, efficiency, wear, discharge_kw : float, optional
+        As in ``[contract]``, whose value holds where left out.
+    """
+
+    name: str | None = None
+    window: str | tuple[str, ...]
+    count: float
+    power_kw: float
+    energy_kwh: float | None = None
+    share: float | None = None
+    capacity_kwh: float | None = None
+    floor_kwh: float | None = None
+    arrival_kwh: float | None = None
+    departure_kwh: float | None = None
+    efficiency: float | None = None
+    wear: float | None = None
+    discharge_kw: float | None = None
+
+    def __post_init__(self) -> None:
+        require_positive(self, "count", "power_kw", *self._there("energy_kwh"))
+        require_fraction(self, *self._there("share"))
+        require_efficiency(self, *self._there("efficiency"))
+
+    def _there(self, name: str) -> tuple[str, ...]:
+        return () if getattr(self, name) is None else (name,)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RollKeys(Parameters):
+    """Market prices for ``csmoifsa ev roll``.
+
+    Attributes
+    ----------
+    day_ahead : dict
+        File of day-ahead prices and how it is read, ``{ csv = "da.csv", node = "WESTERN HUB" }``; as ``--day-ahead``.
+    real_time : dict
+        File of real-time prices, likewise; as ``--real-time``.
+    per_kwh : bool
+        Whether prices in the files are per kWh, else per MWh.
+    days : str, optional
+        First and last day, ``"2025-06-01:2025-06-30"``; all days where left out.
+    step : int, optional
+        Minutes of a step of the dispatch, 5 to 60; the shortest of case and files where left out.
+    """
+
+    day_ahead: dict[str, Any] = field(default_factory=dict)
+    real_time: dict[str, Any] = field(default_factory=dict)
+    per_kwh: bool = False
+    days: str | None = None
+    step: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.step is not None and not 5 <= self.step <= 60:
+            raise InputError(f"step must be from 5 to 60 minutes, not {self.step}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CaseKeys(Parameters):
+    """All keys of a case file.
+
+    Attributes
+    ----------
+    name : str
+        Name in results; a case built on another keeps that one's.
+    title : str, optional
+        Title of pages and figures; the name where left out.
+    currency : str
+        Unit of money, such as ``$``.
+    market : MarketKeys
+        Prices of the market.
+    price : PriceKeys
+        Bounds and mean of the drivers' price.
+    storage : Storage, optional
+        The aggregator's own battery.
+    limits : LimitKeys
+        Import limit and supply curve.
+    contract : ContractKeys
+        Terms of the V2G contract.
+    roll : RollKeys
+        Files of market prices.
+    classes : tuple of ClassKeys
+        Classes of drivers, at least one.
+    """
+
+    name: str = "case"
+    title: str | None = None
+    currency: str = "currency"
+    market: MarketKeys
+    price: PriceKeys = field(default_factory=PriceKeys)
+    storage: Storage | None = None
+    limits: LimitKeys = field(default_factory=LimitKeys)
+    contract: ContractKeys = field(default_factory=ContractKeys)
+    roll: RollKeys = field(default_factory=RollKeys)
+    classes: tuple[ClassKeys, ...]
+
+    def __post_init__(self) -> None:
+        if not self.classes:
+            raise InputError("a case needs at least one [[classes]] table")

@@ -1,0 +1,148 @@
+"""Plain values of a file become checked parameters; what is wrong with them is said by their keys."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import fields, is_dataclass
+from functools import lru_cache
+from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+
+from pydantic import TypeAdapter, ValidationError
+
+from csmoifsa.errors import did_you_mean
+from csmoifsa_energy.readers.faults import InputFaultsError
+
+T = TypeVar("T")
+Place = tuple[str | int, ...]
+
+_UNKNOWN = "unexpected_keyword_argument"
+_WORDS = (
+    *(("Input should be", "must be"), ("an object", "a table"), ("a valid dictionary", "a table")),
+    *(("a valid array", "a list"), ("a valid boolean", "true or false"), ("a valid integer", "a whole number")),
+    *(("a valid number", "a number"), ("a valid string", "a text")),
+)
+"""pydantic's words and a user's."""
+
+
+@lru_cache
+def _adapter(model: type) -> TypeAdapter[Any]:
+    return TypeAdapter(model)
+
+
+def check_values(
+    model: type[T],
+    values: Any,
+    source: str = "",
+    *,
+    place: Place = (),
+    more: Sequence[str] = (),
+    name: Callable[[Place], tuple[str, Place]] = lambda place: ("", place),
+    strict: bool = True,
+) -> T:
+    """Return the dataclass that plain values of a file describe.
+
+    Parameters
+    ----------
+    model : type
+        A dataclass of `Parameters`.
+    values : dict
+        Of TOML, JSON or the command line.
+    source : str
+        Begins the message, such as ``"my.toml: "``.
+    place : tuple
+        Where the values stand in their file.
+    more : sequence of str
+        Further keys at the top that are known, for hints.
+    name : callable
+        Turns a place into the beginning of a sentence and the rest of the place.
+    strict : bool
+        Whether no text or truth value passes for a number.
+
+    Raises
+    ------
+    InputFaultsError
+        A key is unknown or missing, or a value is bad: one sentence each.
+    """
+    try:
+        return _adapter(model).validate_json(json.dumps(values, default=_plain), strict=strict)
+    except ValidationError as error:
+        raise InputFaultsError(_sentences(error, model, place, more, name), source) from None
+
+
+def _plain(value: Any) -> Any:
+    return value.tolist() if hasattr(value, "tolist") else str(value)
+
+
+def _sentences(
+    error: ValidationError, model: type, begin: Place, more: Sequence[str], name: Callable[[Place], tuple[str, Place]]
+) -> list[str]:
+    """Return one sentence a key; where a value may be of several kinds, the kind that fits best speaks."""
+    by_key: dict[Place, list[Any]] = {}
+    known: dict[Place, list[str]] = {}
+    for one in error.errors(include_url=False):
+        place, owner = _place(one["loc"], model, unknown=one["type"] == _UNKNOWN)
+        by_key.setdefault(place, []).append(one)
+        known[place] = [each.name for each in fields(owner)] + list(more if owner is model else ())
+    whole = [place for place in by_key if not any(other[: len(place)] == place != other for other in by_key)]
+    told = [_sentence(*name((*begin, *place)), by_key[place], known[place]) for place in whole]
+    return sorted(told, key=lambda one: "unknown key" not in one)  # a misspelt key explains a missing one
+
+
+def _place(parts: Place, model: type, *, unknown: bool) -> tuple[Place, Any]:
+    """Return a place without pydantic's names of kinds, and the dataclass that has its key."""
+    owner: Any = model
+    last: Any = model
+    place: list[str | int] = []
+    table = False  # whether keys are the user's own
+    for k, part in enumerate(parts):
+        own = get_type_hints(last) if is_dataclass(last) else {}
+        if isinstance(part, str) and part in own:
+            owner = last
+            kinds = _leaves(own[part])
+            last = next((kind for kind in kinds if is_dataclass(kind)), None)
+            table = dict in kinds
+        elif unknown and k == len(parts) - 1:
+            owner = last if is_dataclass(last) else owner
+        elif isinstance(part, str) and not table:
+            continue
+        place.append(part)
+    return tuple(place), owner
+
+
+def _leaves(annotation: Any) -> list[Any]:
+    """Return the plain types that a type is made of; a mapping is dict."""
+    inner = [one for one in get_args(annotation) if one is not Ellipsis]
+    if get_origin(annotation) is dict or not inner:
+        return [get_origin(annotation) or annotation]
+    return [leaf for one in inner for leaf in _leaves(one)]
+
+
+def _sentence(begin: str, place: Place, errors: list[Any], known: list[str]) -> str:
+    """Say what is wrong with one key, in a user's words."""
+    key = ".".join(str(part) for part in place)
+    kind, message, value = errors[0]["type"], errors[0]["msg"], errors[0]["input"]
+    if kind == _UNKNOWN:
+        hint = did_you_mean(str(place[-1]), known) or f" Known are {', '.join(known)}"
+        return f"{begin}unknown key {key!r}.{hint}"
+    if kind == "missing":
+        return f"{begin}the key {key!r} is missing"
+    if kind == "value_error":
+        message = message.removeprefix("Value error, ")
+        return f"{begin}{message}" if not key or message.startswith(f"{key}: ") else f"{begin}{key}: {message}"
+    shown = repr(value)
+    wanted = f"{key} {_wanted(errors)}".strip()
+    return f"{begin}{wanted}, not {shown if len(shown) <= 120 else type(value).__name__}"
+
+
+def _wanted(errors: list[Any]) -> str:
+    """Return what a value must be; of several kinds, each."""
+    told = []
+    for one in errors:
+        text = one["msg"]
+        for theirs, ours in _WORDS:
+            text = text.replace(theirs, ours)
+        told.append(text)
+    first, *others = dict.fromkeys(told)
+    kinds = [first, *(text.removeprefix("must be ") for text in others)]
+    return " or ".join(kinds) if len(kinds) < 3 else f"{', '.join(kinds[:-1])}, or {kinds[-1]}"
