@@ -74,13 +74,14 @@ def make_cell(suite: Suite, problem: ProblemEntry, algorithm: AlgorithmEntry, re
     what = {"name": problem.name, "params": problem.params}
     how = {"library": algorithm.library, "name": algorithm.name, "settings": algorithm.settings}
     drawn = {problem.draw: derive_seed("draw", suite.seed, what, repetition)} if problem.draw else {}
+    varied = {name: values[(repetition - 1) % len(values)] for name, values in problem.vary.items()}
     return Cell(
         suite=suite.name,
         problem=problem.label,
         algorithm=algorithm.label,
         repetition=repetition,
         problem_name=problem.name,
-        problem_params={**problem.params, **drawn},
+        problem_params={**problem.params, **drawn, **varied},
         library=algorithm.library,
         algorithm_name=algorithm.name,
         settings=dict(algorithm.settings),

@@ -77,6 +77,9 @@ def suites(as_json: bool = JSON_OPTION) -> None:
 def run(
     suite: str = _SUITE,
     runs: int | None = typer.Option(None, "--runs", "-r", help="Repetitions; the suite's if not given."),
+    budget: int | None = typer.Option(
+        None, "--budget", help="Another length of the runs; snapshots and comparisons below it remain."
+    ),
     jobs: int | None = typer.Option(None, "--jobs", "-j", help="Runs at a time; the number of processors by default."),
     algorithms: list[str] = _ALGORITHMS,
     problems: list[str] = _PROBLEMS,
@@ -98,7 +101,7 @@ def run(
     from csmoifsa_bench.store import Store
     from csmoifsa_bench.suite import load_suite
 
-    whole = load_suite(suite).narrowed(runs=runs)
+    whole = load_suite(suite).narrowed(runs=runs, budget=budget)
     wanted = whole.narrowed(problems=_names(problems), algorithms=_names(algorithms))
     total = sum(1 for _ in grid(wanted))
     interrupted = False

@@ -19,6 +19,7 @@ from csmoifsa.text import visible_values
 
 METRICS = ("igd", "igd_plus", "hypervolume", "epsilon", "convergence", "uniformity", "error_ratio")
 PAPER_METRICS = ("convergence", "uniformity", "error_ratio")
+MOST_BUDGET = 100_000_000
 LIBRARIES = ("pymoo", "pygmo", "jmetalpy", "platypus")
 
 Metric = Literal["igd", "igd_plus", "hypervolume", "epsilon", "convergence", "uniformity", "error_ratio"]
@@ -43,17 +44,26 @@ class ProblemEntry(_Strict):
         Parameters of the problem.
     draw : str, optional
         A parameter that gets another number in each repetition, the same for all algorithms (a twin's ``seed``).
+    vary : dict
+        Parameter -> values, of which each repetition takes the next, again from the first after the last; the same
+        for all algorithms (a benchmark's ``instance``).
     """
 
     name: str = Name
     label: str = ""
     params: dict[str, Any] = {}
     draw: str | None = None
+    vary: dict[str, tuple[Any, ...]] = {}
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
         if self.draw is not None and self.draw in self.params:
             raise ValueError(f"draw = {self.draw!r} is also set in params; keep one of the two")
+        for name, values in self.vary.items():
+            if not values:
+                raise ValueError(f"vary: {name} has no values; list at least one")
+            if name in self.params or name == self.draw:
+                raise ValueError(f"vary: {name} is also set in {'params' if name in self.params else 'draw'}; keep one")
         return self if self.label else self.model_copy(update={"label": self.name})
 
 
@@ -128,7 +138,7 @@ class Suite(_Strict):
     title: str = ""
     description: str = ""
     count: Literal["evaluations", "iterations"] = "evaluations"
-    budget: int = Field(ge=1, le=100_000_000)
+    budget: int = Field(ge=1, le=MOST_BUDGET)
     snapshots: tuple[int, ...] = ()
     compare_at: tuple[int, ...] = ()
     runs: int = Field(default=30, ge=1, le=10_000)
@@ -189,20 +199,35 @@ class Suite(_Strict):
             refuse_code("problem", self.speed.problem, f"suite {self.name!r}, speed.problem")
 
     def narrowed(
-        self, *, runs: int | None = None, problems: list[str] | None = None, algorithms: list[str] | None = None
+        self,
+        *,
+        runs: int | None = None,
+        budget: int | None = None,
+        problems: list[str] | None = None,
+        algorithms: list[str] | None = None,
     ) -> Suite:
-        """Return the suite with another number of runs, or only some of its problems and algorithms, by label or name.
+        """Return the suite with another number of runs or budget, or only some of its problems and algorithms.
+
+        Problems and algorithms go by label or name. Of the snapshots and budgets of comparison those below the new
+        budget remain.
 
         Raises
         ------
         InputError
-            It has none of that name.
+            It has none of that name, or the budget is less than a population (one iteration).
         """
         changes: dict[str, Any] = {}
         if runs is not None:
             if runs < 1:
                 raise InputError(f"--runs must be at least 1, got {runs}")
             changes["runs"] = runs
+        if budget is not None:
+            least = self.pop_size if self.count == "evaluations" else 1
+            if not least <= budget <= MOST_BUDGET:
+                raise InputError(f"--budget must be from {least} to {MOST_BUDGET} {self.count}, got {budget}")
+            changes["budget"] = budget
+            changes["snapshots"] = (*(stop for stop in self.snapshots if stop < budget), budget)
+            changes["compare_at"] = (*(stop for stop in self.compare_at if stop < budget), budget)
         for option, wanted, entries in (
             ("problems", problems, self.problems),
             ("algorithms", algorithms, self.algorithms),

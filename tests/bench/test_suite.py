@@ -2,6 +2,7 @@
 
 import pytest
 
+from csmoifsa import load_problem
 from csmoifsa.errors import InputError
 from csmoifsa_bench.cells import derive_seed, grid, make_cell
 from csmoifsa_bench.suite import bundled_names, check_suite, load_suite, parse_suite
@@ -23,6 +24,7 @@ def changed(**values):
 def test_bundled_suites_are_found_and_valid():
     names = bundled_names()
     wanted = {"smoke", "zdt", "zdt-iterations", "zdt-shifted", "zdt-rotated", "dtlz", "wfg", "uf", "ev", "peers"}
+    wanted |= {"constrained", "many"}
     assert wanted <= set(names)
     for name in names:
         suite = load_suite(name)
@@ -47,6 +49,12 @@ def test_bundled_suites_are_found_and_valid():
         ({"algorithms": [{"name": "nsga2"}, {"name": "nsga2"}]}, ["label 'nsga2'", "twice"]),
         ({"algorithms": [{"name": "nsga2"}, {"name": "nsga2", "label": "b"}]}, ["'nsga2' and 'b'", "same"]),
         ({"problems": [{"name": "zdt1", "params": {"seed": 1}, "draw": "seed"}]}, ["draw", "params"]),
+        ({"problems": [{"name": "zdt1", "vary": {"n_var": []}}]}, ["problems[1]", "vary: n_var has no values"]),
+        (
+            {"problems": [{"name": "zdt1", "params": {"n_var": 5}, "vary": {"n_var": [5, 9]}}]},
+            ["vary: n_var", "params"],
+        ),
+        ({"problems": [{"name": "zdt1-shifted", "draw": "seed", "vary": {"seed": [5]}}]}, ["vary: seed", "draw"]),
         ({"runs": 0}, ["runs", "0"]),
     ],
 )
@@ -132,3 +140,38 @@ def test_seeds_are_pinned_to_names_not_to_places():
     fewer = changed(problems=[{"name": "zdt2-shifted", "draw": "seed"}], algorithms=[{"name": "nsga2"}])
     wanted = {(c.repetition, c.seed) for c in cells if c.problem == "zdt2-shifted" and c.algorithm_name == "nsga2"}
     assert {(c.repetition, c.seed) for c in grid(fewer)} <= wanted
+
+
+def test_a_varied_parameter_takes_its_values_in_turn_and_the_same_for_all_algorithms():
+    suite = changed(problems=[{"name": "zdt1", "vary": {"n_var": [5, 7, 9]}}], runs=5)
+    seen = [(c.repetition, c.algorithm, c.problem_params) for c in grid(suite)]
+    values = {1: 5, 2: 7, 3: 9, 4: 5, 5: 7}
+    assert seen == [(r, a, {"n_var": n}) for r, n in values.items() for a in ("csmoifsa", "NSGA2")]
+    assert len({c.key for c in grid(suite)}) == 10
+
+
+def test_another_budget_keeps_the_stops_below_it():
+    suite = changed(budget=1000, snapshots=[100, 500], compare_at=[100, 1000])
+    less, more = suite.narrowed(budget=500), suite.narrowed(budget=3000)
+    assert (less.budget, less.snapshots, less.compare_at) == (500, (100, 500), (100, 500))
+    assert (more.budget, more.snapshots, more.compare_at) == (3000, (100, 500, 1000, 3000), (100, 1000, 3000))
+    assert less == check_suite(less.model_dump())
+    with pytest.raises(InputError, match="--budget must be from 20 to 100000000 evaluations, got 19"):
+        suite.narrowed(budget=19)
+    assert changed(budget=5, count="iterations").narrowed(budget=1).budget == 1
+
+
+@pytest.mark.parametrize("name", ["constrained", "many"])
+def test_every_problem_of_a_suite_can_be_built_and_has_what_the_suite_is_about(name):
+    suite = load_suite(name)
+    for entry in suite.problems:
+        problem = load_problem(entry.name, **entry.params)
+        if name == "constrained":
+            assert problem.n_ieq_constr > 0
+        else:
+            assert problem.n_obj == entry.params["n_obj"] in (5, 8, 10)
+            assert problem.n_var - problem.n_obj + 1 == (5 if entry.name == "dtlz1" else 10)  # distance variables
+    if name == "constrained":
+        families = {"mw": 14, "dascmop": 9, "ctp": 8, "c": 13}
+        assert {f: sum(e.name.startswith(f) for e in suite.problems) for f in families} == families
+        assert {"osy", "tnk", "welded_beam", "bnh", "srn"} <= {e.name for e in suite.problems}
