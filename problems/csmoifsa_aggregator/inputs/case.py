@@ -343,7 +343,7 @@ def _batteries(classes: list[dict[str, Any]], steps: int, dt: float) -> Batterie
 
 def _series(values: float | tuple[float, ...], key: str, steps: int) -> np.ndarray:
     """Return one value a step, shape (steps,)."""
-    if isinstance(values, float):
+    if not isinstance(values, tuple):
         return np.full(steps, values)
     if len(values) != steps:
         what = "missing" if len(values) < steps else "too many"
