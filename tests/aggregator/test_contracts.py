@@ -81,6 +81,9 @@ def test_binaries_appear_only_where_circling_would_pay():
     negative = stage_two(cars(wear=0.0), single_price(np.full(12, -0.2), 1.0))
     assert "negative" in negative.program
     physics(cars(wear=0.0), negative.v2g)
+    mixed = np.where(np.arange(12) < 3, -0.2, 0.1)
+    assert "prices are negative" in stage_two(cars(), single_price(mixed, 1.0), np.full(12, 0.2)).program
+    assert "selling pays more" in stage_two(cars(), single_price(0.0 * flat, 1.0), flat).program
 
 
 @pytest.mark.parametrize(
@@ -103,6 +106,32 @@ def test_bad_cars(changes, words):
 def test_beta_outside_its_range():
     with pytest.raises(InputError, match="beta"):
         stage_two(cars(), single_price(np.full(12, 0.1), 1.0), beta=1.2)
+
+
+@pytest.mark.parametrize("size", [1.0, 0.01])
+@pytest.mark.parametrize("seed", range(4))
+def test_at_prices_that_no_load_changes_each_class_gains_what_it_would_alone(seed, size):
+    rng = np.random.default_rng(seed)
+    market = single_price(rng.uniform(0.02, 0.4, 12), float(rng.choice([0.5, 1.0])))
+    give = market.day_ahead * rng.choice([0.7, 1.0])
+    each = {
+        "count": [3.0 * size, 2.0 * size],
+        "arrival_kwh": [15.0, 20.0],
+        "departure_kwh": [22.0, 26.0],
+        "start": [0, 3],
+    }
+    each |= {"length": [9, 9], "wear": [0.01, 0.002]}
+    group = cars(**each, dt_h=market.dt_h)
+    alone = []
+    for v, name in enumerate(group.names):
+        one = cars(**{key: [values[v]] for key, values in each.items()}, names=(name,), dt_h=market.dt_h)
+        alone.append(stage_two(one, market, give).surplus)
+    two = stage_two(group, market, give)
+    assert min(alone) > 0.01 * size
+    if (give == market.day_ahead).all():  # else what one class gives may serve the other
+        assert two.class_surplus == pytest.approx(alone, abs=1e-6 * size)
+    assert two.surplus >= sum(alone) - 1e-6
+    assert two.class_surplus.sum() == pytest.approx(two.surplus)
 
 
 def test_half_of_the_surplus_is_the_owners_if_nothing_else_is_said():

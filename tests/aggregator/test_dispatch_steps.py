@@ -373,3 +373,28 @@ def test_a_state_that_names_code_is_not_run(tmp_path):
     with pytest.raises(InputError, match="trust"):
         RollingDispatcher.load(tmp_path / "state.json")
     assert RollingDispatcher.load(tmp_path / "state.json", trust=True).step(0, 0.05).now == 0
+
+
+def test_steps_without_any_car_need_not_be_asked_for():
+    room = dispatcher(start=[5, 6], length=[7, 6])
+    assert room.step(0, float(AHEAD[0])).notes == ()
+    assert room.step(5, float(AHEAD[5])).notes == ()
+
+
+def test_a_car_that_did_not_come_in_time_is_waited_for_until_its_stay_would_end():
+    room = dispatcher()
+    for k in range(12):
+        answer = room.step(k, float(AHEAD[k]), arrivals=[] if k == 0 else None)
+        assert any("a has not come" in note for note in answer.notes) == (k < 9)
+        assert answer.charge_kw.get("a", 0.0) == 0.0
+        assert not any("b has not come" in note for note in answer.notes)  # it comes as planned
+
+
+def test_a_dispatcher_goes_on_with_the_plan_that_it_saved(tmp_path):
+    room = dispatcher()
+    for k, price in enumerate((0.2, 0.01, 0.15)):
+        room.step(k, price, contents={"a": 12.0} if k == 2 else None)
+    room.save(tmp_path / "state.json")
+    again = RollingDispatcher.load(tmp_path / "state.json")
+    np.testing.assert_allclose(again.net_kw, room.net_kw, atol=1e-6)
+    np.testing.assert_allclose(again.powers()[2], room.powers()[2], atol=1e-6)
