@@ -32,6 +32,7 @@ from csmoifsa.errors import InputError, did_you_mean
 from csmoifsa.identity import difference, fingerprint
 from csmoifsa.kernels.space import total_violation
 from csmoifsa.moafsa import FishSwarm, SwarmSettings
+from csmoifsa.requirements import n_eval_budget, offers_kernel, refuse_unsuitable
 from csmoifsa.settings import Settings
 
 LONGEST_STRETCH = 100  # generations; short enough for Ctrl-C to be heard
@@ -412,44 +413,3 @@ def split_settings(kind: type, values: dict[str, Any]) -> tuple[dict[str, Any], 
             raise InputError(f"unknown setting {name!r}; settings are {', '.join(known)}.{hint}")
     mine = {name: value for name, value in values.items() if name in known}
     return mine, {name: value for name, value in values.items() if name not in known}
-
-
-def refuse_unsuitable(problem: Problem) -> None:
-    """Raise `InputError` for what cannot be handled: no real variables, no bounds, a single objective."""
-    name = type(problem).__name__
-    if getattr(problem, "vars", None) is not None:
-        kinds = sorted({type(variable).__name__ for variable in problem.vars.values()})
-        raise InputError(
-            f"{name} declares variables of type {', '.join(kinds)}: this optimiser handles arrays of real variables "
-            "only; give n_var, xl and xu instead, or use pymoo's MixedVariableGA"
-        )
-    if problem.vtype is not None and not np.issubdtype(np.dtype(problem.vtype), np.floating):
-        raise InputError(
-            f"{name} has variables of type {np.dtype(problem.vtype)}: this optimiser handles real variables only; "
-            "round inside the problem, or use a genetic algorithm with integer operators"
-        )
-    if problem.n_obj < 2:
-        raise InputError(f"{name} has one objective: this optimiser needs two or more; use pymoo's DE or CMAES for one")
-    if problem.xl is None or problem.xu is None:
-        raise InputError(f"{name} has no bounds: give every variable a lower bound xl and an upper bound xu")
-
-
-def offers_kernel(problem: Any) -> bool:
-    """Tell whether a problem has a compiled evaluator that a subclass has not made stale by its own ``_evaluate``."""
-    if getattr(problem, "kernel", None) is None:
-        return False
-    for kind in type(problem).__mro__:
-        if "kernel" in vars(kind):
-            return True
-        if "_evaluate" in vars(kind):
-            return "kernel" in vars(problem)
-    return True
-
-
-def n_eval_budget(termination: Any) -> float:
-    """Return the most evaluations that a termination allows, infinity if it sets none."""
-    from pymoo.core.termination import TerminateIfAll
-
-    own = getattr(termination, "n_max_evals", None)
-    parts = [] if isinstance(termination, TerminateIfAll) else getattr(termination, "criteria", None) or []
-    return min([math.inf if own is None else own, *(n_eval_budget(part) for part in parts)])

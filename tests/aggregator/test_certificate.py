@@ -4,14 +4,17 @@ import copy
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from aggregator.drawn import KINDS, draw_game
 from aggregator.full_program import best_profit
+from aggregator.games import WEI
 from csmoifsa.errors import InputError
 from csmoifsa_aggregator.inputs.case import load_case
+from csmoifsa_aggregator.model.game import Storage
 from csmoifsa_aggregator.solve.evidence import certificate
 from csmoifsa_aggregator.solve.proof import check, verify_certificate
 from csmoifsa_aggregator.solve.stackelberg import solve_game
@@ -187,3 +190,15 @@ def test_the_check_loads_no_solver():
     )
     answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == "[]"
+
+
+def test_a_bound_that_needed_binaries_says_so():
+    """Selling excludes buying in a step, so the supply of this game is a mixed-integer program, not a linear one."""
+    game = replace(
+        WEI, sell=1.2 * WEI.day_ahead, buy=0.9 * WEI.day_ahead,
+        storage=Storage(power_kw=50.0, capacity_kwh=100.0, initial_kwh=50.0, efficiency=0.9),
+    )  # fmt: skip
+    found, plain = solve_game(game, margin=0.0), solve_game(WEI, margin=0.0)
+    assert (plain.evidence, plain.binaries) == ("linear programs", 0)
+    assert found.binaries > 0
+    assert found.evidence != "linear programs"

@@ -440,15 +440,3 @@ def test_96x50_is_proven():
         assert s.status == "proven"
         assert s.objective == pytest.approx(profit, abs=1e-3)
         assert s.seconds < 120
-
-
-def test_a_bound_that_needed_binaries_says_so():
-    """Selling excludes buying in a step, so the supply of this game is a mixed-integer program, not a linear one."""
-    game = replace(
-        WEI, sell=1.2 * WEI.day_ahead, buy=0.9 * WEI.day_ahead,
-        storage=Storage(power_kw=50.0, capacity_kwh=100.0, initial_kwh=50.0, efficiency=0.9),
-    )  # fmt: skip
-    found, plain = solve_game(game, margin=0.0), solve_game(WEI, margin=0.0)
-    assert (plain.evidence, plain.binaries) == ("linear programs", 0)
-    assert found.binaries > 0
-    assert found.evidence != "linear programs"
