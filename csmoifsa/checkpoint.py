@@ -49,7 +49,7 @@ def write_checkpoint(path: str | Path, facts: dict[str, Any], arrays: dict[str, 
     text = json.dumps({"format": FORMAT, "version": VERSION, **facts}, allow_nan=False)
     members = {"facts": np.frombuffer(text.encode(), np.uint8), **{f"array_{k}": a for k, a in arrays.items()}}
     try:
-        if path.exists() and _is_whole(path.read_bytes()):
+        if path.is_file() and _is_whole(path.read_bytes()):
             _keep_as_previous(path)
     except OSError as error:
         raise InputError(f"cannot keep {path} as {previous(path).name}: {error.strerror or error}") from error

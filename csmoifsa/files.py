@@ -59,9 +59,10 @@ def read_bytes(path: str | Path, what: str = "file", most: int = MOST_BYTES) -> 
             if not stat.S_ISREG(kind):
                 raise InputError(f"{begin}: it is a device or a pipe; save what it gives as a file and name that")
         with open(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)), "rb") as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            opened = os.fstat(file.fileno())
+            if not stat.S_ISREG(opened.st_mode):
                 raise InputError(f"{begin}: it is no regular file")
-            raw = file.read(most + 1)
+            raw = file.read(min(opened.st_size, most) + 1)
     except InputError:
         raise
     except (OSError, ValueError, MemoryError) as error:  # ValueError: a NUL in the name

@@ -5,7 +5,6 @@ Colours, dashes and hatches as in `csmoifsa_ev.output.figures`: told apart by co
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +15,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MultipleLocator
 
-from csmoifsa.errors import InputError
 from csmoifsa.files import read_csv
-from csmoifsa_energy.figures import BLACK, BLUE, GREEN, GREY, ORANGE, SKY, VERMILION, save_figures
+from csmoifsa_energy.figures import BLACK, BLUE, GREEN, GREY, ORANGE, SKY, VERMILION, read_results, save_figures
 
 CLASS_STYLES = [(BLUE, ""), (ORANGE, "///"), (GREEN, "..."), (SKY, "\\\\\\"), (VERMILION, "xxx"), (GREY, "++")]
 
@@ -56,17 +54,6 @@ def draw_rolling(folder: Path) -> list[Path]:
 def _first_node(table: pd.DataFrame) -> pd.DataFrame:
     rows: Any = table[table["node"] == table["node"].iloc[0]]
     return rows.reset_index(drop=True)
-
-
-def read_results(folder: Path, names: list[str], command: str) -> tuple[dict[str, Any], dict[str, pd.DataFrame]]:
-    """Return summary.json and some tables of a folder that a command wrote."""
-    try:
-        summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
-        return summary, {name: read_csv(folder / f"{name}.csv") for name in names}
-    except OSError as error:
-        raise InputError(
-            f"cannot read {error.filename}: {error.strerror}; run 'csmoifsa ev {command}' first"
-        ) from error
 
 
 def _edges(hours: np.ndarray) -> np.ndarray:

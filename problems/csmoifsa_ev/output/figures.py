@@ -5,7 +5,6 @@ Colours are Okabe and Ito's, told apart by colour-blind readers; markers, dashes
 
 from __future__ import annotations
 
-import json
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -17,9 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MultipleLocator
 
-from csmoifsa.errors import InputError
-from csmoifsa.files import read_csv
-from csmoifsa_energy.figures import BLACK, BLUE, GREEN, GREY, ORANGE, SKY, VERMILION, save_figures
+from csmoifsa_energy.figures import BLACK, BLUE, GREEN, GREY, ORANGE, SKY, VERMILION, read_results, save_figures
 from csmoifsa_ev.model.groups import GROUPS
 from csmoifsa_ev.model.tariff import PERIODS
 
@@ -70,12 +67,8 @@ def draw_all(folder: Path, *, dpi: int = 150) -> list[Path]:
     list of Path
         The files written.
     """
-    try:
-        summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
-        names = ("pareto", "tariff", "extremes", "choices_load", "tornado", "robustness")
-        tables = {name: read_csv(folder / f"{name}.csv") for name in names}
-    except OSError as error:
-        raise InputError(f"cannot read {error.filename}: {error.strerror}; run 'csmoifsa ev price' first") from error
+    names = ["pareto", "tariff", "extremes", "choices_load", "tornado", "robustness"]
+    summary, tables = read_results(folder, names, "price")
     figures = {
         "fig1": draw_front(tables["pareto"], tables["extremes"], summary),
         "fig2": draw_load(tables["choices_load"], tables["extremes"]),
