@@ -20,8 +20,9 @@ from csmoifsa.plugins import load_algorithm
 from csmoifsa.runs import solve
 from csmoifsa_aggregator.dispatch.dispatch import Plan, RollingDispatcher
 from csmoifsa_aggregator.inputs.case import load_case
+from csmoifsa_aggregator.inputs.games import game_from_dict
 from csmoifsa_aggregator.model.battery import Batteries
-from csmoifsa_aggregator.model.game import Game, game_from_dict
+from csmoifsa_aggregator.model.game import Game
 from csmoifsa_aggregator.model.generate import day_ahead, random_game
 from csmoifsa_aggregator.model.many import Cars, answer_price, classes_of, draw_cars, profit_on_all
 from csmoifsa_aggregator.problem.problem import AggregatorPricing

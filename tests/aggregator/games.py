@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from csmoifsa_aggregator.inputs.case import load_case
+from csmoifsa_aggregator.inputs.games import game_from_dict
 from csmoifsa_aggregator.model.battery import Batteries
-from csmoifsa_aggregator.model.game import Game, game_from_dict
+from csmoifsa_aggregator.model.game import Game
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
 WEI = load_case("wei-2015").game  # Wei et al. 2015: proven margin 52.8

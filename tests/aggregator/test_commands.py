@@ -332,7 +332,7 @@ def test_bundled_cases_load():
         ({"E": [1, 1], "Pm": [1, 1], "W": [[True], [True, True]]}, "W must be a list of 2 values for each class"),
         ({"storage": [1]}, "storage must be a table"),
         ({"storage": {"Pmax": "a"}}, "storage.Pmax must be a number, not 'a'"),
-        ({"block_kw": [1], "block_premium": ["a"]}, "block_premium must hold numbers, but value 0 is 'a'"),
+        ({"block_kw": [1], "block_premium": ["a"]}, "block_premium.0 must be a number, not 'a'"),
     ],
 )
 def test_bad_json_cases(run_cli, tmp_path, changes, words):

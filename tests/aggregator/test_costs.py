@@ -12,10 +12,11 @@ from csmoifsa.errors import InputError
 from csmoifsa_aggregator.dispatch.dispatch import RollingDispatcher
 from csmoifsa_aggregator.dispatch.plan import Plan
 from csmoifsa_aggregator.inputs.case import case_from_dict, load_case
+from csmoifsa_aggregator.inputs.games import game_from_dict
 from csmoifsa_aggregator.inputs.market import Prices
 from csmoifsa_aggregator.model.battery import Dispatch
 from csmoifsa_aggregator.model.costs import Market, follow, load_cost, step_costs
-from csmoifsa_aggregator.model.game import Storage, game_from_dict
+from csmoifsa_aggregator.model.game import Storage
 from csmoifsa_aggregator.solve.alternation import verify
 from csmoifsa_aggregator.solve.contracts import plan_cars, procure_cars, stage_two
 from csmoifsa_aggregator.solve.supply import procure

@@ -9,7 +9,8 @@ from aggregator.agreement import compare
 from aggregator.drawn import KINDS, draw_game
 from aggregator.full_program import best_profit
 from aggregator.games import TINY
-from csmoifsa_aggregator.model.game import Storage, game_from_dict
+from csmoifsa_aggregator.inputs.games import game_from_dict
+from csmoifsa_aggregator.model.game import Storage
 from csmoifsa_aggregator.solve.alternation import whole_steps
 from csmoifsa_aggregator.solve.certificate import Response, best_price
 from csmoifsa_aggregator.solve.stackelberg import solve_game

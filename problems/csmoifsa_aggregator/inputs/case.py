@@ -1,6 +1,6 @@
 """The case: one file that says which market, prices, drivers, contracts and limits an aggregator has.
 
-A TOML file (or the name of a bundled case), or a JSON file in the short form of `game.game_from_dict`. Every value is
+A TOML file (or the name of a bundled case), or a JSON file in the short form of `games.game_from_dict`. Every value is
 checked, and an error names the key.
 """
 
@@ -15,10 +15,11 @@ import numpy as np
 
 from csmoifsa.errors import InputError
 from csmoifsa.files import read_json
+from csmoifsa_aggregator.inputs.games import game_from_dict
 from csmoifsa_aggregator.inputs.keys import CaseKeys, ClassKeys, ContractKeys, RollKeys
 from csmoifsa_aggregator.model.battery import Batteries, longest_stay
 from csmoifsa_aggregator.model.costs import follow
-from csmoifsa_aggregator.model.game import Game, game_from_dict
+from csmoifsa_aggregator.model.game import Game
 from csmoifsa_energy.cases import CaseFiles
 from csmoifsa_energy.clock import clock_to_minutes
 from csmoifsa_energy.explain import check_values

@@ -6,19 +6,18 @@ for each step, classes of drivers follow with the cheapest charging that their w
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
-from csmoifsa.errors import InputError, did_you_mean
+from csmoifsa.errors import InputError
 from csmoifsa_aggregator.model.battery import Batteries
 from csmoifsa_aggregator.model.costs import Market, Storage
 from csmoifsa_energy.arrays import frozen
 
-__all__ = ["Game", "Storage", "game_from_dict", "number", "storage_from_dict"]
+__all__ = ["Game", "Storage"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -227,103 +226,3 @@ _KEY_OF = {
     "count": "n",
     "cap_kw": "cap_kw",
 }
-_REQUIRED = ("p", "lb", "ub", "mean", "E", "Pm", "W")
-_KNOWN = {
-    *_REQUIRED,
-    *("name", "T", "dt", "mean_sense", "pb", "ps", "n", "storage", "names", "cap_kw", "block_kw", "block_premium"),
-}
-
-
-def game_from_dict(values: Mapping[str, Any]) -> Game:
-    """Read a game in the short form of its JSON files: p, lb, ub, mean, pb, ps, E, Pm, W, n, storage.
-
-    Left out, the real-time prices are the day-ahead price, each class is one vehicle, and a step is 24 h / T. Keys that
-    begin with ``optimum`` are kept as `Game.reference`.
-
-    Raises
-    ------
-    InputError
-        A key is missing or unknown, or a value is bad; the message names the class or hour.
-    """
-    known = {key for key in values if not key.startswith("optimum")}
-    for key in sorted(known - _KNOWN):
-        raise InputError(f"unknown key {key!r} in the game.{did_you_mean(key, sorted(_KNOWN))}")
-    for key in _REQUIRED:
-        if key not in values:
-            raise InputError(f"the key {key!r} is missing in the game")
-    p = _numbers(values["p"], "p")
-    if "T" in values and number(values["T"], "T") != len(p):
-        raise InputError(f"p has {len(p)} values but T is {values['T']}: {abs(values['T'] - len(p))} hours are missing")
-    if "dt" not in values and len(p) and 1440 % len(p):
-        raise InputError(
-            f"dt is missing: p has {len(p)} values, which divide no day into steps of whole minutes; bring 24, 48 or "
-            "96 of them, or state dt, the length of a step in hours"
-        )
-    storage, energy = values.get("storage"), _numbers(values["E"], "E")
-    try:
-        window = np.array(values["W"], dtype=bool)
-    except ValueError:
-        raise InputError(f"W must be a list of {len(p)} values for each class; their lengths differ") from None
-    return Game(
-        name=str(values.get("name", "game")),
-        day_ahead=p,
-        buy=_numbers(values.get("pb", p), "pb"),
-        sell=_numbers(values.get("ps", p), "ps"),
-        lower=_numbers(values["lb"], "lb"),
-        upper=_numbers(values["ub"], "ub"),
-        mean=number(values["mean"], "mean"),
-        mean_sense=values.get("mean_sense", "=="),
-        energy_kwh=energy,
-        power_kw=_numbers(values["Pm"], "Pm"),
-        window=window,
-        count=_numbers(values.get("n", [1] * len(energy)), "n"),
-        dt_h=number(values.get("dt", 24.0 / len(p)), "dt"),
-        storage=None if storage is None else storage_from_dict(storage),
-        cap_kw=None if values.get("cap_kw") is None else _numbers(values["cap_kw"], "cap_kw", steps=len(p)),
-        block_kw=None if values.get("block_kw") is None else _numbers(values["block_kw"], "block_kw"),
-        block_premium=None
-        if values.get("block_premium") is None
-        else _numbers(values["block_premium"], "block_premium"),
-        names=_names(values.get("names", [])),
-        reference={key: number(value, key) for key, value in values.items() if key.startswith("optimum")},
-    )
-
-
-def _names(values: Any) -> tuple[str, ...]:
-    if not isinstance(values, Sequence) or isinstance(values, str) or not all(isinstance(one, str) for one in values):
-        raise InputError(f"names must be a list of texts, one a class, not {values!r}")
-    return tuple(values)
-
-
-def number(value: Any, key: str) -> float:
-    """Return a value from a file as a number, or refuse it by its key."""
-    if isinstance(value, bool) or not isinstance(value, int | float | np.number):
-        raise InputError(f"{key} must be a number, not {value!r}")
-    return float(value)
-
-
-def _numbers(values: Any, key: str, steps: int = 1) -> np.ndarray:
-    if np.isscalar(values):
-        values = [values] * steps
-    if not isinstance(values, Sequence | np.ndarray):
-        raise InputError(f"{key} must be a list of numbers, not {values!r}")
-    for k, value in enumerate(values):
-        if isinstance(value, bool) or not isinstance(value, int | float | np.number):
-            raise InputError(f"{key} must hold numbers, but value {k} is {value!r}")
-    return np.array(values, dtype=float)
-
-
-def storage_from_dict(values: Mapping[str, Any]) -> Storage:
-    """Read a storage, with the keys of `Storage` or their short forms Pmax, Smax, S0, eta."""
-    keys = {"Pmax": "power_kw", "Smax": "capacity_kwh", "S0": "initial_kwh", "eta": "efficiency"}
-    keys |= {name: name for name in keys.values()}
-    if not isinstance(values, Mapping):
-        raise InputError(f"storage must be a table, not {values!r}")
-    for key in values:
-        if key not in keys:
-            raise InputError(f"unknown key {key!r} in storage.{did_you_mean(key, list(keys))}")
-    given = {keys[key]: number(value, f"storage.{key}") for key, value in values.items()}
-    for name in ("power_kw", "capacity_kwh", "initial_kwh", "efficiency"):
-        if name not in given:
-            raise InputError(f"the key {name!r} is missing in storage")
-    return Storage(**given)
