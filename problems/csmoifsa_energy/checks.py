@@ -1,4 +1,4 @@
-"""What every class of parameters shares: no unknown keys, no infinities, and range checks that name the field."""
+"""Base class of parameters and their range checks, whose errors name the field."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from csmoifsa.errors import InputError
 
 
 class Parameters:
-    """Base of the frozen dataclasses that a scenario file fills; they hold no behaviour of pydantic's."""
+    """Base of the dataclasses that a scenario file fills: pydantic refuses unknown keys and infinite numbers."""
 
     __pydantic_config__ = {"extra": "forbid", "allow_inf_nan": False}  # noqa: RUF012  (read by pydantic, never changed)
 

@@ -1,4 +1,4 @@
-"""What figures share: Okabe and Ito's colours, told apart by colour-blind readers, and writing PNG and PDF.
+"""Colours that colour-blind readers can distinguish, and writing of figures as PNG and PDF.
 
 Palette: M. Okabe, K. Ito: Color Universal Design, 2008, https://jfly.uni-koeln.de/color/.
 """

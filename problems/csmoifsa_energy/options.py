@@ -1,4 +1,4 @@
-"""Options that say how a file of load or prices is read: the settings of `FileSeries`, for every command."""
+"""Command-line options for the settings of `FileSeries`: how a file of load or prices is read."""
 
 from __future__ import annotations
 
@@ -18,40 +18,46 @@ _TEXTS = {
     "value_column": ("NAME", "The column of values."),
     "stamp": ("beginning|ending", "What a stamp marks of its step."),
     "stamp_zone": ("ZONE", "The zone of the stamps, such as UTC; local: that of --time-zone."),
-    "time_zone": ("ZONE", "The zone whose days are wanted, such as Europe/Paris; local: a clock that never changes."),
+    "time_zone": (
+        "ZONE",
+        "The zone whose local days are read, such as Europe/Paris; local: a clock that never changes.",
+    ),
     "date_order": ("day-first|month-first", "How dates such as 03/04/2024 are read, where no date shows it."),
     "decimal": ("point|comma", "The decimal mark, where no number shows it."),
     "fill": ("error|interpolate", "interpolate: fill missing values from their neighbours, and say which."),
 }
-_ONLY = typer.Option([], "--only", metavar="COLUMN=VALUE", help="Rows wanted; may be repeated.")
+_ONLY = typer.Option([], "--only", metavar="COLUMN=VALUE", help="Read only rows with this value; may be repeated.")
 
 
 LOAD_OPTIONS = {
     "load": ("FILE", "The load, CSV or Excel, in place of the scenario's; a relative path starts here."),
-    "day": ("DATE", "The day to price, such as 2014-06-05 ..."),
-    "first_day": ("DATE", "... or the first of several ..."),
-    "last_day": ("DATE", "... and the last."),
-    "node": ("NAME", "The place, where the load file holds several."),
+    "day": ("DATE", "The day to price, such as 2014-06-05; for several days use --first-day and --last-day."),
+    "first_day": ("DATE", "The first of several days to price."),
+    "last_day": ("DATE", "The last of several days to price."),
+    "node": ("NAME", "The node or zone to read, where the load file holds several."),
 }
-"""Options of commands that read a load; the others read their own files and days."""
+"""Metavar and help of the options that only commands reading a load have, by setting."""
 
 
 def reads_load(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options of a load's file; it gets those that were used as ``series``, ``csv`` among them."""
+    """Add the options of a load file to a command.
+
+    The command receives the options used as the dict ``series``; ``--load FILE`` becomes its entry ``csv``.
+    """
     return reads_series(command, LOAD_OPTIONS)
 
 
 def reads_series(
     command: Callable[..., None], more: Mapping[str, tuple[str, str]] = MappingProxyType({})
 ) -> Callable[..., None]:
-    """Give a command the options of a file's form; it gets those that were used as ``series``, by setting.
+    """Add the options of `FileSeries` to a command, which receives those used as the dict ``series``.
 
     Parameters
     ----------
     command : callable
         A command with a parameter ``series``.
     more : mapping
-        Further options of one value: metavar and help by name.
+        Further options with one value each: (metavar, help) by setting.
     """
     texts = {**more, **_TEXTS}
     hints = get_type_hints(command)
@@ -87,7 +93,7 @@ def reads_series(
 
 
 def _pairs(texts: list[str]) -> dict[str, str]:
-    """Return columns and values of ``COLUMN=VALUE``."""
+    """Return {column: value} of texts of the form ``COLUMN=VALUE``."""
     pairs = {}
     for text in texts:
         column, mark, value = text.partition("=")

@@ -1,4 +1,4 @@
-"""Pages of results: one HTML file each that opens offline, with the same looks, script pieces and languages."""
+"""Write pages of results: one HTML file each that opens offline, with shared style, scripts and labels."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from csmoifsa.text import visible
 LANGUAGES = ("en", "zh")
 
 SHARED = "csmoifsa_energy"
-"""The package whose ``templates`` all pages share."""
+"""Package whose folder ``templates`` holds the templates, scripts and labels of all pages."""
 
 
 def check_language(language: str) -> None:
-    """Refuse a language that pages do not have."""
+    """Raise InputError unless pages have labels in the language."""
     if language not in LANGUAGES:
         raise InputError(f"--lang must be {' or '.join(LANGUAGES)}, not {language!r}")
 
 
 def page_texts(package: str, page: str, language: str, parts: tuple[str, ...] = ()) -> dict[str, Any]:
-    """Return the labels of a page: those of all pages, of its parts, and its own."""
+    """Return the labels of a page by key: shared ones, then those of its parts, then its own, later ones winning."""
     check_language(language)
     texts: dict[str, Any] = {}
     for name in ("base", *parts, page):
@@ -55,9 +55,9 @@ def write_page(
     data : dict
         What its script draws, as plain values.
     title : str
-        Of the page; may come from a user's file.
+        Title of the page; may come from a user's file.
     language : "en" or "zh"
-        Of all labels; what comes from a user's file stays as it is.
+        Language of all labels; texts from a user's file stay as they are.
     parts : tuple of str
         Scripts and labels to load before the page's own, after those that all pages share.
     """

@@ -1,4 +1,4 @@
-"""Electric-vehicle pricing: peak, flat and valley prices for charging and discharging a large fleet.
+"""Electric-vehicle pricing: peak, flat and valley prices for charging and discharging of a large fleet.
 
 Folders, each knowing only those before it: `model` (prices -> response -> discharging -> curves -> objectives),
 `inputs` (scenario and data files), `problem` (the model for pymoo), `study` (search, choice, robustness, calibration),

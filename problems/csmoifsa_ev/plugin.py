@@ -1,4 +1,4 @@
-"""The pricing problem by name: what ``csmoifsa solve ev-pricing`` and `csmoifsa.make_problem` call."""
+"""Make the pricing problems that ``csmoifsa solve ev-pricing`` and `csmoifsa.make_problem` name."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ def ev_pricing(
     Parameters
     ----------
     scenario : str, path, Scenario or None
-        A TOML file, or a scenario already loaded; None for the bundled ``case`` as it is.
+        A TOML file, or a loaded scenario; None for the bundled ``case``, unchanged.
     case : str, optional
         The bundled case: ``"paper-2022"`` (default) or ``"duke-2017"``.
     objectives : "paper" or "market"
         ``paper``: peak-valley difference, operator's saving, drivers' satisfaction. ``market``: peak-valley
         difference, operator's profit, drivers' bill.
     recovery : "uniform", "valley-filling" or None
-        How moved charging is spread over its new period; None as the scenario has it.
+        Distribution of shifted charging over its new period; None for the scenario's.
     n_ev, seed : int, optional
-        Number of cars and seed of the fleet drawn; None as the scenario has them.
+        Number of cars and seed of the drawn fleet; None for the scenario's.
 
     Raises
     ------

@@ -31,7 +31,7 @@ GRID = {
         ({"conversion_efficiency": 0.0}, "conversion_efficiency must be above 0 and at most 1, not 0"),
         ({"conversion_efficiency": 1.01}, "conversion_efficiency must be above 0"),
         ({"peak_cost_per_mw_day": -1.0}, "peak_cost_per_mw_day must be a number from 0 up, not -1"),
-        ({"marginal_cost_load_mw": (100.0, 100.0)}, "marginal_cost_load_mw must name two different loads"),
+        ({"marginal_cost_load_mw": (100.0, 100.0)}, "marginal_cost_load_mw must hold two different loads"),
     ],
 )
 def test_bad_grids_are_named(changes, words):

@@ -1,4 +1,4 @@
-"""From stamps to steps of local days: offsets, zones and clock changes are decided here, and nowhere else."""
+"""Assign stamps to steps of local days, with UTC offsets, time zones and clock changes."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ Key = tuple[date, int]
 
 @dataclass(frozen=True, kw_only=True)
 class Clock:
-    """What a user or a format says of the stamps' clock.
+    """Settings of the clock on which stamps are written.
 
     Attributes
     ----------
     ending : bool
         Whether a stamp marks the end of its step, else its beginning.
     stamp_zone : str
-        The zone that stamps without an offset are written in; ``"local"``: that of ``time_zone``.
+        Time zone of stamps without an offset; ``"local"``: that of ``time_zone``.
     time_zone : str
-        The zone whose days are wanted; ``"local"`` for a clock that never changes, ``""`` where nobody named one.
+        Time zone of the local days; ``"local"`` for a clock that never changes, ``""`` if not set.
     """
 
     ending: bool
@@ -41,20 +41,20 @@ class Clock:
 
 @dataclass
 class Calendar:
-    """Which rows hold the steps of which day.
+    """Rows of a table by local day and step.
 
     Attributes
     ----------
     step : timedelta
         Length of a step.
     zone : ZoneInfo or None
-        Of the days; None: every day has 24 hours.
+        Time zone of the days; None: every day has 24 hours.
     slots : dict
-        Rows of each step, by day and number of the step.
+        Rows by (day, number of the step from 0).
     faults : dict
-        What is wrong with a day's stamps: sentence, row, kind.
+        Faults of the stamps of a day: (sentence, row) each.
     notes : list of str
-        What was done with offsets.
+        Sentences on how UTC offsets were used.
     """
 
     step: timedelta
@@ -65,16 +65,16 @@ class Calendar:
 
     @property
     def days(self) -> list[date]:
-        """Days of which there is some step, in order."""
+        """Days with at least one step or fault, in order."""
         return sorted({day for day, _ in self.slots} | set(self.faults))
 
     def counts(self, day: date) -> tuple[int, ...]:
-        """Return how often the clock passes each step of a day."""
+        """Return how often the local clock passes each step of a day, see `hours_per_slot`."""
         return hours_per_slot(day, self.zone, self.step)
 
 
 def read_calendar(table: Table, stamps: StampColumn, clock: Clock, column: str, key: str, faults: Faults) -> Calendar:
-    """Sort rows into steps of local days.
+    """Assign the rows of a table to steps of local days.
 
     Stamps that carry one and the same UTC offset, and no zone is named, are on a local clock of that offset. Days of a
     named zone are made from instants where offsets or the zone of the stamps are known, else from the wall clock.
@@ -82,15 +82,15 @@ def read_calendar(table: Table, stamps: StampColumn, clock: Clock, column: str, 
     Parameters
     ----------
     table : Table
-        For lines.
+        The file; its line numbers are used in messages.
     stamps : StampColumn
-        Of its rows.
+        Stamps of its rows.
     clock : Clock
-        How to read them.
+        Settings of the stamps' clock.
     column, key : str
-        For messages.
+        Column of stamps and part of the scenario that names the file, for messages.
     faults : Faults
-        Takes stamps of the wrong kind: the day they belong to is not known.
+        Receives stamps with an offset where most have none and the reverse, whose day is unknown.
 
     Raises
     ------
@@ -135,21 +135,21 @@ def read_calendar(table: Table, stamps: StampColumn, clock: Clock, column: str, 
 def _of_one_kind(
     moments: Sequence[datetime | None], table: Table, column: str, faults: Faults
 ) -> list[datetime | None]:
-    """Return the stamps, those that differ from most in carrying an offset or not as faults."""
+    """Return the stamps; of those with an offset and those without, the rarer kind becomes None and a fault."""
     with_offset = sum(when is not None and when.tzinfo is not None for when in moments)
     expected = 2 * with_offset > sum(when is not None for when in moments)
     result: list[datetime | None] = []
     for when, line in zip(moments, table.lines, strict=True):
         if when is not None and (when.tzinfo is not None) != expected:
-            told = "carries no UTC offset, but others do" if expected else "carries a UTC offset, but others do not"
-            faults.add(f"'{when.isoformat(' ')}' {told}; bring all in one form", line=line, column=column)
+            fault = "carries no UTC offset, but others do" if expected else "carries a UTC offset, but others do not"
+            faults.add(f"'{when.isoformat(' ')}' {fault}; bring all in one form", line=line, column=column)
             when = None
         result.append(when)
     return result
 
 
 def _one_offset(table: Table, offsets: set[timedelta], clock: Clock, key: str) -> str:
-    """Return the note on a local clock of one offset; ask where there are several, or UTC."""
+    """Return the note on a local clock of one offset; refuse several offsets, or UTC, without a time zone."""
     names = sorted(_offset_name(one) for one in offsets)
     if len(offsets) == 1 and ZERO not in offsets:
         return f"{table.path}: all stamps carry {names[0]}; the days are those of that clock"
@@ -183,7 +183,7 @@ def _step(table: Table, moments: list[datetime], faults: Faults) -> timedelta:
 
 
 def _sort(calendar: Calendar, moments: Sequence[datetime | None], clock: Clock, aware: bool) -> None:
-    """Put each row into its slot; rows that fit none become faults of their day."""
+    """Assign each row to its step; a row that begins inside a step becomes a fault of its day."""
     step, zone = calendar.step, calendar.zone
     shift = step if clock.ending else ZERO
     seen: dict[datetime, int] = {}
@@ -206,8 +206,8 @@ def _sort(calendar: Calendar, moments: Sequence[datetime | None], clock: Clock, 
             midnight = midnights[day] = datetime(day.year, day.month, day.day)
         index, rest = divmod(local - midnight, step)
         if rest:
-            told = f"{_clock(when)} does not fall on a whole step of {step}"
-            calendar.faults.setdefault(day, []).append((told, row))
+            fault = f"{_clock(when)} does not fall on a whole step of {step}"
+            calendar.faults.setdefault(day, []).append((fault, row))
             continue
         calendar.slots.setdefault((day, index), []).append(row)
 
@@ -217,7 +217,7 @@ def _clock(when: datetime) -> str:
 
 
 def _check_intervals(calendar: Calendar, stamps: StampColumn, table: Table) -> None:
-    """Note intervals "a - b" that are not one step long, as faults of their day; a clock change may stretch one."""
+    """Add each interval "a - b" that is not one step long, as a fault of its day; a clock change may lengthen one."""
     for row, (begin, end) in enumerate(zip(stamps.begin, stamps.end, strict=False)):
         if begin is None or end is None:
             continue
@@ -228,12 +228,12 @@ def _check_intervals(calendar: Calendar, stamps: StampColumn, table: Table) -> N
         day = (begin if begin.tzinfo is None or calendar.zone is None else begin.astimezone(calendar.zone)).date()
         stretched = set(calendar.counts(day)) != {1}
         if length != calendar.step and not (stretched and abs(length - calendar.step) == timedelta(hours=1)):
-            told = f"the interval that begins {_clock(begin)} is {length} long where the step is {calendar.step}"
-            calendar.faults.setdefault(day, []).append((told, row))
+            fault = f"the interval that begins {_clock(begin)} is {length} long where the step is {calendar.step}"
+            calendar.faults.setdefault(day, []).append((fault, row))
 
 
 def _note_impossible_hours(calendar: Calendar, clock: Clock, key: str) -> None:
-    """Note values in an hour that the clock skipped: the stamps are not on that zone's clock."""
+    """Add values in an hour that the local clock skips as faults of their day: the time zone is then wrong."""
     if calendar.zone is None:
         return
     for day in {day for day, _ in calendar.slots}:
@@ -241,8 +241,8 @@ def _note_impossible_hours(calendar: Calendar, clock: Clock, key: str) -> None:
             rows = calendar.slots.get((day, index))
             if rows:
                 at = datetime(day.year, day.month, day.day) + index * calendar.step
-                told = (
+                fault = (
                     f"there was no {at} on the clock of {clock.time_zone}; is {key}.time_zone right, or are the stamps "
                     f"in UTC ({key}.stamp_zone)?"
                 )
-                calendar.faults.setdefault(day, []).append((told, rows[0]))
+                calendar.faults.setdefault(day, []).append((fault, rows[0]))

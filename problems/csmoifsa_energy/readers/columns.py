@@ -1,4 +1,4 @@
-"""Which column of a table holds the time, which the value, which the place; what several could be is asked for."""
+"""Find the columns of time, value and place in a table; refuse a table in which several fit."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _NUMBER_NAME = re.compile(r"(?:\b|_)(?:pt|pnode)?id\b|version", re.IGNORECASE)
 
 
 def _sample(table: Table, column: str) -> list[str]:
-    """Return some cells from all over a column that are not blank."""
+    """Return about 40 cells, evenly spaced over a column, without blank ones."""
     texts = table.texts(column)
     step = max(1, len(texts) // 40)
     return [text.strip() for text in texts[::step] if text.strip()]
@@ -37,24 +37,33 @@ def _mostly(table: Table, column: str, test: Callable[[str], object]) -> bool:
     return bool(texts) and 2 * sum(bool(test(text)) for text in texts) > len(texts)
 
 
-def time_columns(table: Table, asked: str | None, clock: str | None, key: str) -> tuple[str, str | None]:
-    """Return the column of stamps, or that of dates with that of clocks or hour numbers.
+def time_columns(table: Table, stated: str | None, clock: str | None, key: str) -> tuple[str, str | None]:
+    """Return the column of stamps and None, or the column of dates and that of times of day or hour numbers.
+
+    Parameters
+    ----------
+    table : Table
+        The file.
+    stated, clock : str, optional
+        Names of the two columns, if settings state them.
+    key : str
+        The part of the scenario that names the file, for messages.
 
     Raises
     ------
     InputError
-        There is no such column, or several and none is chosen.
+        There is no such column, or several fit and no setting names one.
     """
-    if asked is not None:
-        table.at(asked, f"{key}.time_column")
+    if stated is not None:
+        table.at(stated, f"{key}.time_column")
     if clock is not None:
         table.at(clock, f"{key}.clock_column")
-    time = asked or _one_of(
+    time = stated or _one_of(
         table, [c for c in table.columns if _mostly(table, c, is_stamp)], TIMES, f"{key}.time_column"
     )
     if time is None and clock is None:
         time = _named(table.columns, TIMES[:1]) if not table.rows else None
-    dates = [asked] if asked else [c for c in table.columns if _mostly(table, c, is_date)]
+    dates = [stated] if stated else [c for c in table.columns if _mostly(table, c, is_date)]
     if time is not None and (time not in dates or not _mostly(table, time, is_date)):
         return time, clock
     date = _one_of(table, [c for c in dates if c], (), f"{key}.time_column")
@@ -84,23 +93,23 @@ def _is_clock_column(table: Table, column: str) -> bool:
 
 
 def _named(columns: list[str], names: tuple[str, ...]) -> str | None:
-    """Return the first of the usual names that a column has, whatever its case."""
+    """Return the column with the first of the usual names that occurs, ignoring case."""
     by_name = {column.lower(): column for column in reversed(columns)}
     return next((by_name[name] for name in names if name in by_name), None)
 
 
 def _one_of(table: Table, found: list[str], usual: tuple[str, ...], setting: str) -> str | None:
-    """Return the only one, or the one with a usual name."""
+    """Return the only column found, or among several the one with a usual name."""
     if len(found) <= 1:
         return found[0] if found else None
     named = _named(found, usual)
     if named is not None:
         return named
-    raise InputError(f"{table.path}: {', '.join(map(repr, found))} could each be meant; name one with {setting}")
+    raise InputError(f"{table.path}: the columns {', '.join(map(repr, found))} all fit; name one with {setting}")
 
 
 def stamp_texts(table: Table, time: str, clock: str | None) -> list[str]:
-    """Return the stamps as written, date and clock of two columns put together; hour numbers become clocks."""
+    """Return the cells of stamps; dates and times of day of two columns are joined, hour 7 as ``"7:00"``."""
     if clock is None:
         return table.texts(time)
     dates, clocks = table.texts(time), [text.strip() for text in table.texts(clock)]
@@ -111,37 +120,37 @@ def stamp_texts(table: Table, time: str, clock: str | None) -> list[str]:
 
 
 def counts_hours_from(table: Table, clock: str | None) -> int | None:
-    """Return 0 where a column numbers hours from 0 to 23, 1 where from 1 to 24, None where neither is certain."""
+    """Return 0 if a column numbers hours from 0 to 23, 1 if from 1 to 24, None if neither is certain."""
     if clock is None:
         return None
     numbers = {int(text) for cell in table.texts(clock) if (text := cell.strip().rstrip("X")).isdecimal()}
     return 0 if 0 in numbers and 24 not in numbers else 1 if 24 in numbers and 0 not in numbers else None
 
 
-def value_column(table: Table, asked: str | None, taken: set[str | None], prices: bool, key: str) -> str:
+def value_column(table: Table, stated: str | None, taken: set[str | None], prices: bool, key: str) -> str:
     """Return the column of values.
 
     Parameters
     ----------
     table : Table
         The file.
-    asked : str, optional
-        Its name, if a user gave it.
+    stated : str, optional
+        Name of the column, if a setting states it.
     taken : set of str
         Columns of time and place.
     prices : bool
-        Whether prices are wanted, or load.
+        Whether the values are prices; else they are load.
     key : str
-        For messages.
+        The part of the scenario that names the file, for messages.
 
     Raises
     ------
     InputError
-        No column holds numbers, or several do and the names do not show which one is wanted.
+        No column holds numbers, or several do and their names do not tell load and price from other quantities.
     """
-    if asked is not None:
-        table.at(asked, f"{key}.value_column")
-        return asked
+    if stated is not None:
+        table.at(stated, f"{key}.value_column")
+        return stated
     free = [c for c in table.columns if c not in taken]
     if named := _named(free, VALUES[1:] if prices else VALUES[:1]):
         return named
@@ -155,7 +164,7 @@ def value_column(table: Table, asked: str | None, taken: set[str | None], prices
     some = hinted or numeric or free
     what = "several columns of numbers" if len(numeric) > 1 else "no column of numbers"
     raise InputError(
-        f"{table.path} holds {what}: {', '.join(map(repr, some[:12]))}; name the one wanted with {key}.value_column"
+        f"{table.path} holds {what}: {', '.join(map(repr, some[:12]))}; name the one to read with {key}.value_column"
     )
 
 
@@ -173,13 +182,13 @@ def select_place(
     table : Table
         The file.
     only : dict
-        Rows wanted, by columns: ``{"load_area": "CE"}``.
+        Value that rows must have, by column: ``{"load_area": "CE"}``.
     node : str, optional
-        The name of the place, in whichever column it stands; or the column that holds its values.
+        Name of the place, in any column of places; or name of the column that holds its values.
     times : callable
-        Returns the stamps of a table as written.
+        Returns the cells of stamps of a table.
     key : str
-        For messages.
+        The part of the scenario that names the file, for messages.
 
     Raises
     ------
@@ -214,7 +223,7 @@ def select_place(
 
 
 def _divider(table: Table, stamps: list[str]) -> str | None:
-    """Return the first column of few names that tells rows of equal stamps apart."""
+    """Return the first column of few different cells in which rows of equal stamp differ."""
     for column in table.columns:
         texts = table.texts(column)
         if 1 < len(set(texts)) <= 2 * len(texts) // len(set(stamps)) and len(

@@ -1,4 +1,4 @@
-"""All that is wrong with what a user brought, collected and told at once."""
+"""Collect all faults of an input file and report them in one error."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from pathlib import Path
 from csmoifsa.errors import InputError
 
 SHOWN = 3
-"""Faults that the one-sentence form of an error names; `csmoifsa ev check` lists them all."""
+"""Largest number of faults that an error message lists; `csmoifsa ev check` lists all of them."""
 
 _LISTED = 6
-"""Faults of one kind whose lines are all listed; of more, the first and the last."""
+"""Largest number of faults of one kind whose lines are all listed; of more, the first and the last line are."""
 
 _VARYING = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|[-+]?\d[\d.,:/-]*")
-"""What differs between faults of one kind: quoted text and numbers."""
+"""Quoted texts and numbers: faults that differ in these alone are of one kind."""
 
 
 class InputFaultsError(InputError):
@@ -27,7 +27,7 @@ class InputFaultsError(InputError):
     faults : iterable of str
         One sentence each, without the source.
     source : str
-        What they are about, such as ``"my.toml: "``; it begins the message.
+        First words of the message, such as ``"my.toml: "``.
     """
 
     def __init__(self, faults: Iterable[str], source: str = "") -> None:
@@ -44,7 +44,7 @@ class InputFaultsError(InputError):
 
 @dataclass
 class _Kind:
-    """Faults that differ in place and value only: the first of them, how many, and their lines."""
+    """Faults that differ in place and value only: sentence of the first, number, their first lines, the last line."""
 
     first: str
     count: int
@@ -53,7 +53,7 @@ class _Kind:
 
 
 class Faults:
-    """Collects the faults of one file, those of one kind as one.
+    """The faults of one file, grouped by kind.
 
     Attributes
     ----------
@@ -69,17 +69,17 @@ class Faults:
         self._kinds: dict[tuple[str, str | None], _Kind] = {}
 
     def add(self, what: str, *, line: int | None = None, column: str | None = None, kind: str | None = None) -> None:
-        """Note one fault and where it is.
+        """Add one fault.
 
         Parameters
         ----------
         what : str
-            What is wrong, with an example, and what to do.
-        line, column
+            Sentence without the place: what is wrong, with an example, and what to do.
+        line, column : int and str, optional
             Place in the file.
         kind : str, optional
-            Faults of the same kind and column are told as one; without it, those whose sentences differ only in
-            numbers and quoted text are.
+            Faults of equal kind and column are reported as one. By default the kind is the sentence without its
+            numbers and quoted texts.
         """
         self.count += 1
         key = (kind or _VARYING.sub("", what), column)
@@ -97,16 +97,16 @@ class Faults:
 
     @property
     def sentences(self) -> list[str]:
-        """One sentence a kind of fault: the first, how many there are, and where."""
+        """One sentence for each kind of fault: the first fault, the number of such faults and their lines."""
         return [_sentence(group) for group in self._kinds.values()]
 
     def stop(self) -> None:
-        """Raise what has been collected, if anything.
+        """Raise an error that lists the faults, if there are any.
 
         Raises
         ------
         InputFaultsError
-            There are faults.
+            At least one fault was added.
         """
         if self.count:
             raise InputFaultsError(self.sentences)
@@ -123,5 +123,5 @@ def _sentence(group: _Kind) -> str:
 
 
 def faults_of(error: InputError) -> list[str]:
-    """Return every fault that an error tells of."""
+    """Return every fault that an error reports, one sentence each."""
     return error.each if isinstance(error, InputFaultsError) else [str(error)]

@@ -1,6 +1,6 @@
-"""Time series of load and of prices: the files that analysts have, recognised by header or described by settings.
+"""Read time series of load and prices from files, whose form is recognised by their header or stated by settings.
 
-One reader for ``[load]``, ``[grid] day_ahead`` and the aggregator's market prices.
+The tables ``[load]`` and ``[grid] day_ahead`` of a scenario and the aggregator's market prices use this reader.
 """
 
 from __future__ import annotations
@@ -35,40 +35,40 @@ _BEGINNING = re.compile(r"\b(?:beginning|begin|start(?:ing)?)\b|_beginning", re.
 
 @dataclass(frozen=True, kw_only=True)
 class FileSeries(Parameters):
-    """A time series in a file; the same settings for every file, in TOML and on the command line.
+    """Settings to read a time series from a file, in TOML and on the command line.
 
     Attributes
     ----------
     csv : str, optional
         The file: text, or an Excel file (.xlsx); in a scenario file, a relative path starts at that file's folder.
     sheet : str, optional
-        The sheet of an Excel file that has several.
+        The sheet to read, if an Excel file has several.
     time_column, clock_column, value_column : str, optional
         Columns of the stamps, of the time of day where dates have their own column, and of the values.
     load_column : str, optional
         Another name of ``value_column``.
     node : str, optional
-        The place wanted, where a file holds several: a cell of the column of places, or the column of its values.
+        The node or zone to read, if a file holds several: a cell of the column of places, or the column of its values.
     only : dict
-        Rows wanted, by columns.
+        Value that the rows to read must have, by column.
     day : date, optional
-        The one day wanted ...
+        The one day to read.
     first_day, last_day : date, optional
-        ... or several, from the first to the last, ...
+        The first and last of several days to read.
     which_days : "all", "weekdays" or "weekends"
-        ... or some of them.
+        Days of that span to read.
     stamp : "beginning" or "ending", optional
-        Whether a stamp marks the beginning or the end of its step; must be given unless the file shows it.
+        Whether a stamp marks the beginning or the end of its step; required unless the file shows it.
     stamp_zone : str, optional
-        The zone of the stamps: ``"local"`` (default) for the clock of ``time_zone``, or a zone such as ``"UTC"``.
+        Time zone of the stamps: ``"local"`` (default) for the clock of ``time_zone``, or a zone such as ``"UTC"``.
     time_zone : str, optional
-        The zone whose days are wanted; ``"local"`` for a clock that never changes.
+        Time zone of the local days; ``"local"`` for a clock that never changes.
     date_order : "day-first" or "month-first", optional
-        How dates such as 03/04/2024 are read, where no date of the file shows it.
+        Order of day and month in dates such as 03/04/2024; required if no date of the file shows it.
     decimal : "point" or "comma", optional
-        The decimal mark, where no number of the file shows it.
+        Decimal mark; required if no number of the file shows it.
     fill : "error" or "interpolate"
-        Missing and unreadable values are errors, or filled from their neighbours and noted.
+        Whether missing and unreadable values are faults or are interpolated and noted.
     """
 
     csv: str | None = None
@@ -94,29 +94,37 @@ class FileSeries(Parameters):
         if self.day is not None and (self.first_day is not None or self.last_day is not None):
             raise InputError("name either one day, or first_day and last_day, not both")
         if self.load_column is not None and self.value_column is not None:
-            raise InputError("value_column and load_column are two names of one setting; give one of them")
+            raise InputError("value_column and load_column are two names of one setting; keep one of them")
 
     def read_file(self, key: str) -> DailySeries:
-        """Read the chosen days; ``key`` names the part of the scenario, and prices unless it is "load".
+        """Read the chosen days.
+
+        Parameters
+        ----------
+        key : str
+            The part of the scenario that holds these settings, for messages; values are load if it is ``"load"``,
+            else prices.
 
         Raises
         ------
         InputError
-            The file is wrong, or it does not show what its stamps mean and no setting says it.
+            The file has faults, or neither file nor settings state what its stamps mark.
         """
         choice = DayChoice(day=self.day, first_day=self.first_day, last_day=self.last_day, which_days=self.which_days)
         return _Series(self, key, prices=key != "load", market=False).chosen(choice)
 
     def read_whole(self, key: str, required: tuple[date, date] | None = None) -> DailySeries:
-        """Read every whole day of market prices; stamps mark beginnings on a clock that never changes unless said.
+        """Read every whole day of market prices.
+
+        Stamps mark beginnings of steps, on a clock that never changes, unless the file or a setting states otherwise.
 
         Parameters
         ----------
         key : str
-            What the file is called in messages.
+            Name of the file in messages.
         required : (date, date), optional
-            The days that must be whole; others that are not are left out. All but cut-off first and last days where
-            left out.
+            First and last day that must be whole; other days that are not whole are left out. By default every day
+            but a cut-off first or last one must be whole.
 
         Raises
         ------
@@ -129,11 +137,11 @@ class FileSeries(Parameters):
 SETTINGS = tuple(
     one.name for one in fields(FileSeries) if one.name not in ("csv", "day", "first_day", "last_day", "which_days")
 )
-"""Settings that say how a file is read, whichever days are wanted."""
+"""Names of the settings that do not choose file or days."""
 
 
 def series_from(values: Mapping[str, Any], key: str) -> FileSeries:
-    """Check plain values of TOML or of the command line.
+    """Return the settings of plain values from TOML or the command line; ``key`` names their place in messages.
 
     Raises
     ------
@@ -144,8 +152,8 @@ def series_from(values: Mapping[str, Any], key: str) -> FileSeries:
 
 
 @dataclass(frozen=True)
-class _Known:
-    """What a known header says of a file."""
+class _KnownFormat:
+    """Columns, stamps and zones of a file format that is recognised by its header."""
 
     time: str
     value: str
@@ -156,8 +164,8 @@ class _Known:
     decimal: Decimal | None = None
 
 
-def recognise(table: Table, prices: bool) -> _Known | None:
-    """Return what a known header says, None for one that we do not know.
+def recognise(table: Table, prices: bool) -> _KnownFormat | None:
+    """Return the format that the header of a table shows; None if it is not one of these.
 
     * PJM's hourly consumption set: ``Datetime,COMED_MW``, ISO stamps, hour ending, Eastern prevailing time.
     * PJM Data Miner 2, metered load: ``datetime_beginning_utc, ..., mw``.
@@ -168,20 +176,20 @@ def recognise(table: Table, prices: bool) -> _Known | None:
     columns, names = table.columns, set(table.columns)
     if columns[:1] == ["Datetime"] and len(columns) == 2 and columns[1].endswith("_MW") and not prices:
         first = next((row[0].strip() for row in table.rows if is_stamp(row[0])), "0000-")
-        return _Known("Datetime", columns[1], "ending", "local", EASTERN) if first[4] == "-" else None
+        return _KnownFormat("Datetime", columns[1], "ending", "local", EASTERN) if first[4] == "-" else None
     if "datetime_beginning_utc" in names:
         for value in ("mw", "total_lmp_da", "total_lmp_rt"):
             if value in names:
-                return _Known("datetime_beginning_utc", value, "beginning", "UTC", EASTERN, "month-first")
+                return _KnownFormat("datetime_beginning_utc", value, "beginning", "UTC", EASTERN, "month-first")
     if {"date_time", "cleaned demand (MW)"} <= names:
-        return _Known("date_time", "cleaned demand (MW)", "ending", "UTC", "")
+        return _KnownFormat("date_time", "cleaned demand (MW)", "ending", "UTC", "")
     if {"UTC Time at End of Hour", "Demand (MW)"} <= names:
-        return _Known("UTC Time at End of Hour", "Demand (MW)", "ending", "UTC", "", "month-first", "point")
+        return _KnownFormat("UTC Time at End of Hour", "Demand (MW)", "ending", "UTC", "", "month-first", "point")
     return None
 
 
 class _Series:
-    """One file, its columns found and its stamps read."""
+    """One file with its columns found and its stamps read."""
 
     def __init__(self, settings: FileSeries, key: str, *, prices: bool, market: bool) -> None:
         assert settings.csv is not None
@@ -197,10 +205,10 @@ class _Series:
         )
         self.node = node or self.path.stem
         self.table = table
-        asked = settings.value_column or settings.load_column or (known.value if known else None)
+        stated = settings.value_column or settings.load_column or (known.value if known else None)
         if place is not None and settings.node is not None and place.lower() == settings.node.strip().lower():
-            asked = place
-        self.column = find.value_column(table, asked, {self.time, self.clock, place}, prices, key)
+            stated = place
+        self.column = find.value_column(table, stated, {self.time, self.clock, place}, prices, key)
         self.stamps = self._stamps()
         self.faults = Faults(self.path)
         self._unreadable()
@@ -218,8 +226,8 @@ class _Series:
                 key=key,
             ),
         )
-        if self.settings.value_column is None and self.settings.load_column is None and asked is None:
-            self._say_column()
+        if self.settings.value_column is None and self.settings.load_column is None and stated is None:
+            self._note_column()
 
     def chosen(self, choice: DayChoice) -> DailySeries:
         """Return the days of a choice; what is wrong outside them is not reported as a fault."""
@@ -233,7 +241,7 @@ class _Series:
         return self._days(values, dates, {})
 
     def whole(self, required: tuple[date, date] | None) -> DailySeries:
-        """Return every day that is whole; the required ones must be."""
+        """Return every whole day; a required day that is not whole is a fault."""
         there = self.calendar.days
         if required is None or self.settings.fill == "interpolate":
             self.faults.stop()
@@ -255,7 +263,7 @@ class _Series:
                 values.append(row)
         if faults.count:
             raise InputFaultsError([*self.faults.sentences, *faults.sentences])
-        inner = [told for day, told in left_out.items() if day not in (there[0], there[-1])]
+        inner = [reason for day, reason in left_out.items() if day not in (there[0], there[-1])]
         if inner:
             self.notes.append(f"{len(inner)} day(s) that are not whole are left out: {inner[0]}")
         for day in left_out.keys() & {there[0], there[-1]}:
@@ -275,11 +283,11 @@ class _Series:
             )
         return DailySeries(values, dates, notes, self._zone() or "", self.node, left_out)
 
-    # ---- what the file does not show itself is asked for ----
+    # ---- properties of the file, from settings, a known format or its cells; else an error names the setting ----
 
     def _time_columns(self, table: Table) -> tuple[str, str | None]:
-        asked = self.settings.time_column or (self.known.time if self.known else None)
-        return find.time_columns(table, asked, self.settings.clock_column, self.key)
+        stated = self.settings.time_column or (self.known.time if self.known else None)
+        return find.time_columns(table, stated, self.settings.clock_column, self.key)
 
     def _stamps(self) -> StampColumn:
         order = self.settings.date_order
@@ -305,31 +313,31 @@ class _Series:
         for row, when in enumerate(self.stamps.begin):
             if when is not None and 1900 <= when.year <= 2200:
                 continue
-            told = f"{texts[row]!r} lies outside the years 1900 to 2200"
+            fault = f"{texts[row]!r} lies outside the years 1900 to 2200"
             if when is None:
-                told = (
+                fault = (
                     f"{texts[row]!r} is not a time stamp such as 2014-06-05 14:00"
                     + (f" with the {self.stamps.order.removesuffix('-first')} first" if self.stamps.order else "")
                     + f"; correct it, or name another column with {self.key}.time_column (--time-column)"
                 )
             self.stamps.begin[row] = None
             kind = "stamp" if when is None else "year"
-            self.faults.add(told, line=self.table.lines[row], column=self.time, kind=kind)
+            self.faults.add(fault, line=self.table.lines[row], column=self.time, kind=kind)
 
     def _ending(self) -> bool:
         """Return whether stamps mark the end of their steps."""
-        told, known = self.settings.stamp, self.known
+        stamp, known = self.settings.stamp, self.known
         name = self.clock or self.time
         late = self.stamps.midnight_24
         if self.stamps.end:
             return False
-        if told == "beginning" and late is not None:
+        if stamp == "beginning" and late is not None:
             raise InputError(
                 f"{self.path}, line {self.table.lines[late]}: 24:00 is the end of a step, but "
                 f"{self.key}.stamp = 'beginning'"
             )
-        if told is not None:
-            return told == "ending"
+        if stamp is not None:
+            return stamp == "ending"
         if late is not None:
             self.notes.append(f"{self.path}: stamps mark the end of their steps, as 24:00 shows")
             return True
@@ -385,8 +393,8 @@ class _Series:
                 f"{self.key}.decimal = 'point' or 'comma' (or --decimal)"
             ) from None
 
-    def _say_column(self) -> None:
-        """Note the column of values where it was chosen among several, or under an unusual name."""
+    def _note_column(self) -> None:
+        """Note which columns are read, if the column of values has no usual name."""
         if self.column.lower() not in find.VALUES:
             time = f"{self.time!r}" + (f" and {self.clock!r}" if self.clock else "")
             self.notes.append(f"{self.path}: values are those of column {self.column!r}, stamps those of {time}")

@@ -1,4 +1,4 @@
-"""How a text file lays out its table: what separates its columns, and which of its lines are data."""
+"""Find the separator of the columns of a text file, and the lines that hold data."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from pathlib import Path
 
 SEPARATORS = ("\t", ";", ",", "|")
 _SAMPLE = 60
-_SAID = re.compile(r"sep=([\t;,|])[\r\n]", re.IGNORECASE)
+_DECLARED = re.compile(r"sep=([\t;,|])[\r\n]", re.IGNORECASE)
 _KINDS = ("C", "H", "D", "T")
 
 Record = tuple[int, list[str]]
 
 
 def find_separator(text: str) -> str:
-    r"""Return what separates columns: what splits the first lines into equally many cells, more than one.
+    r"""Return the character between columns: one that splits the first lines into equally many cells, two or more.
 
     Examples
     --------
     >>> find_separator("Datum;Last\n08.07.2024;4146,4\n"), find_separator("time,load\n2024-07-08 00:00,4146.4\n")
     (';', ',')
     """
-    said = _SAID.match(text)
-    if said:
-        return said[1]
+    declared = _DECLARED.match(text)
+    if declared:
+        return declared[1]
     lines = [line for line in islice((line for line in text.splitlines()), _SAMPLE) if line.strip()]
     lines = [line for line in lines if not line.startswith("#")]
     widths = {mark: _widths(lines, mark) for mark in SEPARATORS}
@@ -41,7 +41,7 @@ def find_separator(text: str) -> str:
 
 
 def _widths(lines: list[str], separator: str) -> list[int]:
-    """Return the number of cells in each line; none where the lines are no CSV."""
+    """Return the number of cells in each line; an empty list if the lines are not CSV."""
     try:
         return [len(row) for row in csv.reader(lines, delimiter=separator) if any(cell.strip() for cell in row)]
     except csv.Error:
@@ -51,14 +51,22 @@ def _widths(lines: list[str], separator: str) -> list[int]:
 def data_lines(path: Path, records: list[Record]) -> tuple[list[Record], list[str]]:
     """Return header and data of a report whose lines begin with C, H, D or T; other tables as they are.
 
-    The first H line is the header, later ones hold units. A T line that counts other than the D lines is noted.
+    The first H line is the header, later ones hold units. A T line whose count differs from the number of D lines is
+    noted.
 
     Parameters
     ----------
     path : Path
-        For notes.
+        The file, for notes.
     records : list of (int, list of str)
-        Line and cells of each row.
+        Line number and cells of each row.
+
+    Returns
+    -------
+    list of (int, list of str)
+        Header and data rows.
+    list of str
+        Notes.
     """
     kinds = [cells[0].strip() for _, cells in records]
     if not {"H", "D"} <= set(kinds) or not set(kinds) <= set(_KINDS):

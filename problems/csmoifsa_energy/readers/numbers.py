@@ -1,4 +1,4 @@
-"""Numbers as people write them: decimal point or comma, thousands grouped or not; what could mean two is asked for."""
+"""Read numbers with decimal point or comma and grouped thousands; refuse a column that has two readings."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _LONG = re.compile(r"[+-]?\d{4}", re.ASCII)
 
 
 class UnclearNumberError(InputError):
-    """A column's numbers have two meanings; ``row`` is the place of the first such cell."""
+    """The numbers of a column can be read in two ways; ``row`` is the row of an example, counted from 0."""
 
     def __init__(self, message: str, row: int) -> None:
         super().__init__(message)
@@ -38,21 +38,26 @@ class UnclearNumberError(InputError):
 
 @dataclass(frozen=True)
 class NumberStyle:
-    """How a column writes its numbers.
+    """Decimal mark and grouping of the numbers of a column.
 
     Attributes
     ----------
     decimal : "point" or "comma"
         The decimal mark.
     group : str
-        What stands between thousands, ``""`` for nothing.
+        Character between thousands; ``""`` if they are not grouped.
+
+    Examples
+    --------
+    >>> NumberStyle("comma", ".").read("4.133,6"), NumberStyle().read("4.133,6")
+    (4133.6, None)
     """
 
     decimal: Decimal = "point"
     group: str = ""
 
     def read(self, text: str) -> float | None:
-        """Return the number that a cell holds, None if it is none in this style."""
+        """Return the number in a cell; None if the cell holds no number of this style."""
         text = text.strip()
         if self.group or self.decimal == "comma":
             found = _SHAPES[self.decimal].fullmatch(text)
@@ -66,19 +71,33 @@ class NumberStyle:
         return value if abs(value) < 1e300 else None
 
 
-def style_of(texts: Sequence[str], separator: str, asked: Decimal | None = None) -> NumberStyle:
-    """Return how a column writes its numbers, by what its cells leave no doubt about.
+def style_of(texts: Sequence[str], separator: str, stated: Decimal | None = None) -> NumberStyle:
+    """Return decimal mark and grouping of a column, from those of its cells that have one reading.
 
-    ``4,133`` is 4133 or 4.133, ``4,133.6`` and ``0,133`` are clear, and settle the rest of the column. In a file whose
-    columns are separated by commas, ``4.133`` has a decimal point. Thousands are grouped in all numbers of a column or
-    in none.
+    ``4,133`` may be 4133 or 4.133; ``4,133.6`` and ``0,133`` have one reading, which holds for the whole column. In a
+    file whose columns are separated by commas, ``4.133`` has a decimal point. Thousands are grouped in all numbers of
+    a column or in none.
+
+    Parameters
+    ----------
+    texts : sequence of str
+        Cells of the column.
+    separator : str
+        Character between the columns of the file.
+    stated : "point" or "comma", optional
+        The decimal mark, if a setting states it.
 
     Raises
     ------
     UnclearNumberError
-        Nothing settles it.
+        No cell has a single reading, or two cells have contradictory ones.
+
+    Examples
+    --------
+    >>> style_of(["4,133", "4,133.6"], ";")
+    NumberStyle(decimal='point', group=',')
     """
-    if asked != "comma" and separator not in (";", "\t") and not any(_GROUPED.search(text) for text in texts):
+    if stated != "comma" and separator not in (";", "\t") and not any(_GROUPED.search(text) for text in texts):
         return NumberStyle()
     clear: dict[Decimal, tuple[int, str]] = {}
     unclear: tuple[int, str] | None = None
@@ -96,8 +115,8 @@ def style_of(texts: Sequence[str], separator: str, asked: Decimal | None = None)
             clear.setdefault("comma" if point is None else "point", (row, text))
         elif point["group"] != comma["group"] and (unclear is None or ("," in text and "," not in unclear[1])):
             unclear = (row, text)
-    decimal: Decimal = asked or ("comma" if "comma" in clear else "point")
-    if asked is None:
+    decimal: Decimal = stated or ("comma" if "comma" in clear else "point")
+    if stated is None:
         if len(clear) == 2:
             raise UnclearNumberError(
                 f"the column holds both {clear['point'][1]!r} and {clear['comma'][1]!r}, with two decimal marks",
@@ -109,7 +128,7 @@ def style_of(texts: Sequence[str], separator: str, asked: Decimal | None = None)
 
 
 def _group(texts: Sequence[str], odd: dict[int, str], decimal: Decimal) -> str:
-    """Return what groups thousands in a column; nothing if some number of four digits and more has no group."""
+    """Return the character that groups thousands; ``""`` if a number of four or more digits is not grouped."""
     found = [_SHAPES[decimal].fullmatch(text) for text in odd.values()]
     groups = Counter(one["group"] for one in found if one is not None and one["group"])
     if not groups or any(_LONG.match(text.strip()) for row, text in enumerate(texts) if row not in odd):

@@ -1,4 +1,4 @@
-"""From stamped values to whole local days: the one place where gaps, doubles and fillings are decided."""
+"""Read whole local days of values: find gaps and doubled steps, fill gaps on request."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ from csmoifsa_energy.readers.numbers import NumberStyle
 from csmoifsa_energy.readers.table import Table
 
 WIDEST_GAP = timedelta(hours=6)
-"""The longest gap that ``fill = "interpolate"`` bridges."""
+"""Longest distance between two known values that ``fill = "interpolate"`` fills."""
 
 Fill = Literal["error", "interpolate"]
 
 
 @dataclass(frozen=True)
 class DailySeries:
-    """Whole days of a series.
+    """Whole days of a time series of load or prices.
 
     Attributes
     ----------
     values : (D, T) array
-        Mean of each step, the first beginning at midnight.
+        Mean of each of T steps of D days [unit of the file]; the first step begins at midnight.
     dates : list of date
-        The days, in order; empty where they are not known.
+        Date of each row of ``values``; empty if unknown.
     notes : list of str
-        What was done beyond reading: averaged, filled, recognised.
+        Sentences on values averaged or filled and on settings recognised from the file.
     time_zone : str
-        The zone of these days, empty where it is not known.
+        Time zone of the days; empty if unknown.
     node : str
-        The place of the values, empty where it is not known.
+        Node or zone of the values; empty if unknown.
     left_out : dict of date to str
-        Days of the file that are not whole, and why; only where no days were asked for by name.
+        Days of the file that are not whole, with the reason; only if no days were chosen by date.
     """
 
     values: np.ndarray
@@ -52,14 +52,14 @@ class DailySeries:
 
 @dataclass(frozen=True, kw_only=True)
 class DayChoice:
-    """Which days of a file are wanted.
+    """Choice of the days to read from a file.
 
     Attributes
     ----------
     day, first_day, last_day : date, optional
-        One day, or the first and last of several.
+        One day, or the first and last day of a span.
     which_days : "all", "weekdays" or "weekends"
-        Which of them.
+        Days of the span to read.
     """
 
     day: date | None = None
@@ -69,11 +69,26 @@ class DayChoice:
 
     @property
     def open(self) -> bool:
-        """Whether no days are named."""
+        """Whether no day is chosen by date."""
         return self.day is None and self.first_day is None and self.last_day is None
 
     def pick(self, path: Path, there: list[date], key: str) -> list[date]:
-        """Return the wanted days; every day of the span counts, in the file or not."""
+        """Return the chosen days in order, among them days of the span that the file lacks.
+
+        Parameters
+        ----------
+        path : Path
+            The file, for messages.
+        there : list of date
+            Days of which the file holds at least one step, in order.
+        key : str
+            The part of the scenario that names the file, for messages.
+
+        Raises
+        ------
+        InputError
+            The file has several days and none is chosen, or the choice is empty, too long or outside the file.
+        """
         if not there:
             raise InputError(f"{path} holds no values")
         span = f"the file runs from {there[0]} to {there[-1]}"
@@ -103,24 +118,24 @@ class DayChoice:
 
 @dataclass(frozen=True, kw_only=True)
 class SourceColumn:
-    """The values of a table, and how to read them.
+    """The column of values of a table and the rules to read it.
 
     Attributes
     ----------
     table : Table
         The file.
     column : str
-        Of the values.
+        Name of the column of values.
     time_column : str
-        Of the stamps, for messages.
+        Name of the column of stamps, for messages.
     texts : list of str
-        The values as written.
+        The cells of the column of values.
     style : NumberStyle
-        How numbers are written.
+        Decimal mark and grouping of the numbers.
     fill : "error" or "interpolate"
-        What to do about a missing or unreadable value.
+        Whether a missing or unreadable value is a fault or is interpolated.
     negative : bool
-        Whether values may be negative (prices), or not (loads).
+        Whether values may be negative: prices may, loads may not.
     key : str
         The part of the scenario that names the file, for messages.
     """
@@ -136,14 +151,14 @@ class SourceColumn:
 
 
 class DayReader:
-    """Reads whole days and says what it had to do.
+    """Reads whole days from a table and notes each value averaged or filled.
 
     Parameters
     ----------
     calendar : Calendar
-        Which rows hold the steps of which day.
-    values : Values
-        What the rows hold.
+        Rows of the table by day and step.
+    source : SourceColumn
+        The column of values.
     """
 
     def __init__(self, calendar: Calendar, source: SourceColumn) -> None:
@@ -152,13 +167,13 @@ class DayReader:
         self.notes: list[str] = []
 
     def read(self, days: Sequence[date], faults: Faults) -> np.ndarray:
-        """Return the values of days, shape (D, T); faults go to ``faults``, not a number stands in their place."""
+        """Return the values of days, shape (D, T); each faulty value is added to ``faults`` and returned as NaN."""
         return np.array([self.day(day, faults) for day in days]).reshape(len(days), self.n_steps)
 
     def day(self, day: date, faults: Faults) -> list[float]:
         """Return the values of one day."""
-        for told, row in self.calendar.faults.get(day, []):
-            faults.add(told, line=self.table.lines[row], column=self.source.time_column)
+        for sentence, row in self.calendar.faults.get(day, []):
+            faults.add(sentence, line=self.table.lines[row], column=self.source.time_column)
         values: list[float] = []
         filled: list[str] = []
         counts = self.calendar.counts(day)
@@ -191,7 +206,7 @@ class DayReader:
         return len(inner) < self.n_steps and not missing and not bad
 
     def _value(self, row: int, faults: Faults) -> float | None:
-        """Return the value of a row, None if it is to be filled; a fault otherwise."""
+        """Return the value of a row; None if it is to be interpolated, or faulty, which is added to ``faults``."""
         text = self.source.texts[row]
         value = self.source.style.read(text)
         if value is not None and (value >= 0 or self.source.negative):
@@ -200,13 +215,13 @@ class DayReader:
             return None
         line, column = self.table.lines[row], self.source.column
         if value is None:
-            told = f"{text!r} is not a number; correct it, or fill it with --fill interpolate"
+            fault = f"{text!r} is not a number; correct it, or fill it with --fill interpolate"
             other = NumberStyle("comma" if self.source.style.decimal == "point" else "point")
             if other.read(text) is not None:
-                told = (
+                fault = (
                     f"{text!r} is not a number with a decimal {self.source.style.decimal} ({self.source.key}.decimal)"
                 )
-            faults.add(told, line=line, column=column, kind="number" + "other" * (other.read(text) is not None))
+            faults.add(fault, line=line, column=column, kind="number" + "other" * (other.read(text) is not None))
         else:
             faults.add(f"load cannot be negative, but it is {text}", line=line, column=column)
         return None
@@ -259,8 +274,8 @@ class DayReader:
 
     def _note(self, day: date, counts: tuple[int, ...], filled: list[str]) -> None:
         for count, what in (
-            (0, "skipped {} as the clocks went forward: a day of {} hours; the mean of the neighbours stands there"),
-            (2, "passed {} twice as the clocks went back: a day of {} hours; the mean of both stands there"),
+            (0, "skipped {} as the clocks went forward: a day of {} hours; the mean of the neighbours is used"),
+            (2, "passed {} twice as the clocks went back: a day of {} hours; the mean of both is used"),
         ):
             at = [self._clock(k) for k, one in enumerate(counts) if one == count]
             if at:

@@ -13,7 +13,7 @@ from csmoifsa.errors import InputError, did_you_mean
 from csmoifsa.files import read_bytes
 
 LARGEST = 512 * 2**20
-"""The most that an Excel file may hold when unpacked [bytes]."""
+"""Largest size of an Excel file after unpacking [bytes]."""
 
 
 def read_sheet(path: Path, what: str, sheet: str | None) -> list[tuple[int, list[str]]]:
@@ -37,8 +37,8 @@ def read_sheet(path: Path, what: str, sheet: str | None) -> list[tuple[int, list
     except InputError:
         raise
     except Exception as error:  # openpyxl raises errors of a dozen kinds on a damaged file
-        told = (str(error).splitlines() or [type(error).__name__])[0]
-        raise InputError(f"{path} is not an Excel file that can be read: {told}") from error
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise InputError(f"{path} is not an Excel file that can be read: {reason}") from error
     names = [str(name) for name, frame in frames.items() if not frame.dropna(how="all").empty]
     if sheet is not None and sheet not in names:
         raise InputError(

@@ -1,4 +1,4 @@
-"""Time stamps and zones: what a clock on the wall shows, and which hours a day has."""
+"""Read time stamps in the forms that files have, and count the hours of a local day."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from csmoifsa.errors import InputError, did_you_mean
 
 LOCAL = "local"
-"""The clock on the wall of a place that nobody named: every day is taken to have 24 hours."""
+"""Name of a clock without a time zone: every day has 24 hours."""
 
 DateOrder = Literal["day-first", "month-first"]
 
@@ -38,7 +38,7 @@ _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct",
 
 
 class UnclearDateError(InputError):
-    """Dates of a column can be read in two ways, or contradict each other; ``row`` is the place of one."""
+    """Dates of a column can be read in two ways, or contradict each other; ``row`` is the row of one, from 0."""
 
     def __init__(self, message: str, row: int) -> None:
         super().__init__(message)
@@ -52,12 +52,12 @@ class StampColumn:
     Attributes
     ----------
     begin : list of datetime or None
-        The stamp, or the first of an interval "a - b"; with a UTC offset where it is written; None where a cell is
-        none.
+        The stamp, or the first of an interval "a - b", with its UTC offset if one is written; None for a cell that is
+        no stamp.
     end : list of datetime or None, optional
-        The second of an interval; the list is empty where the column holds plain stamps.
+        The second of an interval; an empty list if the column holds plain stamps.
     order : "day-first" or "month-first", optional
-        How dates with the year last are read, None where there are none.
+        Order of day and month in dates with the year last; None if there are no such dates.
     proof : int, optional
         The first row whose date shows that order, such as a 23 in first place.
     midnight_24 : int, optional
@@ -96,13 +96,26 @@ def read_stamps(texts: Sequence[str], order: DateOrder | None = None) -> StampCo
     """Read a column of stamps or of intervals "a - b".
 
     Known forms: ISO 8601; the year first or last, parts separated by ``-``, ``/`` or ``.``; 8 digits; months by their
-    English names; hours of 12 with AM and PM; 24:00; UTC offsets; GMT mail dates (ACN-Data). Where the year comes last,
-    the order of day and month is that of the whole column: a number above 12 shows it, otherwise ``order`` must say it.
+    English names; 12-hour clocks with AM and PM; 24:00; UTC offsets; GMT mail dates (ACN-Data). Where the year comes
+    last, one order of day and month holds for the whole column: a number above 12 shows it, otherwise ``order`` must
+    state it.
+
+    Parameters
+    ----------
+    texts : sequence of str
+        Cells of the column.
+    order : "day-first" or "month-first", optional
+        The order of day and month, if a setting states it.
 
     Raises
     ------
     UnclearDateError
-        Nothing shows the order of day and month, or different rows show different ones.
+        No date shows the order of day and month, or two rows show different orders.
+
+    Examples
+    --------
+    >>> read_stamps(["05/06/2014 13:00", "23/06/2014 14:00"]).begin[0].isoformat()
+    '2014-06-05T13:00:00'
     """
     rows: dict[str, int] = {}
     for row, text in enumerate(texts):
@@ -159,7 +172,7 @@ def _parts(text: str) -> tuple[datetime | _Written | None, datetime | _Written |
 
 
 def _at(begin: datetime | _Written, seconds: int) -> datetime | _Written:
-    """Return the next moment after another at which a clock shows so many seconds since midnight."""
+    """Return the first instant after ``begin`` at which the clock shows ``seconds`` since midnight."""
     if isinstance(begin, _Written):
         return begin._replace(seconds=seconds + (0 if seconds > begin.seconds else 86400))
     end = datetime(begin.year, begin.month, begin.day, tzinfo=begin.tzinfo) + timedelta(seconds=seconds)
@@ -260,7 +273,7 @@ def zone_named(name: str, key: str) -> ZoneInfo | None:
     Raises
     ------
     InputError
-        There is no zone of that name; ``key`` says which setting asked for it.
+        There is no zone of that name; the message names the setting ``key``.
     """
     if name == LOCAL:
         return None
@@ -272,14 +285,14 @@ def zone_named(name: str, key: str) -> ZoneInfo | None:
 
 @lru_cache(maxsize=4096)
 def hours_per_slot(day: date, zone: ZoneInfo | None, step: timedelta) -> tuple[int, ...]:
-    """Return how often the wall clock passes each step of a day: 1, but 0 or 2 where the clocks change.
+    """Return how often the local clock passes each step of a day: once, but 0 or 2 times where the clocks change.
 
     Parameters
     ----------
     day : date
         The day.
     zone : ZoneInfo or None
-        Whose clock; None: a day of 24 hours.
+        Time zone of the clock; None: a day of 24 hours.
     step : timedelta
         Length of a step.
     """

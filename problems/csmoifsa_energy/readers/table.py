@@ -35,15 +35,15 @@ class Table:
     columns : list of str
         Its header.
     lines : list of int
-        The line each row ends on; the header is line 1.
+        Number of the line on which each row ends; the header is line 1.
     rows : list of list of str
         Cells, as many in each row as there are columns.
     cut_short : bool
         The last line has no line end: perhaps the file was cut off.
     separator : str
-        What stands between columns; ``""`` in a sheet.
+        Character between columns; ``""`` in a sheet.
     notes : list of str
-        What reading had to do.
+        Sentences on lines left out.
     """
 
     path: Path
@@ -55,12 +55,12 @@ class Table:
     notes: list[str] = field(default_factory=list)
 
     def at(self, column: str, key: str = "") -> int:
-        """Return the place of a column.
+        """Return the index of a column.
 
         Raises
         ------
         InputError
-            There is none of that name; ``key`` says which setting named it.
+            There is no column of that name; the message names the setting ``key``.
         """
         if column not in self.columns:
             raise InputError(
@@ -125,7 +125,7 @@ def read_table(path: Path, what: str = "file", *, sheet: str | None = None) -> T
 
 
 def _records(text: str, separator: str, faults: Faults) -> list[tuple[int, list[str]]]:
-    """Return line and cells of every row that is not blank."""
+    """Return line number and cells of every row that is not blank."""
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     records: list[tuple[int, list[str]]] = []
     try:

@@ -1,1 +1,1 @@
-"""Files that users write or bring: scenario, tariffs, sessions, vehicles; they build model objects."""
+"""Read scenarios and files of load, tariffs, sessions and vehicles, and build model objects from them."""

@@ -1,4 +1,4 @@
-"""Looking at a scenario before pricing: everything that is wrong with it at once, or what it holds."""
+"""Inspect a scenario before pricing: list all its faults, or summarise its data."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ TEMPLATE = Path(__file__).with_name("cases") / "template.toml.txt"
 
 @dataclass
 class Inspection:
-    """What was found.
+    """Faults, notes and facts of a scenario.
 
     Attributes
     ----------
     faults : list of str
-        What is wrong, each with file and place; empty if all is well.
+        One sentence for each fault, with file and place; empty if there is none.
     notes : list of str
-        What reading had to do.
+        Sentences on values averaged or filled while reading.
     facts : dict
-        What the scenario holds, if all is well.
+        Days, hours, prices, number of cars and figures before pricing; empty if there are faults.
     """
 
     faults: list[str] = field(default_factory=list)
@@ -35,16 +35,16 @@ class Inspection:
 
 
 def inspect_scenario(path: Path, *, load: Mapping[str, Any] | None = None) -> Inspection:
-    """Read a scenario and every file it names, and collect all faults.
+    """Read a scenario and every file it names, and list all faults.
 
-    A fault in one file does not hide those in another: each part is tried alone.
+    Each part is also read by itself, so that a fault in one file does not hide those in another.
 
     Parameters
     ----------
     path : Path
         The scenario.
     load : mapping, optional
-        Settings of the load's file that replace the scenario's; ``fill`` holds for market prices, too.
+        Settings of the load file that replace the scenario's; ``fill`` applies to market prices, too.
     """
     settings, fill = split_fill(load)
     found = Inspection()
@@ -80,7 +80,7 @@ def inspect_scenario(path: Path, *, load: Mapping[str, Any] | None = None) -> In
 
 
 def split_fill(load: Mapping[str, Any] | None) -> tuple[dict[str, Any], Any]:
-    """Return settings of the load's file without ``fill``, and ``fill``, which holds for market prices, too."""
+    """Return the settings of the load file without ``fill``, and ``fill``, which applies to market prices, too."""
     settings = dict(load or {})
     fill = settings.pop("fill", None)
     if fill not in (None, "error", "interpolate"):
@@ -89,12 +89,12 @@ def split_fill(load: Mapping[str, Any] | None) -> tuple[dict[str, Any], Any]:
 
 
 def _faults_by_part(path: Path, fill: Any, settings: dict[str, Any]) -> list[str]:
-    """Return the faults of each file that the scenario names, with the rest of the scenario as bundled."""
-    told: list[str] = []
+    """Return the faults of each file that the scenario names, read with the other parts of the bundled case."""
+    faults: list[str] = []
     try:
         values, _ = scenario_values(path)
     except InputError:
-        return told
+        return faults
     sound = scenario_values(None)[0]
     for part in ("load", "tariff", "fleet", "grid"):
         trial = {**sound, part: values.get(part)}
@@ -113,8 +113,8 @@ def _faults_by_part(path: Path, fill: Any, settings: dict[str, Any]) -> list[str
                 build_day(scenario)
         except InputError as error:
             named = [fault for fault in faults_of(error) if not fault.startswith(f"{part}.") or "/" in fault]
-            told += [fault if str(path) in fault or _names_a_file(fault) else f"{path}: {fault}" for fault in named]
-    return told
+            faults += [fault if str(path) in fault or _names_a_file(fault) else f"{path}: {fault}" for fault in named]
+    return faults
 
 
 def _names_a_file(fault: str) -> bool:
@@ -133,6 +133,6 @@ def write_template(path: Path) -> None:
         with open(path, "x", encoding="utf-8") as file:
             file.write(TEMPLATE.read_text(encoding="utf-8"))
     except FileExistsError:
-        raise InputError(f"{path} is there already; choose another name, it is not overwritten") from None
+        raise InputError(f"{path} exists and is not overwritten; choose another name") from None
     except OSError as error:
         raise InputError(f"cannot write {path}: {error.strerror}") from error

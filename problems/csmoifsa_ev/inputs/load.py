@@ -1,4 +1,4 @@
-"""What a scenario takes from files: the base load and market prices; one day or several."""
+"""Settings of the base load and of market prices, which a scenario reads from files for one or several days."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from csmoifsa_ev.model.objectives import Grid
 
 @dataclass(frozen=True, kw_only=True)
 class Load(FileSeries):
-    """Where the load without electric vehicles comes from: a file, or values of one day.
+    """Source of the load without electric vehicles: a file, or values of one day.
 
     Attributes
     ----------
@@ -29,15 +29,15 @@ class Load(FileSeries):
     def __post_init__(self) -> None:
         super().__post_init__()
         if (self.values_mw is None) == (self.csv is None):
-            raise InputError("give the load either as values_mw or as csv, one of the two")
+            raise InputError("the load must be either values_mw or csv, one of the two")
 
     def with_settings(self, settings: Mapping[str, Any]) -> Load:
-        """Return the load with other settings of its file; with ``csv``, of another file.
+        """Return the load with some settings of its file replaced; with ``csv`` among them, of another file.
 
         Raises
         ------
         InputError
-            A setting is unknown or wrong, or there is no file that it could belong to.
+            A setting is unknown or wrong, or the load is not from a file.
         """
         checked = series_from(settings, "load")
         changes = {name: getattr(checked, name) for name in settings}
@@ -72,12 +72,12 @@ class Load(FileSeries):
 
 @dataclass(frozen=True, kw_only=True)
 class GridInput(Grid):
-    """Cost of supply, with market prices from a file.
+    """Cost of supply, optionally with market prices from a file.
 
     Attributes
     ----------
     day_ahead : FileSeries, optional
-        Market prices [currency per MWh] to pay for energy instead of the marginal cost, the mean of the days chosen.
+        Market prices in place of the marginal cost, averaged over the chosen days [currency per MWh].
     """
 
     day_ahead: FileSeries | None = None

@@ -1,4 +1,4 @@
-"""The scenario: one TOML file that says which day, tariff, fleet and terms to price.
+"""The scenario: one TOML file with the load, tariff, fleet and terms to price.
 
 A scenario is a bundled case with some values replaced: a user's file holds only what differs. Every value is checked,
 and an error names the key.
@@ -47,7 +47,7 @@ CASES = CaseFiles(
 
 @dataclass(frozen=True, kw_only=True)
 class Published(Parameters):
-    """What a paper prints for a case, to be set beside our results; each may be missing."""
+    """Figures that a paper prints for a case, for comparison with our results; each may be missing."""
 
     before_g1_mw: float | None = None
     before_g2_mw: float | None = None
@@ -169,19 +169,19 @@ def import_files(values: dict[str, Any]) -> list[str]:
     return notes
 
 
-def _import_tariff(values: dict[str, Any], asked: dict[str, Any]) -> list[str]:
+def _import_tariff(values: dict[str, Any], table: dict[str, Any]) -> list[str]:
     """Replace ``[tariff] file = ...`` by its windows, and ``prices.start`` by its prices."""
-    unknown = sorted(asked.keys() - {"file", "day"})
+    unknown = sorted(table.keys() - {"file", "day"})
     if unknown:
         raise InputError(f"tariff.{unknown[0]}: with tariff.file give only file and day; the file has the windows")
-    if not isinstance(asked["file"], str):
-        raise InputError(f"tariff.file must be a path, not {asked['file']!r}")
+    if not isinstance(table["file"], str):
+        raise InputError(f"tariff.file must be a path, not {table['file']!r}")
     load, prices = values.get("load"), values.get("prices")
-    day = asked.get("day") or (load.get("day") or load.get("first_day") if isinstance(load, dict) else None)
+    day = table.get("day") or (load.get("day") or load.get("first_day") if isinstance(load, dict) else None)
     if not isinstance(day, date) or isinstance(day, datetime):
         raise InputError("tariff.day: say for which day the tariff file is to be read, such as 2014-06-05")
-    read = read_tariff(Path(asked["file"]), day)
-    windows, start = read.periods(str(asked["file"]))
+    read = read_tariff(Path(table["file"]), day)
+    windows, start = read.periods(str(table["file"]))
     per_currency = prices.get("units_per_currency") if isinstance(prices, dict) else None
     if not isinstance(prices, dict) or isinstance(per_currency, bool) or not isinstance(per_currency, int | float):
         raise InputError("prices.units_per_currency must be a number: tariff files count in currency per kWh")
@@ -205,18 +205,18 @@ def build_day(scenario: Scenario) -> PricingDay:
         capacity = float((shares * [vehicle.battery_kwh for vehicle in fleet.vehicles]).sum() / shares.sum())
         sums = sum_fleet(fleet, scenario.tariff, n_steps, scenario.v2g.depth)
     else:
-        told = fleet.sessions
+        source = fleet.sessions
         recorded = read_sessions(
-            Path(told.file),
+            Path(source.file),
             fleet,
-            stamp_zone=told.stamp_zone,
-            time_zone=told.time_zone,
-            date_order=told.date_order,
+            stamp_zone=source.stamp_zone,
+            time_zone=source.time_zone,
+            date_order=source.date_order,
         )
         capacity = float(recorded.sessions.battery_kwh.mean())
         sums = sum_sessions(recorded.sessions, fleet, scenario.tariff, n_steps, scenario.v2g.depth).scaled(fleet.n_ev)
         notes += recorded.notes
-        notes.append(f"{told.file}: {recorded.n_car_days:,} car-days stand for {fleet.n_ev:,} cars")
+        notes.append(f"{source.file}: {recorded.n_car_days:,} car-days stand for {fleet.n_ev:,} cars")
     price = None
     if scenario.grid.day_ahead is not None:
         market = scenario.grid.day_ahead.read_file("grid.day_ahead")

@@ -1,6 +1,6 @@
-"""Recorded charging sessions, ACN-Data CSV or JSON, as the table of sessions that a fleet is.
+"""Read recorded charging sessions of ACN-Data, CSV or JSON, as a table of sessions.
 
-Each car and day of the record becomes one car of the fleet; its day repeats.
+Each car and day of the record becomes one car of the fleet, whose day repeats.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ _JSON = {"arrival": "connectionTime", "departure": "disconnectTime", "energy": "
 
 @dataclass(frozen=True)
 class Recorded:
-    """A table of sessions made from a record.
+    """Sessions read from a file of recorded sessions.
 
     Attributes
     ----------
     sessions : Sessions
         Cars are car-days of the record.
     n_car_days : int
-        How many.
+        Number of car-days.
     notes : list of str
-        What had to be changed for a session to fit the model.
+        Sentences on sessions changed to fit the model.
     """
 
     sessions: Sessions
@@ -70,16 +70,19 @@ def read_sessions(
         CSV with the columns ``ConnectionStartDateTime, ConnectionEndDateTime, Energy [kWh], UserID``, or JSON of
         ACN-Data (``_items`` with ``connectionTime, disconnectTime, kWhDelivered, userID, sessionID``).
     fleet : Fleet
-        Its first vehicle's charger, battery and the window of charge complete what a record does not hold.
-    stamp_zone, time_zone : str
-        The zone stamps are written in (a stamp with its own offset keeps it), and that of the drivers' clock.
+        Charger and battery of its first vehicle type, efficiencies and window of the state of charge are used for
+        quantities that a record lacks.
+    stamp_zone : str
+        Time zone of stamps without an offset.
+    time_zone : str
+        Time zone of the drivers' clock.
     date_order : "day-first" or "month-first", optional
-        How dates such as 03/04/2024 are read, where no date of the file shows it.
+        Order of day and month in dates such as 03/04/2024; required if no date of the file shows it.
 
     Raises
     ------
     InputError
-        A cell is missing or wrong, or a car leaves before it arrives; all such places are named.
+        A cell is missing or wrong, or a car leaves before it arrives; the message names all such places.
     """
     own, zone = zone_named(stamp_zone, "fleet.sessions.stamp_zone"), zone_named(time_zone, "fleet.sessions.time_zone")
     if own is not None and zone is None:
@@ -96,11 +99,11 @@ def read_sessions(
             if stamp is None or not 1900 <= stamp.year <= 2200:
                 faults.add(f"{label}{name} {texts[name]!r} is not a time stamp", line=line, kind=f"{name} stamp")
             elif stamp.tzinfo is not None and zone is None:
-                told = f"{label}{name} {texts[name]!r} carries a UTC offset; name fleet.sessions.time_zone"
-                faults.add(told, line=line, kind=f"{name} offset")
+                fault = f"{label}{name} {texts[name]!r} carries a UTC offset; name fleet.sessions.time_zone"
+                faults.add(fault, line=line, kind=f"{name} offset")
         if kwh is None or kwh < 0:
-            told = f"{label}the energy {texts['energy']!r} is not a number of kWh from 0 up"
-            faults.add(told, line=line, kind="energy")
+            fault = f"{label}the energy {texts['energy']!r} is not a number of kWh from 0 up"
+            faults.add(fault, line=line, kind="energy")
         if None in times or kwh is None or kwh < 0 or faults.count:
             continue
         begin, end = (_on_clock(stamp, own) for stamp in times if stamp is not None)
@@ -108,8 +111,8 @@ def read_sessions(
             faults.add(f"{label}only one of arrival and departure carries a UTC offset", line=line, kind="one offset")
             continue
         if end <= begin:
-            told = f"{label}the car leaves at {texts['departure']}, before it arrives at {texts['arrival']}"
-            faults.add(told, line=line, kind="leaves before")
+            fault = f"{label}the car leaves at {texts['departure']}, before it arrives at {texts['arrival']}"
+            faults.add(fault, line=line, kind="leaves before")
             continue
         local = begin.astimezone(zone).replace(tzinfo=None) if begin.tzinfo is not None else begin
         rows.append(_Row(texts["car"].strip() or f"{place}", local, (end - begin) / timedelta(hours=1), kwh))
@@ -122,7 +125,7 @@ def read_sessions(
 def _stamps(
     path: Path, records: list[_Record], order: DateOrder | None
 ) -> list[tuple[datetime | None, datetime | None]]:
-    """Return arrival and departure of every session; both columns show the order of day and month."""
+    """Return arrival and departure of every session; both columns together show the order of day and month."""
     texts = [one.texts[name] for name in ("arrival", "departure") for one in records]
     try:
         moments = read_stamps(texts, order).begin
@@ -143,14 +146,14 @@ def _style(path: Path, records: list[_Record], separator: str) -> NumberStyle:
 
 
 def _on_clock(stamp: datetime, own: Any) -> datetime:
-    """Return a stamp as an instant in UTC, or as it stands if nobody named its zone."""
+    """Return a stamp in UTC, or unchanged if it has neither offset nor time zone."""
     if stamp.tzinfo is None and own is None:
         return stamp
     return (stamp if stamp.tzinfo is not None else stamp.replace(tzinfo=own)).astimezone(UTC)
 
 
 def _records(path: Path) -> tuple[list[_Record], str]:
-    """Return every session, and what separates the columns of the file."""
+    """Return every session, and the character between the columns of the file."""
     if path.suffix.lower() == ".json":
         document = read_json(path, "file of sessions", MOST_BYTES)
         items = document.get("_items") if isinstance(document, dict) else document
@@ -179,7 +182,7 @@ def _records(path: Path) -> tuple[list[_Record], str]:
 
 
 def _table(path: Path, rows: list[_Row], fleet: Fleet) -> Recorded:
-    """Group sessions into car-days and complete them by the fleet's first type of car."""
+    """Return sessions grouped into car-days, with the charger and battery of the fleet's first vehicle type."""
     rows = sorted(rows, key=lambda row: (row.car, row.arrival))
     car = np.empty(len(rows), dtype=np.int64)
     last: tuple[str, Any] = ("", None)

@@ -28,11 +28,11 @@ class DayTariff:
     Attributes
     ----------
     name : str
-        As the file has it.
+        Name of the tariff in the file.
     per_kwh : (1440,) array
         Price of each minute [currency per kWh].
     notes : list of str
-        What the file holds that the model does not use.
+        Sentences on parts of the file that the model does not use.
     """
 
     name: str
@@ -49,9 +49,9 @@ class DayTariff:
         """
         levels = np.unique(self.per_kwh)[::-1]
         if len(levels) != len(PERIODS):
-            told = ", ".join(f"{level:g}" for level in levels[:8])
+            some = ", ".join(f"{level:g}" for level in levels[:8])
             raise InputError(
-                f"{where}: the tariff has {len(levels)} price(s) on that day ({told}), but peak, flat and valley are "
+                f"{where}: the tariff has {len(levels)} price(s) on that day ({some}), but peak, flat and valley are "
                 "three; choose another tariff.day, or write windows and prices.start by hand"
             )
         windows = {name: windows_of(self.per_kwh == level) for name, level in zip(PERIODS, levels, strict=True)}
@@ -59,12 +59,12 @@ class DayTariff:
 
 
 def read_tariff(path: Path, day: date) -> DayTariff:
-    """Read one day of a tariff file, URDB or ACN-Sim, whichever it is.
+    """Read one day of a tariff file in URDB or ACN-Sim form, which is recognised by its keys.
 
     Raises
     ------
     InputError
-        It is neither, or something in it is missing, of the wrong kind, overlapping or leaves a hole.
+        The file has neither form, or a key is missing or of the wrong kind, or hours overlap or have no price.
     """
     document = read_json(path, "tariff file")
     if isinstance(document, dict) and isinstance(document.get("items"), list):
@@ -77,7 +77,7 @@ def read_tariff(path: Path, day: date) -> DayTariff:
     if isinstance(document, dict) and "schedule" in document:
         return _acn_sim(path, document, day)
     raise InputError(
-        f"{path}: no tariff that is known: URDB has 'energyratestructure', ACN-Sim has 'schedule' on its top level"
+        f"{path}: unknown form of tariff: URDB has 'energyratestructure', ACN-Sim has 'schedule' on its top level"
     )
 
 
@@ -201,15 +201,15 @@ def urdb_document(
     Parameters
     ----------
     name : str
-        Of the tariff.
+        Name of the tariff.
     windows : Windows
-        Its hours.
+        Hours of the periods.
     charge, discharge : (3,) arrays
         Prices of peak, flat and valley [price unit per kWh].
     used : (3,) bool array
-        Whether anybody discharges at that price; other prices are left out.
+        Whether a driver discharges in the period; discharge prices of other periods are left out.
     per_currency : float
-        Price units per unit of currency; URDB counts in currency.
+        Price units per unit of currency; URDB prices are in currency per kWh.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""A table of vehicle types: one CSV row each, columns named as the keys of ``[[fleet.vehicles]]``."""
+"""Read a table of vehicle types, one a row, whose columns are named like the keys of ``[[fleet.vehicles]]``."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ NUMBERS = ("share", "battery_kwh", "charge_kw", "discharge_kw", "consumption_kwh
 
 
 def read_vehicles(path: Path) -> list[dict[str, Any]]:
-    """Return the types as the scenario would list them.
+    """Return the vehicle types of a file as values of ``[[fleet.vehicles]]``.
 
     Raises
     ------
     InputError
-        A column is missing, or a cell is no number above 0; every such cell is named.
+        A column is missing, or a cell is no number above 0; the message names every such cell.
     """
     table = read_table(path, "table of vehicles")
     faults = Faults(path)

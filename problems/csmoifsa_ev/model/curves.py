@@ -1,4 +1,4 @@
-"""What the fleet does to the load curve: where moved, discharged and recharged energy goes (eq. 2, reconstructed)."""
+"""Load curves after response: steps of shifted, discharged and recharged energy (eq. 2 of the 2022 paper)."""
 
 from __future__ import annotations
 
@@ -16,9 +16,18 @@ _TINY = 1e-300
 
 
 class Curves(NamedTuple):
-    """Charging, discharging and recharging of the fleet over a day, each (n, T) [MW].
+    """Power of the fleet over a day under n tariffs, each (n, T) [MW].
 
-    ``charging`` is for driving and includes ``arriving``, the part moved into its step from another period.
+    Attributes
+    ----------
+    charging : (n, T) array
+        Charging for driving, ``arriving`` included [MW].
+    arriving : (n, T) array
+        Charging shifted into its step from another period [MW].
+    recharging : (n, T) array
+        Recharging of discharged energy [MW].
+    discharging : (n, T) array
+        Discharging to the grid, >= 0 [MW].
     """
 
     charging: np.ndarray
@@ -28,7 +37,7 @@ class Curves(NamedTuple):
 
 
 def fill_valleys(level_mw: np.ndarray, energy: np.ndarray) -> np.ndarray:
-    """Add energy to a load curve so that its lowest steps rise to one common level (valley filling).
+    """Return the addition to a load curve that raises its lowest steps to one common level (valley filling).
 
     Parameters
     ----------
@@ -40,7 +49,12 @@ def fill_valleys(level_mw: np.ndarray, energy: np.ndarray) -> np.ndarray:
     Returns
     -------
     (n, k) array
-        Addition to each step [MW], rows summing to ``energy``.
+        Addition to each step [MW]; rows sum to ``energy``.
+
+    Examples
+    --------
+    >>> fill_valleys(np.array([[5.0, 1.0, 2.0]]), np.array([3.0])).tolist()
+    [[0.0, 2.0, 1.0]]
     """
     ordered = np.sort(level_mw, axis=1)
     below = np.cumsum(ordered, axis=1)
@@ -54,14 +68,16 @@ def fill_valleys(level_mw: np.ndarray, energy: np.ndarray) -> np.ndarray:
 
 
 def allocate(level_mw: np.ndarray, energy_mwh: np.ndarray, dt_h: float, recovery: Recovery) -> np.ndarray:
-    """Return the power added to each step of one period when energy is moved into it (weights w_t of eq. 2).
+    """Return the power added to each step of one period by energy shifted into it.
+
+    The weights w_t of eq. 2 of the 2022 paper, reconstructed, times the energy over the length of a step.
 
     Parameters
     ----------
     level_mw : (n, k) array
-        Load of the period's steps before [MW].
+        Load of the period's steps before the addition [MW].
     energy_mwh : (n,) array
-        Energy moved into the period [MWh].
+        Energy shifted into the period [MWh].
     dt_h : float
         Length of a step [h].
     recovery : "uniform" or "valley-filling"
@@ -71,6 +87,11 @@ def allocate(level_mw: np.ndarray, energy_mwh: np.ndarray, dt_h: float, recovery
     -------
     (n, k) array
         Added power [MW].
+
+    Examples
+    --------
+    >>> allocate(np.array([[5.0, 1.0, 2.0]]), np.array([3.0]), 1.0, "uniform").tolist()
+    [[1.0, 1.0, 1.0]]
     """
     if recovery == "uniform":
         return np.broadcast_to((energy_mwh / (level_mw.shape[1] * dt_h))[:, None], level_mw.shape)
@@ -80,16 +101,17 @@ def allocate(level_mw: np.ndarray, energy_mwh: np.ndarray, dt_h: float, recovery
 def ev_curves(
     flows: np.ndarray, discharged: np.ndarray, recharged: np.ndarray, day: PricingDay, base: np.ndarray
 ) -> Curves:
-    """Return charging, recharging and discharging of the fleet over one day (eq. 2, reconstructed).
+    """Return charging, recharging and discharging of the fleet over one day.
 
-    Energy leaves a period in proportion to its charging there, and is added where `allocate` puts it: peak
-    ``e (1 - phi_pv - phi_pf)``, flat ``e (1 - phi_fv) + phi_pf E_p w_f``, valley ``e + (phi_pv E_p + phi_fv E_f + E_r)
-    w_v``. Discharge is taken off the same way: evenly, or from the highest steps first.
+    Energy is shifted from the steps of a period in proportion to their charging, and added by the weights w of
+    `allocate`: peak ``e (1 - phi_pv - phi_pf)``, flat ``e (1 - phi_fv) + phi_pf E_p w_f``, valley
+    ``e + (phi_pv E_p + phi_fv E_f + E_r) w_v`` (eq. 2 of the 2022 paper, reconstructed). Discharging is spread evenly
+    over its period, or lowers the highest steps first.
 
     Parameters
     ----------
     flows : (n, 3) array
-        Energy moved [MWh].
+        Energy shifted [MWh].
     discharged : (n, 2) array
         Energy discharged in peak and flat [MWh].
     recharged : (n,) array
@@ -129,10 +151,9 @@ def ev_curves(
 
 
 def period_mean_curve(load_mw: np.ndarray, shares: np.ndarray, period: np.ndarray) -> np.ndarray:
-    """Return the load after response as the paper's text literally has it (eq. 2, period means of the total load).
+    """Return the load after response by eq. 2 as the 2022 paper prints it, with period means of the total load.
 
-    Kept for comparison only: it moves shares of the *total* load, and does not conserve energy unless all periods are
-    equally long.
+    For comparison only: it shifts shares of the total load, and conserves energy only if all periods are equally long.
 
     Parameters
     ----------
@@ -162,15 +183,15 @@ class DayResults(NamedTuple):
     Attributes
     ----------
     curves : Curves
-        Of the fleet, each (n, T) [MW].
+        Power of the fleet, each (n, T) [MW].
     load_mw : (n, T) array
         Total load [MW].
     figures : CurveFigures
         G1, G2, G3, each (n,): see `objectives.over_days`.
     generation_cost : (n,) array
-        [currency/day]
+        Cost of generation [currency/day].
     habit_kept : (n,) array
-        Share of charging that stays in its step.
+        Share of charging that keeps its step.
     """
 
     curves: Curves
@@ -181,7 +202,7 @@ class DayResults(NamedTuple):
 
 
 def evaluate_days(flows: np.ndarray, discharged: np.ndarray, recharged: np.ndarray, day: PricingDay) -> DayResults:
-    """Return the load curves of every day and what they cost; see `ev_curves` for the arguments."""
+    """Return load curves, figures and costs over all days; see `ev_curves` for the arguments."""
     n_days = len(day.days_mw)
     every: list[Curves] = []
     loads, figures = [], []
@@ -202,16 +223,16 @@ def evaluate_days(flows: np.ndarray, discharged: np.ndarray, recharged: np.ndarr
 
 
 def delay_mwh_hours(flows: np.ndarray, arriving_mw: np.ndarray, day: PricingDay) -> np.ndarray:
-    """Return moved energy times its delay, shape (n,) [MWh h].
+    """Return the sum of shifted energy times its delay, shape (n,) [MWh h].
 
-    Energy from different origins is spread in the same proportions over the steps of its destination.
+    Energy from different periods is spread in equal proportions over the steps of its destination.
 
     Parameters
     ----------
     flows : (n, 3) array
-        Energy moved [MWh].
+        Energy shifted [MWh].
     arriving_mw : (n, T) array
-        Charging moved into each step [MW].
+        Charging shifted into each step [MW].
     day : PricingDay
         Delays between periods and steps.
     """

@@ -1,4 +1,4 @@
-"""One day ready for pricing: load, fleet and terms as arrays, prepared once."""
+"""Data of one day for pricing: load, fleet and terms as arrays, with figures before pricing computed once."""
 
 from __future__ import annotations
 
@@ -24,26 +24,36 @@ from csmoifsa_ev.model.v2g import V2G
 
 @dataclass(frozen=True, kw_only=True)
 class PricingDay:
-    """All data that `outcome.evaluate` needs; the size does not depend on the number of cars.
+    """Data that `outcome.evaluate` needs; its size does not depend on the number of cars.
 
     Attributes
     ----------
     period : (T,) array
         Period of each step (0 peak, 1 flat, 2 valley).
     days_mw : (D, T) array
-        Load without electric vehicles of each day [MW]; the cars do the same on each.
+        Load without electric vehicles on each of D days [MW]; the fleet charges alike on each.
     fleet : FleetSums
-        The cars.
+        Sums over the cars.
     round_trip : float
-        eta_c eta_d.
-    battery_kwh, discharge_efficiency : float
-        Mean capacity CB of the fleet [kWh], and eta_d.
-    prices, response, v2g, grid, satisfaction
-        Terms, as in the scenario.
+        Efficiency of charging and discharging, eta_c eta_d, in (0, 1].
+    battery_kwh : float
+        Mean battery capacity CB of the fleet [kWh].
+    discharge_efficiency : float
+        eta_d, battery to grid, in (0, 1].
+    prices : PriceTerms
+        Present and reference prices and their bounds.
+    response : Response
+        Drivers' response to charge prices.
+    v2g : V2G
+        Terms of discharging to the grid.
+    grid : Grid
+        Cost of supply.
+    satisfaction : Satisfaction
+        Weights of drivers' satisfaction.
     price_per_mwh : (T,) array, optional
         Market prices that replace the marginal cost of generation [currency per MWh].
     notes : tuple of str
-        What reading the data had to do: hours averaged where clocks change, values filled on request.
+        Sentences on values averaged at clock changes or filled on request while reading.
     """
 
     period: np.ndarray
@@ -67,7 +77,7 @@ class PricingDay:
 
     @cached_property
     def steps(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Indices of the steps of each period."""
+        """Indices of the steps of peak, flat and valley, each (k,)."""
         peak, flat, valley = (np.flatnonzero(self.period == p) for p in range(3))
         return peak, flat, valley
 
@@ -93,7 +103,7 @@ class PricingDay:
 
     @cached_property
     def ramps(self) -> np.ndarray:
-        """From `Response.ramps`, shape (3, 3)."""
+        """Dead zone l, saturation h and phi_max of each flow, shape (3, 3): see `Response.ramps`."""
         return self.response.ramps()
 
     @cached_property
@@ -103,7 +113,7 @@ class PricingDay:
 
     @cached_property
     def reference_level(self) -> float:
-        """Mean price drivers pay at the reference tariff [price unit per kWh]."""
+        """Mean price of charging at the reference tariff, weighted by energy [price unit per kWh]."""
         return float((self.reference * self.energy_mwh).sum() / self.total_energy_mwh)
 
     @cached_property
@@ -122,22 +132,22 @@ class PricingDay:
 
     @cached_property
     def supply_cost_before(self) -> float:
-        """What the cars' charging adds to generation and peak cost before pricing [currency/day]."""
+        """Cost of generation and of peak load that uncontrolled charging adds [currency/day]."""
         base = float(self.generation(self.days_mw).mean())
         peak = float(self.before.g1_mw[0] - self.days_mw.max())
         return (self.generation_before - base) / self.grid.conversion_efficiency + self.grid.peak_cost_per_mw_day * peak
 
     @cached_property
     def bill_before(self) -> float:
-        """What drivers pay at the reference tariff [currency/day]."""
+        """Bill of all drivers for uncontrolled charging at the reference tariff [currency/day]."""
         return float((self.reference * self.energy_mwh).sum()) * self.prices.per_mwh
 
     @cached_property
     def delay_h(self) -> np.ndarray:
-        """From `objectives.delay_hours`, shape (3, T) [h]."""
+        """Delay of energy shifted from each period to each step, shape (3, T) [h]: see `objectives.delay_hours`."""
         return delay_hours(self.fleet.profile_mw, self.period)
 
     @property
     def discharged_per_share_mwh(self) -> float:
-        """Energy at the grid when every car discharges once: N lambda CB eta_d [MWh]."""
+        """Energy delivered to the grid if every car discharges once, N lambda CB eta_d [MWh]."""
         return self.fleet.n_ev * self.v2g.depth * self.battery_kwh * self.discharge_efficiency / 1000.0

@@ -1,7 +1,7 @@
-"""The cars: their parameters, and one day of parking sessions drawn by Monte Carlo (paper section 4.1).
+"""Parameters of the cars, and one day of parking sessions drawn by Monte Carlo (section 4.1 of the 2022 paper).
 
-Car ``i`` reads block ``i`` of a counter-based random stream, so a fleet may be drawn in chunks of any size, in any
-order, and every car stays the same.
+The draws of car ``i`` are block ``i`` of a counter-based random stream, so that each car is the same whatever the size
+and order of the chunks in which a fleet is drawn.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from csmoifsa_energy.checks import (
 )
 
 MOST_CARS = 100_000_000
-"""A fleet of that size is drawn in about a minute; more is a slip of the pen."""
+"""Largest number of cars; a fleet of that size is drawn in about a minute."""
 CHUNK = 1 << 15
-"""Cars drawn at a time: some 20 MB, which stays in the processor's cache, whatever the size of the fleet."""
+"""Number of cars drawn at a time: about 20 MB, which fits the processor's cache."""
 
 _GRAIN_H = 2.0**-20
-"""Times are kept on a grid of 2^-20 h (3 ms), so that 'same instant' is a question with one answer."""
+"""Resolution of times [h], 2^-20 h or 3 ms, so that equal instants compare equal."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,13 +36,13 @@ class Vehicle(Parameters):
     Attributes
     ----------
     name : str
-        For tables.
+        Name of the type in tables.
     share : float
-        Its part of the fleet; shares are scaled to sum to one.
+        Share of the fleet; shares are divided by their sum.
     battery_kwh : float
         Capacity CB [kWh].
     charge_kw, discharge_kw : float
-        Power at the grid side of the charger [kW].
+        Power of charging and discharging at the grid side of the charger [kW].
     consumption_kwh_per_km : float
         Consumption W [kWh/km].
     """
@@ -60,18 +60,18 @@ class Vehicle(Parameters):
 
 @dataclass(frozen=True, kw_only=True)
 class SessionsFile(Parameters):
-    """Recorded sessions that stand in for drawn ones; formats are described in `loaders.sessions`.
+    """File of recorded sessions that replace drawn ones; its formats are those of `inputs.sessions.read_sessions`.
 
     Attributes
     ----------
     file : str
         CSV or JSON of ACN-Data; in a scenario file, a relative path starts at that file's folder.
     stamp_zone : str
-        The zone of its stamps: ``"UTC"``, another zone, or ``"local"`` for the drivers' own clock.
+        Time zone of its stamps: ``"UTC"``, another zone, or ``"local"`` for the drivers' clock.
     time_zone : str
-        The zone of the drivers' clock.
+        Time zone of the drivers' clock.
     date_order : "day-first" or "month-first", optional
-        How dates such as 03/04/2024 are read, where no date of the file shows it.
+        Order of day and month in dates such as 03/04/2024; required if no date of the file shows it.
     """
 
     file: str
@@ -82,37 +82,37 @@ class SessionsFile(Parameters):
 
 @dataclass(frozen=True, kw_only=True)
 class Fleet(Parameters):
-    """How the cars of a region drive and park.
+    """Parameters of a fleet: vehicle types, driving, parking and the random seed.
 
     Attributes
     ----------
     n_ev : int
         Number of cars N.
     vehicles : tuple of Vehicle
-        The types.
+        Vehicle types, at least one.
     charge_efficiency, discharge_efficiency : float
-        Grid to battery, battery to grid.
+        eta_c, grid to battery, and eta_d, battery to grid, each in (0, 1].
     soc_min, soc_max : float
-        The window of the state of charge, as shares of the capacity.
+        Lowest and highest state of charge, as shares of the capacity.
     arrival_mean_h, arrival_sd_h : float
-        The last trip ends ~ N(mean, sd) [h], wrapped around midnight.
+        Mean and standard deviation of the normal distribution of the end of the last trip [h], wrapped at midnight.
     departure_mean_h, departure_sd_h : float
-        The first trip of the next day begins ~ N(mean, sd) [h].
+        Mean and standard deviation of the normal distribution of the beginning of the next day's first trip [h].
     distance_log_mean, distance_log_sd : float
-        The logarithm of the day's distance [km] ~ N(mean, sd).
+        Mean and standard deviation of the normal distribution of the natural logarithm of the day's distance [km].
     soc_on_arrival : "distance" or "normal"
         Whether the state of charge on arrival follows from the distance driven, or is drawn from
         N(soc_mean, soc_sd) as the paper prints. Only the first agrees with the paper's own peak load.
     soc_mean, soc_sd : float
-        For "normal".
+        Mean and standard deviation of the state of charge on arrival, used with ``"normal"`` only.
     seed : int
-        Which fleet is drawn.
+        Seed of the random draws, below 2^64.
     trips_per_day : int
-        Trips m of a day, equally long; after each the car parks at a charger, the last time at home overnight.
+        Number m of equally long trips a day; after each the car parks at a charger, after the last overnight.
     drive_km_per_h : float
-        Mean speed between stops; it matters with two trips and more.
+        Mean speed between stops [km/h], used with two or more trips.
     sessions : SessionsFile, optional
-        Recorded sessions to use instead of drawn ones, scaled to ``n_ev`` cars.
+        Recorded sessions in place of drawn ones, scaled to ``n_ev`` cars.
     """
 
     n_ev: int
@@ -158,26 +158,26 @@ class Fleet(Parameters):
 
 @dataclass(frozen=True, kw_only=True)
 class Sessions:
-    """A table of parking sessions, one a row; columns are arrays of equal length n.
-
-    Real sessions load into the same table: a car may have several rows, which follow each other.
+    """A table of n parking sessions, drawn or recorded, one a row; a car may have several consecutive rows.
 
     Attributes
     ----------
     car : (n,) int array
-        Which car; rows of one car are neighbours.
+        Number of the car; rows of one car are consecutive.
     arrival_h : (n,) array
         Time of plugging in, in [0, 24) [h].
     departure_h : (n,) array
         Time of leaving, in (arrival_h, arrival_h + 24] [h].
     charge_h : (n,) array
-        Hours of charging at full power that the car asks for; it fits into the session.
+        Duration of charging at full power, at most that of the session [h].
     soc_arrival : (n,) array
         State of charge on arrival [share of capacity].
     next_trip_kwh : (n,) array
-        Energy the next trip takes from the battery [kWh].
-    battery_kwh, charge_kw, discharge_kw : (n,) array
-        The car's own parameters.
+        Energy that the next trip takes from the battery [kWh].
+    battery_kwh : (n,) array
+        Capacity of the car's battery [kWh].
+    charge_kw, discharge_kw : (n,) array
+        Power of charging and discharging at the grid side of the charger [kW].
     """
 
     car: np.ndarray
@@ -195,24 +195,24 @@ class Sessions:
 
 
 def draw_sessions(fleet: Fleet, first: int, count: int) -> Sessions:
-    """Draw one day of sessions, the last overnight, for each of the cars ``first`` to ``first + count - 1``.
+    """Draw one day of sessions for the cars ``first`` to ``first + count - 1`` (section 4.1 of the 2022 paper).
 
-    Uncontrolled charging begins on arrival, at full power, and draws
-    ``min(distance x W, (soc_max - soc_min) CB) / charge efficiency`` from the grid: the energy driven, or the window.
-    A car stays until that is done, and at most 24 hours, since the day repeats. The next day's drive takes as much as
-    today's.
+    Uncontrolled charging begins on arrival, at full power, and takes
+    ``min(distance x W, (soc_max - soc_min) CB) / eta_c`` from the grid: the energy of the day's distance, at most the
+    window of the state of charge. A car stays until charging ends, and at most 24 h, since the day repeats. The next
+    day's trips take the same energy.
 
     Parameters
     ----------
     fleet : Fleet
-        The parameters.
+        Parameters of the fleet.
     first, count : int
-        Which cars.
+        Number of the first car, from 0, and number of cars.
 
     Returns
     -------
     Sessions
-        One row a car, or `Fleet.trips_per_day` of them, the last overnight.
+        `Fleet.trips_per_day` rows for each car, the last overnight.
     """
     z = _normals(fleet.seed, 0, first, count)
     battery, charge_kw, discharge_kw, consumption = _vehicle_columns(fleet, first, count)
@@ -254,7 +254,8 @@ def _several_trips(
 ) -> Sessions:
     """Return m sessions a car: m - 1 stops of equal length between equal trips, then the night at home.
 
-    What a stop is too short to charge is left to the next. ``arrival`` and ``stay`` (n,) are those of the night.
+    Energy that a stop is too short to charge is charged at the next. ``arrival`` and ``stay`` (n,) are the beginning
+    and the length of the night at home [h].
     """
     number, battery, charge_kw, discharge_kw = cars
     m, n = fleet.trips_per_day, len(number)
@@ -262,17 +263,17 @@ def _several_trips(
     drive = np.minimum(distance_km / fleet.drive_km_per_h, 0.9 * away) / m
     stop = np.maximum(away - m * drive, 0.0) / (m - 1)
     begin, length, charge_h, soc = (np.empty((n, m)) for _ in range(4))
-    owed = np.zeros(n)
+    missing_kwh = np.zeros(n)
     for k in range(m):
         if k < m - 1:
             begin[:, k] = on_grid((arrival + stay + (k + 1) * drive + k * stop) % 24.0) % 24.0
             length[:, k] = on_grid(stop)
         else:
             begin[:, k], length[:, k] = arrival, stay
-        owed = owed + used_kwh / m
-        soc[:, k] = fleet.soc_max - owed / battery
-        charge_h[:, k] = np.minimum(on_grid(owed / fleet.charge_efficiency / charge_kw), length[:, k])
-        owed = np.maximum(owed - charge_h[:, k] * charge_kw * fleet.charge_efficiency, 0.0)
+        missing_kwh = missing_kwh + used_kwh / m
+        soc[:, k] = fleet.soc_max - missing_kwh / battery
+        charge_h[:, k] = np.minimum(on_grid(missing_kwh / fleet.charge_efficiency / charge_kw), length[:, k])
+        missing_kwh = np.maximum(missing_kwh - charge_h[:, k] * charge_kw * fleet.charge_efficiency, 0.0)
     return Sessions(
         car=np.repeat(number, m),
         arrival_h=begin.ravel(),
@@ -289,8 +290,8 @@ def _several_trips(
 def _normals(seed: int, stream: int, first: int, count: int) -> np.ndarray:
     """Return four standard normal draws a car, shape (4, count).
 
-    A Philox block holds four 64-bit words: car ``i`` owns block ``i`` of the stream keyed (seed, stream). The inverse
-    distribution function turns each word into one normal, with no rejection, so nothing shifts from car to car.
+    A Philox block holds four 64-bit words: car ``i`` uses block ``i`` of the stream keyed (seed, stream). The inverse
+    distribution function maps each word to one normal draw, without rejection, so that a car uses its own block only.
     """
     from scipy.special import ndtri
 

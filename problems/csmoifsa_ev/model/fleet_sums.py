@@ -1,7 +1,7 @@
-"""What pricing needs to know of the fleet: a few sums, exact, whatever its size and however it is cut into chunks.
+"""Sum a fleet over its cars, exactly: pricing needs these sums only.
 
 Each car's contribution is rounded to 2^-20 kWh (3.6 J) before it is added. Sums of such numbers are exact in double
-precision up to 8e9 kWh, so no order of addition, chunk size or thread can change a bit of the result.
+precision up to 8e9 kWh, so that order of addition, chunk size and number of threads change no bit of the result.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from csmoifsa_ev.model.tariff import FLAT, PEAK, VALLEY, Windows
 _GRAINS_PER_KWH = 2.0**20
 
 FLOWS = ("peak_valley", "peak_flat", "flat_valley")
-"""The three flows of energy between periods, in this order wherever an axis has length 3 of flows."""
+"""Flows of energy between periods, in the order of every axis over flows."""
 
 FLOW_FROM = (PEAK, PEAK, FLAT)
 FLOW_TO = (VALLEY, FLAT, VALLEY)
@@ -41,7 +41,7 @@ FLOW_LIMITS = np.array(
 
 @dataclass(frozen=True, kw_only=True)
 class FleetSums:
-    """The fleet as pricing sees it; a is a period of origin, b one of destination (0 peak, 1 flat, 2 valley).
+    """Sums over the cars of a fleet; a is a period of origin, b one of destination (0 peak, 1 flat, 2 valley).
 
     Attributes
     ----------
@@ -50,17 +50,17 @@ class FleetSums:
     profile_mw : (T,) array
         Uncontrolled charging e_t, mean of each step [MW].
     connected_mw : (T,) array
-        Charging power plugged in, mean of each step [MW].
+        Charging power of the cars that are plugged in, mean of each step [MW].
     energy_mwh : (3,) array
         Uncontrolled charging in each period, E_a [MWh].
     movable_mwh : (3, 3) array
-        Energy of period a that the same sessions could take in period b instead [MWh]; the diagonal is zero.
+        Energy of period a that the same sessions could take in period b [MWh]; the diagonal is zero.
     flow_limit_mwh : (7,) array
-        The most that ``FLOW_LIMITS @ flows`` can be, summed car by car [MWh].
+        Upper bound of ``FLOW_LIMITS @ flows``, summed car by car [MWh].
     eligible : (3,) array
-        Share of cars able to discharge in the period, recharge in the valley, and drive.
+        Share of cars that can discharge in the period, recharge in the valley and make the next trip.
     eligible_any : float
-        Share of cars able to do so in the peak or the flat period; one action a day each.
+        Share of cars that can do so in the peak or the flat period.
     mean_parking_h : float
         Mean length of a session [h].
     n_sessions : int
@@ -80,11 +80,11 @@ class FleetSums:
 
     @property
     def shiftable(self) -> np.ndarray:
-        """The shiftable share s_ab of period a's energy that could be delivered in b, shape (3, 3)."""
+        """Share s_ab of the energy of period a that sessions could take in period b, shape (3, 3)."""
         return self.movable_mwh / np.maximum(self.energy_mwh, 1e-300)[:, None]
 
     def scaled(self, n_ev: int) -> FleetSums:
-        """Return the sums of another number of cars that behave like these."""
+        """Return the sums of ``n_ev`` cars with the same mean behaviour."""
         factor = n_ev / self.n_ev
         grow = ("profile_mw", "connected_mw", "energy_mwh", "movable_mwh", "flow_limit_mwh")
         sums = {name: getattr(self, name) * factor for name in grow}
@@ -92,7 +92,7 @@ class FleetSums:
 
 
 class PeriodClock:
-    """Hours of each period between two instants, on a day that repeats; everything O(1) per instant.
+    """Hours of each period up to an instant, on a day that repeats; O(1) for each instant.
 
     Parameters
     ----------
@@ -129,7 +129,7 @@ class PeriodClock:
 
 @dataclass(kw_only=True)
 class _Totals:
-    """Running sums over sessions; energies in whole grains, counts as floats."""
+    """Running sums over sessions; energies are whole multiples of 2^-20 kWh (grains), numbers of cars are floats."""
 
     n_steps: int
     cars: float = 0.0
@@ -154,22 +154,22 @@ class _Totals:
 def sum_fleet(
     fleet: Fleet, windows: Windows, n_steps: int, v2g_depth: float, chunk: int = CHUNK, threads: int = 0
 ) -> FleetSums:
-    """Draw a fleet and sum it; the result is kept for the life of the process.
+    """Draw a fleet and sum it over its cars; results are cached for the life of the process.
 
     Parameters
     ----------
     fleet : Fleet
-        Its parameters.
+        Parameters of the fleet.
     windows : Windows
-        The tariff's hours.
+        Hours of the periods.
     n_steps : int
-        Steps of the day, T.
+        Number T of steps of the day.
     v2g_depth : float
-        Share lambda of the capacity that one discharge action moves.
+        Share lambda of the battery capacity that one discharge takes.
     chunk : int
-        Cars held in memory at a time by each thread; it does not change the result.
+        Number of cars that a thread holds in memory at a time; it does not change the result.
     threads : int
-        How many work at once, 0 for as many as there are cores; neither does that.
+        Number of threads, 0 for that of the processors; it does not change the result.
     """
     clock = PeriodClock(windows.period_of_step(n_steps))
     firsts = range(0, fleet.n_ev, chunk)
@@ -189,7 +189,7 @@ def sum_fleet(
 
 
 def sum_sessions(sessions: Sessions, fleet: Fleet, windows: Windows, n_steps: int, v2g_depth: float) -> FleetSums:
-    """Sum a table of sessions, such as recorded ones; ``fleet`` gives efficiencies and the window of charge."""
+    """Return the sums of a table of sessions; efficiencies and lowest state of charge are those of ``fleet``."""
     totals = _Totals(n_steps=n_steps)
     _add(totals, sessions, PeriodClock(windows.period_of_step(n_steps)), fleet, v2g_depth)
     return _finish(totals)
@@ -228,10 +228,10 @@ def _grains(kwh: np.ndarray) -> np.ndarray:
 
 
 def _add_ramp(ramp: np.ndarray, start_h: np.ndarray, end_h: np.ndarray, kw: np.ndarray, dt_h: float) -> None:
-    """Add power ``kw`` from start to end to a curve kept as two histograms, O(1) a car whatever the step.
+    """Add power ``kw`` from start to end to a curve stored as two histograms, O(1) for each car.
 
-    ``ramp[0, k]`` is the energy a change inside step k brings to that step, ``ramp[1, k]`` what it brings to each
-    later one.
+    ``ramp[0, k]`` is the energy that a change of power inside step k adds to step k, ``ramp[1, k]`` the energy that it
+    adds to each later step [grains].
     """
     for instant, sign in ((start_h, 1.0), (end_h, -1.0)):
         step = (instant / dt_h).astype(np.int64)
@@ -248,11 +248,11 @@ def _curve_mw(ramp: np.ndarray, n_steps: int) -> np.ndarray:
 
 
 def _flow_limits(used: np.ndarray, free: np.ndarray) -> np.ndarray:
-    """Return the most that each weighted sum of flows can be, car by car, shape (7,) [grains].
+    """Return the upper bound of each weighted sum of flows of `FLOW_LIMITS`, summed car by car, shape (7,) [grains].
 
-    A car may move its peak energy into free valley or flat time and its flat energy into free valley time. Each bound
-    is the optimum of that small linear program, written out (the cover of least cost); summed over cars they bound
-    what the fleet can do together. Time that a car frees in the flat period is not reused, which errs on the safe side.
+    A car can shift its peak energy into free valley or flat time and its flat energy into free valley time. Each bound
+    is the optimum of this small linear program, written out by its dual; the sum over cars bounds the fleet. Time that
+    a car frees in the flat period is not reused, so that the bounds are never too high.
     """
     peak, flat = used[PEAK], used[FLAT]
     to_flat, to_valley = free[FLAT], free[VALLEY]
@@ -274,11 +274,12 @@ def _flow_limits(used: np.ndarray, free: np.ndarray) -> np.ndarray:
 def _eligible(
     cars: Sessions, clock: PeriodClock, from_h: np.ndarray, valley_end: np.ndarray, fleet: Fleet, v2g_depth: float
 ) -> np.ndarray:
-    """Say which cars can discharge once in each period, shape (3, n) bool (eqs. 17-26, reconstructed).
+    """Return whether each session allows one discharge in each period, shape (3, n) bool.
 
-    The charge left covers the next trip and the reserve; the car is parked long enough in the period to discharge; and
-    afterwards, in the same session, it is parked long enough in the valley to recharge what it gave. ``from_h`` (3, n)
-    are the hours of each period until arrival, ``valley_end`` (n,) those of the valley until departure.
+    The energy left covers the next trip and the lowest state of charge; the car is parked long enough in the period to
+    discharge; and afterwards, in the same session, long enough in the valley to recharge the discharged energy
+    (eqs. 17-26 of the 2022 paper, reconstructed). ``from_h`` (3, n) are the hours of each period until arrival,
+    ``valley_end`` (n,) the hours of the valley until departure.
     """
     discharged_kwh = v2g_depth * cars.battery_kwh
     left_kwh = cars.soc_arrival * cars.battery_kwh - discharged_kwh
@@ -289,7 +290,7 @@ def _eligible(
     for period in (PEAK, FLAT):
         done = np.minimum(clock.instant_when(period, from_h[period] + discharge_h), 72.0 - 1e-9)
         valley_begin = clock.hours_of(VALLEY, done)
-        eligible[period] = enough & (valley_end - valley_begin >= recharge_h)  # so it was done before leaving, too
+        eligible[period] = enough & (valley_end - valley_begin >= recharge_h)  # this includes: it ends before departure
     return eligible
 
 

@@ -1,6 +1,7 @@
-"""Three groups of drivers, and the load each brings: eqs. (7)-(10), reconstructed.
+"""Three groups of drivers and the load of each (eqs. 7-10 of the 2022 paper, reconstructed).
 
-A driver answers the charge price and moves; or answers both prices, moves and discharges; or answers neither.
+A driver answers no price; or answers the charge price and shifts charging; or answers both prices, shifts charging and
+discharges.
 """
 
 from __future__ import annotations
@@ -17,14 +18,14 @@ GROUPS = ("non_responders", "charge_responders", "charge_discharge_responders")
 
 @dataclass(frozen=True)
 class Groups:
-    """The fleet by groups, one row a tariff; the axis of length 3 is in the order of `GROUPS`.
+    """Shares and loads of the groups of drivers under n tariffs; the axis of length 3 is in the order of `GROUPS`.
 
     Attributes
     ----------
     share : (n, 3) array
-        Part of the drivers in each group, rows summing to one.
+        Share of the drivers in each group; rows sum to one.
     load_mw : (n, 3, T) array
-        What each takes from the grid, negative where it gives [MW]; the groups sum to the fleet's load.
+        Power each group takes from the grid, negative where it discharges [MW]; the groups sum to the fleet's load.
     """
 
     share: np.ndarray
@@ -32,18 +33,18 @@ class Groups:
 
 
 def driver_groups(outcome: TariffOutcome, day: PricingDay) -> Groups:
-    """Split the fleet's load by drivers' answers.
+    """Return shares and loads of the three groups of drivers (eqs. 7-10 of the 2022 paper, reconstructed).
 
-    The share phi^c of drivers who answer the charge price is the share of energy that moves; of them phi^cd, the cars
-    that discharge, bring their part of the moved energy, their recharge and their discharge. The others' charging stays
-    where it was.
+    The share phi^c of drivers who answer the charge price equals the share of energy that is shifted. The share phi^cd
+    who also discharge takes phi^cd / phi^c of the shifted energy, all recharging and all discharging. The charging of
+    the others keeps its hours.
 
     Parameters
     ----------
     outcome : TariffOutcome
-        Of n tariffs.
+        Effects of n tariffs.
     day : PricingDay
-        The day they were evaluated on.
+        The day on which they were evaluated.
     """
     responding = outcome.responding
     both = outcome.discharging_share.sum(axis=1)

@@ -1,4 +1,4 @@
-"""The parameters of the compiled evaluator, taken from a day and packed into one flat array."""
+"""Pack the data of a `PricingDay` into the flat array that the compiled evaluator reads."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def kernel_data(day: PricingDay, *, market: bool) -> np.ndarray:
     day : PricingDay
         Load, fleet and terms.
     market : bool
-        Whether the objectives are the ``market`` set.
+        Whether the objectives are those of the set ``"market"``, else of ``"paper"``.
     """
     from csmoifsa_ev.model.kernels import pack  # loads the compiler, so only when a kernel is wanted
 

@@ -1,6 +1,6 @@
-"""The compiled twin of `outcome.evaluate`: the same model in scalar loops, for the engine's fast path.
+"""The pricing model of `outcome.evaluate` in compiled scalar loops.
 
-The numpy functions are the reference; a test holds the two together to 1e-12.
+The numpy functions are the reference; a test requires both to agree to 1e-12.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ LAYOUT = {
     "v2g_ramp": 3,
     "wear": 1,
     "fee": 1,
-    "eligible": 3,  # in the peak, in the flat period, in either
+    "eligible": 3,  # shares of cars eligible in the peak, in the flat period, in at least one of them
     "discharged_per_share_mwh": 1,
     "round_trip": 1,
     "cost_slope": 1,
@@ -92,14 +92,14 @@ def pack(parameters: Mapping[str, ArrayLike], series: Mapping[str, ArrayLike], d
 
 @jit
 def ramp(incentive: float, data: np.ndarray, at: int) -> float:
-    """Return eq. (1) with l, h, phi_max at ``data[at:]``; see `ramp.ramp_share`."""
+    """Return the share of eq. (1) at an incentive, with l, h, phi_max at ``data[at:]``; see `ramp.ramp_share`."""
     share = data[at + 2] / (data[at + 1] - data[at]) * (incentive - data[at])
     return min(max(share, 0.0), data[at + 2])
 
 
 @jit
 def cut_flows(flow: np.ndarray, data: np.ndarray) -> None:
-    """Cut the three flows back to the seven joint limits, in place; see `response.limit_flows`."""
+    """Scale the flows (3,) [MWh] down in place until all seven joint limits hold; see `response.limit_flows`."""
     for k in range(7):
         w0 = 2.0 if k == 6 else (1.0 if k == 0 or k >= 3 else 0.0)
         w1 = 1.0 if k == 1 or k == 3 or k >= 5 else 0.0
@@ -114,9 +114,10 @@ def cut_flows(flow: np.ndarray, data: np.ndarray) -> None:
 
 @jit
 def allocate(level: np.ndarray, energy: float, data: np.ndarray, period: int, sign: float, add: np.ndarray) -> None:
-    """Write to ``add`` the power added to each step of a period, 0 elsewhere [MW]; see `curves.allocate`.
+    """Write to ``add`` (T,) the power added to each step of a period, 0 elsewhere [MW]; see `curves.allocate`.
 
-    The common level of the filled steps is found by leaving out the steps above it until none is left above it.
+    Valley filling: the common level is the mean over the filled steps after the addition; steps above it are left out,
+    and it is computed again, until no step is above it.
     """
     steps = int(data[STEPS])
     count = 0
@@ -148,7 +149,7 @@ def allocate(level: np.ndarray, energy: float, data: np.ndarray, period: int, si
 
 @jit
 def discharging(x: np.ndarray, responding: float, data: np.ndarray, discharged: np.ndarray) -> None:
-    """Write the energy discharged in peak and flat to ``discharged`` [MWh]; see `v2g.discharging_shares`."""
+    """Write the energy discharged in peak and flat to ``discharged`` (2,) [MWh]; see `v2g.discharging_shares`."""
     cost = x[2] / data[ROUND_TRIP] + data[WEAR]
     total = 0.0
     for p in range(2):
@@ -169,9 +170,9 @@ def day_curves(
     load: np.ndarray,
     ev: np.ndarray,
 ) -> float:
-    """Write one day's total load and charging for driving [MW]; return moved energy times its delay [MWh h].
+    """Write one day's total load and charging for driving, ``load`` and ``ev`` (T,) [MW]; see `curves.ev_curves`.
 
-    See `curves.ev_curves`.
+    Return the sum over the steps of shifted energy times its delay [MWh h].
     """
     steps = int(data[STEPS])
     profile, delay_peak, delay_flat = HEADER + steps, HEADER + 2 * steps, HEADER + 3 * steps
@@ -210,9 +211,10 @@ def day_curves(
 
 @jit
 def totals(x: np.ndarray, load: np.ndarray, ev: np.ndarray, data: np.ndarray, out: np.ndarray) -> None:
-    """Add a day to ``out`` (5,).
+    """Update ``out`` (5,) with one day.
 
-    Highest peak, sum of peak-valley differences, of costs of generation, of charging moved [MW steps] and paid.
+    ``out[0]`` is the highest peak [MW]; the others are sums over days: of peak-valley differences [MW], costs of
+    generation [currency], absolute changes of charging [MW steps] and payments for charging [price unit x MWh/kWh].
     """
     steps = int(data[STEPS])
     peak, valley = load[0], load[0]
@@ -237,7 +239,7 @@ def evaluate(X: np.ndarray, data: np.ndarray, F: np.ndarray, G: np.ndarray) -> N
     data : (k,) array
         From `kernel_data.kernel_data`.
     F, G : (n, 3) and (n, 8) arrays
-        Written to.
+        Receive the objectives, to be minimised, and the constraints, kept where <= 0.
     """
     steps = int(data[STEPS])
     load, ev = np.empty(steps), np.empty(steps)

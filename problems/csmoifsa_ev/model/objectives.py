@@ -1,4 +1,4 @@
-"""What a tariff is judged by: the grid's load curve, the operator's money, the drivers' satisfaction (eqs. 11-16)."""
+"""Figures of a load curve, cost of generation and drivers' satisfaction (eqs. 11-16 of the 2022 paper)."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from csmoifsa_energy.checks import Parameters, require_efficiency, require_fract
 
 @dataclass(frozen=True, kw_only=True)
 class Grid(Parameters):
-    """What supplying the load costs.
+    """Cost of supplying the load.
 
     Attributes
     ----------
     conversion_efficiency : float
-        eta_grid, from the generator to the charger.
+        eta_grid, efficiency from the generator to the charger, in (0, 1].
     marginal_cost_load_mw : (float, float)
-        Two levels of load [MW] ...
+        Two different loads at which the marginal cost is known [MW].
     marginal_cost_per_mwh : (float, float)
-        ... and the marginal cost of generation at them [currency per MWh]; a straight line runs through both.
+        Marginal cost of generation at these two loads [currency per MWh]; it is linear in the load.
     peak_cost_per_mw_day : float
-        kappa, the cost of a megawatt of peak load [currency per MW and day].
+        kappa, cost of peak load [currency per MW and day].
     """
 
     conversion_efficiency: float
@@ -37,7 +37,7 @@ class Grid(Parameters):
         require_efficiency(self, "conversion_efficiency")
         require_not_negative(self, "peak_cost_per_mw_day")
         if self.marginal_cost_load_mw[0] == self.marginal_cost_load_mw[1]:
-            raise InputError("marginal_cost_load_mw must name two different loads, to draw a line through")
+            raise InputError("marginal_cost_load_mw must hold two different loads, for the line of the marginal cost")
 
     @property
     def marginal_cost(self) -> tuple[float, float]:
@@ -49,7 +49,15 @@ class Grid(Parameters):
 
 @dataclass(frozen=True, kw_only=True)
 class Satisfaction(Parameters):
-    """Weights of the two parts of drivers' satisfaction: keeping one's hours (w1), and not waiting (w2)."""
+    """Weights of drivers' satisfaction, which sum to 1.
+
+    Attributes
+    ----------
+    habit_weight : float
+        w1, weight of the share of charging that keeps its hours.
+    delay_weight : float
+        w2, weight of one less the mean delay as a share of the mean parking time.
+    """
 
     habit_weight: float
     delay_weight: float
@@ -71,10 +79,10 @@ class CurveFigures(NamedTuple):
 
 
 def curve_figures(load_mw: np.ndarray) -> CurveFigures:
-    """Return peak, peak-valley difference and mean square deviation (eqs. 11-13, reconstructed).
+    """Return peak, peak-valley difference and mean square deviation of load curves.
 
-    ``G1 = max L``, ``G2 = max L - min L``, ``G3 = mean (L - mean L)^2``. The paper prints 91,213.7 for its difference:
-    that is 24 x 3,800.57, a sum over the hours.
+    ``G1 = max L``, ``G2 = max L - min L``, ``G3 = mean (L - mean L)^2`` (eqs. 11-13 of the 2022 paper, reconstructed).
+    The paper prints 91,213.7 for its difference: that is 24 x 3,800.57, a sum over the hours.
 
     Parameters
     ----------
@@ -92,7 +100,7 @@ def curve_figures(load_mw: np.ndarray) -> CurveFigures:
 
 
 def over_days(figures: Sequence[CurveFigures]) -> CurveFigures:
-    """Return the figures of several days: the peak is the highest of all, difference and deviation are means."""
+    """Return the figures of n tariffs over several days: the highest peak, mean difference and mean deviation."""
     if len(figures) == 1:
         return figures[0]
     peaks, differences, deviations = (np.stack(column) for column in zip(*figures, strict=True))
@@ -102,10 +110,10 @@ def over_days(figures: Sequence[CurveFigures]) -> CurveFigures:
 def generation_cost(
     load_mw: np.ndarray, grid: Grid, dt_h: float, price_per_mwh: np.ndarray | None = None
 ) -> np.ndarray:
-    """Return the day's cost of generation ``Gen(L) = sum (a L + b L^2 / 2) dt``, shape (n,) [currency/day] (eq. 14).
+    """Return the day's cost of generation, shape (n,) [currency/day].
 
-    Since ``sum L^2 = T (G3 + mean(L)^2)``, its quadratic part falls with G3: this is how the mean square deviation
-    drives the cost of losses in the paper's words.
+    ``Gen(L) = sum (a L + b L^2 / 2) dt`` (eq. 14 of the 2022 paper, reconstructed). Since
+    ``sum L^2 = T (G3 + mean(L)^2)``, the quadratic part falls with the mean square deviation G3.
 
     Parameters
     ----------
@@ -116,29 +124,48 @@ def generation_cost(
     dt_h : float
         Length of a step [h].
     price_per_mwh : (T,) array, optional
-        Market prices to pay instead of the marginal cost [currency per MWh].
+        Market prices in place of the marginal cost [currency per MWh].
+
+    Examples
+    --------
+    >>> grid = Grid(
+    ...     conversion_efficiency=1.0,
+    ...     marginal_cost_load_mw=(0.0, 10.0),
+    ...     marginal_cost_per_mwh=(20.0, 40.0),
+    ...     peak_cost_per_mw_day=0.0,
+    ... )
+    >>> generation_cost(np.full((1, 24), 10.0), grid, dt_h=1.0)  # 24 h of 10 MW at 30 per MWh
+    array([7200.])
     """
     intercept, slope = grid.marginal_cost if price_per_mwh is None else (price_per_mwh, 0.0)
     return ((intercept + 0.5 * slope * load_mw) * load_mw).sum(axis=1) * dt_h
 
 
 def habit_kept(before_mw: np.ndarray, after_mw: np.ndarray) -> np.ndarray:
-    """Return the share of charging that stays where it was, ``1 - 0.5 sum |e' - e| / sum e``, shape (n,) (eq. 15).
+    """Return the share of charging that keeps its steps, shape (n,).
+
+    ``1 - 0.5 sum |e' - e| / sum e`` (eq. 15 of the 2022 paper, reconstructed).
 
     Parameters
     ----------
     before_mw : (T,) array
-        Charging before [MW].
+        Charging before, e [MW].
     after_mw : (n, T) array
-        Charging after, of the same total [MW].
+        Charging after, e', of the same daily energy [MW].
+
+    Examples
+    --------
+    >>> habit_kept(np.array([4.0, 0.0]), np.array([[3.0, 1.0]]))
+    array([0.75])
     """
     return 1.0 - 0.5 * np.abs(after_mw - before_mw).sum(axis=1) / before_mw.sum()
 
 
 def delay_hours(profile_mw: np.ndarray, period: np.ndarray) -> np.ndarray:
-    """Return the delay of energy moved from period a to step t, shape (3, T) [h].
+    """Return the delay of energy shifted from each period to each step, shape (3, T) [h].
 
-    The mean over the period's charging of the time to step t, forward on a day that repeats (middle to middle).
+    The time from a step of the period to step t, forward on a day that repeats and from middle to middle, averaged over
+    the period's uncontrolled charging; it enters satisfaction by eq. 16 of the 2022 paper, reconstructed.
 
     Parameters
     ----------

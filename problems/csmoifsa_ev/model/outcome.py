@@ -1,8 +1,8 @@
-"""From tariffs to the interests of grid, operator and drivers (eqs. 11-16 and 26-29, reconstructed).
+"""Evaluate tariffs: effects on grid, operator and drivers (eqs. 11-16 and 26-29 of the 2022 paper, reconstructed).
 
 A tariff is x = (c_p, c_f, c_v, d_p, d_f, d_v): charge and discharge price in peak, flat and valley hours, in the order
-of `tariff.VARIABLES`. `evaluate` walks down the model for all tariffs at once: `response` (energy moved), `v2g`
-(energy discharged), `curves` (load), `objectives` (figures and cost).
+of `tariff.VARIABLES`. `evaluate` calls, for all tariffs at once, `response` (energy shifted), `v2g` (energy
+discharged), `curves` (load) and `objectives` (figures and cost).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ OBJECTIVE_SETS: dict[str, tuple[str, ...]] = {
     "paper": ("g2_mw", "saving_per_day", "satisfaction"),
     "market": ("g2_mw", "operator_profit_per_day", "driver_bill_per_day"),
 }
-"""The quantities each objective set optimises; names in `MAXIMISED` enter with a minus sign."""
+"""Quantities that each set of objectives optimises; those in `MAXIMISED` enter with a minus sign."""
 
 MAXIMISED = ("saving_per_day", "satisfaction", "operator_profit_per_day")
 
@@ -44,31 +44,36 @@ class TariffOutcome:
     Attributes
     ----------
     load_mw : (n, T) array
-        Total load after, L', like all curves the mean over the days [MW].
+        Total load after response L' [MW]; all curves are means over the days.
     charging_mw : (n, T) array
-        Charging for driving after response, e' (without recharge of what was discharged) [MW].
+        Charging for driving after response e', without recharging of discharged energy [MW].
     arriving_mw : (n, T) array
-        The part of it that came from another period [MW].
+        Part of ``charging_mw`` that is shifted from another period [MW].
     recharging_mw, discharging_mw : (n, T) array
-        Discharge to the grid, and the recharge of what was discharged [MW].
+        Recharging of discharged energy, and discharging to the grid [MW].
     flow_mwh : (n, 3) array
-        Energy moved: peak to valley, peak to flat, flat to valley [MWh].
+        Energy shifted from peak to valley, peak to flat, flat to valley [MWh].
     discharging_share : (n, 2) array
-        psi, share of cars that discharge in peak and flat.
+        psi, shares of cars that discharge in peak and flat.
     responding : (n,) array
-        phi^c, the share of drivers who answer the charge price, measured by their energy.
+        phi^c, share of drivers who answer the charge price, measured by their energy.
     discharged_mwh, recharged_mwh : (n,) array
-        E_d, E_r [MWh].
+        E_d and E_r, energy discharged to the grid and taken from it to recharge [MWh].
     g1_mw, g2_mw, g3_mw2 : (n,) array
         Peak [MW], peak-valley difference [MW], mean square deviation [MW^2].
-    saving_per_day, driver_bill_per_day, operator_profit_per_day : (n,) array
-        [currency/day]
+    saving_per_day : (n,) array
+        Cost of supply that the operator avoids [currency/day].
+    driver_bill_per_day : (n,) array
+        Bill of all drivers, less their income from discharging [currency/day].
+    operator_profit_per_day : (n,) array
+        Drivers' bill less the cost of supply [currency/day].
     satisfaction : (n,) array
-        theta in [0, 1].
+        Drivers' satisfaction theta, in [0, 1].
     mean_price : (n,) array
         Mean price paid for charging [price unit per kWh].
     constraints : (n, 8) array
-        Violations, <= 0 where kept, each scaled by the reference price or revenue; in the order of `CONSTRAINTS`.
+        Constraints in the order of `CONSTRAINTS`, kept where <= 0, as shares of the mean reference price or of the
+        bill before pricing.
     """
 
     load_mw: np.ndarray
@@ -92,27 +97,27 @@ class TariffOutcome:
     constraints: np.ndarray
 
     def objectives(self, name: str) -> np.ndarray:
-        """Return the objectives of a set of `OBJECTIVE_SETS`, to be minimised, shape (n, 3)."""
+        """Return the objectives of the set ``name`` of `OBJECTIVE_SETS`, to be minimised, shape (n, 3)."""
         columns = (getattr(self, quantity) for quantity in OBJECTIVE_SETS[name])
         signs = (-1.0 if quantity in MAXIMISED else 1.0 for quantity in OBJECTIVE_SETS[name])
         return np.stack([sign * column for sign, column in zip(signs, columns, strict=True)], axis=1)
 
 
 def evaluate(X: np.ndarray, day: PricingDay) -> TariffOutcome:
-    """Evaluate tariffs: prices -> response -> discharging -> load curves -> objectives.
+    """Return the effects of tariffs (eqs. 1-16 and 26-29 of the 2022 paper, reconstructed).
 
     Parameters
     ----------
     X : (n, 6) array
-        Candidates, in the order of `tariff.VARIABLES` [price unit per kWh].
+        Tariffs, in the order of `tariff.VARIABLES` [price unit per kWh].
     day : PricingDay
         Load, fleet and terms.
 
     Returns
     -------
     TariffOutcome
-        Each row depends on its own candidate only. Energy is conserved, ``sum L' - sum L0 = E_r - E_d`` (in MWh),
-        unless the scenario asks for the paper's literal ``transfer = "total-load"``.
+        Row i depends on tariff i only. Energy is conserved, ``sum L' - sum L0 = E_r - E_d`` [MWh], unless the scenario
+        has ``transfer = "total-load"``.
     """
     charge, discharge = X[:, :3], X[:, 3:]
     money = day.prices.per_mwh
@@ -164,9 +169,21 @@ def evaluate(X: np.ndarray, day: PricingDay) -> TariffOutcome:
 
 
 def constraint_values(X: np.ndarray, mean_price: np.ndarray, profit: np.ndarray, day: PricingDay) -> np.ndarray:
-    """Return the constraints (27)-(29), reconstructed, in the order of `CONSTRAINTS`, shape (n, 8), kept where <= 0.
+    """Return the constraints in the order of `CONSTRAINTS`, shape (n, 8), kept where <= 0.
 
-    Prices are scaled by the mean reference price and the profit by the revenue before, so that violations can be added.
+    Equations 27-29 of the 2022 paper, reconstructed. Prices are divided by the mean reference price, the profit by the
+    bill before pricing, so that violations can be added.
+
+    Parameters
+    ----------
+    X : (n, 6) array
+        Tariffs [price unit per kWh].
+    mean_price : (n,) array
+        Mean price paid for charging [price unit per kWh].
+    profit : (n,) array
+        Operator's profit [currency/day].
+    day : PricingDay
+        Load, fleet and terms.
     """
     c_p, c_f, c_v, d_p, d_f, d_v = X.T
     lowest_discharge = c_v / day.round_trip + day.v2g.wear + day.v2g.fee

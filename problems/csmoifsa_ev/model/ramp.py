@@ -1,4 +1,4 @@
-"""The ramp: a share of drivers who follow an incentive, with dead zone, linear part and saturation (eq. 1)."""
+"""Share of drivers who follow an incentive: dead zone, linear part, saturation (eq. 1 of the 2022 paper)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from csmoifsa_energy.checks import Parameters, require_fraction, require_not_neg
 
 @dataclass(frozen=True, kw_only=True)
 class Ramp(Parameters):
-    """A response with a dead zone, a linear part and saturation.
+    """Parameters of a response with a dead zone, a linear part and saturation.
 
     Attributes
     ----------
@@ -21,7 +21,7 @@ class Ramp(Parameters):
     saturation : float
         Incentive h from which no more follow [price unit per kWh].
     max_share : float
-        The share phi_max reached there.
+        Share phi_max of drivers who follow at and above ``saturation``, in [0, 1].
     """
 
     dead_zone: float
@@ -36,16 +36,19 @@ class Ramp(Parameters):
 
 
 def ramp_share(incentive: np.ndarray, dead_zone: float, saturation: float, max_share: float) -> np.ndarray:
-    """Return the share of drivers who follow an incentive (eq. 1, reconstructed).
+    """Return the share of drivers who follow an incentive.
 
-    ``phi(D) = 0`` for ``D <= l``, ``phi_max`` for ``D >= h`` and ``K (D - l)``, ``K = phi_max / (h - l)``, between.
+    ``phi(D) = 0`` for ``D <= l``, ``phi_max`` for ``D >= h`` and ``K (D - l)``, ``K = phi_max / (h - l)``, between
+    (eq. 1 of the 2022 paper, reconstructed).
 
     Parameters
     ----------
     incentive : (n,) array
-        D [price unit per kWh].
-    dead_zone, saturation, max_share : float
-        l, h, phi_max.
+        Incentive D [price unit per kWh].
+    dead_zone, saturation : float
+        l and h [price unit per kWh].
+    max_share : float
+        phi_max, in [0, 1].
 
     Returns
     -------

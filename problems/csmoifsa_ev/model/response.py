@@ -1,6 +1,7 @@
-"""How drivers move their charging when prices differ: equations (1) and (2), reconstructed.
+"""Energy that drivers shift between periods (eqs. 1 and 2 of the 2022 paper, reconstructed).
 
-Arrays over candidates come first: n candidates, three flows in the order of `fleet_sums.FLOWS`, T steps of the day.
+The axis of length n is over tariffs, that of length 3 over the flows between periods, in the order of
+`fleet_sums.FLOWS`.
 """
 
 from __future__ import annotations
@@ -19,18 +20,18 @@ Recovery = Literal["uniform", "valley-filling"]
 
 @dataclass(frozen=True, kw_only=True)
 class Response(Parameters):
-    """The ramp of each flow between periods, and where moved energy settles.
+    """Drivers' response to charge prices: a ramp for each flow between periods, and the steps of shifted energy.
 
     Attributes
     ----------
     peak_valley, peak_flat, flat_valley : Ramp
-        Share of the period's energy that leaves, over the price difference in excess of the reference.
+        Share of the energy of the period of origin that is shifted, over the incentive.
     recovery : "uniform" or "valley-filling"
-        Drivers act alone and spread evenly over the period's hours (a rebound peak is possible), or an operator fills
-        the lowest hours first.
+        ``"uniform"``: shifted energy is spread evenly over the steps of its new period, as by drivers without control
+        (a rebound peak is possible). ``"valley-filling"``: an operator fills the steps of lowest load first.
     transfer : "ev-load" or "total-load"
-        What the shares are shares of: the cars' charging, as far as their sessions allow, or the period means of the
-        total load, as the paper's text literally has it. The second does not conserve energy.
+        ``"ev-load"``: shares are of the cars' charging, as far as their sessions allow. ``"total-load"``: shares are of
+        the period means of the total load, as the paper's text states; this does not conserve energy.
     """
 
     peak_valley: Ramp
@@ -40,22 +41,25 @@ class Response(Parameters):
     transfer: Literal["ev-load", "total-load"] = "ev-load"
 
     def ramps(self) -> np.ndarray:
-        """Return l, h, phi_max of each flow, shape (3, 3)."""
+        """Return l, h [price unit per kWh] and phi_max of each flow, one flow a row, shape (3, 3)."""
         ramps = (getattr(self, name) for name in FLOWS)
         return np.array([[ramp.dead_zone, ramp.saturation, ramp.max_share] for ramp in ramps])
 
 
 def wanted_flows(charge: np.ndarray, reference: np.ndarray, ramps: np.ndarray, energy_mwh: np.ndarray) -> np.ndarray:
-    """Return the energy drivers would like to move, before asking whether their cars can (eq. 1, reconstructed).
+    """Return the energy that drivers wish to shift, before the limits of their sessions.
+
+    The energy of period a times the ramp of the incentive ``(c_a - c_b) - (r_a - r_b)`` (eq. 1 of the 2022 paper,
+    reconstructed).
 
     Parameters
     ----------
     charge : (n, 3) array
         Charge prices of peak, flat, valley [price unit per kWh].
     reference : (3,) array
-        Those under which today's habits formed; the incentive from a to b is ``(c_a - c_b) - (r_a - r_b)``.
+        Reference charge prices r of peak, flat, valley [price unit per kWh].
     ramps : (3, 3) array
-        l, h, phi_max of each flow.
+        l, h [price unit per kWh] and phi_max of each flow.
     energy_mwh : (3,) array
         Uncontrolled charging of each period, E_a [MWh].
 
@@ -72,26 +76,32 @@ def wanted_flows(charge: np.ndarray, reference: np.ndarray, ramps: np.ndarray, e
 
 
 def limit_flows(flows: np.ndarray, limits_mwh: np.ndarray) -> np.ndarray:
-    """Cut flows back to what the parked cars can do, never more than each joint limit.
+    """Return flows that keep the joint limits of the cars' sessions.
 
-    Every limit in turn scales the flows that take part in it by one factor, so drivers who compete for the same hours
-    give way in proportion. Scaling down never breaks a limit already met.
+    Each limit in turn multiplies the flows that take part in it by one factor, at most 1, so that drivers who compete
+    for the same hours are curtailed in proportion. A smaller flow breaks no limit kept before.
 
     Parameters
     ----------
     flows : (n, 3) array
         Wanted flows [MWh].
     limits_mwh : (7,) array
-        `FleetSums.flow_limit_mwh`.
+        Largest weighted sums of flows, `FleetSums.flow_limit_mwh` [MWh].
 
     Returns
     -------
     (n, 3) array
-        Possible flows [MWh].
+        Flows within the limits [MWh].
+
+    Examples
+    --------
+    >>> limits = np.array([9.0, 9.0, 9.0, 6.0, 9.0, 9.0, 9.0])  # 6 MWh leave the peak at most
+    >>> limit_flows(np.array([[4.0, 8.0, 1.0]]), limits).tolist()
+    [[2.0, 4.0, 1.0]]
     """
     flows = flows.copy()
     for weights, limit in zip(FLOW_LIMITS, limits_mwh, strict=True):
         total = weights[0] * flows[:, 0] + weights[1] * flows[:, 1] + weights[2] * flows[:, 2]
-        factor = limit / np.maximum(total, max(limit, 1e-300))  # exactly 1 where the limit is met
+        factor = limit / np.maximum(total, max(limit, 1e-300))  # exactly 1 where the limit holds
         flows[:, weights > 0] *= factor[:, None]
     return flows

@@ -1,4 +1,4 @@
-"""The tariff: when the peak, flat and valley hours are, and what a kilowatt-hour costs in them."""
+"""The tariff: hours of peak, flat and valley, present prices and the bounds of new ones."""
 
 from __future__ import annotations
 
@@ -25,7 +25,12 @@ class Windows(Parameters):
     Attributes
     ----------
     peak, flat, valley : tuple of str
-        Each a list of windows ``"from-to"`` on the local clock. Together they cover the day once.
+        Windows ``"from-to"`` of the period on the local clock. Together they cover the day once.
+
+    Examples
+    --------
+    >>> Windows(peak=("14-21",), flat=("7-14", "21-23"), valley=("23-7",)).period_of_step(24)[[0, 8, 15]].tolist()
+    [2, 1, 0]
     """
 
     peak: tuple[str, ...]
@@ -113,23 +118,23 @@ class PeriodPrices(Parameters):
 
 @dataclass(frozen=True, kw_only=True)
 class PriceTerms(Parameters):
-    """What charging costs now, and the range in which new prices are sought.
+    """Present and reference charge prices, bounds of new prices, and units.
 
     Attributes
     ----------
     unit : str
-        The unit of every price, such as ``"cents/kWh"``; used in tables and figures.
+        Unit of every price, such as ``"cents/kWh"``; used in tables and figures.
     currency : str
-        The unit of money totals, such as ``"$"``.
+        Unit of sums of money, such as ``"$"``.
     units_per_currency : float
-        How many price units make one unit of currency: 100 for cents and dollars.
+        Price units in one unit of currency: 100 for cents and dollars.
     start : PeriodPrices
-        The charge tariff in force, the start of the search for a better one.
+        Charge prices in force [price unit per kWh].
     reference : "flat", float or PeriodPrices
-        The charge tariff under which the drivers' present habits were formed; ``"flat"`` is the time-weighted mean of
-        ``start`` at all hours. Responses are measured against it.
+        Charge prices under which the drivers' present habits formed [price unit per kWh]; ``"flat"`` is the
+        time-weighted mean of ``start`` at all hours. Incentives are differences from these prices.
     charge_bounds, discharge_bounds : (float, float)
-        Lowest and highest price that may be set.
+        Lowest and highest price allowed [price unit per kWh].
     """
 
     unit: str
@@ -154,7 +159,7 @@ class PriceTerms(Parameters):
 
     @property
     def per_mwh(self) -> float:
-        """Currency per MWh that one price unit per kWh amounts to (10 $/MWh for 1 cent/kWh)."""
+        """Currency per MWh equal to one price unit per kWh: 10 if prices are in cents/kWh and money in $."""
         return 1000.0 / self.units_per_currency
 
     def reference_prices(self, period: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Discharging to the grid: who takes part, and how much energy that gives (eqs. 8-10, reconstructed)."""
+"""Discharging to the grid: a driver's margin and the share of cars that discharge (eqs. 8-10, reconstructed)."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ class V2G(Parameters):
     Attributes
     ----------
     response : Ramp
-        Share of drivers who discharge, over their margin per kWh.
+        Share of drivers who discharge, as a ramp over their margin per kWh.
     depth : float
-        Share lambda of the battery that one action moves; one action a day.
+        Share lambda of the battery capacity that one discharge takes, in [0, 1]; a car discharges once a day at most.
     wear : float
-        Battery wear a driver counts per kWh discharged [price unit per kWh].
+        Cost of battery ageing to a driver for each kWh discharged [price unit per kWh].
     fee : float
-        The operator's own cost c_f of handling a discharged kWh [price unit per kWh].
+        Cost c_f to the operator of handling each kWh discharged [price unit per kWh].
     """
 
     response: Ramp
@@ -40,23 +40,30 @@ class V2G(Parameters):
 def discharge_margin(
     charge: np.ndarray, discharge: np.ndarray, round_trip: float, wear: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return a driver's margin per kWh discharged in the peak and the flat period (eqs. 8 and 9, reconstructed).
+    """Return a driver's margin per kWh discharged in the peak and the flat period.
 
-    ``m_b = d_b - c_v / (eta_c eta_d) - wear``: the income, less recharging in the valley, less wear.
+    ``m_b = d_b - c_v / (eta_c eta_d) - wear``: the income, less recharging in the valley, less battery ageing
+    (eqs. 8 and 9 of the 2022 paper, reconstructed).
 
     Parameters
     ----------
     charge, discharge : (n, 3) array
         Prices of peak, flat, valley [price unit per kWh].
     round_trip : float
-        eta_c eta_d.
+        Efficiency eta_c eta_d, in (0, 1].
     wear : float
-        [price unit per kWh]
+        Cost of battery ageing [price unit per kWh].
 
     Returns
     -------
     (n,), (n,) arrays
         Margins in peak and flat [price unit per kWh].
+
+    Examples
+    --------
+    >>> prices = np.array([[35.0, 22.0, 16.0]]), np.array([[30.0, 20.0, 10.0]])
+    >>> [margin.tolist() for margin in discharge_margin(*prices, round_trip=0.8, wear=4.0)]
+    [[6.0], [-4.0]]
     """
     cost = charge[:, VALLEY] / round_trip + wear
     return discharge[:, PEAK] - cost, discharge[:, FLAT] - cost
@@ -69,28 +76,29 @@ def discharging_shares(
     eligible_any: float,
     responding: np.ndarray,
 ) -> np.ndarray:
-    """Return the share of cars that discharge in the peak and the flat period (eq. 10, reconstructed).
+    """Return the share of cars that discharge in peak and flat (eq. 10 of the 2022 paper, reconstructed).
 
-    Bounded by the cars able to, and in total by the drivers who answer the charge price at all: whoever ignores the
-    charge price ignores the discharge price too, phi^cd <= phi^c. A car acts once a day.
+    The share of each period is at most that of the eligible cars. Their sum is at most the share of cars eligible in
+    one of the periods, and at most phi^c: a driver who does not answer the charge price does not answer the discharge
+    price either. A car discharges once a day.
 
     Parameters
     ----------
     margins : (n,), (n,) arrays
-        From `discharge_margin`.
+        Margins of `discharge_margin` [price unit per kWh].
     terms : V2G
         Participation over margin.
     eligible : (3,) array
-        Share of cars able in each period.
+        Share of cars that can discharge in each period.
     eligible_any : float
-        Share of cars able in one of them.
+        Share of cars that can discharge in at least one period.
     responding : (n,) array
         phi^c, the share of drivers who answer the charge price.
 
     Returns
     -------
     (n, 2) array
-        psi of peak and flat.
+        psi, the shares of cars that discharge in peak and flat.
     """
     ramp = terms.response
     shares = np.empty((len(responding), 2))
@@ -99,4 +107,4 @@ def discharging_shares(
         shares[:, column] = np.minimum(wanted, eligible[period])
     total = shares[:, 0] + shares[:, 1]
     most = np.minimum(responding, eligible_any)
-    return shares * (most / np.maximum(total, np.maximum(most, 1e-300)))[:, None]  # exactly 1 where they all may
+    return shares * (most / np.maximum(total, np.maximum(most, 1e-300)))[:, None]  # factor 1 where the sum is allowed

@@ -1,4 +1,4 @@
-"""The pricing problem for pymoo: six prices in, three objectives and eight constraints out."""
+"""The pricing problem for pymoo: six prices, three objectives, eight constraints."""
 
 from __future__ import annotations
 
@@ -53,17 +53,17 @@ class EVPricing(Problem):
         return low.copy(), high.copy()
 
     def outcome(self, X: np.ndarray) -> TariffOutcome:
-        """Return all effects of the tariffs ``X``, shape (n, 6)."""
+        """Return all effects of tariffs ``X``, shape (n, 6) [price unit per kWh]."""
         return evaluate(np.ascontiguousarray(np.atleast_2d(X), dtype=float), self.day)
 
     @property
     def kernel(self) -> Callable[..., None]:
-        """The compiled evaluator ``f(X, data, F, G)``, imported when first asked for.
+        """The compiled evaluator ``f(X, data, F, G)``, imported at first access.
 
         Raises
         ------
         AttributeError
-            The day has ``response.transfer = "total-load"``, which only the plain model knows.
+            The day has ``response.transfer = "total-load"``, which the compiled evaluator lacks.
         """
         if self.day.response.transfer != "ev-load":
             raise AttributeError("kernel")
