@@ -27,8 +27,10 @@ def _root() -> None:
     """Electric-vehicle pricing: charge and discharge tariffs for a load curve and a fleet."""
 
 
-_SCENARIO = typer.Argument(None, metavar="[SCENARIO.toml]", help="What differs from the case; nothing for the case.")
-_OUT = typer.Option(None, "--out", "-o", metavar="DIR", help="Write all results there; the folder is made.")
+_SCENARIO = typer.Argument(
+    None, metavar="[SCENARIO.toml]", help="Changes to a bundled case; leave out for the case itself."
+)
+_OUT = typer.Option(None, "--out", "-o", metavar="DIR", help="Folder for all results; created if missing.")
 
 
 @app.command()
@@ -45,7 +47,9 @@ def price(
     pop_size: int = typer.Option(100, "--pop-size", "-p", min=2, help="Tariffs on the front."),
     seed: int = typer.Option(1, "--seed", "-s", min=0, help="Same seed, same front."),
     recovery: str | None = typer.Option(
-        None, "--recovery", help="Where moved charging settles: uniform (drivers alone) or valley-filling (managed)."
+        None,
+        "--recovery",
+        help="Distribution of shifted charging: uniform (uncontrolled) or valley-filling (by an operator).",
     ),
     round_to: float | None = typer.Option(
         None, "--round", help="Offer prices that are multiples of this, such as 0.5."
@@ -127,7 +131,7 @@ def compare(
     out: Path | None = _OUT,
     as_json: bool = JSON_OPTION,
 ) -> None:
-    """Set the search beside simpler ways, and side by side: paper or market objectives, drivers alone or managed.
+    """Compare the search with baselines, and paper with market objectives under uniform and valley-filling recovery.
 
     [bold]Example:[/bold]  csmoifsa ev compare my.toml --out out/compare
     """
@@ -166,8 +170,8 @@ def calibrate(
 ) -> None:
     """Fit drivers' response to observed price changes: l, K, h and phi_max of each pair, with bands.
 
-    A row says: when the incentive (change of the price difference) was so much, that share of the charging moved.
-    Pairs are peak_valley, peak_flat, flat_valley, and v2g with its margin.
+    Each row holds a pair, an incentive (change of a price difference) and the share of charging that was shifted.
+    Pairs are peak_valley, peak_flat, flat_valley, and v2g, whose incentive is the margin.
 
     [bold]Example:[/bold]  csmoifsa ev calibrate observations.csv --scenario my.toml --out out/fit
     """
@@ -196,12 +200,12 @@ def learn(
     scenario: Path | None = _SCENARIO,
     case: str | None = typer.Option(None, "--case", help="The bundled case: paper-2022 (default) or duke-2017."),
     rounds: int = typer.Option(8, "--rounds", min=1, max=100, help="Adjustments of the tariff."),
-    seeds: int = typer.Option(20, "--seeds", min=1, max=1000, help="Hidden populations to try."),
+    seeds: int = typer.Option(20, "--seeds", min=1, max=1000, help="Number of hidden responses."),
     noise: float = typer.Option(0.05, "--noise", min=0.0, max=1.0, help="Relative noise of an observed share."),
     out: Path | None = _OUT,
     as_json: bool = JSON_OPTION,
 ) -> None:
-    """Close the loop: a hidden population answers, the operator prices, observes, refits and prices again.
+    """Simulate learning: set prices, observe a hidden response with noise, fit it again, set new prices.
 
     [bold]Example:[/bold]  csmoifsa ev learn --rounds 8 --seeds 20 --out out/learn
     """
@@ -232,7 +236,7 @@ def reproduce(
     seed: int = typer.Option(0, "--seed", min=0, help="Same seed, same page."),
     as_json: bool = JSON_OPTION,
 ) -> None:
-    """Set every figure that the paper prints beside ours, and search assumptions that make all come true together.
+    """Compare every figure that the paper prints with ours, and search assumptions that reproduce all of them.
 
     [bold]Example:[/bold]  csmoifsa ev reproduce --out docs/results/paper-2022.md
     """
@@ -302,7 +306,7 @@ def check(
     as_json: bool = JSON_OPTION,
     series: Any = None,
 ) -> None:
-    """Say all that is wrong with a scenario and its files at once, by key or file, line and column; or what it holds.
+    """List all faults of a scenario and its files, by key or by file, line and column; or summarise its data.
 
     [bold]Example:[/bold]  csmoifsa ev check my.toml
     """

@@ -80,7 +80,7 @@ def draw_all(folder: Path, *, dpi: int = 150) -> list[Path]:
 
 
 def draw_front(pareto: pd.DataFrame, extremes: pd.DataFrame, summary: dict[str, Any]) -> Figure:
-    """Draw how the operator's and the grid's interest go with the drivers' along the front."""
+    """Draw the operator's and the grid's objective over the drivers' objective along the front."""
     figure = Figure(figsize=(10.0, 4.8), dpi=150, layout="constrained")
     money = summary["units"]["saving_per_day"].split("/")[0]
     axis = {
@@ -126,14 +126,14 @@ def draw_front(pareto: pd.DataFrame, extremes: pd.DataFrame, summary: dict[str, 
 
 
 def _paper_point(summary: dict[str, Any]) -> dict[str, float] | None:
-    told = {row["quantity"]: row["paper"] for row in summary["paper"]}
+    printed = {row["quantity"]: row["paper"] for row in summary["paper"]}
     names = {"satisfaction", "saving", "24 x peak-valley after"}
-    if not names <= told.keys():
+    if not names <= printed.keys():
         return None
     return {
-        "satisfaction": told["satisfaction"],
-        "saving_per_day": told["saving"] / 365.0,
-        "g2_mw": told["24 x peak-valley after"] / 24.0,
+        "satisfaction": printed["satisfaction"],
+        "saving_per_day": printed["saving"] / 365.0,
+        "g2_mw": printed["24 x peak-valley after"] / 24.0,
     }
 
 
@@ -164,7 +164,7 @@ def draw_load(curves: pd.DataFrame, extremes: pd.DataFrame) -> Figure:
 
 
 def draw_groups(curves: pd.DataFrame, extremes: pd.DataFrame) -> Figure:
-    """Draw what each group of drivers takes from the grid, under each extreme and the compromise."""
+    """Draw the load of each group of drivers, under each extreme and the compromise."""
     figure, panels = _panels(curves, extremes)
     for axes, choice, rows in panels:
         floor = np.zeros(len(rows) + 1)
@@ -245,7 +245,7 @@ def draw_prices(tariff: pd.DataFrame, extremes: pd.DataFrame, curves: pd.DataFra
 
 
 def draw_robustness(tornado: pd.DataFrame, bands: pd.DataFrame, summary: dict[str, Any]) -> Figure:
-    """Draw what each assumption does to the operator's saving, and the band of every effect over all of them."""
+    """Draw the effect of each assumption on the operator's saving, and the band of each effect over all of them."""
     figure = Figure(figsize=(10.0, 4.8), dpi=150, layout="constrained")
     money = summary["units"]["saving_per_day"].split("/")[0]
     axes = figure.add_subplot(1, 2, 1)
@@ -326,7 +326,7 @@ def _finish_panels(figure: Figure, panels: list[Panel], label: str) -> None:
 
 
 def _steps(rows: pd.DataFrame, column: str, scale: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return step edges [h] and values, the last value repeated so that the last step is drawn."""
+    """Return edges of the steps [h] and values times ``scale``, the last value twice, for a step plot."""
     values = rows[column].to_numpy(dtype=float) * scale
     return np.linspace(0.0, 24.0, len(values) + 1), np.append(values, values[-1])
 

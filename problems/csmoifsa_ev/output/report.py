@@ -1,4 +1,4 @@
-"""``report.html``: one file that opens offline, with linked views of the front, a tariff, its day, and who gains."""
+"""Write ``report.html``, which opens offline: linked views of the front, a tariff, its day and stakeholder impact."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ def write_report(study: Study, path: Path, *, language: str = "en") -> None:
     Parameters
     ----------
     study : Study
-        What to show.
+        The study to show.
     path : Path
-        The file.
+        The file to write.
     language : "en" or "zh"
-        Of all labels; what comes from the scenario stays as it is.
+        Language of all labels; texts from the scenario stay as they are.
     """
     write_page(path, "csmoifsa_ev.output", "price", report_data(study), title=study.scenario.title, language=language)
 

@@ -1,4 +1,4 @@
-"""Pictures of fitted responses and of the loop that learns them."""
+"""Draw fitted responses, and the errors of the loop of pricing and learning."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def draw_calibration(result: dict[str, Any], unit: str) -> Figure:
     result : dict
         From `calibration.calibrate`.
     unit : str
-        Of prices.
+        Unit of prices.
     """
     pairs = list(result["fits"])
     columns = min(len(pairs), 2)

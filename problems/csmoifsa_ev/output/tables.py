@@ -33,7 +33,7 @@ FRONT_QUANTITIES = (
 
 
 def pareto_table(study: Study) -> pd.DataFrame:
-    """Return the front: six prices and what they do, one tariff a row."""
+    """Return the front: six prices and their effects, one tariff a row."""
     prices = {name: study.front[:, k] for k, name in enumerate(VARIABLES)}
     return pd.DataFrame(prices | {name: getattr(study.outcome, name) for name in FRONT_QUANTITIES})
 
@@ -42,12 +42,12 @@ def tariff_table(study: Study) -> pd.DataFrame:
     """Return each price before, as in force, and recommended, with the range in which it has no effect."""
     day, prices = study.day, study.scenario.prices
     ranges, _ = study.no_effect
-    given = study.choice_outcome.discharging_share[list(study.choices).index("compromise")]
+    discharging = study.choice_outcome.discharging_share[list(study.choices).index("compromise")]
     rows = []
     for k, name in enumerate(VARIABLES):
         kind, period = name.split("_")
         p = PERIODS.index(period)
-        used = kind == "charge" or (p < 2 and given[p] > 0)
+        used = kind == "charge" or (p < 2 and discharging[p] > 0)
         note = "" if used else "nobody discharges then at this price"
         rows.append(
             {
@@ -81,12 +81,12 @@ def extremes_table(study: Study) -> pd.DataFrame:
 
 
 def load_table(study: Study) -> pd.DataFrame:
-    """Return the recommended tariff's day, one step a row [MW]."""
+    """Return the load curves of the day under the recommended tariff, one step a row [MW]."""
     return _curves(study, "compromise")
 
 
 def choices_load_table(study: Study) -> pd.DataFrame:
-    """Return the day under each choice, one step of one choice a row [MW]."""
+    """Return the load curves of the day under each choice, one step of one choice a row [MW]."""
     parts = []
     for name in study.choices:
         curves = _curves(study, name)
@@ -115,7 +115,7 @@ def _curves(study: Study, choice: str) -> pd.DataFrame:
 
 
 def _figures(outcome: TariffOutcome, study: Study) -> dict[str, np.ndarray]:
-    """Return all figures of merit, one column a quantity."""
+    """Return the figures of n tariffs, shape (n,) each, by quantity."""
     cars = study.day.fleet.n_ev
     return {
         "g1_mw": outcome.g1_mw,
@@ -134,7 +134,7 @@ def _figures(outcome: TariffOutcome, study: Study) -> dict[str, np.ndarray]:
 
 
 def _before(study: Study) -> dict[str, float]:
-    """Return the same figures for the situation before pricing."""
+    """Return the quantities of `_figures` for the situation before pricing."""
     day = study.day
     g1, g2, g3 = (float(figure[0]) for figure in day.before)
     return {
@@ -175,7 +175,7 @@ def units(study: Study) -> dict[str, str]:
 
 
 def summarise(study: Study) -> dict[str, Any]:
-    """Return the study as one plain object: what was asked, before, after, and how firm it is."""
+    """Return settings, figures before and after pricing, impact and robustness of a study, as plain values."""
     row = list(study.choices).index("compromise")
     before = _before(study)
     after = {name: float(column[row]) for name, column in _figures(study.choice_outcome, study).items()}
@@ -264,13 +264,13 @@ def urdb_of(study: Study, choice: str | None = None) -> dict[str, Any]:
     choice = choice or study.offered
     row = list(study.choices).index(choice)
     tariff = study.choices[choice]
-    given = np.append(study.choice_outcome.discharging_share[row] > 0, False)
+    used = np.append(study.choice_outcome.discharging_share[row] > 0, False)
     return urdb_document(
         f"{study.scenario.title}: {choice}",
         study.scenario.tariff,
         tariff[:3],
         tariff[3:],
-        given,
+        used,
         per_currency=study.scenario.prices.units_per_currency,
     )
 

@@ -1,4 +1,4 @@
-"""A study on the terminal: what a manager needs to see, on one screen."""
+"""Print results of the ``csmoifsa ev`` commands on the terminal."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def show_study(study: Study, summary: dict[str, Any]) -> None:
 
 
 def show_inspection(found: Inspection) -> None:
-    """Print what a sound scenario holds."""
+    """Print the facts and notes of a scenario without faults."""
     console, facts = stdout(), found.facts
     days = f"{facts['days']} day(s)"
     if facts["first_day"]:
@@ -83,25 +83,25 @@ def _tariff_table(study: Study) -> Table:
     prices, windows = study.scenario.prices, study.scenario.tariff
     hours = [f"{name} {' '.join(getattr(windows, name))}" for name in PERIODS]
     table = _table(f"\n{prices.unit}", *(f"\n{one}" for one in hours))
-    given = study.choice_outcome.discharging_share[list(study.choices).index("compromise")]
+    discharging = study.choice_outcome.discharging_share[list(study.choices).index("compromise")]
     x = study.recommended
-    discharge = [f"{x[3 + p]:.1f}" if p < 2 and given[p] > 0 else "none" for p in range(3)]
+    discharge = [f"{x[3 + p]:.1f}" if p < 2 and discharging[p] > 0 else "none" for p in range(3)]
     table.add_row("charge, before", *(f"{price:.1f}" for price in study.day.reference))
     table.add_row("charge, start tariff", *(f"{price:.1f}" for price in prices.start.as_array()))
     table.add_row("charge, recommended", *(f"{price:.1f}" for price in x[:3]), style="bold")
     table.add_row("discharge, recommended", *discharge, style="bold")
     if study.rounded is not None:
         table.add_row("charge, rounded", *(f"{price:g}" for price in study.rounded[:3]))
-        sold = [f"{study.rounded[3 + p]:g}" if discharge[p] != "none" else "none" for p in range(3)]
-        table.add_row("discharge, rounded", *sold)
+        rounded = [f"{study.rounded[3 + p]:g}" if discharge[p] != "none" else "none" for p in range(3)]
+        table.add_row("discharge, rounded", *rounded)
     ranges, _ = study.no_effect
-    loose = [
+    free = [
         f"{name} {low:.1f} to {high:.1f}"
         for name, (low, high) in zip(VARIABLES, ranges, strict=True)
         if high - low > 0.05
     ]
-    if loose:
-        table.caption = "Without effect between: " + "; ".join(loose)
+    if free:
+        table.caption = "Without effect between: " + "; ".join(free)
         table.caption_justify = "left"
     return table
 
@@ -131,7 +131,7 @@ def _robustness_lines(study: Study) -> list[str]:
         f"(row {band.most_robust} of pareto.csv); {band.rank_share:.0%} of the front score less.",
     ]
     first = study.tornado[0]
-    lines.append(f"What the saving hangs on most: {first['assumption']} (tornado.csv).")
+    lines.append(f"The assumption with the largest effect on the saving: {first['assumption']} (tornado.csv).")
     return lines
 
 
@@ -181,8 +181,8 @@ def show_calibration(result: dict[str, Any], unit: str) -> None:
         table.add_row("  5 to 95 %", *(f"{low:.3g}-{high:.3g}" for low, high in bands), "", "", style="dim")
     console.print(table)
     for fit in result["fits"].values():
-        for told in fit.warnings:
-            console.print(f"Mind {fit.pair}: {told}.", soft_wrap=True, markup=False)
+        for warning in fit.warnings:
+            console.print(f"Warning, {fit.pair}: {warning}.", soft_wrap=True, markup=False)
     console.print("\nFor the scenario file:", soft_wrap=True)
     console.print(result["toml"], soft_wrap=True, markup=False)
 
@@ -214,16 +214,16 @@ def _remarks(study: Study, summary: dict[str, Any]) -> list[str]:
     if low < -0.05:
         lines.append(
             "Only the differences between hours act on these objectives: all prices together could be "
-            f"{-low:.1f} {unit} lower with the same effect. They stand as high as the constraints allow."
+            f"{-low:.1f} {unit} lower with the same effect. They are as high as the constraints allow."
         )
     profit = [summary[when]["operator_profit_per_day"] for when in ("before", "after")]
     if summary["objectives"] == "paper" and profit[1] < 0.95 * profit[0]:
         lines.append(
-            "Mind the operator's books: payments between drivers and operator do not count in these objectives, "
-            "and the profit falls. --objectives market counts them."
+            "The operator's profit falls: these objectives do not count payments between drivers and operator; "
+            "--objectives market counts them."
         )
     if summary["checks"]["rebound"]:
-        lines.append(f"Mind the rebound: the new peak is in the valley hours, at {summary['checks']['peak_at']}.")
+        lines.append(f"Rebound: the new peak is in the valley hours, at {summary['checks']['peak_at']}.")
     lines += _robustness_lines(study)
     lines += [f"Note: {note}" for note in summary["notes"]]
     for pair, value in summary["rank_correlations"].items():

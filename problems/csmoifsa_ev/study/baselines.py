@@ -1,4 +1,4 @@
-"""What the search is worth: the same objectives reached by simpler means at the same number of evaluations."""
+"""Baselines for the search: simpler ways to find tariffs, with the same number of evaluations."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Search = Callable[[EVPricing, int, int], np.ndarray]
 
 
 def grid_search(problem: EVPricing, n_eval: int, seed: int) -> np.ndarray:
-    """Try a grid over the four prices that matter; flat and valley discharge prices stay at their least."""
+    """Search a grid over charge prices and the peak's discharge price; the other two are at their lower bound."""
     del seed
     levels = max(int(n_eval**0.25), 2)
     low, high = problem.price_bounds
@@ -46,19 +46,19 @@ def _front_of(problem: EVPricing, X: np.ndarray) -> np.ndarray:
 
 
 def compare_baselines(problem: EVPricing, search: Search, *, n_eval: int, seed: int) -> list[dict[str, Any]]:
-    """Return one row for each way to a tariff: what its compromise does, and how much its front covers.
+    """Return one row for each way to find tariffs: effects of its compromise, and hypervolume of its front.
 
     Scores and hypervolumes share one scale: objectives are normalised over all fronts together; the reference point is
-    1.1 in each.
+    1.1 in each objective.
 
     Parameters
     ----------
     problem : EVPricing
         Day and objectives.
     search : Search
-        The search to be judged, called like the others.
+        The search to be compared with the baselines.
     n_eval, seed : int
-        Budget of each, and random seed.
+        Number of evaluations of each search, and random seed.
     """
     import moocore
 
@@ -76,14 +76,14 @@ def compare_baselines(problem: EVPricing, search: Search, *, n_eval: int, seed: 
     F = {name: one.objectives(problem.objective_set) for name, one in outcomes.items()}
     searched = np.vstack([one for name, one in F.items() if name not in single])
     low, span = searched.min(axis=0), np.maximum(np.ptp(searched, axis=0), 1e-12)
-    content = membership(np.vstack([searched, *(F[name] for name in single)])).sum(axis=1)
+    scores = membership(np.vstack([searched, *(F[name] for name in single)])).sum(axis=1)
     place = dict(zip([n for n in F if n not in single] + list(single), _offsets(F, single), strict=True))
     rows = []
     for name, (X, seconds) in fronts.items():
         if name not in outcomes:
             continue
         first = place[name]
-        row = int(content[first : first + len(X)].argmax())
+        row = int(scores[first : first + len(X)].argmax())
         out = outcomes[name]
         rows.append(
             {
@@ -91,7 +91,7 @@ def compare_baselines(problem: EVPricing, search: Search, *, n_eval: int, seed: 
                 "evaluations": 0 if name in single else n_eval,
                 "tariffs": len(X),
                 "hypervolume": float(moocore.hypervolume((F[name] - low) / span, ref=np.full(3, 1.1))),
-                "score": float(content[first + row] / 3.0),
+                "score": float(scores[first + row] / 3.0),
                 "g1_mw": float(out.g1_mw[row]),
                 "g2_mw": float(out.g2_mw[row]),
                 "saving_per_day": float(out.saving_per_day[row]),

@@ -1,8 +1,8 @@
-"""Fitting drivers' response to what was observed after price changes (eqs. 3-6, reconstructed).
+"""Fit drivers' response to observations after price changes (eqs. 3-6 of the 2022 paper, reconstructed).
 
-One observation is an incentive D (by how much a difference of prices changed) and the share phi of charging that then
-moved. `fit_ramp` finds l, h, phi_max of eq. (1) by least squares; `local_fit` draws the curve without that shape, by
-locally weighted least squares; both come with bootstrap bands.
+One observation is an incentive D (change of a price difference) and the share phi of charging that was shifted.
+`fit_ramp` finds l, h, phi_max of eq. (1) by least squares; `local_fit` assumes no shape and uses locally weighted least
+squares; both have bootstrap bands.
 """
 
 from __future__ import annotations
@@ -20,22 +20,22 @@ from csmoifsa_ev.model.fleet_sums import FLOWS
 from csmoifsa_ev.model.ramp import Ramp, ramp_share
 
 PAIRS = (*FLOWS, "v2g")
-"""What can be observed: the three flows between periods, and discharging over its margin."""
+"""Responses that can be fitted: the three flows between periods, and discharging over its margin."""
 
 LEAST = 5
-"""Observations a pair needs: three parameters and something left over to judge them by."""
+"""Smallest number of observations of a pair: three parameters and two for the residual."""
 
 
 @dataclass(frozen=True)
 class Observations:
-    """What was seen of one pair.
+    """Observations of one pair.
 
     Attributes
     ----------
     incentive : (n,) array
-        D [price unit per kWh].
+        Incentive D [price unit per kWh].
     share : (n,) array
-        phi in [0, 1].
+        Share phi of charging that was shifted, in [0, 1].
     """
 
     incentive: np.ndarray
@@ -47,22 +47,22 @@ class Observations:
 
 @dataclass(frozen=True)
 class Fit:
-    """The response of one pair, fitted.
+    """Fitted response of one pair.
 
     Attributes
     ----------
     pair : str
         One of `PAIRS`.
     ramp : Ramp
-        l, h, phi_max; K = phi_max / (h - l).
+        Fitted l, h and phi_max.
     residual : float
-        Root mean square of what the ramp leaves unexplained.
+        Root mean square of observed less fitted shares.
     bands : dict
-        5 and 95 % of ``dead_zone, saturation, max_share, slope`` over bootstrap samples.
+        5 and 95 % quantiles of ``dead_zone, saturation, max_share, slope`` over bootstrap samples.
     n : int
         Number of observations.
     warnings : list of str
-        What the observations do not determine.
+        Sentences on parameters that the observations do not determine.
     """
 
     pair: str
@@ -74,7 +74,7 @@ class Fit:
 
     @property
     def slope(self) -> float:
-        """K of eq. (1)."""
+        """K = phi_max / (h - l) of eq. (1) [share per price unit per kWh]."""
         return self.ramp.max_share / (self.ramp.saturation - self.ramp.dead_zone)
 
 
@@ -84,7 +84,7 @@ def read_observations(path: Path) -> dict[str, Observations]:
     Raises
     ------
     InputError
-        A cell is wrong, or a pair has too few or contradictory observations; all such places are named.
+        A cell is wrong, or a pair has too few or contradictory observations; the message names all such places.
     """
     table = read_table(path, "file of observations")
     faults = Faults(path)
@@ -109,8 +109,8 @@ def read_observations(path: Path) -> dict[str, Observations]:
     faults.stop()
     result = {pair: Observations(*np.array(rows).T) for pair, rows in seen.items()}
     for pair, one in result.items():
-        for told in fit_obstacles(one):
-            faults.add(f"{pair}: {told}")
+        for reason in fit_obstacles(one):
+            faults.add(f"{pair}: {reason}")
     faults.stop()
     return result
 
@@ -136,19 +136,27 @@ def fit_obstacles(seen: Observations) -> list[str]:
 def fit_ramp(
     seen: Observations, *, prior: Ramp | None = None, weight: float = 0.0, weights: np.ndarray | None = None
 ) -> tuple[Ramp, float]:
-    """Return the ramp of least squares (eqs. 3-5, reconstructed) and its root mean square residual.
+    """Return the ramp of least squares and its root mean square residual (eqs. 3-5 of the 2022 paper, reconstructed).
 
-    For given l and h the best phi_max is a ratio of sums; l and h are found on a grid that is refined twice, so that
-    the many local optima of a piecewise linear curve do no harm.
+    For fixed l and h the best phi_max is a ratio of sums; l and h are searched on a grid that is refined twice, since
+    the sum of squares of a piecewise linear curve has many local optima.
 
     Parameters
     ----------
     seen : Observations
-        What was observed.
+        Observations of one pair.
     prior, weight : Ramp and float
-        A ramp believed before, counted as that many observations on its curve; none by default.
+        A prior estimate, which counts as ``weight`` observations on its curve; none by default.
     weights : (n,) array, optional
-        Of the observations.
+        Weights of the observations, 1 by default.
+
+    Examples
+    --------
+    >>> incentive = np.arange(0.0, 30.0, 2.0)
+    >>> share = ramp_share(incentive, dead_zone=4.0, saturation=20.0, max_share=0.5)
+    >>> ramp, residual = fit_ramp(Observations(incentive, share))
+    >>> round(ramp.dead_zone, 1), round(ramp.saturation, 1), round(ramp.max_share, 2), round(residual, 2)
+    (4.0, 20.0, 0.5, 0.0)
     """
     x, y = seen.incentive, seen.share
     w = np.ones(len(x)) if weights is None else weights
@@ -183,22 +191,22 @@ def _best_on_grid(
     share = np.clip((w * shape * y).sum(axis=1) / np.maximum(square, 1e-12), 0.0, 1.0)
     left = y - share[:, None] * shape
     error = (w * left * left).sum(axis=1)
-    # among equals the smallest saturation: what no observation reaches is not invented
+    # among equal errors take the smallest saturation: no observation supports a larger one
     k = int(np.lexsort((most, np.round(error, 12)))[0])
     return float(least[k]), float(most[k]), float(share[k])
 
 
 def fit_with_bands(pair: str, seen: Observations, *, samples: int = 200, seed: int = 0) -> Fit:
-    """Return the fit of one pair with bootstrap bands, and what the observations leave open.
+    """Return the fit of one pair with bootstrap bands and warnings.
 
     Raises
     ------
     InputError
         Too few or contradictory observations.
     """
-    told = fit_obstacles(seen)
-    if told:
-        raise InputError(f"{pair}: {told[0]}")
+    reasons = fit_obstacles(seen)
+    if reasons:
+        raise InputError(f"{pair}: {reasons[0]}")
     ramp, residual = fit_ramp(seen)
     random = np.random.default_rng([seed, PAIRS.index(pair)])
     drawn = []
@@ -218,16 +226,17 @@ def fit_with_bands(pair: str, seen: Observations, *, samples: int = 200, seed: i
 
 
 def local_fit(seen: Observations, at: np.ndarray, tau: float) -> np.ndarray:
-    """Return the response by locally weighted least squares (eq. 6, reconstructed), shape (k,).
+    """Return the response by locally weighted least squares, shape (k,).
 
-    At each D a straight line is fitted with weights ``w_k = exp(-(D_k - D)^2 / (2 tau^2))``.
+    At each D a straight line is fitted with weights ``w_k = exp(-(D_k - D)^2 / (2 tau^2))`` (eq. 6 of the 2022 paper,
+    reconstructed).
 
     Parameters
     ----------
     seen : Observations
-        What was observed.
+        Observations of one pair.
     at : (k,) array
-        Incentives to look at [price unit per kWh].
+        Incentives at which the response is returned [price unit per kWh].
     tau : float
         Width of the window [price unit per kWh].
     """
@@ -243,16 +252,22 @@ def local_fit(seen: Observations, at: np.ndarray, tau: float) -> np.ndarray:
 
 
 def calibrate(path: Path, *, tau: float | None = None, samples: int = 200, seed: int = 0) -> dict[str, Any]:
-    """Fit every pair of a file; return fits, local curves with bands, and the lines for a scenario file.
+    """Fit every pair of a file of observations.
 
     Parameters
     ----------
     path : Path
-        See `read_observations`.
+        File of observations, see `read_observations`.
     tau : float, optional
-        Window of the local fit; a sixth of the range of incentives if left out [price unit per kWh].
+        Width of the window of the local fit [price unit per kWh]; by default a sixth of the range of incentives.
     samples, seed : int
-        Of the bootstrap.
+        Number of bootstrap samples, and random seed.
+
+    Returns
+    -------
+    dict
+        By pair ``observed`` (Observations), ``fits`` (Fit) and ``curves`` (local fit with bands); ``toml``, the lines
+        for a scenario file.
     """
     fits, curves = {}, {}
     observed = read_observations(path)

@@ -1,4 +1,4 @@
-"""Our figures beside those a paper prints, with one honest sentence on each difference."""
+"""Compare our figures with those that the 2022 paper prints, with one sentence on each difference."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _ASSUMED = "how strongly drivers respond is assumed here and not printed there"
 
 
 def compare_with_paper(study: Study) -> list[dict[str, Any]]:
-    """Set the study beside the published figures; an empty list if the scenario or its objectives are not the paper's.
+    """Return our figures beside the published ones; an empty list unless scenario and objectives are the paper's.
 
     Returns
     -------
@@ -123,11 +123,11 @@ def paper_page(study: Study, fits: list[JointFit], command: str) -> str:
     Parameters
     ----------
     study : Study
-        Of the paper's case.
+        Study of the paper's case.
     fits : list of JointFit
-        From `reproduction.fit_jointly`.
+        Results of `reproduction.fit_jointly`.
     command : str
-        That made the page.
+        The command that writes the page.
     """
     rows = compare_with_paper(study)
     saving, difference = rank_correlations(study.outcome, "paper").values()
@@ -198,9 +198,9 @@ def _choices(study: Study) -> list[str]:
     out = study.choice_outcome
     lines = []
     for row, (name, x) in enumerate(study.choices.items()):
-        given = f"{x[3]:.1f}" if out.discharging_share[row, 0] > 0 else "none"
+        offer = f"{x[3]:.1f}" if out.discharging_share[row, 0] > 0 else "none"
         lines.append(
-            f"| {name.replace('_', ' ')} | {x[0]:.1f} / {x[1]:.1f} / {x[2]:.1f} | {given} | {out.g1_mw[row]:,.0f} | "
+            f"| {name.replace('_', ' ')} | {x[0]:.1f} / {x[1]:.1f} / {x[2]:.1f} | {offer} | {out.g1_mw[row]:,.0f} | "
             f"{out.g2_mw[row]:,.0f} | {out.saving_per_day[row] * 1e-3:,.0f} | {out.satisfaction[row]:.2f} |"
         )
     return lines

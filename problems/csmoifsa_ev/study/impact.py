@@ -1,4 +1,4 @@
-"""Who gains what from a tariff: the grid, the operator, and the drivers by group, per car and month."""
+"""Stakeholder impact of a tariff: on grid, operator and groups of drivers, and the rebound of the peak."""
 
 from __future__ import annotations
 
@@ -16,16 +16,23 @@ DAYS_A_MONTH = 365.0 / 12.0
 
 
 def group_bills(tariff: np.ndarray, outcome: TariffOutcome, day: PricingDay, row: int = 0) -> dict[str, float]:
-    """Return what a car of each group pays a month [currency], what it earns by discharging taken off.
+    """Return the monthly bill of a car of each group, less its income from discharging [currency/month].
 
     Parameters
     ----------
     tariff : (6,) array
-        Prices [price unit per kWh].
+        Prices in the order of `tariff.VARIABLES` [price unit per kWh].
     outcome : TariffOutcome
-        Of this tariff, at ``row``.
+        Effects of tariffs, this one at ``row``.
     day : PricingDay
-        The day it was evaluated on.
+        The day on which they were evaluated.
+    row : int
+        Row of the tariff in ``outcome``.
+
+    Returns
+    -------
+    dict
+        Bill by the names of `GROUPS`; NaN for a group without cars.
     """
     share = driver_groups(outcome, day).share[row]
     price = tariff[day.period]
@@ -44,7 +51,7 @@ def group_bills(tariff: np.ndarray, outcome: TariffOutcome, day: PricingDay, row
 def stakeholder_impact(
     tariff: np.ndarray, outcome: TariffOutcome, day: PricingDay, row: int = 0
 ) -> list[StakeholderImpact]:
-    """Return the account of one tariff beside the situation before; see `group_bills` for the parameters."""
+    """Return the impact of one tariff against the situation before pricing; see `group_bills` for the parameters."""
     money = day.prices.currency
     g1, g2, _ = (float(figure[0]) for figure in day.before)
     month = DAYS_A_MONTH / day.fleet.n_ev
@@ -97,14 +104,22 @@ def stakeholder_impact(
 
 
 def rebound(outcome: TariffOutcome, day: PricingDay, row: int = 0) -> dict[str, Any]:
-    """Return where the new peak is, and whether it is one: in the valley hours, or above the peak before.
+    """Return time and height of the peak after pricing, and whether it lies in the valley hours (rebound).
 
     Parameters
     ----------
     outcome : TariffOutcome
-        Of several tariffs, this one at ``row``.
+        Effects of tariffs, this one at ``row``.
     day : PricingDay
-        The day it was evaluated on.
+        The day on which they were evaluated.
+    row : int
+        Row of the tariff in ``outcome``.
+
+    Returns
+    -------
+    dict
+        rebound (peak in the valley hours), higher_than_before, peak_at (``"hh:mm"``), valley_peak_mw and other_peak_mw
+        (highest load inside and outside the valley hours [MW]).
     """
     load = outcome.load_mw[row]
     step = int(load.argmax())

@@ -1,6 +1,6 @@
-"""The closed loop: a hidden population answers, the operator prices, observes, refits, and prices again.
+"""The closed loop of pricing and learning: set prices, observe the response, fit it again, set new prices.
 
-Nothing of the population's parameters reaches the operator but the shares that moved, with noise.
+The operator observes the shares of shifted charging with noise; the true response is unknown to it.
 """
 
 from __future__ import annotations
@@ -20,20 +20,19 @@ from csmoifsa_ev.model.v2g import discharge_margin
 from csmoifsa_ev.study.calibration import PAIRS, Observations, fit_ramp
 
 VIOLATION_PENALTY = 10.0
-"""What breaking a constraint by its whole scale (the reference price) costs in score."""
+"""Score subtracted for each unit of constraint violation, which is a share of the reference price."""
 
 
 @dataclass(frozen=True)
 class ScoreScale:
-    """One number for a tariff, with fixed scales, so that rounds and populations can be compared.
+    """Fixed scale of the paper's three objectives, so that scores of different rounds can be compared.
 
-    The membership of the paper's three objectives, between the situation before (or the worst on the true front) and
-    the best on the true front; its mean is the score.
+    The score is the mean over the objectives of 0 at ``worst`` to 1 at ``best``.
 
     Attributes
     ----------
     worst, best : (3,) arrays
-        Scale of each objective (minimised).
+        Largest and smallest value of each objective, to be minimised.
     """
 
     worst: np.ndarray
@@ -46,16 +45,18 @@ class ScoreScale:
 
 @dataclass(frozen=True)
 class LearningRound:
-    """What one round brought.
+    """Results of one round.
 
     Attributes
     ----------
     tariff : (6,) array
-        Prices set.
-    score, regret : float
-        What they are score to the true population, and how far below the best, as a share of it.
+        Prices of the round [price unit per kWh].
+    score : float
+        Score of the tariff under the true response.
+    regret : float
+        Best score less this score, as a share of the best.
     parameter_error : float
-        Mean relative error of the curves estimated after it, over the incentives that matter.
+        Mean error of the responses fitted after the round, as a share of phi_max, for incentives up to 1.2 h.
     """
 
     tariff: np.ndarray
@@ -65,18 +66,18 @@ class LearningRound:
 
 
 def ramps_of(day: PricingDay) -> dict[str, Ramp]:
-    """Return the four responses of a day by pair."""
+    """Return the four response ramps of a day by pair of `calibration.PAIRS`."""
     return {name: getattr(day.response, name) for name in FLOWS} | {"v2g": day.v2g.response}
 
 
 def with_ramps(day: PricingDay, ramps: dict[str, Ramp]) -> PricingDay:
-    """Return the day with other responses."""
+    """Return the day with its four response ramps replaced."""
     flows = {name: ramps[name] for name in FLOWS}
     return replace(day, response=replace(day.response, **flows), v2g=replace(day.v2g, response=ramps["v2g"]))
 
 
 def hidden_population(day: PricingDay, random: np.random.Generator) -> PricingDay:
-    """Draw a population whose responses differ from the assumed ones by up to a half."""
+    """Return the day with random true responses, whose parameters differ from the assumed ones by up to a half."""
     drawn = {}
     for name, ramp in ramps_of(day).items():
         dead_zone = ramp.dead_zone * random.uniform(0.5, 1.5)
@@ -88,7 +89,7 @@ def hidden_population(day: PricingDay, random: np.random.Generator) -> PricingDa
 
 
 def incentives(tariff: np.ndarray, day: PricingDay) -> dict[str, float]:
-    """Return D of each pair at a tariff [price unit per kWh]."""
+    """Return the incentive D of each pair at a tariff (6,) [price unit per kWh]."""
     charge = tariff[None, :3]
     found = {
         name: float((charge[0, a] - charge[0, b]) - (day.reference[a] - day.reference[b]))
@@ -101,9 +102,9 @@ def incentives(tariff: np.ndarray, day: PricingDay) -> dict[str, float]:
 def observe(
     tariff: np.ndarray, truth: PricingDay, noise: float, random: np.random.Generator
 ) -> dict[str, tuple[float, float]]:
-    """Return (incentive, share seen) of each pair: what a meter shows, with relative noise.
+    """Return (incentive, observed share) of each pair; ``noise`` is the relative standard deviation of the share.
 
-    The shares are those of drivers who wish to move, before the limits of their cars, which the operator knows.
+    Shares are those of drivers who wish to shift charging, before the limits of their sessions, which are known.
     """
     seen = {}
     for name, incentive in incentives(tariff, truth).items():
@@ -116,9 +117,9 @@ def observe(
 def best_tariff(
     day: PricingDay, low: np.ndarray, high: np.ndarray, scale: ScoreScale, seed: int, n_eval: int = 6_000
 ) -> np.ndarray:
-    """Return the tariff of the largest score that keeps the constraints.
+    """Return the tariff of the largest score less constraint violations, shape (6,) [price unit per kWh].
 
-    Ordered random tariffs, then ever smaller steps around the best of them; compiled evaluation.
+    Search: ordered random tariffs, then random steps of falling size around the best eight.
     """
     from csmoifsa_ev.model.kernels import evaluate as compiled
 
@@ -150,7 +151,7 @@ def best_tariff(
 
 
 def _curve_error(estimated: dict[str, Ramp], truth: dict[str, Ramp]) -> float:
-    """Return the mean distance of estimated and true curves over 0..1.2 h, relative to phi_max."""
+    """Return the mean distance of estimated and true ramps for incentives from 0 to 1.2 h, as a share of phi_max."""
     errors = []
     for name in PAIRS:
         true = truth[name]
@@ -161,7 +162,7 @@ def _curve_error(estimated: dict[str, Ramp], truth: dict[str, Ramp]) -> float:
 
 
 def score_scale(day: PricingDay, low: np.ndarray, high: np.ndarray, seed: int) -> ScoreScale:
-    """Return a scale on the scale of what a day's feasible tariffs can reach."""
+    """Return the range of the objectives over random feasible tariffs of a day and the situation before pricing."""
     random = np.random.default_rng([seed, 3])
     X = random.uniform(low, high, (20_000, 6))
     X[:, :3] = -np.sort(-X[:, :3], axis=1)
@@ -183,27 +184,27 @@ def learn(
     seed: int = 0,
     trust: float = 1.0,
 ) -> list[LearningRound]:
-    """Run the loop once against a hidden population; the first round is priced on the assumptions alone.
+    """Run the loop once against a random true response; the first tariff rests on the assumed responses alone.
 
     Parameters
     ----------
     assumed : PricingDay
-        The day with the responses that the operator believes at first.
+        The day with the responses assumed at first.
     bounds : (low, high)
-        Prices that may be set, (6,) each.
+        Lowest and highest prices, (6,) each [price unit per kWh].
     rounds : int
-        Adjustments after the first tariff.
+        Number of adjustments after the first tariff.
     noise : float
         Relative standard deviation of an observed share.
     seed : int
-        Which population, and which noise.
+        Random seed of the true response and of the noise.
     trust : float
-        How many observations the first belief counts for.
+        Number of observations that the assumed responses count for.
 
     Returns
     -------
     list of LearningRound
-        ``rounds + 1`` of them, the first before any adjustment.
+        ``rounds + 1`` rounds, the first before any adjustment.
     """
     random = np.random.default_rng([seed, 11])
     truth = hidden_population(assumed, random)
@@ -215,7 +216,7 @@ def learn(
     history = []
     for k in range(rounds + 1):
         tariff = best_tariff(with_ramps(assumed, estimated), low, high, scale, seed * 1_000 + k)
-        if 0 < k < min(rounds, 4):  # early on, prices a little off the best show more of the curve
+        if 0 < k < min(rounds, 4):  # in early rounds, perturbed prices give observations at other incentives
             tariff = _perturbed(tariff, low, high, random)
         for name, one in observe(tariff, truth, noise, random).items():
             seen[name].append(one)
@@ -230,7 +231,7 @@ def learn(
 
 
 def _score(tariff: np.ndarray, truth: PricingDay, scale: ScoreScale) -> float:
-    """Return what a tariff is score to the true population; constraints it breaks there cost as in the search."""
+    """Return the score of a tariff under the true response, less its constraint violations as in `best_tariff`."""
     outcome = evaluate(tariff[None], truth)
     score = scale.score(outcome.objectives("paper")) - VIOLATION_PENALTY * np.maximum(outcome.constraints, 0.0).sum(
         axis=1
@@ -239,7 +240,7 @@ def _score(tariff: np.ndarray, truth: PricingDay, scale: ScoreScale) -> float:
 
 
 def _perturbed(tariff: np.ndarray, low: np.ndarray, high: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """Return the tariff with its charge prices moved by some 2 units, still in order."""
+    """Return the tariff with normal noise of 2 price units on its charge prices, in order and within bounds."""
     moved = tariff.copy()
     moved[:3] += random.normal(0.0, 2.0, 3)
     moved[:3] = -np.sort(-np.clip(moved[:3], low[:3], high[:3]))
@@ -250,7 +251,7 @@ def _perturbed(tariff: np.ndarray, low: np.ndarray, high: np.ndarray, random: np
 def learning_curves(
     assumed: PricingDay, bounds: tuple[np.ndarray, np.ndarray], *, seeds: int, **options: Any
 ) -> dict[str, Any]:
-    """Run the loop against several populations; return medians and quartiles of regret and error by round."""
+    """Run the loop against ``seeds`` true responses; return medians and quartiles of regret and error by round."""
     runs = [learn(assumed, bounds, seed=seed, **options) for seed in range(seeds)]
     regret = np.array([[one.regret for one in run] for run in runs])
     error = np.array([[one.parameter_error for one in run] for run in runs])

@@ -1,7 +1,7 @@
-"""Prices that could be others with the same effect: what they could be, and which of them to take.
+"""Changes of prices without effect on the objectives: find their range, and choose among tariffs of equal effect.
 
-Responses have dead and saturated zones, and the `paper` objectives see differences between prices only, not their
-level. A front found under them holds many tariffs that differ in nothing but what drivers pay.
+Responses have a dead zone and saturation, and the ``"paper"`` objectives depend on differences between prices, not on
+their level. A front under these objectives therefore holds tariffs that differ in the drivers' bill only.
 """
 
 from __future__ import annotations
@@ -18,21 +18,23 @@ _HALVINGS = 30
 
 
 def no_effect_ranges(problem: EVPricing, tariff: np.ndarray) -> tuple[np.ndarray, tuple[float, float]]:
-    """Return how far each price could move, alone, without any effect on the objectives or breaking a constraint.
+    """Return the range in which each price alone can change without effect on the objectives, within the constraints.
 
     Parameters
     ----------
     problem : EVPricing
-        The problem, whose objectives decide what counts as an effect.
+        Objectives, constraints and bounds.
     tariff : (6,) array
-        The tariff to move about.
+        The tariff [price unit per kWh].
 
     Returns
     -------
     (6, 2) array
-        Lowest and highest equivalent value of each price [price unit per kWh]; both the price itself if it is firm.
+        Lowest and highest value of each price without effect [price unit per kWh]; both are the price if every change
+        has an effect.
     (float, float)
-        How far the level of all prices could fall (<= 0) and rise (>= 0) together, along `level_direction`.
+        Largest common fall (<= 0) and rise (>= 0) of all prices without effect, along `level_direction`
+        [price unit per kWh].
     """
     directions = np.vstack([np.eye(6), level_direction(problem, tariff)])
     stretch = np.array([[no_effect_length(problem, tariff, sign * one) for sign in (-1.0, 1.0)] for one in directions])
@@ -41,12 +43,11 @@ def no_effect_ranges(problem: EVPricing, tariff: np.ndarray) -> tuple[np.ndarray
 
 
 def normalise_prices(problem: EVPricing, front: np.ndarray) -> np.ndarray:
-    """Choose among tariffs of equal effect, for each of a front, shape (n, 6).
+    """Return for each tariff of a front the one of equal effect with a standard price level, shape (n, 6).
 
-    A discharge price that moves nobody falls to the least of its range. Then the level of all prices rises as far as
-    it has no effect. What stops it, as a rule, is the constraint that the mean price paid stays within the reference:
-    drivers then pay per kWh, on average, what they paid before, and the operator's books show the tariff's effect, not
-    its level.
+    A discharge price at which no car discharges falls to the lowest value without effect. Then all prices rise along
+    `level_direction` as far as this has no effect. The constraint on the mean price paid usually ends the rise: drivers
+    then pay the reference price per kWh on average, and profits of different tariffs can be compared.
     """
     normalised = front.copy()
     for tariff, shares in zip(normalised, problem.outcome(front).discharging_share, strict=True):
@@ -60,10 +61,10 @@ def normalise_prices(problem: EVPricing, front: np.ndarray) -> np.ndarray:
 
 
 def level_direction(problem: EVPricing, tariff: np.ndarray) -> np.ndarray:
-    """Return the direction, shape (6,), in which all prices rise and every driver's incentive stays as it is.
+    """Return the direction, shape (6,), of a common rise of prices that leaves every incentive unchanged.
 
-    Charge prices rise alike; discharge prices by as much over the round trip, which keeps the margin over recharging.
-    Discharge prices at which nobody discharges stay where they are, but in the peak, where a constraint holds them.
+    Charge prices rise by 1, discharge prices by 1 / (eta_c eta_d), so that the margin over recharging is constant.
+    A discharge price of the flat or the valley period at which no car discharges does not rise.
     """
     in_flat = problem.outcome(tariff).discharging_share[0, 1] > 0
     gain = 1.0 / problem.day.round_trip
@@ -71,9 +72,9 @@ def level_direction(problem: EVPricing, tariff: np.ndarray) -> np.ndarray:
 
 
 def no_effect_length(problem: EVPricing, tariff: np.ndarray, direction: np.ndarray) -> float:
-    """Return how far one may go from a tariff along a direction with nothing changing, >= 0.
+    """Return the largest length along ``direction`` (6,) without effect on the objectives and within the constraints.
 
-    A scan finds where something changes first; halving the step before it finds the place.
+    A scan in 450 steps finds the first change; bisection of the step before it finds the length, >= 0.
     """
     low, high = problem.price_bounds
     here: Any = problem.evaluate(tariff[None], return_values_of=["F"])

@@ -1,8 +1,8 @@
-"""Which assumed parameters make all of the paper's printed figures come true together, if any do.
+"""Search assumed parameters that reproduce all figures printed in the 2022 paper together.
 
-The paper prints before and after figures but not its response curves, costs or satisfaction formula. `fit_jointly`
-searches those parameters, within stated ranges, and the six prices with them: a tariff that keeps all constraints and
-meets every figure at once. What is left over is the honest residual.
+The paper prints figures before and after pricing, but not its response curves, costs or formula of satisfaction.
+`fit_jointly` searches these parameters within stated ranges, and the six prices with them, for a tariff that keeps all
+constraints and matches every figure; it reports the residuals.
 """
 
 from __future__ import annotations
@@ -41,25 +41,25 @@ RANGES: dict[str, tuple[float, float]] = {
     "peak_cost": (0.0, 400.0),
     "habit_weight": (0.0, 1.0),
 }
-"""What is searched. Widths are h - l; costs as in the scenario; the first twelve and prices in price units."""
+"""Range of each searched parameter. Widths are h - l; responses, wear and fee are in price units per kWh."""
 
 
 @dataclass(frozen=True)
 class JointFit:
-    """The best set found under one reading.
+    """The best set of parameters found for one kind of recovery.
 
     Attributes
     ----------
-    recovery : str
-        Drivers alone, or managed.
+    recovery : "uniform" or "valley-filling"
+        Distribution of shifted charging over its new period.
     weights_free : bool
-        Whether the weights of satisfaction were searched, too, or stay one half each.
+        Whether the weights of satisfaction were searched, too; else each is one half.
     parameters : dict
-        By the names of `RANGES`.
+        Value of each parameter of `RANGES`.
     tariff : (6,) array
-        The prices.
+        Prices [price unit per kWh].
     figures : list of (str, str, float, float)
-        Quantity, unit, the paper's, ours.
+        Quantity, unit, the paper's value and ours.
     discharging : float
         Share of the cars that discharge at these prices.
     """
@@ -73,12 +73,12 @@ class JointFit:
 
     @property
     def residuals(self) -> np.ndarray:
-        """Relative differences, ours less the paper's."""
+        """Relative differences of our values from the paper's, one for each figure."""
         return np.array([ours / paper - 1.0 for _, _, paper, ours in self.figures])
 
     @property
     def worst(self) -> float:
-        """The largest of them."""
+        """Largest absolute relative difference."""
         return float(np.abs(self.residuals).max())
 
 
@@ -106,14 +106,14 @@ def with_parameters(day: PricingDay, values: np.ndarray, *, weights_free: bool) 
 
 def printed_after(published: Published) -> list[tuple[str, str, float]]:
     """Return (quantity, unit, value) of every figure the paper prints for the situation after."""
-    told = [
+    figures = [
         ("peak after", "MW", published.after_g1_mw),
         ("24 x peak-valley after", "MW", published.after_g2_hours_mw),
         ("mean square deviation after", "MW^2", published.after_g3_mw2),
         ("saving", "$/year", published.after_saving),
         ("satisfaction", "0 to 1", published.after_satisfaction),
     ]
-    return [(name, unit, value) for name, unit, value in told if value is not None]
+    return [(name, unit, value) for name, unit, value in figures if value is not None]
 
 
 def fit_jointly(
@@ -126,11 +126,11 @@ def fit_jointly(
     scenario : Scenario
         A case with published figures.
     recovery : "uniform" or "valley-filling"
-        Where moved charging settles.
+        Distribution of shifted charging over its new period.
     weights_free : bool
         Whether the weights of satisfaction are searched, too.
     generations, seed : int
-        Of the search.
+        Number of generations of differential evolution, and random seed.
 
     Raises
     ------

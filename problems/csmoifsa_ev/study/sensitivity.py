@@ -1,4 +1,4 @@
-"""How firm a recommendation is: one assumption at a time (tornado), and all at once (a band over draws)."""
+"""Robustness of a recommended tariff: effect of one assumption at a time (tornado), and of random draws of all."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from csmoifsa_ev.model.outcome import MAXIMISED, TariffOutcome, evaluate
 from csmoifsa_ev.model.ramp import Ramp
 
 QUANTITIES = ("g1_mw", "g2_mw", "saving_per_day", "operator_profit_per_day", "driver_bill_per_day", "satisfaction")
-"""What is followed: first the changes against the situation before, last the satisfaction as it is."""
+"""Quantities of `effects`: changes against the situation before pricing, and last the satisfaction itself."""
 
 SPREAD = {
     "response strength (max_share)": 0.30,
@@ -36,7 +36,7 @@ def _ramps(day: PricingDay, change: Callable[[Ramp], Ramp]) -> PricingDay:
 
 
 def with_factor(day: PricingDay, what: str, factor: float) -> PricingDay:
-    """Return a day on which one assumption of `SPREAD` is ``factor`` times what it was."""
+    """Return the day with the assumption ``what`` of `SPREAD` multiplied by ``factor``."""
     if what.startswith("response strength"):
         return _ramps(day, lambda ramp: replace(ramp, max_share=min(ramp.max_share * factor, 1.0)))
     if what.startswith("dead zone"):
@@ -60,7 +60,7 @@ def with_factor(day: PricingDay, what: str, factor: float) -> PricingDay:
 
 
 def effects(outcome: TariffOutcome, day: PricingDay) -> np.ndarray:
-    """Return the `QUANTITIES` of each tariff, shape (n, 6): changes against before, and the satisfaction."""
+    """Return the `QUANTITIES` of n tariffs, shape (n, 6): changes against before pricing, and the satisfaction."""
     before = {
         "g1_mw": float(day.before.g1_mw[0]),
         "g2_mw": float(day.before.g2_mw[0]),
@@ -71,14 +71,14 @@ def effects(outcome: TariffOutcome, day: PricingDay) -> np.ndarray:
 
 
 def tornado(tariff: np.ndarray, day: PricingDay) -> list[dict[str, Any]]:
-    """Return what each assumption alone does to the tariff's effects, from the low to the high end of its range.
+    """Return the effects of a tariff with each assumption alone at the low and at the high end of its range.
 
     Parameters
     ----------
     tariff : (6,) array
-        The tariff, kept as it is.
+        The tariff, the same for all assumptions [price unit per kWh].
     day : PricingDay
-        As assumed.
+        The day with all assumptions at their stated values.
 
     Returns
     -------
@@ -100,22 +100,22 @@ def tornado(tariff: np.ndarray, day: PricingDay) -> list[dict[str, Any]]:
 
 @dataclass(frozen=True)
 class Robustness:
-    """All assumptions drawn at once.
+    """Effects and scores of tariffs over random draws of all assumptions.
 
     Attributes
     ----------
     quantiles : list of dict
-        ``quantity, p5, p50, p95, better_share``: the band of each effect, and in how many draws it is an improvement.
+        ``quantity, p5, p50, p95, better_share``: quantiles of each effect, and share of draws in which it improves.
     recommended_score, best_score : float
-        Mean membership over the draws of the recommended tariff, and of the tariff of the front that is best in mean.
+        Mean score over the draws of the recommended tariff, and largest mean score on the front, in [0, 1].
     most_robust : int
-        The row of that tariff.
+        Row of the front's tariff with the largest mean score.
     rank_share : float
-        Share of the front that does worse than the recommended tariff in mean.
+        Share of the front with a smaller mean score than the recommended tariff.
     rebound_share : float
-        Share of draws with the new peak in the valley hours.
+        Share of draws with the peak in the valley hours.
     draws : int
-        How many.
+        Number of draws.
     """
 
     quantiles: list[dict[str, Any]]
@@ -130,20 +130,20 @@ class Robustness:
 def robustness(
     front: np.ndarray, recommended: int, day: PricingDay, objectives: str, *, draws: int = 200, seed: int = 0
 ) -> Robustness:
-    """Draw all assumptions of `SPREAD` at once, uniformly, and one of the days, and see what the tariffs then do.
+    """Evaluate tariffs under random draws of all assumptions of `SPREAD`, uniform in their ranges, and of the day.
 
     Parameters
     ----------
     front : (n, 6) array
-        Tariffs; the scores are memberships over this front in each draw.
+        Tariffs; in each draw the score is the mean membership of the objectives over this front.
     recommended : int
-        Row of the one in question.
+        Row of the recommended tariff.
     day : PricingDay
-        As assumed.
+        The day with all assumptions at their stated values.
     objectives : str
-        Which set of `pricing.OBJECTIVE_SETS` scores.
+        Name of the set of `outcome.OBJECTIVE_SETS` that is scored.
     draws, seed : int
-        How many, and which.
+        Number of draws, and random seed.
     """
     random = np.random.default_rng([seed, draws])
     values = np.empty((draws, len(QUANTITIES)))
@@ -174,7 +174,7 @@ def robustness(
 
 
 def _smooth_noise(random: np.random.Generator, n_steps: int) -> np.ndarray:
-    """Return one random wave of a day with unit variance: other weather, other days."""
+    """Return random smooth noise of a day, three harmonics with unit variance, shape (n_steps,)."""
     angle = 2.0 * np.pi * np.arange(n_steps) / n_steps
     wave = sum(random.normal() * np.cos(k * angle) + random.normal() * np.sin(k * angle) for k in (1, 2, 3))
     return np.asarray(wave) / np.sqrt(3.0)

@@ -1,4 +1,4 @@
-"""A pricing study: search the front, choose from it, and say how firm the choice is."""
+"""A pricing study: search the front, choose tariffs from it, and measure their impact and robustness."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ FIG1_PAIRS = {
     "paper": (("satisfaction", "saving_per_day"), ("satisfaction", "g2_mw")),
     "market": (("driver_bill_per_day", "operator_profit_per_day"), ("driver_bill_per_day", "g2_mw")),
 }
-"""What the paper's first figure sets against each other, and its like for the other objectives."""
+"""Pairs of quantities in the first figure: those of the 2022 paper, and the corresponding ones of ``"market"``."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,23 +49,24 @@ class Study:
     Attributes
     ----------
     scenario : Scenario
-        The scenario priced.
+        The priced scenario.
     problem : EVPricing
-        Its day and objectives.
+        Day and objectives.
     front : (n, 6) array
         Tariffs of the front by rising peak-valley difference, normalised by
         `no_effect.normalise_prices` [price unit per kWh].
     outcome : TariffOutcome
-        What they do.
+        Effects of the front's tariffs.
     chosen : dict
-        Row of the front by choice: the extremes, ``"compromise"`` (recommended) and ``"drivers_best"``, the
-        paper's pick: the most satisfied drivers (or the smallest bill) among tariffs acceptable to the others, if any.
+        Row of the front by choice: the extremes, ``"compromise"`` (recommended) and, if there is one,
+        ``"drivers_best"``, the 2022 paper's choice: the most satisfied drivers (or the smallest bill) among tariffs
+        acceptable to grid and operator.
     n_eval, pop_size, seed : int
-        The search.
+        Budget, population size and random seed of the search.
     seconds : float
         Wall-clock time of the search [s].
     rounded : (6,) array, optional
-        The recommended tariff at prices that can be sold, from `rounding.round_tariff`.
+        The recommended tariff at multiples of a price step, from `rounding.round_tariff`.
     """
 
     scenario: Scenario
@@ -81,22 +82,22 @@ class Study:
 
     @property
     def day(self) -> PricingDay:
-        """Its day."""
+        """Load, fleet and terms of the problem."""
         return self.problem.day
 
     @property
     def recommended(self) -> np.ndarray:
-        """The compromise tariff, shape (6,)."""
+        """The compromise tariff, shape (6,) [price unit per kWh]."""
         return self.front[self.chosen["compromise"]]
 
     @cached_property
     def no_effect(self) -> tuple[np.ndarray, tuple[float, float]]:
-        """From `no_effect_ranges`, of the recommended tariff."""
+        """Ranges without effect of the recommended tariff's prices: see `no_effect.no_effect_ranges`."""
         return no_effect_ranges(self.problem, self.recommended)
 
     @cached_property
     def choices(self) -> dict[str, np.ndarray]:
-        """Tariffs worth a closer look, by name: the one in force, if nobody discharges, and the chosen ones."""
+        """Tariffs by name, (6,) each: the one in force without discharging (``"start"``), then the chosen ones."""
         in_force = np.concatenate(
             [self.scenario.prices.start.as_array(), np.full(3, self.scenario.prices.discharge_bounds[0])]
         )
@@ -105,33 +106,33 @@ class Study:
 
     @cached_property
     def choice_outcome(self) -> TariffOutcome:
-        """What the `choices` do, in their order."""
+        """Effects of the `choices`, in their order."""
         return self.problem.outcome(np.array(list(self.choices.values())))
 
     @cached_property
     def choice_groups(self) -> Groups:
-        """The `choices` by drivers' groups."""
+        """Shares and loads of the groups of drivers under the `choices`."""
         return driver_groups(self.choice_outcome, self.day)
 
     @property
     def offered(self) -> str:
-        """The choice to be put into force: the rounded tariff if there is one, else the compromise."""
+        """Name of the choice to be put into force: the rounded tariff if there is one, else the compromise."""
         return "compromise" if self.rounded is None else "rounded"
 
     @cached_property
     def impact(self) -> list[StakeholderImpact]:
-        """From `study.impact.stakeholder_impact`, of the tariff offered."""
+        """Stakeholder impact of the offered tariff: see `study.impact.stakeholder_impact`."""
         row = list(self.choices).index(self.offered)
         return stakeholder_impact(self.choices[self.offered], self.choice_outcome, self.day, row)
 
     @cached_property
     def tornado(self) -> list[dict[str, Any]]:
-        """From `sensitivity.tornado`, of the tariff offered."""
+        """Effect of each assumption alone on the offered tariff: see `sensitivity.tornado`."""
         return tornado(self.choices[self.offered], self.day)
 
     @cached_property
     def robustness(self) -> Robustness:
-        """From `sensitivity.robustness`, of the recommended tariff."""
+        """Effects of the recommended tariff over draws of all assumptions: see `sensitivity.robustness`."""
         return robustness(self.front, self.chosen["compromise"], self.day, self.problem.objective_set)
 
 
@@ -215,10 +216,10 @@ def run_variants(scenario: Scenario, **options: Any) -> dict[tuple[str, str], St
 
 
 def initial_population(problem: EVPricing, pop_size: int, seed: int) -> np.ndarray:
-    """Return random tariffs to start from, shape (pop_size, 6): in order, so that most constraints are kept at once.
+    """Return an initial population of random tariffs that keep most constraints, shape (pop_size, 6).
 
-    Prices fall from peak to valley, and the peak's discharge price lies between its cost and the charge price where
-    there is room.
+    Prices fall from peak to valley, and the peak's discharge price lies between the cost of discharging and the peak's
+    charge price, if the bounds allow it.
     """
     low, high = problem.price_bounds
     X = np.random.default_rng([seed, pop_size]).uniform(low, high, (pop_size, 6))
@@ -232,13 +233,13 @@ def initial_population(problem: EVPricing, pop_size: int, seed: int) -> np.ndarr
 
 
 def rank_correlations(outcome: TariffOutcome, objectives: str) -> dict[str, float | None]:
-    """Return how the drivers' interest goes with the two others along a front, as Spearman's rank correlation.
+    """Return Spearman's rank correlation along a front between the drivers' objective and each of the two others.
 
     Returns
     -------
     dict
-        For the pairs of `FIG1_PAIRS`, such as ``"satisfaction, g2_mw"``; None where it is not defined: fewer than three
-        tariffs, or a quantity that does not vary.
+        Correlation by pair of `FIG1_PAIRS`, such as ``"satisfaction, g2_mw"``; None for fewer than three tariffs, or a
+        quantity that does not vary.
     """
     from scipy.stats import spearmanr
 
