@@ -1,10 +1,9 @@
-"""Campaigns: algorithms compared on problems, run after run, and the report that comes out of it.
+"""Campaigns: run algorithms on problems many times, store the fronts, and report comparisons with statistics.
 
-From the bottom up, each importing only what comes before it: `suite` (the file a user writes), `cells` (the grid of
-runs, their seeds and keys), `recorder` (the observer on the problem), `rivals` (algorithms of pymoo, pygmo, jMetalPy
-and Platypus behind one interface), `execute` (one run, a pure function), `store` (SQLite), `speed`, `pools` and
-`campaign` (many runs), `measure`, `statistics`, `tables`, `figures`, `digest`, `page` and `report` (what came out),
-`cli`.
+Modules in the order of their imports: `suite` (settings of a comparison), `cells` (the grid of runs, their seeds and
+keys), `recorder` (counts evaluations and keeps fronts), `rivals` (algorithms of pymoo, pygmo, jMetalPy and Platypus
+behind one interface), `execute` (one run), `store` (SQLite), `speed`, `pools` and `campaign` (many runs), `measure`,
+`statistics`, `tables`, `figures`, `digest`, `page` and `report` (results), `cli`.
 """
 
 from __future__ import annotations

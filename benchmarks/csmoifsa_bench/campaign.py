@@ -1,4 +1,4 @@
-"""The coordinator: makes the runs that a results file lacks and writes each one as it comes in."""
+"""Run a campaign: make the runs that a results file lacks and write each one when it ends."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ MAX_BREAKS = 8  # breakdowns of the pool in a row without a single run coming in
 
 @dataclass(frozen=True)
 class Tally:
-    """What a campaign did.
+    """Numbers of runs of a campaign.
 
     Attributes
     ----------
     wanted, found, done, failed : int
-        Runs of the suite; those that the file already had; those made now, and those of them that failed.
+        Runs of the suite, runs that the file already had, runs made now, and failures among these.
     breakdowns : int
-        Times that a worker died and its runs were made again.
+        Number of times that a worker died and its runs were repeated.
     seconds : float
-        Wall time.
+        Wall-clock time [s].
     """
 
     wanted: int
@@ -58,13 +58,13 @@ def run_campaign(
     Parameters
     ----------
     suite : Suite
-        Which runs.
+        Runs to make.
     path : path
-        The results file; created if need be.
+        The results file; created if missing.
     full : Suite, optional
-        The definition to remember for reports, if ``suite`` is only a part of it.
+        The suite to store for reports, if ``suite`` is only a part of it.
     again : bool
-        Whether to make also those that the file has, e.g. after a change in the code; their old results are deleted.
+        Whether to repeat runs that the file has, e.g. after a change of code; their old results are deleted.
     trust : bool
         Whether to import problems and algorithms that the suite names as ``module:Class`` or ``file.py:Class``.
     jobs, backend, address
@@ -76,7 +76,7 @@ def run_campaign(
     ------
     InputError
         The suite names code without ``trust``, a library is missing, the file cannot be used, another campaign
-        writes it, or workers die without end.
+        writes it, or `MAX_BREAKS` breakdowns follow each other without a finished run.
     """
     if not trust:
         suite.refuse_code()
@@ -97,7 +97,7 @@ def missing_cells(suite: Suite, done: set[str]) -> Iterator[Cell]:
 
 
 def _add_true_fronts(suite: Suite, store: Store) -> None:
-    """Write the true fronts that runs of earlier versions were kept without."""
+    """Add the true fronts of problems to a file of an earlier version, which did not store them."""
     done, known = store.done(suite.name), store.true_fronts()
     for cell in grid(suite):
         if cell.key in done and cell.problem_key not in known:
@@ -106,14 +106,14 @@ def _add_true_fronts(suite: Suite, store: Store) -> None:
 
 
 class Campaign:
-    """One pass over the missing runs; keeps account of which are on their way.
+    """One pass over the missing runs of a suite, which repeats runs whose worker died.
 
     Parameters
     ----------
     suite : Suite
-        Which runs.
+        Runs to make.
     store : Store
-        Where results go; nobody else writes there.
+        Results file, with this campaign as its only writer.
     progress : callable, optional
         Called with the number of runs that the file has.
     """
@@ -142,7 +142,7 @@ class Campaign:
     def _make(self, pool: Map, cells: Iterable[Cell]) -> None:
         rest = iter(cells)
         while not self._pass(pool, rest):
-            # A worker died. Whoever was on the way is made again, each one alone, so that the culprit is known.
+            # A worker died. Each run in progress is repeated alone, to find the one that ends its worker.
             for cell in list(self.in_progress.values()):
                 self._alone(pool, cell)
 
@@ -155,7 +155,7 @@ class Campaign:
         self._record(RunOutcome(cell, error=message, traceback=self.last_break, environment=environment()))
 
     def _pass(self, pool: Map, cells: Iterator[Cell], one_at_a_time: bool = False) -> bool:
-        """Send cells until they are through (True) or the pool breaks (False); outcomes are written as they come."""
+        """Send cells to the pool and write each outcome; return True when all ended, False when the pool breaks."""
         results = pool(self._sent(cells), one_at_a_time)
         try:
             while True:

@@ -1,7 +1,7 @@
-"""The grid of a campaign: one cell a run, with everything that decides the run's outcome, its seeds and its key.
+"""The grid of a campaign: one cell for each run, with all settings that determine its result, its seeds and its key.
 
-A cell's key is a hash of all that: change a setting, and it is another cell. Seeds are hashes of names, never
-``seed + i``, so that no two runs share a stream by accident and adding a problem changes no other run.
+The key of a cell is a hash of these settings. Seeds are hashes of names, never ``seed + i``, so that no two runs share
+a random stream by accident and adding a problem changes no other run.
 """
 
 from __future__ import annotations
@@ -19,26 +19,26 @@ FORMAT = 1  # raise it when the meaning of a cell changes
 
 @dataclass(frozen=True)
 class Cell:
-    """One run to be made; pure values, small, picklable.
+    """Settings of one run; plain values that can be pickled.
 
     Attributes
     ----------
     suite, problem, algorithm : str
-        Labels, for people.
+        Labels for tables.
     repetition : int
-        From 1.
+        Number of the repetition, from 1.
     problem_name, problem_params, library, algorithm_name, settings
-        What is run, see `csmoifsa_bench.suite`; a drawn parameter is among the params.
+        Problem and algorithm, see `csmoifsa_bench.suite`; ``problem_params`` includes a drawn parameter.
     pop_size, points : int
-        Individuals in a population; the most points of a front that are kept.
+        Population size, and largest number of points of a front that is kept.
     count : str
-        ``evaluations`` or ``iterations``.
+        Unit of ``stops``: ``"evaluations"`` or ``"iterations"``.
     stops : tuple of int
-        Where fronts are kept; the last is the budget.
+        Budgets at which fronts are kept, rising; the last is the length of the run.
     seed : int
-        Of the algorithm, below 2**31 (some libraries take no more).
+        Random seed of the algorithm, below 2**31 (the limit of some libraries).
     start_seed : int
-        Of the first population: the same for all algorithms of a repetition.
+        Random seed of the initial population, equal for all algorithms of a repetition.
     """
 
     suite: str
@@ -59,13 +59,13 @@ class Cell:
 
     @property
     def key(self) -> str:
-        """The hash of all that decides the outcome; labels do not."""
+        """Hash of all settings that determine the result, without the labels."""
         values = {k: v for k, v in asdict(self).items() if k not in ("suite", "problem", "algorithm")}
         return fingerprint({"format": FORMAT, **values})[:20]
 
     @property
     def problem_key(self) -> str:
-        """The hash of the problem with its parameters, by which its true front is kept."""
+        """Hash of the problem and its parameters, under which its true front is stored."""
         return fingerprint([self.problem_name, self.problem_params])
 
 
@@ -95,7 +95,7 @@ def make_cell(suite: Suite, problem: ProblemEntry, algorithm: AlgorithmEntry, re
 
 
 def grid(suite: Suite) -> Iterator[Cell]:
-    """Yield all cells of a suite, the first repetition of everything first, so that an early stop leaves a balance."""
+    """Yield all cells of a suite by repetition, so that a stopped campaign has equally many runs of each algorithm."""
     for repetition in range(1, suite.runs + 1):
         for problem in suite.problems:
             for algorithm in suite.algorithms:
@@ -104,7 +104,7 @@ def grid(suite: Suite) -> Iterator[Cell]:
 
 
 def derive_seed(*names: Any) -> int:
-    """Return a number below 2**31 - 1 from names and values, the same on every machine."""
+    """Return an integer below 2**31 - 1 derived from names and values, the same on every machine."""
     return int(fingerprint(list(names))[:15], 16) % (2**31 - 1)
 
 

@@ -13,17 +13,17 @@ INTERRUPTED = 130  # the shell's code for a program that Ctrl-C stopped
 
 app = typer.Typer(
     name="bench",
-    help="Compare algorithms: run a suite, look at its state, report what came out.",
+    help="Compare algorithms: run a suite, show its state, report its results.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode="rich",
 )
 
 _SUITE = typer.Argument(..., metavar="SUITE", help="A name from 'csmoifsa bench suites', or a TOML file of your own.")
-_RESULTS = typer.Argument(..., metavar="RESULTS.sqlite", help="What 'csmoifsa bench run' wrote.")
+_RESULTS = typer.Argument(..., metavar="RESULTS.sqlite", help="A results file of 'csmoifsa bench run'.")
 _OUT = typer.Option(Path("results.sqlite"), "--out", "-o", metavar="FILE", help="The results file.")
 _REPORT = typer.Option(Path("report"), "--out", "-o", metavar="DIR", help="Tables, figures and report.html.")
-_ONLY_SUITES = typer.Option([], "--suite", "-s", help="Only this suite; may be repeated.")
+_ONLY_SUITES = typer.Option([], "--suite", "-s", help="Report only this suite; may be repeated.")
 _ALGORITHMS = typer.Option(
     [], "--algorithms", "-a", metavar="NAMES", help="Only these, by label or name; commas between them, or repeat."
 )
@@ -37,7 +37,7 @@ _TRUST = typer.Option(
 
 @app.callback()
 def _root() -> None:
-    """Compare algorithms: run a suite, look at its state, report what came out."""
+    """Compare algorithms: run a suite, show its state, report its results."""
 
 
 @app.command()
@@ -76,7 +76,7 @@ def suites(as_json: bool = JSON_OPTION) -> None:
 @app.command()
 def run(
     suite: str = _SUITE,
-    runs: int | None = typer.Option(None, "--runs", "-r", help="Repetitions; the suite's if not given."),
+    runs: int | None = typer.Option(None, "--runs", "-r", help="Repetitions; by default the suite's."),
     budget: int | None = typer.Option(
         None, "--budget", help="Another length of the runs; snapshots and comparisons below it remain."
     ),
@@ -84,13 +84,15 @@ def run(
     algorithms: list[str] = _ALGORITHMS,
     problems: list[str] = _PROBLEMS,
     out: Path = _OUT,
-    again: bool = typer.Option(False, "--again", help="Make also runs that the file has, e.g. after a change of code."),
+    again: bool = typer.Option(
+        False, "--again", help="Also repeat runs that the file has, e.g. after a change of code."
+    ),
     backend: str = typer.Option("loky", "--backend", "-b", help="loky (processes here), dask or ray (a cluster)."),
-    address: str | None = typer.Option(None, "--address", help="Of the cluster's scheduler."),
+    address: str | None = typer.Option(None, "--address", help="Address of the cluster's scheduler."),
     trust: bool = _TRUST,
     as_json: bool = JSON_OPTION,
 ) -> None:
-    """Make the runs of a suite that the results file lacks; stop and start again as you like.
+    """Make the runs of a suite that the results file lacks; it can be stopped and started again at any time.
 
     [bold]Example:[/bold]  csmoifsa bench run zdt --runs 30 --out zdt.sqlite
 
@@ -141,7 +143,7 @@ def run(
 
 @app.command()
 def status(results: Path = _RESULTS, as_json: bool = JSON_OPTION) -> None:
-    """Show how far the campaigns in a results file are, and what failed; works while one is running.
+    """Show done, failed and missing runs of the campaigns in a results file, also while one is running.
 
     [bold]Example:[/bold]  csmoifsa bench status zdt.sqlite
     """
@@ -197,7 +199,7 @@ def speed(
     trust: bool = _TRUST,
     as_json: bool = JSON_OPTION,
 ) -> None:
-    """Time a suite's algorithms one after the other on the plain problem: CPU time an evaluation, warm, one process.
+    """Measure the CPU time of a suite's algorithms for each evaluation, on the plain problem, warm, in one process.
 
     [bold]Example:[/bold]  csmoifsa bench speed peers --out peers.sqlite
     """
@@ -224,7 +226,7 @@ def report(
     figures: bool = typer.Option(True, "--figures/--no-figures", help="Draw PNG and PDF figures."),
     as_json: bool = JSON_OPTION,
 ) -> None:
-    """Make tables, tests, figures and one offline report.html from a results file.
+    """Write tables, tests, figures and one offline report.html from a results file.
 
     [bold]Example:[/bold]  csmoifsa bench report zdt.sqlite --out report
     """
@@ -246,8 +248,8 @@ def report(
 
 
 # ------------------------------------------------------------------------------------------------------------- helpers
-def _names(given: list[str]) -> list[str]:
-    return [name.strip() for part in given for name in part.split(",") if name.strip()]
+def _names(texts: list[str]) -> list[str]:
+    return [name.strip() for text in texts for name in text.split(",") if name.strip()]
 
 
 def _failures(store: Any, suite: Any) -> list[dict[str, str]]:
@@ -262,7 +264,7 @@ def _failures(store: Any, suite: Any) -> list[dict[str, str]]:
 
 
 def _code_warning(store: Any, suite: Any) -> str:
-    """Return a sentence if the runs were made by more than one state of the code, else nothing."""
+    """Return a warning if the runs were made by more than one state of the code, else ``""``."""
     from csmoifsa_bench.cells import grid
     from csmoifsa_bench.measure import code_states
 

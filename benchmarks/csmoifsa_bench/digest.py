@@ -1,4 +1,4 @@
-"""What a suite's results come to, in words and tables: the verdict, the Markdown page, and how it was all made."""
+"""Summarise the results of a suite: verdict in one sentence, Markdown page, and provenance of the runs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ MOST_ROWS = 60  # of a table on the Markdown page
 
 
 def all_tables(results: Results) -> Iterator[tables.Table]:
-    """Yield every table of a suite, in the order of reading."""
+    """Yield every table of a suite, in the order of the Markdown page."""
     for stop in reversed(results.suite.compare_at):
         for metric in results.suite.metrics:
             yield tables.summary_table(results, metric, stop)
@@ -29,7 +29,7 @@ def all_tables(results: Results) -> Iterator[tables.Table]:
 
 
 def verdict(results: Results, stop: int, metric: str | None = None) -> str:
-    """Say in one sentence how the suite's first algorithm fares at a budget, by the suite's first metric or another."""
+    """Return one sentence that compares the first algorithm with the others, by the first metric or by ``metric``."""
     metric, first = metric or results.suite.metrics[0], results.algorithms[0]
     where = f"{results.suite.name}, {TITLES[metric]} at {stop:,} {results.suite.count}"
     frame = compare_with_first(results, metric, stop)
@@ -50,7 +50,7 @@ def verdict(results: Results, stop: int, metric: str | None = None) -> str:
 
 
 def digest(results: Results, made: list[tables.Table]) -> str:
-    """Return all tables of a suite as one Markdown page with what is needed to make them again."""
+    """Return all tables of a suite as one Markdown page with verdicts and provenance."""
     suite = results.suite
     lines = [f"# {suite.title}", ""]
     if suite.description:
@@ -64,7 +64,7 @@ def digest(results: Results, made: list[tables.Table]) -> str:
 
 
 def provenance(results: Results) -> list[str]:
-    """Return how the runs were made, one Markdown line each: command, dates, versions, machine, what is missing."""
+    """Return Markdown lines on the provenance of the runs: command, dates, versions, machine, missing runs."""
     suite = results.suite
     dates = sorted(str(day)[:10] for day in results.runs.finished)
     days = dates[0] if dates[0] == dates[-1] else f"{dates[0]} to {dates[-1]}"

@@ -1,4 +1,4 @@
-"""One run: a pure function from a cell to its outcome. It writes nothing; it may run on any machine."""
+"""Make one run: a function from a cell to its outcome that writes no file and can run on any machine."""
 
 from __future__ import annotations
 
@@ -37,27 +37,26 @@ _DECISIVE = ("algorithm", "board", "engine", "jit", "moafsa", "settings")
 
 @dataclass(frozen=True)
 class RunOutcome:
-    """What became of a cell.
+    """Result of one run.
 
     Attributes
     ----------
     cell : Cell
-        Which one.
+        Settings of the run.
     snapshots : list of Snapshot
-        One for each stop; none if the run failed.
+        Front at each stop; empty if the run failed.
     error, traceback : str
-        Why it failed; empty if it did not.
+        Error of a failed run; empty otherwise.
     n_eval : int
-        Evaluations made in all.
+        Number of evaluations.
     same_start : bool
-        Whether it began from the repetition's common population.
+        Whether the run began with the common initial population of its repetition.
     wall_seconds, cpu_seconds : float
-        Spent by the algorithm and by evaluating, recording included.
+        Wall-clock and CPU time of algorithm, evaluation and recording [s].
     environment : dict
-        Versions, code and machine that made it.
+        Versions, code and machine of the run.
     true_front : (k, m) array, optional
-        Points of the problem's true front, so that a report needs no code of the problem; no rows where it is
-        not known.
+        Points of the problem's true front, so that a report imports no code of the problem; no rows if unknown.
     """
 
     cell: Cell
@@ -73,12 +72,12 @@ class RunOutcome:
 
     @property
     def failed(self) -> bool:
-        """Whether there is an error."""
+        """Whether the run ended in an error."""
         return bool(self.error)
 
 
 def execute(cell: Cell) -> RunOutcome:
-    """Make one run. Whatever goes wrong in it becomes an outcome with the traceback, never an exception."""
+    """Make one run; an error in it is returned as an outcome with the traceback, and never raised."""
     wall, cpu = time.perf_counter(), time.process_time()
     try:
         recorder, same_start = _run(cell)
@@ -105,7 +104,7 @@ def execute(cell: Cell) -> RunOutcome:
 
 
 def known_front(cell: Cell) -> np.ndarray:
-    """Return points of the true front of a cell's problem, (k, m); no rows where the problem cannot tell it."""
+    """Return points of the true front of a cell's problem, (k, m); no rows if the problem has none."""
     if cell.problem_key not in _FRONTS:
         if len(_FRONTS) >= MOST_FRONTS:
             _FRONTS.clear()
@@ -115,7 +114,7 @@ def known_front(cell: Cell) -> np.ndarray:
 
 def _true_front(cell: Cell) -> np.ndarray:
     problem, front = load_problem(cell.problem_name, **cell.problem_params), None
-    with suppress(Exception):  # whatever a problem's own code throws; the run itself is whole
+    with suppress(Exception):  # an error in the problem's code for its front does not affect the run
         front = true_front(problem)
     if front is None or front.ndim != 2 or front.shape[1] != problem.n_obj or not np.isfinite(front).all():
         return np.empty((0, problem.n_obj))
@@ -151,7 +150,7 @@ def _run(cell: Cell) -> tuple[Recorder, bool]:
 
 @contextmanager
 def quiet(seed: int) -> Iterator[None]:
-    """Seed the global generators that libraries draw from, put them back, and let no library's warnings out."""
+    """Seed the global random generators, restore their states at the end, and suppress warnings of libraries."""
     states = random.getstate(), np.random.get_state()  # noqa: NPY002
     random.seed(seed)
     np.random.seed(seed)  # noqa: NPY002
@@ -165,9 +164,9 @@ def quiet(seed: int) -> Iterator[None]:
 
 
 def first_population(problem: Any, pop_size: int, seed: int) -> np.ndarray | None:
-    """Return the repetition's first population, (pop_size, n_var), uniform in the box; None for a problem without one.
+    """Return the initial population of a repetition, (pop_size, n_var); None for a problem without bounds.
 
-    Uniform, because that is what most libraries do by themselves.
+    It is uniform within the bounds, as in most libraries.
     """
     if problem.xl is None or problem.xu is None or getattr(problem, "vars", None) is not None:
         return None
@@ -176,9 +175,9 @@ def first_population(problem: Any, pop_size: int, seed: int) -> np.ndarray | Non
 
 @cache
 def environment(ours: bool = True) -> dict[str, Any]:
-    """Return versions and machine, made once in each process; for our own algorithms also the state of their code.
+    """Return versions and machine of this process; if ``ours``, also the state of csmoifsa's code.
 
-    Runs of other libraries' algorithms stay valid while ours are being worked on.
+    Runs of other libraries' algorithms are thus independent of changes in csmoifsa's code.
     """
     versions = {}
     for name in PACKAGES:
@@ -199,7 +198,7 @@ def environment(ours: bool = True) -> dict[str, Any]:
 
 
 def code_state() -> str:
-    """Return a hash of the source of our algorithms, so that results of two states of one version are told apart."""
+    """Return a hash of the source of csmoifsa's algorithms, which distinguishes states of one version."""
     import csmoifsa
 
     folder = Path(csmoifsa.__file__).parent

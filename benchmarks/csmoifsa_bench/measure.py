@@ -1,6 +1,6 @@
-"""From fronts to numbers: every front of every algorithm measured by the same code against the same true front.
+"""Compute the metrics of all fronts with the same code against the same true front.
 
-A run without a feasible point gets the worst value of each metric, so that it counts and ranks last.
+A run without a feasible point has the worst value of each metric, so that it is counted and ranked last.
 """
 
 from __future__ import annotations
@@ -35,38 +35,38 @@ TITLES = {
 
 
 def worst(metric: str) -> float:
-    """Return the value of a run that found nothing."""
+    """Return the value of a metric for a run without a feasible point."""
     return 0.0 if metric in MORE_IS_BETTER else 1.0 if metric == "error_ratio" else np.inf
 
 
 @dataclass
 class Results:
-    """All that a results file says about one suite.
+    """Results of one suite from a results file, with metrics.
 
     Attributes
     ----------
     suite : Suite
         Its definition.
     table : DataFrame
-        A row a run and stop: problem, algorithm, repetition, stop, n_eval, n_points, and a column a metric.
+        One row for each run and stop: problem, algorithm, repetition, stop, n_eval, n_points, and each metric.
     fronts : dict
         (problem, algorithm, repetition, stop) -> points (n, m).
     references : dict
         problem -> points (k, m) of the true front, for drawing.
     estimated : set of str
-        Problems whose true front is not known: all runs together stand for it.
+        Problems of unknown true front, which the non-dominated points of all runs replace.
     runs : DataFrame
-        A row a run: problem, algorithm, repetition, n_eval, same_start, wall_seconds, cpu_seconds.
+        One row for each run: problem, algorithm, repetition, n_eval, same_start, wall_seconds, cpu_seconds [s].
     missing, failed : int
-        Runs of the suite that the file lacks, or has as failures.
+        Number of runs of the suite that are not in the file, and that failed.
     failures : set of tuple of str
-        (problem, algorithm) of the failures.
+        (problem, algorithm) of failed runs.
     environments : list of dict
-        What made the runs.
+        Versions, code and machines of the runs.
     speeds : list
-        See `Store.speeds`.
+        CPU times of timed runs, see `Store.speeds`.
     left_out : list of str
-        What the report could not use, a sentence each.
+        One sentence for each part of the file that the report does not use.
     """
 
     suite: Suite
@@ -104,7 +104,7 @@ class Results:
 
 
 def read_results(store: Store, suite: Suite, progress: Callable[[float], None] | None = None) -> Results:
-    """Measure all fronts of a suite; ``progress`` is told the share done."""
+    """Read the runs of a suite and compute all metrics; ``progress`` is called with the share done, in [0, 1]."""
     cells = {cell.key: cell for cell in grid(suite)}
     rows = {key: row for key, row in store.runs(suite.name).items() if key in cells}
     kept: list[tuple[Cell, int, int, np.ndarray]] = [
@@ -167,10 +167,10 @@ def measure(F: np.ndarray, front: np.ndarray, suite: Suite) -> dict[str, float]:
 
 
 class _References:
-    """The true front of each cell's problem, with its drawn parameters; the best of all runs where it is unknown.
+    """The true front of the problem of each cell, or the non-dominated points of all runs if it is unknown.
 
-    The front that lies in the file beside the runs counts. Files of earlier versions have none; then a problem that an
-    installed package registered is asked. Code that the file names is never imported.
+    The front stored in the file is used. Files of earlier versions have none; then it is computed by the problem, if an
+    installed package registers it. Code that the file names is never imported.
     """
 
     def __init__(self, kept: list[tuple[Cell, int, int, np.ndarray]], stored: dict[str, np.ndarray | None]):
@@ -234,10 +234,10 @@ def code_states(environments: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def best_possible_igd(front: np.ndarray, points: int) -> float:
-    """Return the least IGD, scaled, that so many points of the front (k, m) itself can have, to about one percent.
+    """Return the smallest IGD, scaled, of ``points`` points of the front (k, m) itself, to about one percent.
 
-    Points are chosen evenly spread and then moved, by turns, to the middle of the part of the front that is nearest to
-    them (Lloyd's algorithm with medians), until that gains nothing; the better of two ways to begin counts.
+    Evenly spread points are replaced, in turn, by the median of the part of the front that is nearest to them (Lloyd's
+    algorithm) until the IGD no longer falls; the smaller result of two initial choices is returned.
     """
     from scipy.spatial.distance import cdist
 

@@ -1,4 +1,4 @@
-"""``report.html``: one file, everything inside, opens without a network; its filters choose suite, metric, budget."""
+"""Write ``report.html``, one file that opens offline, with filters for suite, metric and budget."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from csmoifsa_bench.measure import MORE_IS_BETTER, TITLES, Results
 from csmoifsa_bench.recorder import truncate
 from csmoifsa_bench.statistics import performance_profile, rank_over_problems
 
-MOST_POINTS = 300  # of a true front or an attainment surface, which is all that a screen shows
+MOST_POINTS = 300  # largest number of points of a true front or an attainment surface on the page
 
 
 def write_page(everything: list[Results], path: Path) -> None:
-    """Write the page for some suites."""
+    """Write the page of the suites' results."""
     write_html(
         path,
         ("csmoifsa_bench",),
@@ -36,7 +36,7 @@ def write_page(everything: list[Results], path: Path) -> None:
 
 
 def page_data(results: Results) -> dict[str, Any]:
-    """Return what the page's script draws, for one suite: plain values, tables as HTML."""
+    """Return the data of the page's script for one suite: plain values, and tables as HTML."""
     suite = results.suite
     return {
         "name": suite.name,
@@ -120,7 +120,7 @@ def _fronts(results: Results, stop: int) -> dict[str, Any]:
 
 
 def _surfaces(results: Results, stop: int) -> dict[str, Any]:
-    """Return, for problems of two objectives, what each algorithm attains in half of its runs."""
+    """Return the median attainment surface of each algorithm on each problem of two objectives."""
     found: dict[str, Any] = {}
     for (problem, algorithm, repetition, at), F in results.fronts.items():
         if at == stop and F.shape[1] == 2 and len(F):
@@ -150,7 +150,7 @@ def to_html(table: tables.Table) -> str:
 
 
 def _inline(markdown: str) -> str:
-    """Turn the little Markdown of `provenance` into HTML."""
+    """Return the HTML of Markdown with bold text and code, as `provenance` returns it."""
     text = html_text(markdown)
     text = re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", text)
     return re.sub(r"`(.+?)`", r"<code>\1</code>", text)

@@ -1,7 +1,7 @@
-"""Where runs are made: here one by one, in processes, or on a Dask or Ray cluster that is already there.
+"""Make runs one by one, in processes of this machine, or on an existing Dask or Ray cluster.
 
-joblib is the layer for processes and for Dask; its backend for Ray hands results out only when all are there, so Ray is
-asked directly. Workers return outcomes; they never see the results file.
+joblib runs processes and Dask; its backend for Ray returns results only when all runs ended, so Ray is called
+directly. Workers return outcomes and do not open the results file.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ Map = Callable[[Iterable[Cell], bool], Iterator[RunOutcome]]
 
 @contextmanager
 def open_pool(backend: str = "loky", jobs: int | None = None, address: str | None = None) -> Iterator[Map]:
-    """Give a function ``map(cells, one_at_a_time)`` that yields outcomes as they come in.
+    """Open a pool: yield a function ``map(cells, one_at_a_time)`` that yields each outcome when its run ends.
 
-    ``one_at_a_time`` keeps one run at a time in the pool, so that it is known which one takes its worker down.
+    With ``one_at_a_time`` the pool has one run at a time, so that the run that ends its worker is known.
 
     Parameters
     ----------
     backend : str
         ``loky`` (processes on this machine; with one job, this process), ``dask`` or ``ray``.
     jobs : int, optional
-        Runs at a time; by default the machine's processors, on a cluster all it has.
+        Number of runs at a time; by default the number of processors of the machine or the cluster.
     address : str, optional
-        Of a cluster's scheduler.
+        Address of the cluster's scheduler.
 
     Raises
     ------

@@ -1,9 +1,9 @@
-"""The observer on the problem: counts every evaluation, whoever asks for it, and keeps the fronts along the way.
+"""Count every evaluation of a problem, and keep the algorithm's front at each budget.
 
-An algorithm sees `Recorder` in place of the problem. It is a plain batch problem without a compiled evaluator, so each
-candidate of every library passes here and is counted once, and none beyond the budget is evaluated. The snapshot of a
-budget is the algorithm's own answer after its last generation within it. When the run is over, `fronts` evaluates the
-candidates anew with the problem itself: an algorithm's word about its own objectives is not used.
+An algorithm receives `Recorder` in place of the problem. It has no compiled evaluator, so that each candidate of every
+library is counted once here, and none beyond the budget is evaluated. The snapshot of a budget is the algorithm's
+answer after its last generation within it. After the run `fronts` evaluates these candidates again with the problem
+itself; objectives reported by an algorithm are not used.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ SLACK = 1e-9  # share of a variable's range by which rounding in a library may o
 
 
 class Exhausted(Exception):  # noqa: N818 - the end of the budget is no error
-    """The algorithm asks for more evaluations than its budget."""
+    """The algorithm requests more evaluations than its budget."""
 
 
 class OutOfBoundsError(ValueError):
@@ -31,16 +31,16 @@ class OutOfBoundsError(ValueError):
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What an algorithm had at a budget.
+    """Front of an algorithm at a budget.
 
     Attributes
     ----------
     stop : int
-        The budget.
+        The budget [evaluations or iterations].
     n_eval : int
-        Evaluations spent on it, at most the budget if that counts evaluations.
+        Number of evaluations made, at most the budget if it counts evaluations.
     F : (n, m) array
-        Feasible, mutually non-dominated points, each once, sorted; none (0, m) if no candidate was feasible.
+        Objectives of feasible, mutually non-dominated points, each once, sorted; (0, m) if none is feasible.
     """
 
     stop: int
@@ -49,16 +49,16 @@ class Snapshot:
 
 
 class Recorder(Problem):
-    """A problem that counts and remembers.
+    """A problem that counts its evaluations and keeps snapshots of the algorithm's answer.
 
     Parameters
     ----------
     inner : Problem
-        The problem.
+        The problem to evaluate.
     stops : tuple of int
-        Where snapshots are taken, rising; the last is the budget.
+        Budgets at which snapshots are kept, rising; the last ends the run.
     count : str
-        Whether ``stops`` are ``evaluations``, which no run exceeds, or ``iterations``.
+        Unit of ``stops``: ``"evaluations"``, which no run exceeds, or ``"iterations"``.
     """
 
     def __init__(self, inner: Problem, stops: tuple[int, ...], count: str = "evaluations"):
@@ -101,14 +101,14 @@ class Recorder(Problem):
         out.update(self.inner.evaluate(X, return_values_of=["F", "G", "H"], return_as_dictionary=True))
 
     def report(self, answer: Callable[[], np.ndarray], iteration: int) -> bool:
-        """Take note that a generation is over; tells whether the run goes on.
+        """Keep snapshots after a generation; return whether the run continues.
 
         Parameters
         ----------
         answer : callable
-            Returns the candidates, (n, n_var), that the algorithm would return if it ended now.
+            Function that returns the algorithm's current solutions, (n, n_var).
         iteration : int
-            Generations finished.
+            Number of finished generations.
         """
         progress = self.n_eval if self.count == "evaluations" else iteration
         self._latest = self.n_eval, np.array(answer(), dtype=float).reshape(-1, self.n_var)
@@ -121,7 +121,7 @@ class Recorder(Problem):
         self._kept.append((self._pending.pop(0), n_eval, X))
 
     def fronts(self, most: int) -> list[Snapshot]:
-        """Return a snapshot for every stop, at most ``most`` points each, evaluated anew by the problem itself."""
+        """Return a snapshot for every stop, at most ``most`` points each, evaluated again by the problem itself."""
         while self._pending:
             self._keep()
         return [Snapshot(stop, n_eval, self._front(X, most)) for stop, n_eval, X in self._kept]
@@ -141,10 +141,10 @@ class Recorder(Problem):
 
 
 def truncate(F: np.ndarray, most: int) -> np.ndarray:
-    """Choose ``most`` of the points ``F`` (n, m), evenly spread, by one rule for all algorithms.
+    """Return at most ``most`` evenly spread points of ``F`` (n, m), by one rule for all algorithms.
 
-    The extremes first, then always the point farthest from those chosen, in objectives scaled to the points' own range
-    (distance-based subset selection, Singh et al. 2019).
+    First the best point of each objective, then repeatedly the point farthest from those chosen, in objectives scaled
+    to the range of ``F`` (distance-based subset selection, Singh et al. 2019).
     """
     if len(F) <= most:
         return F

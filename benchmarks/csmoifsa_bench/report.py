@@ -1,6 +1,6 @@
-"""A report from a results file: nothing is run here, so it can be made again at any time and comes out the same.
+"""Write the report of a results file; no algorithm is run, so that the same file gives the same report.
 
-No code that the file names is imported: true fronts lie in the file beside the runs.
+No code that the file names is imported: it stores the true fronts of its problems.
 """
 
 from __future__ import annotations
@@ -33,21 +33,21 @@ def write_report(
     Parameters
     ----------
     results_file : path
-        What a campaign wrote.
+        The results file.
     folder : path
-        Created if need be.
+        Folder of the report; created if missing.
     suites : list of str, optional
-        Only these.
+        Names of the suites to report; by default all.
     figures : bool
-        Whether to draw PNG and PDF; ``report.html`` draws its own.
+        Whether to draw PNG and PDF figures; ``report.html`` has its own.
     progress : callable, optional
-        Called with the percentage done.
+        Called with the share done [%].
 
     Returns
     -------
     dict
-        report, suites, tables, figures (how many), verdicts (a sentence a suite and budget), left_out (a sentence
-        each).
+        report (path), suites (names), tables and figures (numbers of them), verdicts (one sentence for each suite and
+        budget), left_out (one sentence for each part of the file that is not used).
     """
     report_progress = progress or (lambda done: None)
     with Store(results_file, readonly=True) as store:

@@ -1,7 +1,7 @@
-"""How much time an algorithm itself takes: CPU time an evaluation, on the plain problem, without any recording.
+"""Measure the CPU time of algorithms for each evaluation, on the plain problem, without recording.
 
-One process, one algorithm after the other, each warmed up by a short run first; the repeats go round all algorithms, so
-that a slow moment of the machine does not fall on one of them. Compare ratios within one table, not times of two.
+Algorithms run one after the other in one process, each after a short warm-up run; every repeat runs all algorithms, so
+that a slow period of the machine affects all of them. Compare ratios within one table, not times of two tables.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ def time_suite(
     trust: bool = False,
     progress: Callable[[int], None] | None = None,
 ) -> list[dict[str, Any]]:
-    """Time all algorithms of a suite, write the seconds to the results file and return the table's rows.
+    """Time all algorithms of a suite, write the CPU times to the results file and return the table's rows.
 
-    ``full`` is the definition to remember if ``suite`` is only a part of it; without ``trust`` a suite that names
-    code of its own is refused.
+    ``full`` is the suite to store if ``suite`` is only a part of it; without ``trust`` a suite that names code of its
+    own is refused.
 
     Returns
     -------
@@ -57,7 +57,7 @@ def time_suite(
 
 
 def speed_rows(speeds: list[tuple[str, str, int, list[float]]]) -> list[dict[str, Any]]:
-    """Turn (algorithm, problem, evaluations, CPU seconds) into the table's rows, ratios to the first of them."""
+    """Return the table's rows of (algorithm, problem, evaluations, CPU times [s]), with ratios to the first row."""
     rows = [
         {"algorithm": label, "problem": problem, "n_eval": n, "microseconds": 1e6 * median(values) / n}
         for label, problem, n, values in speeds
@@ -68,7 +68,7 @@ def speed_rows(speeds: list[tuple[str, str, int, list[float]]]) -> list[dict[str
 def cpu_seconds(
     plan: SpeedEntry, algorithm: AlgorithmEntry, pop_size: int, repeat: int, n_eval: int | None = None
 ) -> float:
-    """Return the CPU time of one run on the plain problem, with a compiled evaluator where it has one."""
+    """Return the CPU time of one run on the plain problem [s], with the compiled evaluator if there is one."""
     budget = n_eval or plan.n_eval
     problem = load_problem(plan.problem, **plan.params)
     seed = derive_seed("speed", plan.problem, algorithm.label, repeat)

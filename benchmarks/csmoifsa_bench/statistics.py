@@ -1,8 +1,8 @@
-"""Whether differences are more than chance: tests from scipy, corrected for their number, with effect sizes.
+"""Statistical tests of differences between algorithms, corrected for multiple comparisons, with effect sizes.
 
-Runs of one repetition share the first population and the drawn problem, so they are pairs: the signed-rank test is the
-one that verdicts rest on. The rank-sum test, which does not use the pairs, stands beside it. Over several problems the
-algorithms' ranks are compared as Demšar (2006, JMLR 7:1-30) proposes: Friedman's test, then Nemenyi's.
+Runs of one repetition share the initial population and the drawn problem and are therefore paired: verdicts use the
+signed-rank test; the rank-sum test, which ignores the pairs, is reported too. Over several problems the algorithms'
+ranks are compared as in Demšar (2006, JMLR 7:1-30): Friedman's test, then Nemenyi's. All tests are those of scipy.
 """
 
 from __future__ import annotations
@@ -21,7 +21,13 @@ ALPHA = 0.05
 
 
 def holm(p_values: Sequence[float] | np.ndarray) -> np.ndarray:
-    """Return Holm's (1979) adjusted p-values, (n,), in the order given."""
+    """Return Holm's (1979) adjusted p-values, (n,), in the order of ``p_values``.
+
+    Examples
+    --------
+    >>> holm([0.01, 0.04, 0.03]).round(2).tolist()
+    [0.03, 0.06, 0.06]
+    """
     p = np.asarray(p_values, dtype=float)
     order = np.argsort(p, kind="stable")
     stepped = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
@@ -33,7 +39,12 @@ def holm(p_values: Sequence[float] | np.ndarray) -> np.ndarray:
 def a12(x: Sequence[float] | np.ndarray, y: Sequence[float] | np.ndarray, *, less_is_better: bool = True) -> float:
     """Return Vargha and Delaney's A: the chance that a run of ``x`` (n,) beats one of ``y`` (m,), ties counting half.
 
-    Source: Vargha and Delaney 2000, equation 4. 0.5 is no difference, 1 means that x always wins.
+    Source: Vargha and Delaney 2000, equation 4. 0.5 means no difference, 1 that every run of x is better.
+
+    Examples
+    --------
+    >>> a12([1.0, 2.0, 3.0], [2.0, 3.0, 4.0]).__round__(3)
+    0.778
     """
     a, b = np.asarray(x, dtype=float)[:, None], np.asarray(y, dtype=float)[None, :]
     wins = (a < b) if less_is_better else (a > b)
@@ -41,7 +52,7 @@ def a12(x: Sequence[float] | np.ndarray, y: Sequence[float] | np.ndarray, *, les
 
 
 def magnitude(a: float) -> str:
-    """Name an effect size as Vargha and Delaney do: 0.56 small, 0.64 medium, 0.71 large."""
+    """Return the name of an effect size by Vargha and Delaney: 0.56 small, 0.64 medium, 0.71 large."""
     size = max(a, 1 - a) + 1e-12  # 1 - 0.29 is a hair less than 0.71
     return "large" if size >= 0.71 else "medium" if size >= 0.64 else "small" if size >= 0.56 else "negligible"
 
@@ -110,7 +121,7 @@ def compare_with_first(results: Results, metric: str, stop: int) -> pd.DataFrame
 
 
 def too_few_runs(comparison: pd.DataFrame) -> str:
-    """Say so if a table of `compare_with_first` has so few pairs that no difference, however large, could be told."""
+    """Return a sentence if a table of `compare_with_first` has too few pairs for a significant result, or ``""``."""
     if comparison.empty or 2.0 ** (1 - comparison.n.max()) * len(comparison) < ALPHA:
         return ""
     n, rows = int(comparison.n.max()), len(comparison)
@@ -120,22 +131,22 @@ def too_few_runs(comparison: pd.DataFrame) -> str:
 
 @dataclass(frozen=True)
 class Ranking:
-    """Mean ranks over problems and what they prove.
+    """Mean ranks of algorithms over problems, with Friedman's and Nemenyi's tests.
 
     Attributes
     ----------
     names : list of str
-        Algorithms, best mean rank first.
+        Labels of the algorithms, by rising mean rank.
     ranks : (k,) array
-        Their mean ranks, 1 is best.
+        Mean ranks, 1 is best.
     n : int
-        Problems.
+        Number of problems.
     statistic, p_value : float
-        Of Friedman's test; NaN with fewer than three algorithms or two problems.
+        Friedman's test; NaN with fewer than three algorithms or two problems.
     critical_difference : float
-        Nemenyi's, at 0.05: mean ranks farther apart differ.
+        Nemenyi's critical difference at 0.05: a larger difference of mean ranks is significant.
     p_pairs : (k, k) array
-        Nemenyi's p-values.
+        Nemenyi's p-values of pairs.
     """
 
     names: list[str]
@@ -147,9 +158,9 @@ class Ranking:
     p_pairs: np.ndarray
 
     def cliques(self) -> list[tuple[int, int]]:
-        """Return the longest stretches (first, last) of ranks that are not told apart, those of one left out.
+        """Return the longest groups (first, last) of two and more ranks without a significant difference.
 
-        Where nothing could be tested (no problem that all have run), nothing is told apart.
+        Without a problem that all algorithms have run there is no test, and all are in one group.
         """
         found: list[tuple[int, int]] = []
         for i in range(len(self.ranks)):
@@ -162,7 +173,8 @@ class Ranking:
 def rank_over_problems(results: Results, metric: str, stop: int) -> Ranking:
     """Rank algorithms on each problem by the median, and test the mean ranks.
 
-    An algorithm all of whose runs on a problem failed comes last there; problems that some have not run are left out.
+    An algorithm whose runs on a problem all failed has the last rank there; problems that an algorithm has not run are
+    left out.
     """
     values, sign = results.values(metric, stop), -1.0 if metric in MORE_IS_BETTER else 1.0
     run = values.keys() | results.failures
@@ -174,14 +186,14 @@ def rank_over_problems(results: Results, metric: str, stop: int) -> Ranking:
 
 
 def friedman_nemenyi(scores: np.ndarray, names: list[str]) -> Ranking:
-    """Compare algorithms over blocks.
+    """Return mean ranks of algorithms over problems with Friedman's and Nemenyi's tests.
 
     Parameters
     ----------
     scores : (n, k) array
-        A block (problem) a row, an algorithm a column; less is better. Ties share their ranks.
+        One problem a row, one algorithm a column; smaller is better. Equal scores have their mean rank.
     names : list of str
-        Of the columns.
+        Labels of the algorithms.
     """
     n, k = scores.shape
     ranks = stats.rankdata(scores, axis=1).mean(axis=0) if n else np.full(k, np.nan)

@@ -1,9 +1,9 @@
-"""The results file: SQLite, one transaction a run, one writer, readable while it is written.
+"""Read and write results files: SQLite, one transaction for each run, one writer, readable while it is written.
 
-A run is a row; a failed one is a row too, with its traceback, and is made again by the next campaign. Fronts are npy
-blobs, one for each stop. A killed writer loses at most the run it was writing.
+A run is a row; a failed run is a row with its traceback, and the next campaign repeats it. Fronts are npy blobs, one
+for each stop. A killed writer loses at most the run it was writing.
 
-What is read may come from anybody: it is checked value by value, and nothing that it names is imported.
+A results file may come from others: every value is checked, and no code that it names is imported.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ CREATE TABLE speeds (
 
 
 class RunRow(NamedTuple):
-    """A run as the file has it."""
+    """One row of the table ``runs``; times in s."""
 
     key: str
     status: str
@@ -83,16 +83,16 @@ class Store:
     Parameters
     ----------
     path : path
-        Created if need be, unless opened for reading.
+        The file; created if missing, unless ``readonly``.
     readonly : bool
-        Open an existing file and leave it as it is.
+        Whether to open an existing file without changing it.
     patience : float
-        Seconds to wait for another program that has the file locked.
+        Time to wait for another program that has the file locked [s].
 
     Raises
     ------
     InputError
-        It is missing, no results file, of a newer version, locked, or cannot be written.
+        The file is missing, no results file, of a newer version, locked, or cannot be written.
     """
 
     def __init__(self, path: str | Path, *, readonly: bool = False, patience: float = 30.0):
@@ -152,10 +152,10 @@ class Store:
 
     # ---------------------------------------------------------------------------------------------------------- writing
     def put_suite(self, suite: Suite) -> None:
-        """Remember the definition by which runs of this suite are made and reported.
+        """Store a suite, by which its runs are made and reported.
 
-        If it differs from the one before in nothing but the number of runs, the larger number stays: making a few
-        runs of one more algorithm does not hide what the others have.
+        If it differs from the stored suite in the number of runs only, the larger number is kept, so that a few runs of
+        one more algorithm do not hide runs of the others.
         """
         for old in self.suites():
             if old.name == suite.name and old.model_copy(update={"runs": suite.runs}) == suite:
@@ -169,7 +169,7 @@ class Store:
             )
 
     def put(self, outcome: RunOutcome) -> None:
-        """Write one run and its fronts in one transaction; it takes the place of a failure, never of a success."""
+        """Write one run and its fronts in one transaction; it replaces a failed run, never a successful one."""
         cell = outcome.cell
         with self._transaction():
             row = self.connection.execute(
@@ -198,7 +198,7 @@ class Store:
                 self._put_true_front(cell, outcome.true_front)
 
     def put_true_front(self, cell: Cell, points: np.ndarray) -> None:
-        """Write points of the true front of a cell's problem, (k, m); no rows where it is not known."""
+        """Write points of the true front of a cell's problem, (k, m); no rows if it is unknown."""
         with self._transaction():
             self._put_true_front(cell, points)
 
@@ -210,7 +210,7 @@ class Store:
         )
 
     def delete_runs(self, suite: str, keys: set[str]) -> int:
-        """Delete runs with their fronts; returns how many there were."""
+        """Delete runs with their fronts; return their number."""
         with self._transaction():
             return sum(
                 self.connection.execute("DELETE FROM runs WHERE suite = ? AND key = ?", (suite, key)).rowcount
@@ -220,7 +220,7 @@ class Store:
     def put_speed(
         self, suite: str, algorithm: str, problem: str, n_eval: int, seconds: list[float], facts: dict[str, Any]
     ) -> None:
-        """Write the CPU seconds of an algorithm's timed runs in place of earlier ones."""
+        """Write the CPU times [s] of an algorithm's timed runs; they replace earlier ones."""
         with self._transaction():
             values = (suite, algorithm, problem, n_eval, json.dumps(seconds), self._environment(facts), _now())
             self.connection.execute("INSERT OR REPLACE INTO speeds VALUES (?, ?, ?, ?, ?, ?, ?)", values)
@@ -365,12 +365,12 @@ class Store:
 
 @contextmanager
 def exclusive_writer(path: str | Path) -> Iterator[None]:
-    """Hold the right to run campaigns into a results file; the system takes it back if the process dies.
+    """Lock a results file against other campaigns; the system releases the lock when the process ends.
 
     Raises
     ------
     InputError
-        Another campaign is running into it.
+        Another campaign writes the file, or the lock cannot be written beside it.
     """
     lock = Path(f"{Path(path).resolve()}.lock")  # the same for all symbolic links to the file
     try:

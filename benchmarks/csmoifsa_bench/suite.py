@@ -1,7 +1,7 @@
-"""The file a user writes: which algorithms meet on which problems, at what cost, how often, measured by what.
+"""Read suites: TOML files with the problems, algorithms, budgets, repetitions and metrics of a comparison.
 
-A suite is a TOML file. Every key is checked, and an error names the key. The bundled ones lie in ``suites/`` inside
-this package, not beside it, so that they are found from an installed wheel as well.
+Every key is checked, and an error names the key. The bundled suites are in the folder ``suites`` of this package, so
+that an installed wheel holds them.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ class ProblemEntry(_Strict):
     Attributes
     ----------
     name : str
-        As `csmoifsa.load_problem` takes it.
+        Name of the problem for `csmoifsa.load_problem`.
     label : str
-        What tables call it; the name by default.
+        Name in tables and figures; by default ``name``.
     params : dict
         Parameters of the problem.
     draw : str, optional
-        A parameter that gets another number in each repetition, the same for all algorithms (a twin's ``seed``).
+        Parameter with another random integer in each repetition, equal for all algorithms, such as ``seed``.
     vary : dict
         Parameter -> values, of which each repetition takes the next, again from the first after the last; the same
         for all algorithms (a benchmark's ``instance``).
@@ -73,15 +73,15 @@ class AlgorithmEntry(_Strict):
     Attributes
     ----------
     name : str
-        As `csmoifsa.plugins.load_algorithm` takes it, or the name of the library's class.
+        Name for `csmoifsa.plugins.load_algorithm`, or name of the library's class.
     library : str
-        pymoo (also ours and your own), pygmo, jmetalpy or platypus.
+        ``"pymoo"`` (also for csmoifsa's algorithms and your own), ``"pygmo"``, ``"jmetalpy"`` or ``"platypus"``.
     label : str
-        What tables call it; the name by default.
+        Name in tables and figures; by default ``name``, after that of a library other than pymoo.
     settings : dict
         Settings of the algorithm.
     runs : int, optional
-        Repetitions if fewer than the suite's, for a slow one.
+        Number of repetitions, if smaller than the suite's.
     """
 
     name: str = Name
@@ -97,7 +97,19 @@ class AlgorithmEntry(_Strict):
 
 
 class SpeedEntry(_Strict):
-    """How `csmoifsa bench speed` times the algorithms of a suite: on the plain problem, without any recording."""
+    """Settings of `csmoifsa bench speed`, which times algorithms on the plain problem, without recording.
+
+    Attributes
+    ----------
+    problem : str
+        Name of the problem.
+    params : dict
+        Parameters of the problem.
+    n_eval : int
+        Number of evaluations of a timed run.
+    repeats : int
+        Number of timed runs of each algorithm.
+    """
 
     problem: str = "zdt1"
     params: dict[str, Any] = {}
@@ -106,32 +118,32 @@ class SpeedEntry(_Strict):
 
 
 class Suite(_Strict):
-    """A whole comparison.
+    """Settings of a comparison of algorithms.
 
     Attributes
     ----------
     name, title, description : str
-        The name is what result files and reports file it under.
+        Name in result files and reports, title and introduction of the report.
     count : str
-        What budgets count: ``evaluations``, or ``iterations`` as the paper does.
+        Unit of budgets: ``"evaluations"``, or ``"iterations"`` as in the 2022 paper.
     budget : int
-        Length of a run; an algorithm never gets more evaluations than that.
+        Length of a run [``count``]; no run makes more evaluations.
     snapshots : tuple of int
-        Where fronts are kept along the way; the budget itself always is.
+        Budgets at which fronts are kept [``count``]; ``budget`` is always one of them.
     compare_at : tuple of int
-        Snapshots at which tables and tests are made; the budget by default.
+        Snapshots for which tables and tests are made; by default ``budget``.
     runs : int
-        Repetitions.
+        Number of repetitions.
     seed : int
-        Every repetition's seeds are derived from it and from names.
+        Random seed from which, with names, the seeds of all runs are derived.
     pop_size : int
-        Individuals in a population.
+        Population size.
     points : int
-        The most points of a front that are measured.
+        Largest number of points of a front that is measured.
     metrics : tuple of str
-        Of `METRICS`; the first one ranks.
+        Metrics of `METRICS`; rankings and verdicts use the first.
     eps : float
-        Distance from the true front beyond which ``error_ratio`` counts a point.
+        Distance from the true front beyond which ``error_ratio`` counts a point [objectives' units].
     """
 
     name: str = Field(min_length=1, max_length=60, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")
@@ -188,7 +200,7 @@ class Suite(_Strict):
         Raises
         ------
         InputError
-            Names the key, and ``--trust``, which spares this check.
+            The suite names such code; the message names the key and the option ``--trust``.
         """
         for i, problem in enumerate(self.problems, 1):
             refuse_code("problem", problem.name, f"suite {self.name!r}, problems[{i}].name")
@@ -266,7 +278,7 @@ def load_suite(spec: str | Path) -> Suite:
     Raises
     ------
     InputError
-        There is no such suite or file, it is not TOML, or a key is wrong: named with what was expected.
+        There is no such suite or file, it is not TOML, or a key is wrong; the message names the key.
     """
     text = str(spec)
     if text.endswith(".toml") or "/" in text or "\\" in text:
@@ -286,7 +298,7 @@ def parse_suite(text: str, source: str = "suite") -> Suite:
 
 
 def check_suite(values: dict[str, Any], source: str = "suite") -> Suite:
-    """Check a suite given as a dict, as ``Suite.model_dump`` returns it."""
+    """Return the suite of a dict such as ``Suite.model_dump`` returns; ``source`` names it in errors."""
     try:
         return Suite.model_validate(visible_values(values))
     except ValidationError as error:
@@ -294,7 +306,7 @@ def check_suite(values: dict[str, Any], source: str = "suite") -> Suite:
 
 
 def _explain(error: ValidationError) -> str:
-    """Return the first thing wrong, as one sentence that names the key."""
+    """Return one sentence on the first fault, which names the key."""
     first = error.errors()[0]
     key = ""
     for part in first["loc"]:

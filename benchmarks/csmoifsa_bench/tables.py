@@ -1,4 +1,4 @@
-"""Tables of a report: median, IQR and rank in one place; CSV for machines, Markdown for reading, LaTeX for papers."""
+"""Make the tables of a report: medians, tests, ranks, targets, effort and speed, as CSV, Markdown and LaTeX."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ FACTORS = (1.05, 1.5, 3.0)  # times the best possible IGD
 
 @dataclass(frozen=True)
 class Table:
-    """Text of a table, ready for every format.
+    """Texts and data of a table, for all formats.
 
     Attributes
     ----------
     name : str
-        Of the files.
+        Name of the files, without ending.
     title, note : str
-        Above and below it.
+        Texts above and below the table.
     header : list of str
-        Column heads.
+        Headings of the columns.
     rows : list of list of str
-        Cells.
+        Texts of the cells.
     bold : set of (row, column)
-        Cells to stress.
+        Cells in bold.
     data : DataFrame
-        The exact numbers behind it, for CSV.
+        Exact numbers, for CSV.
     """
 
     name: str
@@ -74,7 +74,7 @@ def summary_frame(results: Results, metric: str, stop: int) -> pd.DataFrame:
 
 
 def summary_table(results: Results, metric: str, stop: int) -> Table:
-    """Median [IQR] rank of every algorithm on every problem; the best in bold; mean ranks in the last line."""
+    """Return medians, interquartile ranges and ranks by problem and algorithm, with mean ranks in the last row."""
     frame = summary_frame(results, metric, stop)
     cells = {(row.problem, row.algorithm): row for row in _rows(frame)}
     header = ["", *results.algorithms]
@@ -106,7 +106,7 @@ def summary_table(results: Results, metric: str, stop: int) -> Table:
 
 
 def comparison_table(results: Results, metric: str, stop: int) -> Table | None:
-    """The suite's first algorithm against each other: Wilcoxon, Holm, effect size, verdict."""
+    """Return the tests of the suite's first algorithm against each other one: p-values, effect size, verdict."""
     frame = compare_with_first(results, metric, stop)
     if frame.empty:
         return None
@@ -132,7 +132,7 @@ def comparison_table(results: Results, metric: str, stop: int) -> Table | None:
 
 
 def ranking_table(results: Results, metric: str, stop: int) -> Table | None:
-    """Mean ranks with Friedman's and Nemenyi's tests."""
+    """Return mean ranks with Friedman's and Nemenyi's tests; None for fewer than two problems or three algorithms."""
     ranking = rank_over_problems(results, metric, stop)
     if ranking.n < 2 or len(ranking.names) < 3:
         return None
@@ -147,7 +147,7 @@ def ranking_table(results: Results, metric: str, stop: int) -> Table | None:
 
 
 def ranking_note(ranking: Ranking) -> str:
-    """Say in one sentence what Friedman's and Nemenyi's tests found."""
+    """Return one sentence with the results of Friedman's and Nemenyi's tests."""
     friedman = f"Friedman chi2 = {ranking.statistic:.2f}, p = {p_text(ranking.p_value)}; " if ranking.n > 1 else ""
     return (
         f"Ranks of medians over {ranking.n} problems; {friedman}Nemenyi's critical difference at 0.05 is "
@@ -156,7 +156,7 @@ def ranking_note(ranking: Ranking) -> str:
 
 
 def target_table(results: Results) -> Table | None:
-    """Evaluations needed to come within factors of the best IGD that so many points can have."""
+    """Return the evaluations needed to reach multiples of the best IGD possible with the suite's number of points."""
     if results.suite.count != "evaluations" or "igd" not in results.suite.metrics:
         return None
     frames = [evaluations_to(results, factor).assign(factor=factor) for factor in FACTORS]
@@ -186,7 +186,7 @@ def target_table(results: Results) -> Table | None:
 
 
 def effort_table(results: Results) -> Table:
-    """What the runs cost: evaluations and CPU seconds, recording included."""
+    """Return evaluations and CPU times [s] of the runs, recording included."""
     groups = results.runs.groupby("algorithm", sort=False)
     frame = groups.agg(
         runs=("n_eval", "size"),
@@ -213,7 +213,7 @@ def effort_table(results: Results) -> Table:
 
 
 def speed_table(results: Results) -> Table | None:
-    """CPU microseconds an evaluation on the plain problem."""
+    """Return CPU times of each algorithm for one evaluation of the plain problem [us]; None without timed runs."""
     rows = speed_rows(results.speeds)
     if not rows:
         return None

@@ -1,4 +1,4 @@
-"""Pareto fronts and sets of the family in closed form: any number of points, nothing downloaded.
+"""Pareto fronts and Pareto sets of UF1-10 in closed form, for any number of points.
 
 =========== ==================================================================================================
 UF1, 2, 3   f2 = 1 - sqrt(f1)
@@ -46,7 +46,7 @@ def front(number: int, n_points: int) -> np.ndarray:
 
 
 def optimal_set(number: int, points: np.ndarray, n_var: int) -> np.ndarray:
-    """Return the optimal candidates, (k, n_var), whose objectives are these points of the front, (k, 2) or (k, 3)."""
+    """Return the Pareto-optimal candidates, (k, n_var), of points of the front, (k, 2) or (k, 3)."""
     if number >= 8:
         f1, f2, f3 = points.T
         if number == 9:
@@ -65,7 +65,7 @@ def optimal_set(number: int, points: np.ndarray, n_var: int) -> np.ndarray:
 
 
 def _optimal_tail(number: int, j: np.ndarray, n_var: int, x1: np.ndarray, x2: np.ndarray) -> np.ndarray:
-    """Return where the variables ``j`` (l,), counted from 1, are optimal for ``x1`` and ``x2`` (k, 1), as (k, l)."""
+    """Return the optimal values, (k, l), of the variables ``j`` (l,), counted from 1, for ``x1`` and ``x2`` (k, 1)."""
     if number >= 8:
         return 2 * x2 * np.sin(2 * np.pi * x1 + j * np.pi / n_var)
     if number == 3:

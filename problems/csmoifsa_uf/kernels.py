@@ -1,4 +1,4 @@
-"""The compiled evaluator of the family: one function for every member, so that it compiles once."""
+"""Compiled evaluator of UF1-10: one function for all problems, so that it is compiled once."""
 
 from __future__ import annotations
 
@@ -11,22 +11,23 @@ from csmoifsa.jit import jit
 
 @jit
 def evaluate(X: np.ndarray, data: np.ndarray, F: np.ndarray, G: np.ndarray) -> None:
-    """Fill the objectives ``F`` (n, m) of the candidates ``X`` (n, d); ``G`` (n, 0) stays empty.
+    """Compute the objectives ``F`` (n, m) of candidates ``X`` (n, d); ``G`` (n, 0) is empty.
 
     Parameters
     ----------
     X : (n, d) array
         One candidate a row, inside the bounds.
     data : (1,) array
-        ``[number]``, the UF number: two objectives up to 7, three from 8.
+        ``[number]``, the number of the problem: two objectives up to UF7, three from UF8.
     F, G : (n, m) and (n, 0) arrays
-        Written to.
+        Receive objectives and constraints.
 
     Notes
     -----
     Objective m is its value on the Pareto front plus 2 / |J_m| times a penalty over y_j, j in J_m, the distances of the
-    variables from their optimal places. J_m holds every second (third) variable: the j, counted from 1, with
-    j = m modulo the number of objectives, without those that say where on the front the candidate is.
+    variables from their optimal values. J_m holds every second (third) variable: the j, counted from 1, with
+    j = m modulo the number of objectives, without the position variables x_1 (UF8-10: and x_2). Source: Zhang et al.
+    2008, see `csmoifsa_uf.problems`.
     """
     number, n_var, n_obj = int(data[0]), X.shape[1], F.shape[1]
     for row in range(X.shape[0]):
@@ -48,7 +49,7 @@ def evaluate(X: np.ndarray, data: np.ndarray, F: np.ndarray, G: np.ndarray) -> N
 
 @jit
 def _put_front(number: int, x1: float, x2: float, F: np.ndarray, row: int) -> None:
-    """Write the objectives of a candidate whose other variables are where they should be."""
+    """Write the objectives of a candidate with position x1 (and x2) whose other variables are optimal."""
     if number == 8 or number == 10:
         F[row, 0] = math.cos(0.5 * math.pi * x1) * math.cos(0.5 * math.pi * x2)
         F[row, 1] = math.cos(0.5 * math.pi * x1) * math.sin(0.5 * math.pi * x2)
@@ -75,7 +76,7 @@ def _put_front(number: int, x1: float, x2: float, F: np.ndarray, row: int) -> No
 
 @jit
 def _optimum(number: int, j: int, n_var: int, x1: float, x2: float) -> float:
-    """Return where the j-th variable, counted from 1, is optimal."""
+    """Return the optimal value of the j-th variable, counted from 1."""
     if number >= 8:
         return 2.0 * x2 * math.sin(2.0 * math.pi * x1 + j * math.pi / n_var)
     if number == 3:
@@ -89,7 +90,7 @@ def _optimum(number: int, j: int, n_var: int, x1: float, x2: float) -> float:
 
 @jit
 def _penalty(number: int, y: float) -> float:
-    """Return what a distance from the optimal place costs; 1 - cos, not cos alone: exactly zero at the optimum."""
+    """Return the penalty of a distance from the optimal value; ``1 - cos`` makes it exactly zero at the optimum."""
     if number == 4:
         return abs(y) / (1.0 + math.exp(2.0 * abs(y)))
     if number == 5:

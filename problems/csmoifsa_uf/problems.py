@@ -3,8 +3,8 @@
 Source of every formula: Zhang, Zhou, Zhao, Suganthan, Liu, Tiwari, "Multiobjective optimization test instances for the
 CEC 2009 special session and competition", technical report CES-487, University of Essex, 2008.
 
-Why this family: its optimal candidates lie on curves and surfaces that wind through the box, so no variable can be
-optimised alone and no bound or centre gives them away. The competition's size is 30 variables.
+The Pareto sets are curved lines and surfaces inside the bounds, so that no variable can be optimised alone, and moves
+to bounds or to the centre do not reach them. The competition uses 30 variables.
 
 ============= ========== ======================= =====================================================
 problem       objectives x_1 (UF8-10: and x_2)   bounds of the others
@@ -28,12 +28,12 @@ from csmoifsa_uf import fronts
 
 
 class UF(CompiledProblem):
-    """A member of the family; the subclasses say which.
+    """Base class of UF1-10; a subclass sets ``number``.
 
     Parameters
     ----------
     n_var : int
-        Number of variables, at least 3, or 5 for three objectives: fewer leave an objective without any of its own.
+        Number of variables, at least 3, or 5 for three objectives, so that each objective has variables of its own.
     """
 
     number: int
@@ -50,7 +50,7 @@ class UF(CompiledProblem):
 
     @property
     def kernel(self) -> Callable[..., None]:
-        """The compiled evaluator ``f(X, data, F, G)``, imported when first asked for."""
+        """The compiled evaluator ``f(X, data, F, G)``, imported at first access."""
         from csmoifsa_uf.kernels import evaluate
 
         return evaluate
@@ -85,7 +85,7 @@ class UF3(UF):
 
 
 class UF4(UF):
-    """Concave front, penalty that fades far from it."""
+    """Concave front, penalty that falls again far from it."""
 
     number = 4
 

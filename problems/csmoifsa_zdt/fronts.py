@@ -1,4 +1,4 @@
-"""Pareto fronts and sets of the family in closed form: any number of points, nothing downloaded.
+"""Pareto fronts and Pareto sets of ZDT1-4 and ZDT6 in closed form, for any number of points.
 
 The front is the curve f2 = h(f1) at g = 1 (Zitzler, Deb, Thiele 2000, section 4): 1 - sqrt(f1) for ZDT1 and ZDT4,
 1 - f1^2 for ZDT2 and ZDT6, and the non-dominated pieces of 1 - sqrt(f1) - f1 sin(10 pi f1) for ZDT3.
@@ -29,8 +29,8 @@ def zdt3_segments() -> tuple[tuple[float, float], ...]:
 
     A piece ends where the curve has a local minimum: the root of its derivative, bracketed by the rising and falling
     halves of the sine. The next begins where the falling curve first passes below that minimum. Both are found by
-    bisection, which returns the side on which the condition holds; so a piece's first point is truly better in f2 than
-    the piece before, not merely equal to it.
+    bisection, which returns the side on which the condition holds, so that the first point of a piece is strictly
+    better in f2 than the piece before.
     """
 
     def rising(f1: float) -> bool:

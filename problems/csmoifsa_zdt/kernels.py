@@ -1,4 +1,4 @@
-"""The compiled evaluator of the family: one function for every member and twin, so that it compiles once."""
+"""Compiled evaluator of ZDT1-4 and ZDT6 and their twins: one function, so that it is compiled once."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ HEADER = 2  # data[0]: the ZDT number, data[1]: the twin (0 plain, 1 shifted, 2 
 
 @jit
 def evaluate(X: np.ndarray, data: np.ndarray, F: np.ndarray, G: np.ndarray) -> None:
-    """Fill the objectives ``F`` (n, 2) of the candidates ``X`` (n, d); ``G`` (n, 0) stays empty.
+    """Compute the objectives ``F`` (n, 2) of candidates ``X`` (n, d); ``G`` (n, 0) is empty.
 
     Parameters
     ----------
@@ -21,9 +21,13 @@ def evaluate(X: np.ndarray, data: np.ndarray, F: np.ndarray, G: np.ndarray) -> N
         One candidate a row, inside the bounds.
     data : (k,) array
         ``[number, twin]``; for a twin then the shift s (d-1,); for the shifted twin then the scale w (d-1,), for the
-        rotated twin the matrix A (d-1, d-1) row by row. What they mean: `csmoifsa_zdt.problems`.
+        rotated twin the matrix A (d-1, d-1) row by row; formulas in `csmoifsa_zdt.problems`.
     F, G : (n, 2) and (n, 0) arrays
-        Written to.
+        Receive objectives and constraints.
+
+    Notes
+    -----
+    Source: Zitzler, Deb, Thiele 2000, Evolutionary Computation 8(2):173-195, section 4.
     """
     number, twin, tail = int(data[0]), int(data[1]), X.shape[1] - 1
     shift, second = HEADER, HEADER + tail

@@ -1,8 +1,8 @@
 """ZDT1-4 and 6 as pymoo problems, each with a shifted and a rotated twin.
 
-Why twins: the optimum of the standard functions lies on the bounds (ZDT4: in the centre of the box), where a move that
-clips at a bound or flips through the centre finds it for free. A twin puts it at a random place inside the box and
-keeps the rest. All of them read z in place of x_2..x_d; x_1 is never touched:
+The optimum of the standard functions lies on the bounds (ZDT4: in the centre of the box), where clipping at a bound or
+reflection at the centre finds it without search. A twin has its optimum at a random point inside the box and the same
+front. All problems use z in place of x_2..x_d; x_1 is unchanged:
 
 ======== ======================================== ===============================================
 twin     ZDT1, 2, 3, 6; s_i in [0.2, 0.8]         ZDT4; s_i in [-2.5, 2.5]
@@ -13,9 +13,9 @@ shifted  z_i = |x_i - s_i| / w_i,                 z_i = x_i - s_i
 rotated  z = |A (x - s)|, A = R diag(1 / w)       z = A (x - s), A = R
 ======== ======================================== ===============================================
 
-R is a random orthogonal matrix, uniform over all of them (Haar). The rotated twin is the shifted one turned about its
-optimum and nothing else: with R = I the two are equal, the distances to the optimum are the same, and an algorithm that
-does not care about axes does equally well on both. A single |z_i| may exceed 1, but g cannot leave its domain [1, 10]:
+R is a random orthogonal matrix, uniform over all of them (Haar). The rotated twin is the shifted one rotated about its
+optimum: with R = I both are equal, distances to the optimum are the same, and a rotation-invariant algorithm has equal
+results on both. A single |z_i| may exceed 1, but g cannot leave its domain [1, 10]:
 it depends on the mean of |z| only, and mean |z| <= rms z = rms (x - s) / w <= 1. The Pareto front is the standard one,
 reached exactly in x = (x_1, s), where z = 0.
 
@@ -34,7 +34,7 @@ from csmoifsa_zdt import fronts
 
 
 class ZDT(CompiledProblem):
-    """A member of the family; the subclasses say which.
+    """Base class of ZDT1-4, ZDT6 and their twins; a subclass sets ``number`` and ``twin``.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ class ZDT(CompiledProblem):
 
     @property
     def kernel(self) -> Callable[..., None]:
-        """The compiled evaluator ``f(X, data, F, G)``, imported when first asked for."""
+        """The compiled evaluator ``f(X, data, F, G)``, imported at first access."""
         from csmoifsa_zdt.kernels import evaluate
 
         return evaluate
@@ -111,18 +111,18 @@ class ZDT6(ZDT):
 
 
 class _Twin(ZDT):
-    """What the twins share: the shift and the rotation drawn from a seed.
+    """Base class of the twins, which draws shift and rotation from a seed.
 
     Parameters
     ----------
     n_var : int, optional
-        Number of variables, at least 2; the standard function's if not given.
+        Number of variables, at least 2; by default that of the standard function.
     seed : int
-        Where the optimum lies and how the box is turned.
+        Random seed of the shift and of the rotation.
     """
 
     def __init__(self, n_var: int | None = None, seed: int = 0) -> None:
-        # the member of the family next in line knows its usual number of variables
+        # the next class in the method resolution order has the usual number of variables
         super().__init__(**({} if n_var is None else {"n_var": n_var}))
         self.seed = whole_number("seed", seed, least=0)
         tail = self.n_var - 1

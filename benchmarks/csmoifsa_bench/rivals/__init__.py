@@ -1,7 +1,7 @@
-"""Algorithms of several libraries behind one interface: a generator that pauses after every generation.
+"""Algorithms of several libraries behind one interface: a generator that yields after every generation.
 
-Each library has a module with ``generations(problem, task)``, which yields `Generation` until it is closed. It sets no
-budget of its own: whoever drives it stops. A library is imported only when one of its algorithms runs.
+Each library has a module with ``generations(problem, task)``, which yields `Generation` until its caller closes it; it
+has no budget of its own. A library is imported only when one of its algorithms runs.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ _PACKAGES = {"pymoo": "pymoo", "pygmo": "pygmo", "jmetalpy": "jmetal", "platypus
 
 @dataclass(frozen=True)
 class Task:
-    """What an algorithm is asked to do.
+    """Settings of one run of an algorithm.
 
     Attributes
     ----------
     name : str
-        The algorithm, as its library calls it.
+        Name of the algorithm in its library.
     settings : dict
-        Its settings, the library's defaults for the rest.
+        Settings of the algorithm; others have the library's defaults.
     pop_size : int
-        Individuals in a population.
+        Population size.
     seed : int
-        Of the algorithm.
+        Random seed of the algorithm.
     start : (pop_size, n_var) array or None
-        The first population, where the interface takes one.
+        Initial population, if the algorithm accepts one.
     stops : tuple of int
-        Where somebody will look; for libraries that cannot pause after every generation without a loss.
+        Budgets at which the answer is needed, for libraries that lose state when they stop after each generation.
     count : str
-        What ``stops`` count.
+        Unit of ``stops``: ``"evaluations"`` or ``"iterations"``.
     """
 
     name: str
@@ -51,18 +51,18 @@ class Task:
 
 
 class Generation(NamedTuple):
-    """The state after a generation.
+    """State of an algorithm after a generation.
 
     Attributes
     ----------
     n_eval : int
-        Evaluations by the algorithm's own count.
+        Number of evaluations counted by the algorithm.
     iteration : int
-        Generations finished.
+        Number of finished generations.
     answer : callable
-        Returns the candidates, (n, n_var), that it would return if it ended now; valid until the next generation.
+        Function that returns the current solutions, (n, n_var); valid until the next generation.
     same_start : bool
-        Whether it began from the task's first population.
+        Whether the run began with the task's initial population.
     """
 
     n_eval: int
@@ -94,5 +94,5 @@ def require(library: str) -> None:
 
 
 def installed(library: str) -> bool:
-    """Tell whether a library can be imported."""
+    """Return whether a library can be imported."""
     return importlib.util.find_spec(_PACKAGES[library]) is not None

@@ -1,6 +1,6 @@
 """jMetalPy's algorithms, with the operators of its own examples. They handle inequality constraints.
 
-jMetalPy draws from Python's and NumPy's global generators; whoever runs a task seeds both.
+jMetalPy draws from Python's and NumPy's global generators, which `execute.quiet` seeds.
 """
 
 from __future__ import annotations

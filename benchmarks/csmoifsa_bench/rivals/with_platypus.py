@@ -1,6 +1,6 @@
 """Platypus's algorithms with its defaults. They handle constraints.
 
-Platypus draws from Python's global generator; whoever runs a task seeds it.
+Platypus draws from Python's global generator, which `execute.quiet` seeds.
 """
 
 from __future__ import annotations

@@ -21,7 +21,7 @@ _WITH_MEMORY = ("nspso", "maco")
 
 
 class _Adapted:
-    """A problem as pygmo wants it: one candidate a call."""
+    """A problem with pygmo's interface, which evaluates one candidate in each call."""
 
     def __init__(self, problem: Any):
         self.problem = problem

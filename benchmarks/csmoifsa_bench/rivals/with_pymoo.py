@@ -16,7 +16,7 @@ from csmoifsa_bench.rivals import Generation, Task
 
 
 class _FixedSampling(Sampling):
-    """A first population as an operator, which every pymoo algorithm with a ``sampling`` takes."""
+    """Sampling operator of pymoo that returns a fixed initial population."""
 
     def __init__(self, X: np.ndarray):
         super().__init__()
@@ -41,13 +41,13 @@ def generations(problem: Any, task: Task) -> Iterator[Generation]:
 def _build(problem: Any, task: Task) -> tuple[Any, bool]:
     options = {"problem": problem, "pop_size": task.pop_size, **task.settings}
     if task.start is not None and "sampling" not in task.settings:
-        with suppress(InputError):  # it takes no first population, or its settings are wrong, which is told below
+        with suppress(InputError):  # no initial population is accepted, or settings are wrong: the next line reports it
             return load_algorithm(task.name, **options, sampling=_FixedSampling(task.start)), True
     return load_algorithm(task.name, **options), False
 
 
 def _iteration(algorithm: Any) -> int:
-    """Return the iterations finished: our fish swarms count their own, which are more than a population long."""
+    """Return the number of finished iterations; csmoifsa's algorithms count their own, longer than one generation."""
     engine: Any = getattr(algorithm, "engine", None)
     return engine.iteration if hasattr(engine, "iteration") else algorithm.n_gen
 
