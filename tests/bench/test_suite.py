@@ -24,7 +24,7 @@ def changed(**values):
 def test_bundled_suites_are_found_and_valid():
     names = bundled_names()
     wanted = {"smoke", "zdt", "zdt-iterations", "zdt-shifted", "zdt-rotated", "dtlz", "wfg", "uf", "ev", "peers"}
-    wanted |= {"constrained", "many", *(f"bbob-biobj-{d}{part}" for d in (5, 10, 20) for part in ("", "-tuning"))}
+    wanted |= {"constrained", "many", "re", *(f"bbob-biobj-{d}{part}" for d in (5, 10, 20) for part in ("", "-tuning"))}
     assert wanted <= set(names)
     for name in names:
         suite = load_suite(name)
