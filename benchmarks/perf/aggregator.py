@@ -18,15 +18,15 @@ import numpy as np
 
 from csmoifsa.plugins import load_algorithm
 from csmoifsa.runs import solve
-from csmoifsa_aggregator.dispatch.dispatch import Plan, RollingDispatcher
+from csmoifsa_aggregator.dispatch.dispatch import DispatchPlan, RollingDispatcher
 from csmoifsa_aggregator.inputs.case import load_case
 from csmoifsa_aggregator.inputs.games import game_from_dict
 from csmoifsa_aggregator.model.battery import Batteries
 from csmoifsa_aggregator.model.game import Game
 from csmoifsa_aggregator.model.generate import day_ahead, random_game
-from csmoifsa_aggregator.model.many import Cars, answer_price, classes_of, draw_cars, profit_on_all
+from csmoifsa_aggregator.model.many import Cars, classes_of, draw_cars, profit_on_all, respond_cars
 from csmoifsa_aggregator.problem.problem import AggregatorPricing
-from csmoifsa_aggregator.solve.fleet import ceiling, tune
+from csmoifsa_aggregator.solve.fleet import tune, upper_bound
 from csmoifsa_aggregator.solve.stackelberg import Solution, solve_game
 
 
@@ -120,7 +120,7 @@ def step() -> None:
     p = day_ahead(steps)
     past = 0.1 * np.cumsum(rng.normal(size=(20, steps)), axis=1) * 0.1
     begin = time.perf_counter()
-    dispatcher = RollingDispatcher(Plan(cars=group, day_ahead=p, past=past))
+    dispatcher = RollingDispatcher(DispatchPlan(cars=group, day_ahead=p, past=past))
     build, times = time.perf_counter() - begin, []
     real = p * (1 + 0.3 * rng.normal(size=steps))
     for now in range(steps):
@@ -140,7 +140,7 @@ def scale(n_ev: int) -> None:
             times = []
             for _ in range(4):
                 begin = time.perf_counter()
-                answer_price(cars, p)
+                respond_cars(cars, p)
                 times.append(time.perf_counter() - begin)
             row(f"{n:,}", steps, f"{min(times[1:]):.3f} s")
     print()
@@ -152,7 +152,7 @@ def scale(n_ev: int) -> None:
         "promised by classes",
         "earned on every EV",
         "tuned on every EV: promised and earned",
-        "below the ceiling",
+        "below the upper bound",
         "peak, MW",
         "seconds",
         "tuning",
@@ -173,12 +173,12 @@ def scale(n_ev: int) -> None:
 
 
 def grow(cars: Cars, game: Game, s: Solution, leader: str) -> None:
-    wanted = None if game.separable else s.response.load_kw(game)
-    on_all = profit_on_all(cars, game, s.price, wanted)
+    target_kw = None if game.separable else s.response.load_kw(game)
+    on_all = profit_on_all(cars, game, s.price, target_kw)
     begin = time.perf_counter()
     price, tuned = tune(cars, game, s.price)
     seconds = time.perf_counter() - begin
-    below = 100 * (1 - tuned.profit / ceiling(cars, game, price)) if game.separable else np.nan
+    below = 100 * (1 - tuned.profit / upper_bound(cars, game, price)) if game.separable else np.nan
     row(
         f"{len(cars):,}",
         game.n_steps,

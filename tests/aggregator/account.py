@@ -8,9 +8,9 @@ from scipy.optimize import LinearConstraint, milp
 from csmoifsa_aggregator.inputs.case import Case, case_from_dict
 
 
-def plain_step(load, given, offers, real_time, give):
+def plain_step(load, discharged, offers, real_time, sale):
     """Cost of one step [currency/h]: offers are (kW, price) pairs, bought ahead; give None: nothing can be sold."""
-    net = load - given
+    net = load - discharged
 
     def cheapest(amount, open_to):
         total = 0.0
@@ -20,13 +20,13 @@ def plain_step(load, given, offers, real_time, give):
         return total if amount <= 1e-9 * max(1.0, load) else np.inf
 
     every = [*offers, (np.inf, real_time)]
-    if give is None:
+    if sale is None:
         return cheapest(max(net, 0.0), every)
     costs = [cheapest(net, every)] if net >= 0 else []
     reach = np.cumsum([0.0] + [kw for kw, _ in sorted(offers, key=lambda one: one[1])])
-    tried = {max(0.0, -net), given, *(float(edge - net) for edge in reach if np.isfinite(edge))}
+    tried = {max(0.0, -net), discharged, *(float(edge - net) for edge in reach if np.isfinite(edge))}
     # cost is piecewise linear in what is sold, so one of its edges is best
-    costs += [cheapest(net + sold, offers) - give * sold for sold in tried if max(0.0, -net) <= sold <= given]
+    costs += [cheapest(net + sold, offers) - sale * sold for sold in tried if max(0.0, -net) <= sold <= discharged]
     return min(costs)
 
 
@@ -36,16 +36,16 @@ def blocks_of(market):
     return list(zip(market.block_kw, market.block_premium, strict=True))
 
 
-def plain_cost(load, given, market, give):
+def plain_cost(load, discharged, market, sale):
     """Cost of a day's loads (T,) [currency], storage left out."""
     total = 0.0
     for t in range(len(load)):
         offers = [(kw, market.day_ahead[t] + extra) for kw, extra in blocks_of(market)]
-        total += plain_step(load[t], given[t], offers, market.buy[t], None if give is None else give[t])
+        total += plain_step(load[t], discharged[t], offers, market.buy[t], None if sale is None else sale[t])
     return total * market.dt_h
 
 
-def least_cost(cars, market, give, plain) -> float:
+def least_cost(cars, market, sale, plain) -> float:
     """Least cost of a fixed load and batteries, wear included, by one plain mixed-integer program in kW and currency.
 
     Columns step by step: blocks, real time, sold, may sell; then charge, discharge, content and direction of each
@@ -73,7 +73,7 @@ def least_cost(cars, market, give, plain) -> float:
         at = wide * t
         for b, (kw, extra) in enumerate(blocks):
             high[at + b], cost[at + b] = kw, dt * (market.day_ahead[t] + extra)
-        cost[at + nb], cost[at + nb + 1] = dt * market.buy[t], -dt * give[t]
+        cost[at + nb], cost[at + nb + 1] = dt * market.buy[t], -dt * sale[t]
         high[at + nb + 2], whole[at + nb + 2] = 1.0, 1
         row([(at + nb, 1.0), (at + nb + 2, big)], -np.inf, big)  # buys in real time only if it does not sell
         row([(at + nb + 1, 1.0), (at + nb + 2, -big)], -np.inf, 0.0)

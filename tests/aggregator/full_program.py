@@ -154,14 +154,14 @@ def _battery(model, game, v, price, load):
             model, 0.0, cars.discharge_kw[v], count, big, wear * dt, [(price[t], -dt), (values[i], -dt / eta)]
         )
         high = max(cars.capacity_kwh[v], low)
-        content = _at_optimum(model, low, high, count, big, 0.0, [(values[i], -1.0), *[(j, -a) for j, a in following]])
-        flow = [(content, 1.0), (ch, -eta * dt), (dis, dt / eta)]
+        soe = _at_optimum(model, low, high, count, big, 0.0, [(values[i], -1.0), *[(j, -a) for j, a in following]])
+        flow = [(soe, 1.0), (ch, -eta * dt), (dis, dt / eta)]
         start = cars.arrival_kwh[v] if i == 0 else 0.0
         model.row(flow if before is None else [*flow, (before, -1.0)], start, start)
         model.gain[values[i]] += count * start
         model.gain[dis] -= count * wear * dt
         load[t] += [(ch, count), (dis, -count)]
-        before, value_before = content, values[i]
+        before, value_before = soe, values[i]
     assert value_before is not None
 
 
@@ -199,13 +199,13 @@ def _supply(model, game, load):
         sold = model.variable(0.0, power, dt * game.sell[t])
         charge, discharge = model.variables(2, high=power)
         last = t == game.n_steps - 1
-        content = model.variable(store.initial_kwh if last else 0.0, store.capacity_kwh)
+        soe = model.variable(store.initial_kwh if last else 0.0, store.capacity_kwh)
         model.row([*balance, (sold, -1.0), (charge, -1.0), (discharge, 1.0)], 0.0, 0.0)
         model.row([(sold, 1.0), (discharge, -1.0)], most=0.0)
-        flow = [(content, 1.0), (charge, -store.efficiency * dt), (discharge, dt / store.efficiency)]
+        flow = [(soe, 1.0), (charge, -store.efficiency * dt), (discharge, dt / store.efficiency)]
         start = store.initial_kwh if before is None else 0.0
         model.row(flow if before is None else [*flow, (before, -1.0)], start, start)
-        before = content
+        before = soe
         selling, charging = model.switch(), model.switch()
         model.row([(sold, 1.0), (selling, -power)], most=0.0)
         model.row([(bought, 1.0), (selling, most)], most=most)

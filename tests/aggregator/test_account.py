@@ -5,7 +5,7 @@ import pytest
 
 from csmoifsa_aggregator.inputs.case import load_case, plugged
 from csmoifsa_aggregator.study.baselines import driver_groups
-from csmoifsa_aggregator.study.gains import who_gains
+from csmoifsa_aggregator.study.gains import stakeholder_impact
 from csmoifsa_aggregator.study.study import run_day
 from csmoifsa_energy.clock import windows_of
 
@@ -23,28 +23,28 @@ def study(request, tmp_path_factory):
 
 def test_bills_of_the_groups_add_up(study):
     names, count = driver_groups(study.case)
-    for one in study.outcomes:
+    for one in study.accounts:
         assert one.per_car.shape == (len(names),)
         assert one.per_car @ count == pytest.approx(one.driver_cost, rel=1e-6), one.name
 
 
 def test_all_cars_are_in_every_way_to_run_the_day(study):
     dt = study.case.game.dt_h
-    bought = [one.load_kw.sum() * dt for one in study.outcomes[:2]]  # nobody gives anything back in these two
+    bought = [one.load_kw.sum() * dt for one in study.accounts[:2]]  # nobody gives anything back in these two
     assert bought[0] == pytest.approx(bought[1])
-    assert study.outcomes[3].load_kw.sum() * dt >= bought[0] * (1 - 1e-9)
+    assert study.accounts[3].load_kw.sum() * dt >= bought[0] * (1 - 1e-9)
 
 
 def test_loads_of_the_classes_add_up(study):
-    total = {one.name: one.load_kw for one in study.outcomes}
+    total = {one.name: one.load_kw for one in study.accounts}
     np.testing.assert_allclose(sum(study.class_load.values()), total["stage one"], atol=1e-6)
     last = total.get("+ V2G", total["stage one"])
     np.testing.assert_allclose(sum(study.contract_load.values()), last, atol=1e-6)
 
 
 def test_the_account_compares_first_and_last(study):
-    before, after = study.outcomes[1], study.outcomes[-1]
-    lines = who_gains(study.case, before, after)
+    before, after = study.accounts[1], study.accounts[-1]
+    lines = stakeholder_impact(study.case, before, after)
     profit, bill = lines[0], lines[1]
     assert (profit.before, profit.after) == (before.profit, after.profit)
     assert bill.after * driver_groups(study.case)[1].sum() == pytest.approx(after.driver_cost)

@@ -68,7 +68,7 @@ def test_flags_of_the_page(run_cli, tmp_path):
 
 def test_what_is_not_allowed_and_not_counted_is_said(run_cli):
     answer = run_cli("ev", "aggregate", "wei-storage")
-    assert "for comparison only: charging on arrival (17 h), flat price (17 h)" in answer.out
+    assert "for comparison only: uncontrolled charging (17 h), flat price (17 h)" in answer.out
     assert "at stage one the storage adds 2,336.04" in answer.out
 
 
@@ -83,7 +83,7 @@ def test_a_cap_that_drivers_break(run_cli, tmp_path):
     over = {one["plan"]: one["over_cap_kw"] for one in got["plans"]}
     assert over["stage one"] == pytest.approx(0.0, abs=1e-3)
     assert over["+ V2G"] == pytest.approx(0.0, abs=1e-3)
-    assert over["charging on arrival"] > 1000
+    assert over["uncontrolled charging"] > 1000
 
 
 def test_aggregate_reference_file(run_cli):

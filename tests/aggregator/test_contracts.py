@@ -12,7 +12,7 @@ from csmoifsa_aggregator.model.battery import longest_stay
 from csmoifsa_aggregator.model.costs import Storage, single_price
 from csmoifsa_aggregator.solve.alternation import fit_mean, verify
 from csmoifsa_aggregator.solve.batteries import cheapest_dispatch
-from csmoifsa_aggregator.solve.certificate import best_response
+from csmoifsa_aggregator.solve.bounds import best_response
 from csmoifsa_aggregator.solve.contracts import stage_two
 from csmoifsa_aggregator.solve.stackelberg import solve_game
 from csmoifsa_aggregator.study.study import run_day
@@ -22,13 +22,13 @@ def physics(group, dispatch):
     """Balance, limits, promise, and never charging and discharging at once."""
     v, t = group.places
     charge, discharge = (power[v, t] / group.count[v] for power in (dispatch.charge_kw, dispatch.discharge_kw))
-    content = dispatch.content_kwh[v, t]
-    before = np.where(group.first, group.arrival_kwh[v], np.roll(content, 1))
+    soe = dispatch.soe_kwh[v, t]
+    before = np.where(group.first, group.arrival_kwh[v], np.roll(soe, 1))
     eta = group.efficiency[v]
-    np.testing.assert_allclose(content, before + (eta * charge - discharge / eta) * group.dt_h, atol=1e-6)
-    assert (content <= group.capacity_kwh[v] + 1e-6).all()
-    assert (content >= np.minimum(group.floor_kwh[v], group.arrival_kwh[v]) - 1e-6).all()
-    assert (content[group.last] >= group.departure_kwh - 1e-6).all()
+    np.testing.assert_allclose(soe, before + (eta * charge - discharge / eta) * group.dt_h, atol=1e-6)
+    assert (soe <= group.capacity_kwh[v] + 1e-6).all()
+    assert (soe >= np.minimum(group.floor_kwh[v], group.arrival_kwh[v]) - 1e-6).all()
+    assert (soe[group.last] >= group.departure_kwh - 1e-6).all()
     assert (charge <= group.charge_kw[v] + 1e-6).all()
     assert (discharge <= group.discharge_kw[v] + 1e-6).all()
     assert np.minimum(charge, discharge).max() < 1e-6
@@ -36,16 +36,16 @@ def physics(group, dispatch):
 
 
 @pytest.mark.parametrize(
-    ("wear", "cost", "gain", "given"), [(0.05, 343.896283, 14.461612, 318.45), (0.0, 326.758292, 31.599602, None)]
+    ("wear", "cost", "gain", "discharged"), [(0.05, 343.896283, 14.461612, 318.45), (0.0, 326.758292, 31.599602, None)]
 )
-def test_reference_figures_on_the_cars_of_wei(wear, cost, gain, given):
+def test_reference_figures_on_the_cars_of_wei(wear, cost, gain, discharged):
     case = load_case("wei-v2g")
     group = replace(case.cars, wear=np.full(3, wear))
     two = stage_two(group, case.game)
     assert two.smart.cost == pytest.approx(358.357895, abs=1e-6)
     assert two.v2g.cost == pytest.approx(cost, abs=1e-6)
     assert two.surplus == pytest.approx(gain, abs=1e-6)
-    assert given is None or two.given_kwh.sum() == pytest.approx(given, abs=1e-6)
+    assert discharged is None or two.discharged_kwh.sum() == pytest.approx(discharged, abs=1e-6)
     assert "linear program" in two.program
     assert two.owner_share + two.aggregator_share == pytest.approx(two.surplus)
     assert two.class_surplus.sum() == pytest.approx(two.surplus)
@@ -113,7 +113,7 @@ def test_beta_outside_its_range():
 def test_at_prices_that_no_load_changes_each_class_gains_what_it_would_alone(seed, size):
     rng = np.random.default_rng(seed)
     market = single_price(rng.uniform(0.02, 0.4, 12), float(rng.choice([0.5, 1.0])))
-    give = market.day_ahead * rng.choice([0.7, 1.0])
+    sale_price = market.day_ahead * rng.choice([0.7, 1.0])
     each = {
         "count": [3.0 * size, 2.0 * size],
         "arrival_kwh": [15.0, 20.0],
@@ -125,10 +125,10 @@ def test_at_prices_that_no_load_changes_each_class_gains_what_it_would_alone(see
     alone = []
     for v, name in enumerate(group.names):
         one = cars(**{key: [values[v]] for key, values in each.items()}, names=(name,), dt_h=market.dt_h)
-        alone.append(stage_two(one, market, give).surplus)
-    two = stage_two(group, market, give)
+        alone.append(stage_two(one, market, sale_price).surplus)
+    two = stage_two(group, market, sale_price)
     assert min(alone) > 0.01 * size
-    if (give == market.day_ahead).all():  # else what one class gives may serve the other
+    if (sale_price == market.day_ahead).all():  # else what one class gives may serve the other
         assert two.class_surplus == pytest.approx(alone, abs=1e-6 * size)
     assert two.surplus >= sum(alone) - 1e-6
     assert two.class_surplus.sum() == pytest.approx(two.surplus)
@@ -197,14 +197,14 @@ def test_v2g_drivers_who_give_what_nobody_takes_are_refused():
 
 def test_two_contracts_in_one_portfolio():
     study = run_day(load_case("portfolio"))
-    plans = {one.name: one for one in study.outcomes}
+    plans = {one.name: one for one in study.accounts}
     assert study.second is not None
     assert plans["+ V2G"].profit >= plans["stage one"].profit - 1e-6
     assert plans["+ V2G"].driver_cost <= plans["stage one"].driver_cost + 1e-9
     gained = plans["stage one"].driver_cost - plans["+ V2G"].driver_cost
     assert gained == pytest.approx(study.second.owner_share)
-    assert plans["charging on arrival"].profit < plans["stage one"].profit
-    energy = [one.load_kw.sum() for one in study.outcomes[:4]]
+    assert plans["uncontrolled charging"].profit < plans["stage one"].profit
+    energy = [one.load_kw.sum() for one in study.accounts[:4]]
     assert energy == pytest.approx([energy[0]] * 4)
 
 

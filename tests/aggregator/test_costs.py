@@ -10,18 +10,18 @@ from aggregator.account import draw_case, least_cost, plain_cost
 from aggregator.games import cars
 from csmoifsa.errors import InputError
 from csmoifsa_aggregator.dispatch.dispatch import RollingDispatcher
-from csmoifsa_aggregator.dispatch.plan import Plan
+from csmoifsa_aggregator.dispatch.plan import DispatchPlan
 from csmoifsa_aggregator.inputs.case import case_from_dict, load_case
 from csmoifsa_aggregator.inputs.games import game_from_dict
-from csmoifsa_aggregator.inputs.market import Prices
+from csmoifsa_aggregator.inputs.market import MarketPrices
 from csmoifsa_aggregator.model.battery import Dispatch
-from csmoifsa_aggregator.model.costs import Market, follow, load_cost, step_costs
+from csmoifsa_aggregator.model.costs import Market, keep_ratio, load_cost, step_costs
 from csmoifsa_aggregator.model.game import Storage
 from csmoifsa_aggregator.solve.alternation import verify
 from csmoifsa_aggregator.solve.contracts import plan_cars, procure_cars, stage_two
 from csmoifsa_aggregator.solve.supply import procure
 from csmoifsa_aggregator.study.backtest import backtest
-from csmoifsa_aggregator.study.baselines import plain_load
+from csmoifsa_aggregator.study.baselines import other_load
 from csmoifsa_aggregator.study.rolling import Terms, roll_day
 from csmoifsa_aggregator.study.study import run_day
 
@@ -41,15 +41,15 @@ def draw_market(rng, steps=6):
 def test_costs_are_those_of_plain_merit_order(seed):
     rng = np.random.default_rng(seed)
     market = draw_market(rng)
-    load, given = rng.uniform(0.0, 100.0, (2, 6))
-    given[rng.random(6) < 0.3] = 0.0
+    load, discharged = rng.uniform(0.0, 100.0, (2, 6))
+    discharged[rng.random(6) < 0.3] = 0.0
     load[rng.random(6) < 0.2] = 0.0
-    give = market.day_ahead + rng.choice([-0.6, 0.0, 0.3]) * np.abs(market.day_ahead)
-    for price in (give, None):
-        mine = step_costs(load, market, given, price).sum()
-        assert mine == pytest.approx(plain_cost(load, given, market, price), rel=1e-9, abs=1e-9)
+    sale_price = market.day_ahead + rng.choice([-0.6, 0.0, 0.3]) * np.abs(market.day_ahead)
+    for price in (sale_price, None):
+        mine = step_costs(load, market, discharged, price).sum()
+        assert mine == pytest.approx(plain_cost(load, discharged, market, price), rel=1e-9, abs=1e-9)
     none = np.zeros(6)
-    for mine in (load_cost(load, market), step_costs(load, market, none, give).sum(), procure(load, market).cost):
+    for mine in (load_cost(load, market), step_costs(load, market, none, sale_price).sum(), procure(load, market).cost):
         assert mine == pytest.approx(plain_cost(load, none, market, None), rel=1e-9, abs=1e-9)
 
 
@@ -68,26 +68,26 @@ def test_same_load_same_cost_whatever_stage_asks(seed):
     case = draw_case(seed, **cap)
     study = studied(case)
     case, game, none = study.case, study.case.game, np.zeros(case.game.n_steps)
-    for one in study.outcomes[:4]:  # baselines and stage one: nobody gives
+    for one in study.accounts[:4]:  # baselines and stage one: nobody gives
         bills = float(one.load_kw @ one.price) * game.dt_h
         assert one.profit == pytest.approx(bills - plain_cost(one.load_kw, none, game, None), rel=1e-9, abs=1e-9)
     load = study.solution.response.load_kw(game)
     verified = verify(game, study.solution.price, study.solution.response)
-    as_battery = Dispatch(charge_kw=load[None, :], discharge_kw=load[None, :] * 0, content_kwh=load[None, :], cost=0.0)
+    as_battery = Dispatch(charge_kw=load[None, :], discharge_kw=load[None, :] * 0, soe_kwh=load[None, :], cost=0.0)
     doors = [verified.ev_cost, verified.supply.cost, float(load_cost(load, game)), procure(load, game).cost]
     doors.append(procure_cars(case.cars, as_battery, game, case.v2g_sell, none).cost)
     doors.append(Terms(game, case.v2g_sell, none).energy_cost(load, none))
     doors.append(Terms(game, case.v2g_sell, load).energy_cost(none, none))
     assert doors == pytest.approx([plain_cost(load, none, game, None)] * len(doors), rel=1e-9, abs=1e-9)
     if study.second is not None:
-        two, last = study.second, study.outcomes[-1]
-        plain = plain_load(case, study.solution)
-        taken, given = plain + two.v2g.charge_kw.sum(axis=0), two.v2g.discharge_kw.sum(axis=0)
-        energy = plain_cost(taken, given, game, case.v2g_sell if given.any() else None)
+        two, last = study.second, study.accounts[-1]
+        plain = other_load(case, study.solution)
+        taken, discharged = plain + two.v2g.charge_kw.sum(axis=0), two.v2g.discharge_kw.sum(axis=0)
+        energy = plain_cost(taken, discharged, game, case.v2g_sell if discharged.any() else None)
         wear = float(case.cars.wear @ two.v2g.discharge_kw.sum(axis=1)) * game.dt_h
         profit = study.solution.bills - energy - wear - two.owner_share
         assert last.profit == pytest.approx(profit, rel=1e-9, abs=1e-9)
-        rolled = Terms(game, case.v2g_sell, plain).energy_cost(two.v2g.charge_kw.sum(axis=0), given)
+        rolled = Terms(game, case.v2g_sell, plain).energy_cost(two.v2g.charge_kw.sum(axis=0), discharged)
         assert rolled == pytest.approx(energy, rel=1e-9, abs=1e-9)
 
 
@@ -96,9 +96,9 @@ def test_stage_two_is_the_cheapest_and_never_worse_than_stage_one(seed):
     case = draw_case(100 + seed, **({"cap_kw": 150.0} if seed % 3 == 0 else {}))
     study = studied(case)
     case, game = study.case, study.case.game
-    first, last = study.outcomes[3], study.outcomes[-1]
+    first, last = study.accounts[3], study.accounts[-1]
     assert last.profit >= first.profit - 1e-6
-    plain = plain_load(case, study.solution)
+    plain = other_load(case, study.solution)
     if study.second is None:
         assert study.unused
         return
@@ -121,15 +121,15 @@ def test_a_storage_of_the_aggregator_is_part_of_the_account(seed):
     sell = case.game.day_ahead * (0.3 if seed % 2 else 1.1)
     case = replace(case, game=replace(case.game, storage=storage, sell=sell))
     study = run_day(case, margin=0.0)
-    first, last = study.outcomes[3], study.outcomes[-1]
+    first, last = study.accounts[3], study.accounts[-1]
     assert first.profit + first.storage == pytest.approx(study.solution.objective, abs=1e-5)
     assert last.profit + last.storage >= first.profit + first.storage - 1e-5
     if study.second is None:
         return
-    plain, two = plain_load(case, study.solution), study.second
+    plain, two = other_load(case, study.solution), study.second
     assert last.profit + last.storage == pytest.approx(study.solution.bills - two.total_cost, abs=1e-9)
     # the storage and the others' load beside it: no worse than either planned without the other
-    apart = stage_two(case.cars, replace(case.game, storage=None), case.v2g_sell, plain_kw=plain, beta=case.beta)
+    apart = stage_two(case.cars, replace(case.game, storage=None), case.v2g_sell, other_load_kw=plain, beta=case.beta)
     left = procure_cars(case.cars, apart.v2g, case.game, case.v2g_sell, plain).cost
     assert two.supply.cost + two.wear_paid <= left + apart.wear_paid + 1e-5
 
@@ -153,9 +153,9 @@ def test_stage_two_pays_the_supply_curve(tmp_path):
     for changes in (SUPPLY | NO_V2G, SUPPLY):
         case = portfolio(tmp_path, **changes)
         study = run_day(case, margin=1e-3)
-        one, two = study.outcomes[3], study.outcomes[4]
+        one, two = study.accounts[3], study.accounts[4]
         assert one.profit == pytest.approx(-1888.742, abs=1e-3)
-        plain = plain_load(case, study.solution)
+        plain = other_load(case, study.solution)
         best = least_cost(case.cars, case.game, case.v2g_sell, plain)
         assert two.profit == pytest.approx(study.solution.bills - best, abs=1e-5)
         assert two.profit == pytest.approx(-1678.263, abs=1e-3)
@@ -164,8 +164,8 @@ def test_stage_two_pays_the_supply_curve(tmp_path):
 
 def test_stage_two_buys_in_real_time_where_that_is_cheaper(tmp_path):
     study = run_day(portfolio(tmp_path, market={"buy_ratio": 0.5}, **NO_V2G), margin=1e-3)
-    assert study.outcomes[3].profit == pytest.approx(1166.863, abs=1e-3)
-    assert study.outcomes[4].profit == pytest.approx(1166.863, abs=1e-3)
+    assert study.accounts[3].profit == pytest.approx(1166.863, abs=1e-3)
+    assert study.accounts[4].profit == pytest.approx(1166.863, abs=1e-3)
     assert study.second.surplus == pytest.approx(0.0, abs=1e-9)
 
 
@@ -175,8 +175,8 @@ def test_rolling_starts_from_the_plan_of_the_contracts(tmp_path):
     )
     study = run_day(case, margin=1e-3)
     two, game = study.second, case.game
-    assert two.given_kwh.sum() == pytest.approx(889.2, abs=0.1)
-    terms = Terms(game, case.v2g_sell, plain_load(case, study.solution), two.v2g)
+    assert two.discharged_kwh.sum() == pytest.approx(889.2, abs=0.1)
+    terms = Terms(game, case.v2g_sell, other_load(case, study.solution), two.v2g)
     asleep = roll_day(case.cars, game.day_ahead, game.day_ahead, forecaster="none", known="nothing", terms=terms)
     np.testing.assert_allclose(asleep.position_kw, two.v2g.net_kw, atol=1e-6)
     assert asleep.plan_cost == pytest.approx(two.supply.ev_cost + two.wear_paid, abs=1e-6)
@@ -194,7 +194,7 @@ def test_contracts_that_cost_the_aggregator_are_left_unused():
     study = run_day(case_from_dict({"market": day, "classes": [one], "contract": contract}))
     assert study.second is None  # the battery's one stay is the afternoon; stage one charges in the night
     assert "left unused" in study.unused
-    assert [one.name for one in study.outcomes][-1] == "stage one"
+    assert [one.name for one in study.accounts][-1] == "stage one"
 
 
 def test_a_battery_that_takes_another_energy_than_stage_one_sells_is_refused():
@@ -219,18 +219,18 @@ def test_owners_who_answer_the_price_are_not_paid_twice(tmp_path):
     path.write_text('base = "wei-v2g"\n[contract]\nshare = 0.3\nstage_one = "battery"\n')
     case, prices = load_case(path), load_case(path).game.day_ahead
     stamps, hour = datetime(2025, 6, 1), timedelta(hours=1)
-    series = Prices(stamps, hour, np.tile(prices, 3), "HERE")
+    series = MarketPrices(stamps, hour, np.tile(prices, 3), "HERE")
     test = backtest(case, series, series, training=0, days=(date(2025, 6, 1), date(2025, 6, 1)), forecaster="none")
-    names = [one.name for one in test.days[0].outcomes]
+    names = [one.name for one in test.days[0].accounts]
     assert names == [
-        "charging on arrival",
+        "uncontrolled charging",
         "flat price",
         "day-ahead price",
         "stage one",
         "+ rolling",
         "perfect foresight",
     ]
-    one, rolled, best = test.days[0].outcomes[3:]
+    one, rolled, best = test.days[0].accounts[3:]
     assert one.profit <= rolled.profit + 1e-6
     assert rolled.driver_cost == best.driver_cost == one.driver_cost
     # all that is gained is cheaper energy, and wear that owners have less
@@ -254,8 +254,8 @@ def test_a_case_with_negative_or_zero_prices_keeps_its_bounds_in_order(tmp_path)
 
 
 def test_a_series_with_its_own_distance_at_price_zero_keeps_it():
-    assert follow(np.array([0.5, 2.0]), np.array([0.0, 1.0]), np.array([3.0, 3.0])).tolist() == [3.5, 6.0]
-    assert follow(np.array([0.0, 2.0]), np.array([0.0, 1.0]), np.array([3.0, 3.0])).tolist() == [6.0, 6.0]
+    assert keep_ratio(np.array([0.5, 2.0]), np.array([0.0, 1.0]), np.array([3.0, 3.0])).tolist() == [3.5, 6.0]
+    assert keep_ratio(np.array([0.0, 2.0]), np.array([0.0, 1.0]), np.array([3.0, 3.0])).tolist() == [6.0, 6.0]
 
 
 def test_the_strict_margin_scales_with_the_price_level():
@@ -278,10 +278,10 @@ def test_rolling_keeps_the_import_limit_and_pays_the_account(seed):
     case = draw_case(300 + seed, cap_kw=170.0)
     group = replace(case.cars, start=np.minimum(case.cars.start, 8 - case.cars.length), discharge_kw=4.0)
     game, plain = case.game, rng.uniform(0.0, 60.0, 8)
-    give = game.day_ahead - 0.5 * np.abs(game.day_ahead)
-    two = stage_two(group, game, give, plain_kw=plain)
+    sale_price = game.day_ahead - 0.5 * np.abs(game.day_ahead)
+    two = stage_two(group, game, sale_price, other_load_kw=plain)
     real = game.day_ahead + rng.normal(scale=0.05, size=8)
-    terms = Terms(game, give, plain, two.v2g)
+    terms = Terms(game, sale_price, plain, two.v2g)
     rolled = roll_day(group, game.day_ahead, real, terms=terms)
     sure = roll_day(group, game.day_ahead, real, forecaster="perfect", terms=terms)
     for net in (rolled.position_kw, rolled.rolling_kw, rolled.perfect_kw):
@@ -289,24 +289,24 @@ def test_rolling_keeps_the_import_limit_and_pays_the_account(seed):
     assert rolled.perfect_cost <= min(rolled.plan_cost, rolled.rolling_cost) + 1e-6
     assert sure.rolling_cost == pytest.approx(rolled.perfect_cost, abs=1e-5)
     at = terms.at(real)
-    best = plan_cars(group, at.market, at.give, plain)
-    energy = [plain_cost(plain + one.charge_kw.sum(axis=0), one.discharge_kw.sum(axis=0), at.market, at.give)
+    best = plan_cars(group, at.market, at.sale_price, plain)
+    energy = [plain_cost(plain + one.charge_kw.sum(axis=0), one.discharge_kw.sum(axis=0), at.market, at.sale_price)
               for one in (two.v2g, best)]  # fmt: skip
-    wear = [float(group.wear @ one.given_kwh(group)) for one in (two.v2g, best)]
+    wear = [float(group.wear @ one.discharged_kwh(group)) for one in (two.v2g, best)]
     assert rolled.plan_loss == pytest.approx(energy[0] + wear[0] - energy[1] - wear[1], abs=1e-7)
-    ahead = plain_cost(plain + two.v2g.charge_kw.sum(axis=0), two.v2g.discharge_kw.sum(axis=0), game, give)
+    ahead = plain_cost(plain + two.v2g.charge_kw.sum(axis=0), two.v2g.discharge_kw.sum(axis=0), game, sale_price)
     assert rolled.plan_cost == pytest.approx(ahead + wear[0], abs=1e-7)
 
 
 def test_a_dispatcher_keeps_its_terms_over_a_crash(tmp_path):
     group, prices = cars(), 0.05 + 0.03 * np.sin(np.arange(12) / 2.0)
-    plan = Plan(
+    plan = DispatchPlan(
         cars=group,
         day_ahead=prices,
         past=np.zeros((0, 12)),
-        plain_kw=np.full(12, 5.0),
+        other_load_kw=np.full(12, 5.0),
         cap_kw=np.where(np.arange(12) < 2, np.inf, 25.0),
-        give_ratio=np.where(np.arange(12) < 6, 0.5, np.nan),
+        sale_ratio=np.where(np.arange(12) < 6, 0.5, np.nan),
     )
     whole, first = RollingDispatcher(plan), RollingDispatcher(plan)
     expected = [whole.step(now, float(prices[now] + 0.02 * (now % 3))) for now in range(12)]
@@ -323,17 +323,17 @@ def test_a_dispatcher_keeps_its_terms_over_a_crash(tmp_path):
 
 
 def test_a_dispatcher_keeps_the_import_limit_before_its_promises():
-    plan = Plan(
+    plan = DispatchPlan(
         cars=cars(),
         day_ahead=np.full(12, 0.1),
         past=np.zeros((0, 12)),
-        plain_kw=np.full(12, 20.0),
+        other_load_kw=np.full(12, 20.0),
         cap_kw=np.r_[np.full(11, 22.0), 19.0],
     )
     dispatcher = RollingDispatcher(plan)
     answers = [dispatcher.step(now, 0.1) for now in range(12)]
     assert (dispatcher.net_kw[:11] <= 2.0 + 1e-5).all()
-    assert answers[-1].short_kwh  # 2 kW are not enough for both classes
+    assert answers[-1].unserved_kwh  # 2 kW are not enough for both classes
     sad = RollingDispatcher(replace(plan, cars=cars(discharge_kw=0.0)))
     notes = [sad.step(now, 0.1).notes for now in range(12)][-1]
     assert any("the import limit of step 11 is exceeded by 1 kW" in note for note in notes)

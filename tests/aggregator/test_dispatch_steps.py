@@ -1,4 +1,4 @@
-"""What a control room reports, step by step: contents measured, cars that leave, bad words that change nothing."""
+"""What a control room reports, step by step: measured_kwh measured, cars that leave, bad words that change nothing."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import pytest
 
 from aggregator.games import cars
 from csmoifsa.errors import InputError
-from csmoifsa_aggregator.dispatch.dispatch import Plan, RollingDispatcher
+from csmoifsa_aggregator.dispatch.dispatch import DispatchPlan, RollingDispatcher
 
 AHEAD = 0.05 + 0.03 * np.sin(np.arange(12) / 2.0)
 ETA = 0.95
 
 
 def dispatcher(**changes):
-    return RollingDispatcher(Plan(cars=cars(**changes), day_ahead=AHEAD, past=np.zeros((0, 12))))
+    return RollingDispatcher(DispatchPlan(cars=cars(**changes), day_ahead=AHEAD, past=np.zeros((0, 12))))
 
 
 def gained(answer, name, count):
@@ -25,48 +25,48 @@ def gained(answer, name, count):
 @pytest.mark.parametrize("arrivals", [None, {"a": None}, {"a": 11.0}])
 def test_a_content_measured_in_the_step_of_arrival_counts(arrivals):
     room = dispatcher()
-    answer = room.step(0, 0.05, arrivals=arrivals, contents={"a": 12.5})
-    assert room.content_kwh("a") == pytest.approx(12.5 + gained(answer, "a", 3))
+    answer = room.step(0, 0.05, arrivals=arrivals, measured_kwh={"a": 12.5})
+    assert room.soe_kwh("a") == pytest.approx(12.5 + gained(answer, "a", 3))
     for k in range(1, 9):
         answer = room.step(k, float(AHEAD[k]))
-    assert room.powers()[2][0, 8] == pytest.approx(room.content_kwh("a"))
-    assert room.content_kwh("a") >= 32 - 1e-6  # what is promised is reached from what was measured
+    assert room.powers()[2][0, 8] == pytest.approx(room.soe_kwh("a"))
+    assert room.soe_kwh("a") >= 32 - 1e-6  # what is promised is reached from what was measured
 
 
 def test_a_content_measured_in_the_step_of_a_late_arrival_counts():
     room = dispatcher()
     for k in range(5):
         room.step(k, float(AHEAD[k]), arrivals={0: ["a"]}.get(k, []))
-    answer = room.step(5, float(AHEAD[5]), arrivals={"b": 18.0}, contents={"b": 16.5})
-    assert room.content_kwh("b") == pytest.approx(16.5 + gained(answer, "b", 2))
+    answer = room.step(5, float(AHEAD[5]), arrivals={"b": 18.0}, measured_kwh={"b": 16.5})
+    assert room.soe_kwh("b") == pytest.approx(16.5 + gained(answer, "b", 2))
 
 
 def test_contents_measured_again_replace_what_was_measured_before():
     room = dispatcher()
     room.step(0, float(AHEAD[0]))
     for k, kwh in ((1, 13.0), (2, 21.0), (3, 19.0)):
-        answer = room.step(k, float(AHEAD[k]), contents={"a": kwh})
-        assert room.content_kwh("a") == pytest.approx(kwh + gained(answer, "a", 3))
+        answer = room.step(k, float(AHEAD[k]), measured_kwh={"a": kwh})
+        assert room.soe_kwh("a") == pytest.approx(kwh + gained(answer, "a", 3))
     # asked again, the step is as it was, whatever is measured now
-    assert room.step(3, 99.0, contents={"a": 5.0}) == answer
-    assert room.content_kwh("a") == pytest.approx(19.0 + gained(answer, "a", 3))
+    assert room.step(3, 99.0, measured_kwh={"a": 5.0}) == answer
+    assert room.soe_kwh("a") == pytest.approx(19.0 + gained(answer, "a", 3))
 
 
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [
-        ({"contents": {"a": 12.0, "x": 1.0}}, "no class 'x'"),
-        ({"contents": {"a": 12.0, "b": 99.0}}, "not between 0 and its capacity"),
-        ({"contents": {"a": 12.0}, "departures": {"b": 7, "x": 1}}, "no class 'x'"),
-        ({"contents": {"a": 12.0}, "arrivals": ["b", "x"]}, "no class 'x'"),
-        ({"arrivals": {"b": 99.0}}, "not between 0 and its capacity"),
+        ({"measured_kwh": {"a": 12.0, "x": 1.0}}, "no class 'x'"),
+        ({"measured_kwh": {"a": 12.0, "b": 99.0}}, "not between 0 and the capacity"),
+        ({"measured_kwh": {"a": 12.0}, "departures": {"b": 7, "x": 1}}, "no class 'x'"),
+        ({"measured_kwh": {"a": 12.0}, "arrivals": ["b", "x"]}, "no class 'x'"),
+        ({"arrivals": {"b": 99.0}}, "not between 0 and the capacity"),
         ({"price": {3: 0.09, 2: 0.4, 5: 0.1}}, "cannot be known at step 3"),
-        ({"departures": ["a"], "contents": {"a": -1.0}}, "not between 0 and its capacity"),
+        ({"departures": ["a"], "measured_kwh": {"a": -1.0}}, "not between 0 and the capacity"),
     ],
 )
 def test_a_step_that_is_refused_changes_nothing(wrong, words):
     """Corrected and asked again it answers as a dispatcher that never heard the wrong words, measured contents too."""
-    right = {"price": float(AHEAD[3]), "contents": {"a": 12.0}, "arrivals": {"b": 17.0}}
+    right = {"price": float(AHEAD[3]), "measured_kwh": {"a": 12.0}, "arrivals": {"b": 17.0}}
     rooms = dispatcher(), dispatcher()
     for room in rooms:
         for k in range(3):
@@ -86,25 +86,25 @@ def test_a_forecast_that_is_refused_changes_nothing():
     def forecast(now, known, day_ahead, past):
         return day_ahead + 0.01 if good[0] else [1.0]
 
-    plan = Plan(cars=cars(), day_ahead=AHEAD, past=np.zeros((0, 12)))
+    plan = DispatchPlan(cars=cars(), day_ahead=AHEAD, past=np.zeros((0, 12)))
     rooms = RollingDispatcher(plan, forecast), RollingDispatcher(plan, forecast)
     for room in rooms:
         room.step(0, 0.05)
     good[0] = False
     with pytest.raises(InputError, match="must return 12 prices"):
-        rooms[0].step(1, 0.05, contents={"a": 12.0})
+        rooms[0].step(1, 0.05, measured_kwh={"a": 12.0})
     good[0] = True
-    assert rooms[0].step(1, 0.06, contents={"a": 14.0}) == rooms[1].step(1, 0.06, contents={"a": 14.0})
+    assert rooms[0].step(1, 0.06, measured_kwh={"a": 14.0}) == rooms[1].step(1, 0.06, measured_kwh={"a": 14.0})
 
 
 def test_what_a_car_lacks_is_said_in_every_step_after_it_left_at_once():
     room = dispatcher()
     room.step(0, float(AHEAD[0]))
     answer = room.step(1, float(AHEAD[1]), departures=["a"])
-    lack = 32 - room.content_kwh("a")
+    lack = 32 - room.soe_kwh("a")
     assert lack > 10
     for k in range(2, 13):
-        assert answer.short_kwh == {"a": pytest.approx(lack, abs=1e-6)}
+        assert answer.unserved_kwh == {"a": pytest.approx(lack, abs=1e-6)}
         assert f"a will lack {lack:.3g} kWh a vehicle at departure" in answer.notes
         answer = room.step(k, float(AHEAD[k])) if k < 12 else answer
 
@@ -113,16 +113,16 @@ def test_what_a_car_lacks_that_leaves_at_an_announced_step():
     """It is said from the announcement to the step in which it is gone; it charges all it can until then."""
     room = dispatcher(arrival_kwh=[6.0, 20.0])
     room.step(0, float(AHEAD[0]))
-    lack = 32 - room.content_kwh("a") - 2 * 7 * ETA
+    lack = 32 - room.soe_kwh("a") - 2 * 7 * ETA
     assert lack > 5
     for k in range(1, 12):
         answer = room.step(k, float(AHEAD[k]), departures={"a": 3} if k == 1 else ())
-        assert ("a" in answer.short_kwh) == (k <= 3)
+        assert ("a" in answer.unserved_kwh) == (k <= 3)
         if k <= 3:
-            assert answer.short_kwh["a"] == pytest.approx(lack, abs=1e-6)
+            assert answer.unserved_kwh["a"] == pytest.approx(lack, abs=1e-6)
         if "a" in answer.charge_kw:
             assert answer.charge_kw["a"] == pytest.approx(21.0 if k < 3 else 0.0)
-    assert room.content_kwh("a") == pytest.approx(32 - lack)
+    assert room.soe_kwh("a") == pytest.approx(32 - lack)
 
 
 # ---- plans and words that are refused ----
@@ -138,12 +138,12 @@ def test_what_a_car_lacks_that_leaves_at_an_announced_step():
 )
 def test_bad_plans_are_named(day_ahead, start, words):
     with pytest.raises(InputError, match=words):
-        Plan(cars=cars(start=start), day_ahead=day_ahead, past=np.zeros((0, 12)))
+        DispatchPlan(cars=cars(start=start), day_ahead=day_ahead, past=np.zeros((0, 12)))
 
 
 def test_a_perfect_forecast_is_refused_in_real_time():
     with pytest.raises(InputError, match="a perfect forecast cannot be had in real time"):
-        RollingDispatcher(Plan(cars=cars(), day_ahead=AHEAD, past=np.zeros((0, 12)), forecaster="perfect"))
+        RollingDispatcher(DispatchPlan(cars=cars(), day_ahead=AHEAD, past=np.zeros((0, 12)), forecaster="perfect"))
 
 
 @pytest.mark.parametrize(
@@ -157,10 +157,13 @@ def test_a_perfect_forecast_is_refused_in_real_time():
         ({"now": 0, "price": "0.1"}, "the price of step 0 must be a number, not '0.1'"),
         ({"now": 0, "price": float("inf")}, "the price of step 0 must be a number"),
         ({"now": 0, "price": {-1: 0.1}}, "a price for step -1 cannot be known at step 0"),
-        ({"now": 0, "contents": {"a": True}}, "a: a content of True kWh is not between 0 and its capacity of 40 kWh"),
-        ({"now": 0, "contents": {"a": float("nan")}}, "a: a content of nan kWh"),
-        ({"now": 0, "contents": {"a": -0.1}}, "a: a content of -0.1 kWh"),
-        ({"now": 0, "contents": {"a": 40.1}}, "a: a content of 40.1 kWh"),
+        (
+            {"now": 0, "measured_kwh": {"a": True}},
+            "a: .* of True kWh is not between 0 and the capacity, 40 kWh",
+        ),
+        ({"now": 0, "measured_kwh": {"a": float("nan")}}, "a: a state of energy of nan kWh"),
+        ({"now": 0, "measured_kwh": {"a": -0.1}}, "a: a state of energy of -0.1 kWh"),
+        ({"now": 0, "measured_kwh": {"a": 40.1}}, "a: a state of energy of 40.1 kWh"),
     ],
 )
 def test_bad_words_are_named(words, message):
@@ -170,8 +173,8 @@ def test_bad_words_are_named(words, message):
 
 def test_the_ends_of_every_range_are_taken():
     room = dispatcher()
-    assert not room.step(np.int64(0), np.float64(0.05), contents={"a": 0.0}).notes
-    assert dispatcher().step(0, 1, contents={"a": 40.0}).now == 0
+    assert not room.step(np.int64(0), np.float64(0.05), measured_kwh={"a": 0.0}).notes
+    assert dispatcher().step(0, 1, measured_kwh={"a": 40.0}).now == 0
     assert dispatcher().step(0, {0: 0.05}).notes == ()
     assert dispatcher().step(11, 0.05).now == 11
 
@@ -215,10 +218,10 @@ def test_what_is_usual_is_not_said():
 def test_a_skipped_step_moves_nothing_and_those_who_should_have_come_are_there():
     room = dispatcher()
     room.step(0, float(AHEAD[0]))
-    before = room.content_kwh("a")
+    before = room.soe_kwh("a")
     answer = room.step(5, float(AHEAD[5]), arrivals=[])
-    assert room.content_kwh("a") == pytest.approx(before + gained(answer, "a", 3))
-    assert room.content_kwh("b") == pytest.approx(20.0 + gained(answer, "b", 2))
+    assert room.soe_kwh("a") == pytest.approx(before + gained(answer, "a", 3))
+    assert room.soe_kwh("b") == pytest.approx(20.0 + gained(answer, "b", 2))
     assert not any("has not come" in note for note in answer.notes)
     np.testing.assert_array_equal(room.net_kw[1:5], 0.0)
 
@@ -239,7 +242,7 @@ def test_the_net_load_is_what_was_answered(dt):
     answers = [room.step(k, float(AHEAD[k])) for k in range(12)]
     net = [sum(a.charge_kw.values()) - sum(a.discharge_kw.values()) for a in answers]
     np.testing.assert_allclose(room.net_kw, net, atol=1e-9)
-    charge, discharge, content = room.powers()
+    charge, discharge, soe = room.powers()
     np.testing.assert_allclose(
         [np.nansum(charge[:, k] * [3, 2] - discharge[:, k] * [3, 2]) for k in range(12)], net, atol=1e-9
     )
@@ -248,35 +251,37 @@ def test_the_net_load_is_what_was_answered(dt):
     for v, (name, first, last) in enumerate((("a", 0, 8), ("b", 3, 11))):
         steps = np.arange(first, last + 1)
         kwh = [15.0, 20.0][v] + dt * np.cumsum(ETA * charge[v, steps] - discharge[v, steps] / ETA)
-        np.testing.assert_allclose(content[v, steps], kwh, atol=1e-6)
-        assert room.content_kwh(name) == pytest.approx(kwh[-1])
+        np.testing.assert_allclose(soe[v, steps], kwh, atol=1e-6)
+        assert room.soe_kwh(name) == pytest.approx(kwh[-1])
 
 
 @pytest.mark.parametrize("dt", [1.0, 0.5])
 def test_a_battery_below_its_floor_is_charged_up_to_it_at_once(dt):
     """Later hours are cheaper, and energy given now would earn most: only the floor asks for charging now."""
     falling = np.linspace(0.9, 0.01, 12)
-    plan = Plan(cars=cars(floor_kwh=10.0, departure_kwh=10.0, dt_h=dt), day_ahead=falling, past=np.zeros((0, 12)))
+    plan = DispatchPlan(
+        cars=cars(floor_kwh=10.0, departure_kwh=10.0, dt_h=dt), day_ahead=falling, past=np.zeros((0, 12))
+    )
     room = RollingDispatcher(plan)
     full = 7 * ETA * dt
     for k in range(6):
         room.step(k, float(falling[k]), arrivals={0: {"a": 1.0}, 3: {"b": 2.0}}.get(k, []))
-        assert room.content_kwh("a") == pytest.approx(min(10.0, 1.0 + (k + 1) * full))
+        assert room.soe_kwh("a") == pytest.approx(min(10.0, 1.0 + (k + 1) * full))
         if k >= 3:
-            assert room.content_kwh("b") == pytest.approx(min(10.0, 2.0 + (k - 2) * full))
+            assert room.soe_kwh("b") == pytest.approx(min(10.0, 2.0 + (k - 2) * full))
 
 
 @pytest.mark.parametrize("dt", [1.0, 0.5])
 def test_a_battery_that_gave_and_is_found_below_its_floor_is_charged_up_to_it(dt):
     falling = np.linspace(0.9, 0.01, 12)
     group = cars(floor_kwh=10.0, departure_kwh=10.0, dt_h=dt, arrival_kwh=[30.0, 20.0])
-    plan = Plan(cars=group, day_ahead=falling, past=np.zeros((0, 12)))
+    plan = DispatchPlan(cars=group, day_ahead=falling, past=np.zeros((0, 12)))
     room = RollingDispatcher(plan)
     assert room.step(0, 0.9).discharge_kw["a"] == pytest.approx(21.0)
-    room.step(1, float(falling[1]), contents={"a": 2.0})
-    assert room.content_kwh("a") == pytest.approx(2.0 + 7 * ETA * dt)
+    room.step(1, float(falling[1]), measured_kwh={"a": 2.0})
+    assert room.soe_kwh("a") == pytest.approx(2.0 + 7 * ETA * dt)
     room.step(2, float(falling[2]))
-    assert room.content_kwh("a") == pytest.approx(min(10.0, 2.0 + 2 * 7 * ETA * dt))
+    assert room.soe_kwh("a") == pytest.approx(min(10.0, 2.0 + 2 * 7 * ETA * dt))
 
 
 # ---- plans of others, limits, states ----
@@ -287,16 +292,16 @@ def test_a_plan_made_elsewhere_is_where_the_day_begins(dt):
     group = cars(dt_h=dt)
     powers = np.zeros((2, 2, 12))
     powers[0, 0, 1:5], powers[1, 0, 0], powers[0, 1, 4:9], powers[1, 1, 3] = 21.0, 6.0, 14.0, 4.0
-    plan = Plan(cars=group, day_ahead=AHEAD, past=np.zeros((0, 12)), planned_kw=powers)
+    plan = DispatchPlan(cars=group, day_ahead=AHEAD, past=np.zeros((0, 12)), planned_kw=powers)
     room = RollingDispatcher(plan)
-    charge, discharge, content = room.powers()
+    charge, discharge, soe = room.powers()
     for v, steps in ((0, range(9)), (1, range(3, 12))):
         kwh = group.arrival_kwh[v]
         for t in steps:
             assert charge[v, t] == powers[0, v, t] / group.count[v]
             assert discharge[v, t] == powers[1, v, t] / group.count[v]
             kwh += dt * (ETA * charge[v, t] - discharge[v, t] / ETA)
-            assert content[v, t] == pytest.approx(kwh)
+            assert soe[v, t] == pytest.approx(kwh)
     np.testing.assert_allclose(room.position_kw, powers[0].sum(axis=0) - powers[1].sum(axis=0))
 
 
@@ -307,7 +312,7 @@ def test_the_arrival_of_a_car_that_is_here_changes_nothing():
     one = rooms[0].step(1, float(AHEAD[1]), arrivals={"a": 5.0})
     two = rooms[1].step(1, float(AHEAD[1]), arrivals=[])
     assert one.charge_kw == two.charge_kw
-    assert rooms[0].content_kwh("a") == rooms[1].content_kwh("a")
+    assert rooms[0].soe_kwh("a") == rooms[1].soe_kwh("a")
 
 
 def test_who_should_come_just_now_has_not_come_in_the_steps_before():
@@ -321,22 +326,24 @@ def test_a_forecaster_cannot_write_what_is_known():
         known[now] = 0.0
         return day_ahead
 
-    room = RollingDispatcher(Plan(cars=cars(), day_ahead=AHEAD, past=np.zeros((0, 12))), forgetful)
+    room = RollingDispatcher(DispatchPlan(cars=cars(), day_ahead=AHEAD, past=np.zeros((0, 12))), forgetful)
     with pytest.raises(ValueError, match="read-only"):
         room.step(0, 0.05)
 
 
 def test_an_import_limit_that_other_drivers_exceed_is_said():
     plain = np.where(np.arange(12) == 1, 30.0, 0.0)
-    plan = Plan(cars=cars(), day_ahead=AHEAD, past=np.zeros((0, 12)), plain_kw=plain, cap_kw=np.full(12, 25.0))
+    plan = DispatchPlan(
+        cars=cars(), day_ahead=AHEAD, past=np.zeros((0, 12)), other_load_kw=plain, cap_kw=np.full(12, 25.0)
+    )
     room = RollingDispatcher(plan)
     for k in range(12):
         answer = room.step(k, float(AHEAD[k]))
         net = sum(answer.charge_kw.values()) - sum(answer.discharge_kw.values())
         assert net + plain[k] <= 25.0 + 1e-6  # the batteries give what the others take beyond it
         assert answer.notes == ()
-    plan = Plan(
-        cars=cars(discharge_kw=0.0), day_ahead=AHEAD, past=np.zeros((0, 12)), plain_kw=plain, cap_kw=plan.cap_kw
+    plan = DispatchPlan(
+        cars=cars(discharge_kw=0.0), day_ahead=AHEAD, past=np.zeros((0, 12)), other_load_kw=plain, cap_kw=plan.cap_kw
     )
     room = RollingDispatcher(plan)
     notes = [room.step(k, float(AHEAD[k])).notes for k in range(12)]
@@ -345,15 +352,15 @@ def test_an_import_limit_that_other_drivers_exceed_is_said():
 
 @pytest.mark.parametrize("level", [1e-3, 1.0, 1e4])
 def test_promises_are_kept_whatever_money_is_worth(level):
-    room = RollingDispatcher(Plan(cars=cars(), day_ahead=level * AHEAD, past=np.zeros((0, 12))))
+    room = RollingDispatcher(DispatchPlan(cars=cars(), day_ahead=level * AHEAD, past=np.zeros((0, 12))))
     for k in range(12):
-        assert room.step(k, float(level * AHEAD[k])).short_kwh == {}
+        assert room.step(k, float(level * AHEAD[k])).unserved_kwh == {}
     assert room.powers()[2][0, 8] >= 32 - 1e-6
 
 
 def test_a_state_keeps_that_nothing_can_be_sold(tmp_path):
     nothing = np.full(12, np.nan)
-    plan = Plan(cars=cars(), day_ahead=AHEAD, past=np.zeros((0, 12)), give_ratio=nothing)
+    plan = DispatchPlan(cars=cars(), day_ahead=AHEAD, past=np.zeros((0, 12)), sale_ratio=nothing)
     room = RollingDispatcher(plan)
     room.step(0, 0.05)
     room.save(tmp_path / "state.json")
@@ -368,7 +375,9 @@ def test_a_state_keeps_that_nothing_can_be_sold(tmp_path):
 
 def test_a_state_that_names_code_is_not_run(tmp_path):
     (tmp_path / "mine.py").write_text("def later(now, known, day_ahead, past):\n    return day_ahead\n")
-    plan = Plan(cars=cars(), day_ahead=AHEAD, past=np.zeros((0, 12)), forecaster=f"{tmp_path / 'mine.py'}:later")
+    plan = DispatchPlan(
+        cars=cars(), day_ahead=AHEAD, past=np.zeros((0, 12)), forecaster=f"{tmp_path / 'mine.py'}:later"
+    )
     RollingDispatcher(plan).save(tmp_path / "state.json")
     with pytest.raises(InputError, match="trust"):
         RollingDispatcher.load(tmp_path / "state.json")
@@ -393,7 +402,7 @@ def test_a_car_that_did_not_come_in_time_is_waited_for_until_its_stay_would_end(
 def test_a_dispatcher_goes_on_with_the_plan_that_it_saved(tmp_path):
     room = dispatcher()
     for k, price in enumerate((0.2, 0.01, 0.15)):
-        room.step(k, price, contents={"a": 12.0} if k == 2 else None)
+        room.step(k, price, measured_kwh={"a": 12.0} if k == 2 else None)
     room.save(tmp_path / "state.json")
     again = RollingDispatcher.load(tmp_path / "state.json")
     np.testing.assert_allclose(again.net_kw, room.net_kw, atol=1e-6)

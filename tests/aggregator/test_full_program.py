@@ -12,7 +12,7 @@ from aggregator.games import TINY
 from csmoifsa_aggregator.inputs.games import game_from_dict
 from csmoifsa_aggregator.model.game import Storage
 from csmoifsa_aggregator.solve.alternation import whole_steps
-from csmoifsa_aggregator.solve.certificate import Response, best_price
+from csmoifsa_aggregator.solve.bounds import FollowerResponse, best_price
 from csmoifsa_aggregator.solve.stackelberg import solve_game
 from csmoifsa_aggregator.solve.supply import procure
 
@@ -73,9 +73,9 @@ def test_1000_games_agree_with_the_full_program():
 def test_a_strict_margin_allows_one_step_in_part():
     x = np.zeros((2, 6))
     x[0, :3], x[1, [1, 2, 5]] = [1.0, 0.75, 0.75], 1.0
-    assert best_price(TINY, Response(x)) is not None
-    assert best_price(TINY, Response(x), margin=1e-3) is None
-    whole = whole_steps(Response(x), TINY)
+    assert best_price(TINY, FollowerResponse(x)) is not None
+    assert best_price(TINY, FollowerResponse(x), margin=1e-3) is None
+    whole = whole_steps(FollowerResponse(x), TINY)
     assert whole.x[0].tolist() == [1, 0.5, 1, 0, 0, 0]
     assert best_price(TINY, whole, margin=1e-3) is not None
 

@@ -11,15 +11,15 @@ from csmoifsa.errors import InputError
 from csmoifsa_aggregator.model.follower import respond
 from csmoifsa_aggregator.model.generate import random_game
 from csmoifsa_aggregator.model.kernels import best_of_order
-from csmoifsa_aggregator.model.many import Cars, answer_price, classes_of, draw_cars, profit_on_all
+from csmoifsa_aggregator.model.many import Cars, classes_of, draw_cars, profit_on_all, respond_cars
 from csmoifsa_aggregator.problem.problem import AggregatorPricing
 from csmoifsa_aggregator.solve.alternation import certify, fit_mean, verify
-from csmoifsa_aggregator.solve.fleet import ceiling, stays_of, tune
-from csmoifsa_aggregator.solve.ranking import classes_answer, search_rankings
+from csmoifsa_aggregator.solve.fleet import stays_of, tune, upper_bound
+from csmoifsa_aggregator.solve.ranking import load_of_classes, search_rankings
 from csmoifsa_aggregator.solve.stackelberg import solve_game
 
 
-def slow_answer(cars, price, favour):
+def slow_response(cars, price, favour):
     """One car after the other, one step after the other."""
     load, bills = np.zeros(cars.n_steps), []
     for i in range(len(cars)):
@@ -40,8 +40,8 @@ def test_every_car_fills_its_cheapest_steps(n_steps):
     rng = np.random.default_rng(1)
     price = np.round(rng.uniform(0.1, 0.9, n_steps), 1)  # with ties
     favour = rng.random(n_steps)
-    load, bill = answer_price(cars, price, favour)
-    slow_load, slow_bill = slow_answer(cars, price, favour)
+    load, bill = respond_cars(cars, price, favour)
+    slow_load, slow_bill = slow_response(cars, price, favour)
     np.testing.assert_allclose(load, slow_load, rtol=1e-9, atol=1e-9)
     np.testing.assert_allclose(bill, slow_bill, rtol=1e-9)
     assert load.sum() * cars.dt_h == pytest.approx(cars.energy_kwh.sum())
@@ -50,11 +50,11 @@ def test_every_car_fills_its_cheapest_steps(n_steps):
 def test_whole_hours_are_exact():
     cars = Cars(np.array([20, 0]), np.array([8, 3]), np.array([14.0, 21.0]), np.array([7.0, 7.0]), 24)
     price = np.arange(24.0)
-    load, bill = answer_price(cars, price)
+    load, bill = respond_cars(cars, price)
     assert bill.tolist() == [7.0, 21.0]
     assert load[:4].tolist() == [14.0, 14.0, 7.0, 0.0]
     with pytest.raises(InputError, match="car 1: its stay holds 21 kWh, 1 kWh short"):
-        answer_price(Cars(cars.start, cars.length, np.array([14.0, 22.0]), cars.power_kw, 24), price)
+        respond_cars(Cars(cars.start, cars.length, np.array([14.0, 22.0]), cars.power_kw, 24), price)
     with pytest.raises(InputError, match="every car must begin"):
         Cars(np.array([24]), np.array([1]), np.array([1.0]), np.array([1.0]), 24)
 
@@ -93,7 +93,7 @@ def test_stays_hold_every_car():
     for n_steps in (24, 96):
         cars = draw_cars(500, n_steps, seed=2)
         price = np.random.default_rng(0).uniform(0.2, 0.8, n_steps)
-        load, _ = answer_price(cars, price)
+        load, _ = respond_cars(cars, price)
         stays = stays_of(cars)
         assert stays.start.size < 500
         np.testing.assert_allclose(stays.load_kwh(np.argsort(price)) / cars.dt_h, load, rtol=1e-9, atol=1e-9)
@@ -113,7 +113,7 @@ def test_a_price_tuned_on_every_car_earns_what_is_promised():
     assert price.mean() == pytest.approx(game.mean, rel=1e-9)
     assert (price >= game.lower).all()
     assert (price <= game.upper).all()
-    against = answer_price(cars, price, -game.cheapest)[0]  # nobody is indifferent: no tie to settle
+    against = respond_cars(cars, price, -game.cheapest)[0]  # nobody is indifferent: no tie to settle
     np.testing.assert_allclose(against, tuned.load_kw, rtol=1e-9)
     again, _ = tune(cars, game, by_classes.price, tries=400)
     assert (again == price).all()
@@ -123,7 +123,7 @@ def test_a_start_is_checked_and_kept_within_the_bounds():
     cars = draw_cars(200, 24)
     game, _ = classes_of(cars, 10)
     for bad in (game.day_ahead[:5], np.full(24, np.nan)):
-        for ask in (tune, ceiling):
+        for ask in (tune, upper_bound):
             with pytest.raises(InputError, match="price must be 24 finite numbers"):
                 ask(cars, game, bad)
     with pytest.raises(InputError, match="they know 96"):
@@ -132,14 +132,14 @@ def test_a_start_is_checked_and_kept_within_the_bounds():
     assert tune(cars, settled, game.day_ahead, tries=5)[0] == pytest.approx(0.4)
     nobody = Cars(np.zeros(0, dtype=int), np.zeros(0, dtype=int), np.zeros(0), np.zeros(0), 24)
     assert tune(nobody, game, game.day_ahead, tries=5)[1].profit == 0
-    assert ceiling(nobody, game, game.day_ahead) == pytest.approx(0.0, abs=1e-9)
+    assert upper_bound(nobody, game, game.day_ahead) == pytest.approx(0.0, abs=1e-9)
 
 
-def test_no_price_exceeds_the_ceiling():
+def test_no_price_exceeds_the_upper_bound():
     cars = draw_cars(3000, 24)
     game, _ = classes_of(cars, 40)
     price, tuned = tune(cars, game, game.day_ahead, tries=1000)
-    most = ceiling(cars, game, price)
+    most = upper_bound(cars, game, price)
     assert 0.9 * most < tuned.profit < most
     rng = np.random.default_rng(1)
     for _ in range(50):
@@ -150,7 +150,7 @@ def test_no_price_exceeds_the_ceiling():
     alike = replace(
         game, energy_kwh=one.energy_kwh, power_kw=one.power_kw, window=np.ones((6, 24)), count=np.ones(6), names=()
     )
-    assert ceiling(one, alike, price) == pytest.approx(certify(alike)[0], rel=1e-4)
+    assert upper_bound(one, alike, price) == pytest.approx(certify(alike)[0], rel=1e-4)
 
 
 def test_tuning_keeps_a_cap_and_minds_a_supply_curve():
@@ -199,7 +199,7 @@ def test_the_best_price_of_a_ranking_is_that_of_a_linear_program():
 @pytest.mark.parametrize("margin", [0.0, 2e-3])
 def test_a_ranked_price_is_answered_by_its_ranking(margin):
     game = random_game(24, 6, 3)
-    price = search_rankings(game, classes_answer(game, margin), game.day_ahead, 300)
+    price = search_rankings(game, load_of_classes(game, margin), game.day_ahead, 300)
     assert price.mean() == pytest.approx(game.mean, rel=1e-9)
     good, bad = (respond(price, game, favour=sign * game.cheapest) for sign in (1, -1))
     assert (margin > 0) == bool(np.allclose(good, bad))

@@ -73,8 +73,8 @@ def test_data_is_the_summary_and_the_tables(day, rolled):
     assert data["price"]["price"] == pytest.approx(data["summary"]["price"], rel=1e-9)
     assert sum(map(np.array, data["load"].values())) == pytest.approx(np.array(data["plans_load"]["stage one"]))
     assert sum(map(np.array, data["load_v2g"].values())) == pytest.approx(np.array(data["plans_load"]["+ V2G"]))
-    assert data["stays"][0]["content_kwh"][0] == 9.6
-    assert data["stays"][0]["content_kwh"][-1] == pytest.approx(data["stays"][0]["departure_kwh"])
+    assert data["stays"][0]["soe_kwh"][0] == 9.6
+    assert data["stays"][0]["soe_kwh"][-1] == pytest.approx(data["stays"][0]["departure_kwh"])
     data = rolling_data(rolled)
     for node, days in zip(data["summary"]["nodes"], data["days"], strict=True):
         assert np.mean(days["gain"]) == pytest.approx(node["gain_per_day"])
@@ -207,6 +207,6 @@ def test_without_contracts_nothing_is_called_v2g(rolled):
     roll("wei-2015", rolled.parent, ["--node", "EAST", "--days", "2025-06-03:2025-06-04", "--known", "last"])
     summary = rolling_data(rolled.parent / "wei-2015")["summary"]
     names = [one["plan"] for one in summary["nodes"][0]["plans"]]
-    assert names[3:] == ["stage one", "+ commanded charging", "+ rolling", "perfect foresight"]
+    assert names[3:] == ["stage one", "+ direct load control", "+ rolling", "perfect foresight"]
     assert set(names) <= page_texts("csmoifsa_aggregator.output", "roll", "zh", ("aggregator",))["plans"].keys()
-    assert summary["assumptions"]["all_commanded"]
+    assert summary["assumptions"]["all_under_direct_control"]

@@ -10,11 +10,11 @@ import pytest
 from aggregator.games import SHARED, cars
 from csmoifsa.errors import InputError
 from csmoifsa_aggregator.dispatch import forecast
-from csmoifsa_aggregator.dispatch.dispatch import Plan, RollingDispatcher
+from csmoifsa_aggregator.dispatch.dispatch import DispatchPlan, RollingDispatcher
 from csmoifsa_aggregator.inputs.case import load_case
-from csmoifsa_aggregator.inputs.market import Prices, load_prices
+from csmoifsa_aggregator.inputs.market import MarketPrices, load_prices
 from csmoifsa_aggregator.solve.batteries import cheapest_dispatch
-from csmoifsa_aggregator.study.backtest import backtest, loss_reduction, mean_outcomes
+from csmoifsa_aggregator.study.backtest import backtest, loss_reduction, mean_accounts
 from csmoifsa_aggregator.study.rolling import roll_day
 
 AHEAD = 0.05 + 0.03 * np.sin(np.arange(12) / 2.0)
@@ -30,7 +30,7 @@ def real(seed, size=12, ahead=AHEAD, phi=0.8, sd=0.02):
 
 
 def plan(**changes):
-    return Plan(cars=cars(**changes), day_ahead=AHEAD, past=np.zeros((0, 12)))
+    return DispatchPlan(cars=cars(**changes), day_ahead=AHEAD, past=np.zeros((0, 12)))
 
 
 def one_rho(rolled):
@@ -52,7 +52,7 @@ def test_both_accountings_give_the_same_rho():
     group, rt = cars(), real(3)
     rolled = roll_day(group, AHEAD, rt)
     plan, best = cheapest_dispatch(group, AHEAD), cheapest_dispatch(group, rt)
-    wear = [float(group.wear @ one.given_kwh(group)) for one in (plan, best)]
+    wear = [float(group.wear @ one.discharged_kwh(group)) for one in (plan, best)]
     pure = [float(load @ rt) for load in (plan.net_kw, best.net_kw)]  # real-time prices for everything
     assert rolled.plan_loss == pytest.approx(pure[0] + wear[0] - pure[1] - wear[1], abs=1e-6)
     assert rolled.plan_cost == pytest.approx(float(plan.net_kw @ AHEAD) + wear[0], abs=1e-6)
@@ -62,13 +62,13 @@ def test_both_accountings_give_the_same_rho():
 def test_physics_of_a_rolled_day(seed):
     group = cars()
     rolled = roll_day(group, AHEAD, real(seed, sd=0.06), known="current")
-    assert rolled.short_kwh < 1e-6
+    assert rolled.unserved_kwh < 1e-6
     assert rolled.perfect_cost <= min(rolled.rolling_cost, rolled.plan_cost) + 1e-7
     v, t = group.places
-    content = rolled.content_kwh[v, t]
-    assert (content <= group.capacity_kwh[v] + 1e-6).all()
-    assert (content >= group.floor_kwh[v] - 1e-6).all()
-    assert (content[group.last] >= group.departure_kwh - 1e-6).all()
+    soe = rolled.soe_kwh[v, t]
+    assert (soe <= group.capacity_kwh[v] + 1e-6).all()
+    assert (soe >= group.floor_kwh[v] - 1e-6).all()
+    assert (soe[group.last] >= group.departure_kwh - 1e-6).all()
 
 
 def test_persistent_deviations_are_worth_more_and_old_prices_nothing():
@@ -104,9 +104,9 @@ def test_a_crash_in_the_middle_of_the_day(tmp_path):
     for mine, other in zip(answers, expected[5:], strict=True):
         assert mine.charge_kw == pytest.approx(other.charge_kw, abs=1e-6)
         assert mine.discharge_kw == pytest.approx(other.discharge_kw, abs=1e-6)
-    _, _, content = second.powers()
-    assert content[0, 8] >= 32 - 1e-6
-    assert content[1, 11] >= 36 - 1e-6
+    _, _, soe = second.powers()
+    assert soe[0, 8] >= 32 - 1e-6
+    assert soe[1, 11] >= 36 - 1e-6
 
 
 def test_steps_lost_in_a_crash_are_made_up_for(tmp_path):
@@ -118,9 +118,9 @@ def test_steps_lost_in_a_crash_are_made_up_for(tmp_path):
     answer = again.step(5, float(prices[5]))
     assert any("steps 3 to 4 were not asked for" in note for note in answer.notes)
     run(again, prices, begin=6)
-    _, _, content = again.powers()
-    assert content[0, 8] >= 32 - 1e-6
-    assert content[1, 11] >= 36 - 1e-6
+    _, _, soe = again.powers()
+    assert soe[0, 8] >= 32 - 1e-6
+    assert soe[1, 11] >= 36 - 1e-6
 
 
 def test_damaged_state(tmp_path):
@@ -170,8 +170,8 @@ def test_a_car_that_never_came_gets_nothing():
         assert answer.charge_kw.get("b", 0.0) == 0.0
         assert answer.discharge_kw.get("b", 0.0) == 0.0
         assert any("b has not come" in note for note in answer.notes) == (k >= 3)
-    _, _, content = dispatcher.powers()
-    assert content[0, 8] >= 32 - 1e-6
+    _, _, soe = dispatcher.powers()
+    assert soe[0, 8] >= 32 - 1e-6
 
 
 def test_a_late_car_with_less_in_its_battery_is_served_as_far_as_possible():
@@ -180,15 +180,15 @@ def test_a_late_car_with_less_in_its_battery_is_served_as_far_as_possible():
         given = {0: {"a": None}, 8: {"b": 10.0}}.get(k, {})
         answer = dispatcher.step(k, float(AHEAD[k]), arrivals=given)
         if k == 8:  # 4 h at 7 kW and 0.95: 26.6 kWh reach 36.6
-            assert not answer.short_kwh
-    _, _, content = dispatcher.powers()
-    assert content[1, 11] == pytest.approx(36.0, abs=1e-6)
+            assert not answer.unserved_kwh
+    _, _, soe = dispatcher.powers()
+    assert soe[1, 11] == pytest.approx(36.0, abs=1e-6)
 
     hopeless = RollingDispatcher(plan())
     for k in range(12):
         answer = hopeless.step(k, float(AHEAD[k]), arrivals={0: {"a": None}, 10: {"b": 10.0}}.get(k, {}))
         if k >= 10:
-            assert answer.short_kwh["b"] == pytest.approx(36 - 10 - 2 * 7 * 0.95, abs=1e-6)
+            assert answer.unserved_kwh["b"] == pytest.approx(36 - 10 - 2 * 7 * 0.95, abs=1e-6)
             assert answer.charge_kw["b"] == pytest.approx(14.0)
             assert any("b will lack" in note for note in answer.notes)
 
@@ -201,27 +201,27 @@ def test_early_departures_are_served_if_announced():
             assert any("a leaves early, at step 6 instead of 9" in note for note in answer.notes)
         if k >= 6:
             assert answer.charge_kw.get("a", 0.0) == 0.0
-    _, _, content = dispatcher.powers()
-    assert content[0, 5] >= 32 - 1e-6  # promised at step 9, kept at step 6
+    _, _, soe = dispatcher.powers()
+    assert soe[0, 5] >= 32 - 1e-6  # promised at step 9, kept at step 6
 
     sudden = RollingDispatcher(plan())
     run(sudden, AHEAD, 1)
     answer = sudden.step(1, float(AHEAD[1]), departures=["a"])
     assert answer.charge_kw["a"] == 0.0
-    assert answer.short_kwh["a"] == pytest.approx(32 - sudden.content_kwh("a"), abs=1e-6)
+    assert answer.unserved_kwh["a"] == pytest.approx(32 - sudden.soe_kwh("a"), abs=1e-6)
 
 
 def test_measured_contents_overrule_the_model():
     dispatcher = RollingDispatcher(plan())
     run(dispatcher, AHEAD, 4)
-    dispatcher.step(4, float(AHEAD[4]), contents={"a": 12.0})
+    dispatcher.step(4, float(AHEAD[4]), measured_kwh={"a": 12.0})
     run(dispatcher, AHEAD, begin=5)
-    _, _, content = dispatcher.powers()
-    assert content[0, 8] >= 32 - 1e-6
+    _, _, soe = dispatcher.powers()
+    assert soe[0, 8] >= 32 - 1e-6
     with pytest.raises(InputError, match=r"no class 'c'"):
-        RollingDispatcher(plan()).step(0, 0.1, contents={"c": 1.0})
+        RollingDispatcher(plan()).step(0, 0.1, measured_kwh={"c": 1.0})
     with pytest.raises(InputError, match="not between 0 and its capacity"):
-        RollingDispatcher(plan()).step(0, 0.1, contents={"a": 99.0})
+        RollingDispatcher(plan()).step(0, 0.1, measured_kwh={"a": 99.0})
 
 
 def test_negative_prices_never_charge_and_discharge_at_once():
@@ -291,7 +291,7 @@ def series(seed, days=12):
     ahead = np.tile(game.day_ahead, days) * np.repeat(np.random.default_rng(seed).uniform(0.8, 1.2, days), 24)
     actual = real(seed, size=24 * days, ahead=ahead, sd=0.008)
     start, hour = datetime(2025, 6, 1), timedelta(hours=1)
-    return Prices(start, hour, ahead, "HERE"), Prices(start, hour, actual, "HERE")
+    return MarketPrices(start, hour, ahead, "HERE"), MarketPrices(start, hour, actual, "HERE")
 
 
 def test_backtest():
@@ -300,12 +300,12 @@ def test_backtest():
     assert test.days[0].day == date(2025, 6, 5)
     assert len(test.days) == 7  # of 12, four to learn from, and the last has no night after it
     assert all(one.status == "proven" for one in test.days)
-    names = [one.name for one in mean_outcomes(test.days)]
-    assert names[:3] == ["charging on arrival", "flat price", "day-ahead price"]
+    names = [one.name for one in mean_accounts(test.days)]
+    assert names[:3] == ["uncontrolled charging", "flat price", "day-ahead price"]
     assert names[3:] == ["stage one", "+ V2G", "+ rolling", "perfect foresight"]
-    profit = {one.name: one.profit for one in mean_outcomes(test.days)}
+    profit = {one.name: one.profit for one in mean_accounts(test.days)}
     assert profit["perfect foresight"] >= max(profit["+ V2G"], profit["+ rolling"]) - 1e-9
-    assert sum(one.rolled.short_kwh for one in test.days) < 1e-6
+    assert sum(one.rolled.unserved_kwh for one in test.days) < 1e-6
     perfect = backtest(load_case("portfolio"), ahead, actual, training=4, forecaster="perfect")
     assert perfect.rho == pytest.approx(1.0, abs=1e-5)
     asleep = backtest(load_case("portfolio"), ahead, actual, training=4, forecaster="none", known="nothing")
@@ -368,9 +368,9 @@ def test_quarters_that_say_nothing_new_change_no_money():
     for one, other in zip(hourly.days, fine.days, strict=True):
         np.testing.assert_allclose(other.rolled.perfect_cost, one.rolled.perfect_cost, rtol=1e-6)
         np.testing.assert_allclose(other.rolled.plan_cost, one.rolled.plan_cost, rtol=1e-6)
-        for outcome, finer in zip(one.outcomes, other.outcomes, strict=True):
-            np.testing.assert_allclose(finer.profit, outcome.profit, rtol=1e-6, err_msg=outcome.name)
-            np.testing.assert_allclose(finer.driver_cost, outcome.driver_cost, rtol=1e-6, err_msg=outcome.name)
+        for account, finer in zip(one.accounts, other.accounts, strict=True):
+            np.testing.assert_allclose(finer.profit, account.profit, rtol=1e-6, err_msg=account.name)
+            np.testing.assert_allclose(finer.driver_cost, account.driver_cost, rtol=1e-6, err_msg=account.name)
 
 
 def test_hourly_day_ahead_with_quarters_in_real_time_gains_within_the_hour():
@@ -445,4 +445,4 @@ def test_real_prices_of_western_hub():
     test = backtest(load_case("portfolio"), ahead, actual)
     assert len(test.days) == 71
     assert 0.1 < test.low < test.rho < test.high < 0.7
-    assert sum(one.rolled.short_kwh for one in test.days) < 1e-3
+    assert sum(one.rolled.unserved_kwh for one in test.days) < 1e-3

@@ -14,8 +14,8 @@ from csmoifsa_aggregator.inputs.games import game_from_dict
 from csmoifsa_aggregator.model.follower import bills, duality_gap, duals, fill, quantile, respond
 from csmoifsa_aggregator.model.game import Storage
 from csmoifsa_aggregator.model.generate import random_game
-from csmoifsa_aggregator.solve.alternation import better, certify, verify
-from csmoifsa_aggregator.solve.certificate import greatest_bills
+from csmoifsa_aggregator.solve.alternation import certify, earns_more, verify
+from csmoifsa_aggregator.solve.bounds import greatest_bills
 from csmoifsa_aggregator.solve.integers import ordered_lambdas, solve_milp
 from csmoifsa_aggregator.solve.stackelberg import solve_game
 from csmoifsa_aggregator.solve.supply import procure
@@ -286,10 +286,10 @@ def test_a_cap_below_what_commanded_charging_needs_is_refused_by_the_excess():
 def test_a_profit_that_keeps_the_cap_is_better_than_any_that_breaks_it():
     broken, kept = verify(evening(30.0), evening(30.0).day_ahead), verify(evening(70.0), evening(70.0).day_ahead)
     assert broken.profit == -np.inf
-    assert better(kept, broken, 1e-5)
-    assert not better(broken, kept)
-    assert not better(broken, broken)
-    assert not better(kept, kept)
+    assert earns_more(kept, broken, 1e-5)
+    assert not earns_more(broken, kept)
+    assert not earns_more(broken, broken)
+    assert not earns_more(kept, kept)
 
 
 def test_supply_curve_is_paid_for():
@@ -311,9 +311,9 @@ def test_storage_that_had_better_serve_the_cars():
     load = s.load_kw(game).sum(axis=0)
     p = procure(load, game)
     assert np.minimum(p.charge_kw, p.discharge_kw).max() < 1e-6
-    before = np.concatenate([[100.0], p.content_kwh[:-1]])
-    np.testing.assert_allclose(p.content_kwh, before + 0.9 * p.charge_kw - p.discharge_kw / 0.9, atol=1e-6)
-    assert p.content_kwh[-1] >= 100 - 1e-6
+    before = np.concatenate([[100.0], p.soe_kwh[:-1]])
+    np.testing.assert_allclose(p.soe_kwh, before + 0.9 * p.charge_kw - p.discharge_kw / 0.9, atol=1e-6)
+    assert p.soe_kwh[-1] >= 100 - 1e-6
 
 
 def test_narrow_bounds_make_a_small_program_with_the_same_optimum():

@@ -16,13 +16,13 @@ import numpy as np
 
 from csmoifsa.errors import InputError, did_you_mean
 from csmoifsa_aggregator.dispatch import forecast as forecasts
-from csmoifsa_aggregator.dispatch.plan import Plan, Setpoints
-from csmoifsa_aggregator.dispatch.state import damage_explained, plan_of, read_state, restored, write_state
+from csmoifsa_aggregator.dispatch.plan import DispatchPlan, Setpoints
+from csmoifsa_aggregator.dispatch.state import damage_explained, read_state, restore_plan, restored, write_state
 from csmoifsa_aggregator.solve.batteries import add_batteries
 from csmoifsa_aggregator.solve.lp import Program, Session
 from csmoifsa_energy.arrays import frozen
 
-__all__ = ["Plan", "RollingDispatcher", "Setpoints"]
+__all__ = ["DispatchPlan", "RollingDispatcher", "Setpoints"]
 
 _PENALTY = 100.0
 """What a kWh short of a promise costs, in the largest price of the day: dearer than any way of keeping it."""
@@ -46,7 +46,7 @@ class RollingDispatcher:
 
     Parameters
     ----------
-    plan : Plan
+    plan : DispatchPlan
         The day.
     forecaster : callable, optional
         Overrules the plan's; see `forecast`.
@@ -59,7 +59,7 @@ class RollingDispatcher:
         What was carried out, per vehicle [kW]; the plan for the steps to come.
     """
 
-    def __init__(self, plan: Plan, forecaster: forecasts.Forecaster | None = None) -> None:
+    def __init__(self, plan: DispatchPlan, forecaster: forecasts.Forecaster | None = None) -> None:
         self.plan = plan
         self._forecast = forecaster or forecasts.find_forecaster(plan.forecaster)
         if self._forecast is None:
@@ -76,15 +76,15 @@ class RollingDispatcher:
         self._fixed = np.full((2, self._v.size), np.nan)  # powers carried out, per vehicle; NaN: still to decide
         self._answers: dict[str, Any] | None = None
         self._session: Session | None = None
-        self._plain = np.zeros(cars.n_steps) if plan.plain_kw is None else plan.plain_kw
-        self._ratio = np.ones(cars.n_steps) if plan.give_ratio is None else plan.give_ratio
+        self._other_load = np.zeros(cars.n_steps) if plan.other_load_kw is None else plan.other_load_kw
+        self._ratio = np.ones(cars.n_steps) if plan.sale_ratio is None else plan.sale_ratio
         self._sale = bool((self._ratio != 1.0).any())  # at the price itself, selling and serving others earn the same
         self._unit = float((cars.count * np.maximum(cars.charge_kw, cars.discharge_kw)).sum())
         self._open()
         self._x = self._solve(plan.day_ahead)
         if plan.planned_kw is not None:
             self._x = plan.planned_kw[:, self._v, self._t] / cars.count[self._v]
-            self._content = self._contents(self._x)
+            self._soe = self._soe_after(self._x)
         self.position_kw = self._net(self._x)
 
     # ---- the program ----
@@ -101,27 +101,27 @@ class RollingDispatcher:
         self._connect(program)
         self._promise = program.rows(cars.n_classes, cars.departure_kwh)
         last = np.flatnonzero(cars.last)
-        program.add(self._promise, block.content[last], 1.0)
+        program.add(self._promise, block.soe[last], 1.0)
         program.add(self._promise, self._short, 1.0)
         return program
 
     def _connect(self, program: Program) -> None:
-        """Add the net load of all cars: what is given beyond it is sold, and the import limit holds it."""
+        """Add the net load of all cars: what is discharged beyond it is sold, and the import limit holds it."""
         v, t = self._v, self._t
         share = self.plan.cars.count[v] / self._unit
-        taken, given = self._block.charge, self._block.discharge
+        taken, discharged = self._block.charge, self._block.discharge
         if self._sale:
-            left = program.rows(self.plan.cars.n_steps, -self._plain / self._unit)  # net + sold >= 0
-            own = program.rows(self.plan.cars.n_steps, upper=0.0)  # sold <= given
+            left = program.rows(self.plan.cars.n_steps, -self._other_load / self._unit)  # net + sold >= 0
+            own = program.rows(self.plan.cars.n_steps, upper=0.0)  # sold <= discharged
             program.add(left[t], taken, share)
-            program.add(left[t], given, -share)
+            program.add(left[t], discharged, -share)
             program.add(left, self._sold, 1.0)
             program.add(own, self._sold, 1.0)
-            program.add(own[t], given, -share)
+            program.add(own[t], discharged, -share)
         if self.plan.cap_kw is not None:
-            cap = program.rows(self.plan.cars.n_steps, upper=(self.plan.cap_kw - self._plain) / self._unit)
+            cap = program.rows(self.plan.cars.n_steps, upper=(self.plan.cap_kw - self._other_load) / self._unit)
             program.add(cap[t], taken, share)
-            program.add(cap[t], given, -share)
+            program.add(cap[t], discharged, -share)
             program.add(cap, self._excess, -1.0)
 
     def _open(self) -> None:
@@ -140,12 +140,12 @@ class RollingDispatcher:
         lower, upper = self._bounds()
         columns = np.array([self._block.charge, self._block.discharge])
         session.bounds(columns, lower, upper)
-        low = self._least_content(upper)
+        low = self._least_soe(upper)
         high = np.maximum(self.plan.cars.capacity_kwh[self._v], low)
-        session.bounds(self._block.content, low, high)
+        session.bounds(self._block.soe, low, high)
         session.row_bounds(self._block.flow, self._jump, self._jump)
 
-    def _least_content(self, upper: np.ndarray) -> np.ndarray:
+    def _least_soe(self, upper: np.ndarray) -> np.ndarray:
         """Return the floor at each place, lowered to what can be reached where a car came with less, shape (M,)."""
         cars, v = self.plan.cars, self._v
         dt, eta = cars.dt_h, cars.efficiency[v]
@@ -164,8 +164,8 @@ class RollingDispatcher:
         open_ = ~np.isfinite(self._fixed[0])
         weight = cars.count[v] * cars.dt_h / self._scale
         session = self._session
-        give = np.where(np.isnan(self._ratio), prices, prices + (self._ratio - 1.0) * np.abs(prices))
-        circular = cars.circular(np.minimum(prices, give), give) & open_
+        sale_price = np.where(np.isnan(self._ratio), prices, prices + (self._ratio - 1.0) * np.abs(prices))
+        circular = cars.circular(np.minimum(prices, sale_price), sale_price) & open_
         if circular.any():
             session = self._build(circular, prices).open(gap=1e-6)
             self._bound_all(session)
@@ -175,7 +175,9 @@ class RollingDispatcher:
         worst = _PENALTY * max(float(np.abs(prices).max()), float(np.abs(self.plan.day_ahead).max())) / self._scale
         session.costs(self._short, cars.count * worst)
         if self._sale:
-            paid = np.where(np.isnan(self._ratio), worst, (prices - give) / self._scale)  # what cannot be sold is lost
+            paid = np.where(
+                np.isnan(self._ratio), worst, (prices - sale_price) / self._scale
+            )  # what cannot be sold is lost
             session.costs(self._sold, self._unit * cars.dt_h * paid)
         if self._excess.size:
             session.costs(self._excess, np.full(cars.n_steps, self._unit * cars.dt_h * _FUSE * worst))
@@ -184,10 +186,10 @@ class RollingDispatcher:
             raise RuntimeError(f"the dispatch program ended as {answer.status}; this should not happen")
         self._lacking = answer.x[self._short]
         self._above = answer.x[self._excess] * self._unit
-        self._content = answer.x[self._block.content]
+        self._soe = answer.x[self._block.soe]
         return np.maximum(np.array([answer.x[self._block.charge], answer.x[self._block.discharge]]), 0.0)
 
-    def _contents(self, x: np.ndarray) -> np.ndarray:
+    def _soe_after(self, x: np.ndarray) -> np.ndarray:
         """Return the contents that powers (2, M) per vehicle lead to, shape (M,) [kWh]."""
         cars, v = self.plan.cars, self._v
         eta = cars.efficiency[v]
@@ -207,7 +209,7 @@ class RollingDispatcher:
         price: float | Mapping[int, float] | None = None,
         arrivals: Mapping[str, float | None] | Iterable[str] | None = None,
         departures: Mapping[str, int] | Iterable[str] = (),
-        contents: Mapping[str, float] | None = None,
+        measured_kwh: Mapping[str, float] | None = None,
     ) -> Setpoints:
         """Decide a step.
 
@@ -251,7 +253,7 @@ class RollingDispatcher:
             self._take_prices(now, price, notes)
             self._take_arrivals(now, arrivals, notes)
             self._take_departures(now, departures, notes)
-            self._take_contents(now, contents)
+            self._take_measured_soe(now, measured_kwh)
             prices = self._expect(now)
         except BaseException:  # a step that is refused, or whose forecast fails, changes nothing
             for name, value in before.items():
@@ -275,8 +277,8 @@ class RollingDispatcher:
         self._fixed[:, missed] = 0.0
 
     def _take_prices(self, now: int, price: float | Mapping[int, float] | None, notes: list[str]) -> None:
-        given = price if isinstance(price, Mapping) else ({} if price is None else {now: price})
-        for step, value in given.items():
+        reported = price if isinstance(price, Mapping) else ({} if price is None else {now: price})
+        for step, value in reported.items():
             if not 0 <= step <= now:
                 raise InputError(f"a price for step {step} cannot be known at step {now}; pass forecasts as forecaster")
             if isinstance(value, bool) or not isinstance(value, int | float | np.number) or not np.isfinite(value):
@@ -302,8 +304,8 @@ class RollingDispatcher:
             self._here |= planned & (cars.start == now)
             planned &= ~self._here
         else:
-            given = dict(arrivals) if isinstance(arrivals, Mapping) else dict.fromkeys(arrivals)
-            for name, content in given.items():
+            reported = dict(arrivals) if isinstance(arrivals, Mapping) else dict.fromkeys(arrivals)
+            for name, soe in reported.items():
                 v = self._place(name)
                 if self._here[v] or self._gone[v]:
                     notes.append(f"{name} was here already; its arrival is ignored")
@@ -311,18 +313,20 @@ class RollingDispatcher:
                 if now < cars.start[v] or now >= self._until[v]:
                     notes.append(f"{name} came at step {now}, outside its stay; it is not served before or after that")
                 self._here[v], planned[v] = True, False
-                if content is not None:
-                    self._check_content(name, v, content)
-                    self._jump[np.flatnonzero(self._v == v)[0]] = float(content)
+                if soe is not None:
+                    self._check_soe(name, v, soe)
+                    self._jump[np.flatnonzero(self._v == v)[0]] = float(soe)
         missing = [cars.names[v] for v in np.flatnonzero(planned)]
         notes.extend(f"{name} has not come; it gets no power until it does" for name in missing)
         absent = np.isin(self._v, np.flatnonzero(planned)) & (self._t == now)
         self._fixed[:, absent] = 0.0
 
-    def _check_content(self, name: str, v: int, content: float) -> None:
+    def _check_soe(self, name: str, v: int, soe: float) -> None:
         high = self.plan.cars.capacity_kwh[v]
-        if isinstance(content, bool) or not np.isfinite(content) or not 0 <= content <= high + 1e-9:
-            raise InputError(f"{name}: a content of {content} kWh is not between 0 and its capacity of {high:g} kWh")
+        if isinstance(soe, bool) or not np.isfinite(soe) or not 0 <= soe <= high + 1e-9:
+            raise InputError(
+                f"{name}: a state of energy of {soe} kWh is not between 0 and its capacity of {high:g} kWh"
+            )
 
     def _take_departures(self, now: int, departures: Mapping[str, int] | Iterable[str], notes: list[str]) -> None:
         leaving = dict(departures) if isinstance(departures, Mapping) else dict.fromkeys(departures, now)
@@ -340,16 +344,16 @@ class RollingDispatcher:
     def _planned_end(self, v: int) -> int:
         return int(self.plan.cars.start[v] + self.plan.cars.length[v])
 
-    def _take_contents(self, now: int, contents: Mapping[str, float] | None) -> None:
-        for name, content in (contents or {}).items():
+    def _take_measured_soe(self, now: int, measured_kwh: Mapping[str, float] | None) -> None:
+        for name, soe in (measured_kwh or {}).items():
             v = self._place(name)
-            self._check_content(name, v, content)
+            self._check_soe(name, v, soe)
             here = np.flatnonzero((self._v == v) & (self._t == now))
             if here.size:
-                model = self.content_kwh(name)
-                self._jump[here[0]] += float(content) - model
+                model = self.soe_kwh(name)
+                self._jump[here[0]] += float(soe) - model
 
-    def content_kwh(self, name: str) -> float:
+    def soe_kwh(self, name: str) -> float:
         """Return the model's content of a class after the steps carried out, per vehicle [kWh]."""
         cars, v = self.plan.cars, self._place(name)
         mine = np.flatnonzero(self._v == v)
@@ -361,8 +365,8 @@ class RollingDispatcher:
 
     def _expect(self, now: int) -> np.ndarray:
         assert self._forecast is not None
-        told = self._forecast(now, frozen(self._known), self.plan.day_ahead, self.plan.past)
-        return forecasts.check_forecast(self.plan.forecaster, told, now, self._known)
+        expected = self._forecast(now, frozen(self._known), self.plan.day_ahead, self.plan.past)
+        return forecasts.check_forecast(self.plan.forecaster, expected, now, self._known)
 
     def _freeze(self, now: int, x: np.ndarray) -> None:
         mine = (self._t == now) & ~np.isfinite(self._fixed[0])
@@ -403,7 +407,7 @@ class RollingDispatcher:
         """Return charge, discharge [kW] and content [kWh] per vehicle, each (V, T); not a number where unplugged."""
         x = np.where(np.isfinite(self._fixed), self._fixed, self._x)
         tables = []
-        for values in (x[0], x[1], self._content):
+        for values in (x[0], x[1], self._soe):
             table = np.full((self.plan.cars.n_classes, self.plan.cars.n_steps), np.nan)
             table[self._v, self._t] = values
             tables.append(table)
@@ -435,7 +439,7 @@ class RollingDispatcher:
         """
         state = read_state(path)
         with damage_explained(path):
-            self = cls(plan_of(state, path, code=trust or forecaster is not None), forecaster)
+            self = cls(restore_plan(state, path, code=trust or forecaster is not None), forecaster)
             for name, own in _SAVED.items():
                 setattr(self, own, restored(state[name], getattr(self, own)))
         assert self._session is not None

@@ -11,7 +11,7 @@ from csmoifsa_aggregator.model.battery import Batteries
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Plan:
+class DispatchPlan:
     """A day to be carried out.
 
     Attributes
@@ -24,11 +24,11 @@ class Plan:
         Deviations real-time minus day-ahead of earlier days, for the forecaster; may have no rows.
     forecaster : str
         ``"ar1"``, ``"none"``, or a function of your own as ``module:function``.
-    plain_kw : (T,) array, optional
+    other_load_kw : (T,) array, optional
         Load of the drivers who are not dispatched [kW]; none where left out.
     cap_kw : (T,) array, optional
         Import limit: the greatest net load of all cars together [kW].
-    give_ratio : (T,) array, optional
+    sale_ratio : (T,) array, optional
         What a kWh given to the market earns, in the price: ``price + (ratio - 1) |price|``; the price itself where left
         out, and not a number where nothing can be sold. What serves other cars in the same step is not sold.
     planned_kw : (2, V, T) array, optional
@@ -40,16 +40,16 @@ class Plan:
     day_ahead: np.ndarray
     past: np.ndarray
     forecaster: str = "ar1"
-    plain_kw: np.ndarray | None = None
+    other_load_kw: np.ndarray | None = None
     cap_kw: np.ndarray | None = None
-    give_ratio: np.ndarray | None = None
+    sale_ratio: np.ndarray | None = None
     planned_kw: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         for name, shape in (
-            ("plain_kw", ()),
+            ("other_load_kw", ()),
             ("cap_kw", ()),
-            ("give_ratio", ()),
+            ("sale_ratio", ()),
             ("planned_kw", (2, len(self.cars.names))),
         ):
             value = getattr(self, name)
@@ -77,7 +77,7 @@ class Setpoints:
         Power of each class at the grid, all its vehicles together [kW].
     notes : tuple of str
         What was unusual, one sentence each: prices missing, cars missing, promises that cannot be kept.
-    short_kwh : dict
+    unserved_kwh : dict
         Classes whose promise cannot be kept any more, and what each of their vehicles will lack [kWh].
     """
 
@@ -85,4 +85,4 @@ class Setpoints:
     charge_kw: dict[str, float]
     discharge_kw: dict[str, float]
     notes: tuple[str, ...] = ()
-    short_kwh: dict[str, float] = field(default_factory=dict)
+    unserved_kwh: dict[str, float] = field(default_factory=dict)

@@ -12,21 +12,21 @@ import numpy as np
 from csmoifsa.errors import InputError
 from csmoifsa.files import MOST_BYTES, read_json, write_json
 from csmoifsa_aggregator.dispatch.forecast import refuse_code
-from csmoifsa_aggregator.dispatch.plan import Plan
+from csmoifsa_aggregator.dispatch.plan import DispatchPlan
 from csmoifsa_aggregator.model.battery import Batteries
 
-_TERMS = ("plain_kw", "cap_kw", "give_ratio", "planned_kw")
+_TERMS = ("other_load_kw", "cap_kw", "sale_ratio", "planned_kw")
 """Arrays of a plan that may be left out."""
 
 
-def write_state(path: str | Path, plan: Plan, progress: Mapping[str, Any]) -> None:
+def write_state(path: str | Path, plan: DispatchPlan, progress: Mapping[str, Any]) -> None:
     """Write a plan and how far it is carried out as one JSON file, which replaces the old one whole.
 
     Parameters
     ----------
     path : path
         The file.
-    plan : Plan
+    plan : DispatchPlan
         The day.
     progress : mapping
         Arrays and plain values by name; what is not finite is written as null.
@@ -35,23 +35,23 @@ def write_state(path: str | Path, plan: Plan, progress: Mapping[str, Any]) -> No
         path,
         {
             "format": 1,
-            "cars": {name: _plain(getattr(plan.cars, name)) for name in plan.cars.__dataclass_fields__},
-            "day_ahead": _plain(plan.day_ahead),
-            "past": _plain(plan.past),
+            "cars": {name: _json_value(getattr(plan.cars, name)) for name in plan.cars.__dataclass_fields__},
+            "day_ahead": _json_value(plan.day_ahead),
+            "past": _json_value(plan.past),
             "forecaster": plan.forecaster,
-            **{name: _plain(getattr(plan, name)) for name in _TERMS},
-            **{name: _plain(value) for name, value in progress.items()},
+            **{name: _json_value(getattr(plan, name)) for name in _TERMS},
+            **{name: _json_value(value) for name, value in progress.items()},
         },
     )
 
 
-def _plain(value: Any) -> Any:
+def _json_value(value: Any) -> Any:
     if isinstance(value, np.ndarray):
         if value.dtype.kind != "f":
             return value.tolist()
-        plain = value.astype(object)
-        plain[~np.isfinite(value)] = None
-        return plain.tolist()
+        array = value.astype(object)
+        array[~np.isfinite(value)] = None
+        return array.tolist()
     return list(value) if isinstance(value, tuple) else value
 
 
@@ -60,7 +60,7 @@ def read_state(path: str | Path) -> Any:
     return read_json(path, "state", MOST_BYTES)
 
 
-def plan_of(state: Any, path: str | Path, *, code: bool) -> Plan:
+def restore_plan(state: Any, path: str | Path, *, code: bool) -> DispatchPlan:
     """Return the plan of a state.
 
     Parameters
@@ -80,7 +80,7 @@ def plan_of(state: Any, path: str | Path, *, code: bool) -> Plan:
     terms = {name: None if state.get(name) is None else np.array(state[name], dtype=float) for name in _TERMS}
     if terms["cap_kw"] is not None:
         terms["cap_kw"] = np.where(np.isnan(terms["cap_kw"]), np.inf, terms["cap_kw"])  # no limit
-    return Plan(cars=cars, day_ahead=day_ahead, past=past, forecaster=state["forecaster"], **terms)
+    return DispatchPlan(cars=cars, day_ahead=day_ahead, past=past, forecaster=state["forecaster"], **terms)
 
 
 def restored(value: Any, fresh: Any) -> Any:
@@ -107,5 +107,5 @@ def damage_explained(path: str | Path) -> Iterator[None]:
     except InputError:
         raise
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, IndexError) as error:
-        told = f"{type(error).__name__} {error}"
-        raise InputError(f"{path} is not a dispatcher's state, or damaged: {told}") from error
+        fault = f"{type(error).__name__} {error}"
+        raise InputError(f"{path} is not a dispatcher's state, or damaged: {fault}") from error

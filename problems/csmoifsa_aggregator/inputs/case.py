@@ -18,7 +18,7 @@ from csmoifsa.files import read_json
 from csmoifsa_aggregator.inputs.games import game_from_dict
 from csmoifsa_aggregator.inputs.keys import CaseKeys, ClassKeys, ContractKeys, RollKeys
 from csmoifsa_aggregator.model.battery import Batteries, longest_stay
-from csmoifsa_aggregator.model.costs import follow
+from csmoifsa_aggregator.model.costs import keep_ratio
 from csmoifsa_aggregator.model.game import Game
 from csmoifsa_energy.cases import CaseFiles
 from csmoifsa_energy.clock import clock_to_minutes
@@ -80,10 +80,10 @@ class Case:
             raise InputError("a case whose day-ahead prices are all 0 has no ratios to carry over to another day")
 
         def moved(series: np.ndarray) -> np.ndarray:
-            return follow(np.roll(series, -begin), old, day_ahead)
+            return keep_ratio(np.roll(series, -begin), old, day_ahead)
 
         series: dict[str, Any] = {name: moved(getattr(game, name)) for name in ("buy", "sell", "lower", "upper")}
-        mean = float(follow(np.array([game.mean]), old.mean(keepdims=True), day_ahead.mean(keepdims=True))[0])
+        mean = float(keep_ratio(np.array([game.mean]), old.mean(keepdims=True), day_ahead.mean(keepdims=True))[0])
         cars = None if self.cars is None else _shift(self.cars, begin)
         return replace(
             self,
@@ -140,11 +140,11 @@ def load_case(source: str | Path) -> Case:
         if not isinstance(values, dict):
             raise InputError(f"{path} must hold one object, not a {type(values).__name__}")
         currency = values.pop("currency", "currency")
-        return _plain_case(_told(path, game_from_dict, values), str(currency))
-    return _told(path, case_from_dict, CASES.complete(CASES.read(path), path))
+        return _plain_case(_read_named(path, game_from_dict, values), str(currency))
+    return _read_named(path, case_from_dict, CASES.complete(CASES.read(path), path))
 
 
-def _told(path: Path, read: Any, values: Any) -> Any:
+def _read_named(path: Path, read: Any, values: Any) -> Any:
     try:
         return read(values)
     except InputFaultsError as error:

@@ -18,7 +18,7 @@ FILES = ("day_ahead", "real_time")
 
 
 @dataclass(frozen=True, eq=False)
-class Prices:
+class MarketPrices:
     """A series of prices; steps of days that a file does not hold whole are not a number.
 
     Attributes
@@ -65,11 +65,11 @@ class Prices:
             end = self.start + len(self.per_kwh) * self.step
             raise InputError(
                 f"prices at {self.node} run from {self.start} to {end}, not over {begin} + {steps} steps"
-                + "".join(f"; {told}" for told in self.left_out.values())[:300]
+                + "".join(f"; {reason}" for reason in self.left_out.values())[:300]
             )
         return found
 
-    def at_step(self, step: timedelta) -> Prices:
+    def at_step(self, step: timedelta) -> MarketPrices:
         """Return the same prices on another step: held through shorter steps, averaged over longer ones.
 
         Raises
@@ -100,7 +100,7 @@ def load_prices(
     per_mwh: bool = True,
     days: tuple[date, date] | None = None,
     key: str = "prices",
-) -> Prices:
+) -> MarketPrices:
     """Read a price file: a known export, or any file with columns of time and price.
 
     Parameters
@@ -124,16 +124,16 @@ def load_prices(
         A column or node is unknown, an hour is missing or doubled, or a price is not a number; the message says which.
     """
     source = path if isinstance(path, FileSeries) else FileSeries(csv=str(path))
-    told = {"node": node, "time_column": time_column, "value_column": price_column}
-    source = replace(source, **{name: value for name, value in told.items() if value is not None})
+    named = {"node": node, "time_column": time_column, "value_column": price_column}
+    source = replace(source, **{name: value for name, value in named.items() if value is not None})
     read = source.read_whole(key, days)
     if not read.dates:
-        told_why = "".join(f": {why}" for why in list(read.left_out.values())[:1])
-        raise InputError(f"{source.csv} holds no whole day{told_why}")
+        reason = "".join(f": {why}" for why in list(read.left_out.values())[:1])
+        raise InputError(f"{source.csv} holds no whole day{reason}")
     first, n_steps = read.dates[0], read.values.shape[1]
     values = np.full(((read.dates[-1] - first).days + 1, n_steps), np.nan)
     values[[(day - first).days for day in read.dates]] = read.values
-    return Prices(
+    return MarketPrices(
         datetime.combine(first, datetime.min.time()),
         timedelta(days=1) / n_steps,
         values.ravel() / (1000.0 if per_mwh else 1.0),

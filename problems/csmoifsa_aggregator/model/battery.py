@@ -175,7 +175,7 @@ class Dispatch:
     ----------
     charge_kw, discharge_kw : (V, T) array
         Power of the whole class at the grid [kW].
-    content_kwh : (V, T) array
+    soe_kwh : (V, T) array
         Content of one vehicle at the end of the step [kWh]; not a number where unplugged.
     cost : float
         At the prices it was made for, wear included [currency].
@@ -185,7 +185,7 @@ class Dispatch:
 
     charge_kw: np.ndarray
     discharge_kw: np.ndarray
-    content_kwh: np.ndarray
+    soe_kwh: np.ndarray
     cost: float
     n_binaries: int = 0
 
@@ -194,6 +194,6 @@ class Dispatch:
         """Taken less given, shape (T,) [kW]."""
         return (self.charge_kw - self.discharge_kw).sum(axis=0)
 
-    def given_kwh(self, cars: Batteries) -> np.ndarray:
+    def discharged_kwh(self, cars: Batteries) -> np.ndarray:
         """Return the energy each class gives to the grid, shape (V,) [kWh]."""
         return self.discharge_kw.sum(axis=1) * cars.dt_h

@@ -136,27 +136,29 @@ def load_cost(load_kw: np.ndarray, market: Market) -> np.ndarray:
     return purchase(load_kw, market).sum(axis=-1) * market.dt_h
 
 
-def _purchase_and_sale(load_kw: np.ndarray, given_kw: np.ndarray, market: Market, give: np.ndarray) -> np.ndarray:
+def _purchase_and_sale(
+    load_kw: np.ndarray, discharge_kw: np.ndarray, market: Market, sale_price: np.ndarray
+) -> np.ndarray:
     """Return the cost of each step in which energy is sold, so that all is bought ahead, (..., T) [currency/h].
 
     Of X bought ahead, between what is needed and what the cars take, every block cheaper than the selling price is
     bought, and what batteries give instead of it sold. Infinite where the blocks do not reach what is needed.
     """
-    net = load_kw - given_kw
+    net = load_kw - discharge_kw
     needed = np.maximum(net, 0.0)
     left, total, bought = np.array(load_kw, dtype=float), np.zeros(load_kw.shape), np.zeros(load_kw.shape)
     for kw, extra in zip(*market.blocks, strict=True):
         price = market.day_ahead + extra
-        here = np.minimum(kw, np.where(price < give, left, np.maximum(needed - bought, 0.0)))
+        here = np.minimum(kw, np.where(price < sale_price, left, np.maximum(needed - bought, 0.0)))
         total += here * price
         bought += here
         left -= here
     short = needed - bought > 1e-9 * np.maximum(1.0, needed)
-    return np.where(short, np.inf, total - give * (bought - net))
+    return np.where(short, np.inf, total - sale_price * (bought - net))
 
 
 def step_costs(
-    load_kw: np.ndarray, market: Market, given_kw: np.ndarray | None = None, give: np.ndarray | None = None
+    load_kw: np.ndarray, market: Market, discharge_kw: np.ndarray | None = None, sale_price: np.ndarray | None = None
 ) -> np.ndarray:
     """Return the least cost of each step without storage, shape (..., T) [currency].
 
@@ -166,19 +168,19 @@ def step_costs(
         What all cars take [kW].
     market : Market
         Where it is bought; its storage and its import limit are left out.
-    given_kw : (..., T) array, optional
+    discharge_kw : (..., T) array, optional
         What batteries give [kW]; nothing where left out.
     give : (T,) array, optional
         What a kWh of it earns when sold; where left out nothing can be sold, and what no car takes is lost.
     """
-    if given_kw is None:
+    if discharge_kw is None:
         return purchase(load_kw, market) * market.dt_h
-    net = load_kw - given_kw
+    net = load_kw - discharge_kw
     alone = purchase(np.maximum(net, 0.0), market)
-    if give is None:
+    if sale_price is None:
         return alone * market.dt_h
     alone = np.where(net < 0, np.inf, alone)
-    return np.minimum(alone, _purchase_and_sale(load_kw, given_kw, market, give)) * market.dt_h
+    return np.minimum(alone, _purchase_and_sale(load_kw, discharge_kw, market, sale_price)) * market.dt_h
 
 
 def over_cap(net_kw: np.ndarray, market: Market) -> float:
@@ -186,7 +188,7 @@ def over_cap(net_kw: np.ndarray, market: Market) -> float:
     return 0.0 if market.cap_kw is None else float(np.maximum(net_kw - market.cap_kw, 0.0).max())
 
 
-def relative(series: np.ndarray, price: np.ndarray) -> np.ndarray | None:
+def price_ratio(series: np.ndarray, price: np.ndarray) -> np.ndarray | None:
     """Return how far a series lies above the day-ahead price, in its absolute value, shape (T,).
 
     At a price of 0 a series that is 0 too says nothing, and the median of the other steps is taken; None where all
@@ -201,13 +203,13 @@ def relative(series: np.ndarray, price: np.ndarray) -> np.ndarray | None:
     return ratio
 
 
-def follow(series: np.ndarray, old: np.ndarray, new: np.ndarray) -> np.ndarray:
+def keep_ratio(series: np.ndarray, old: np.ndarray, new: np.ndarray) -> np.ndarray:
     """Return a series that lay at some distance from old day-ahead prices at the same one from new prices, (T,).
 
     The distance is kept in the absolute value of the price, so bounds stay in order at negative prices; where the old
     price was 0, a distance other than 0 is kept as it was [currency/kWh].
     """
-    ratio = relative(series, old)
+    ratio = price_ratio(series, old)
     fixed = (old == 0) & (series != 0)
     scaled = np.zeros(old.shape) if ratio is None else ratio * np.abs(new)
     return new + np.where(fixed, series - old, scaled)

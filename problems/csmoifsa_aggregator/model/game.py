@@ -87,7 +87,7 @@ class Game(Market):
         return self.power_kw * self.dt_h
 
     @cached_property
-    def greatest_kw(self) -> np.ndarray:
+    def max_load_kw(self) -> np.ndarray:
         """The most that all classes plugged in can take, shape (T,) [kW]."""
         own = 0.0 if self.cars is None else (self.cars.charge_kw * self.cars.count) @ self.cars.window
         return self.power_kw @ self.window + own

@@ -60,7 +60,7 @@ class Cars:
         return 24.0 / self.n_steps
 
 
-def answer_price(cars: Cars, price: np.ndarray, favour: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+def respond_cars(cars: Cars, price: np.ndarray, favour: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
     """Return the load of all cars, (T,) [kW], and what each pays, (n,) [currency]; exact car by car.
 
     Parameters
@@ -175,7 +175,7 @@ class FleetProfit:
     load_kw: np.ndarray
 
 
-def profit_on_all(cars: Cars, game: Game, price: np.ndarray, wanted_kw: np.ndarray | None = None) -> FleetProfit:
+def profit_on_all(cars: Cars, game: Game, price: np.ndarray, target_kw: np.ndarray | None = None) -> FleetProfit:
     """Return what a price earns when every car answers for itself.
 
     Parameters
@@ -186,12 +186,12 @@ def profit_on_all(cars: Cars, game: Game, price: np.ndarray, wanted_kw: np.ndarr
         Costs of supply.
     price : (T,) array
         What cars pay.
-    wanted_kw : (T,) array, optional
+    target_kw : (T,) array, optional
         How the aggregator would spread the cars over steps of equal price. 32 random parts of the fleet each fill such
         steps in their own order, drawn in proportion to it. Where left out, the steps cheapest to supply come first.
     """
-    if wanted_kw is None:
-        load, bill = answer_price(cars, price, game.cheapest)
+    if target_kw is None:
+        load, bill = respond_cars(cars, price, game.cheapest)
         bills = float(bill.sum())
     else:
         rng = np.random.default_rng(0)
@@ -200,8 +200,8 @@ def profit_on_all(cars: Cars, game: Game, price: np.ndarray, wanted_kw: np.ndarr
         for k in range(32):
             mine = part == k
             some = Cars(cars.start[mine], cars.length[mine], cars.energy_kwh[mine], cars.power_kw[mine], cars.n_steps)
-            favour = rng.exponential(size=cars.n_steps) / np.maximum(wanted_kw, 1e-9 * wanted_kw.max())
-            one, paid = answer_price(some, price, favour)
+            favour = rng.exponential(size=cars.n_steps) / np.maximum(target_kw, 1e-9 * target_kw.max())
+            one, paid = respond_cars(some, price, favour)
             load += one
             bills += float(paid.sum())
     return FleetProfit(bills - float(load_cost(load, game)), bills, load)

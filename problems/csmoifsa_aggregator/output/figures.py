@@ -34,7 +34,7 @@ def draw_day(folder: Path) -> list[Path]:
         "profit": draw_profit(tables["plans"], tables["plans_load"], summary["currency"], summary["storage"]),
     }
     if (folder / "v2g.csv").exists():
-        figures["soc"] = draw_contents(read_csv(folder / "v2g.csv"))
+        figures["soc"] = draw_state_of_energy(read_csv(folder / "v2g.csv"))
     return save_figures(figures, folder, "ev aggregate figures")
 
 
@@ -136,8 +136,8 @@ def few_classes(table: pd.DataFrame, most: int = 6) -> dict[str, np.ndarray]:
     return parts
 
 
-BASELINES = ("charging on arrival", "flat price", "day-ahead price")
-CEILING = "perfect foresight"
+BASELINES = ("uncontrolled charging", "flat price", "day-ahead price")
+PERFECT_FORESIGHT = "perfect foresight"
 
 
 def draw_profit(
@@ -176,7 +176,7 @@ _CURVES: list[dict[str, Any]] = [
 
 
 def _draw_waterfall(axes: Axes, plans: pd.DataFrame) -> None:
-    """Draw baselines from zero, stages as steps from one to the next, and the ceiling as an outline."""
+    """Draw baselines from zero, stages as steps from one to the next, and perfect foresight as an outline."""
     profit, names = plans["profit"].to_numpy(dtype=float), plans["plan"].to_list()
     reached = 0.0
     for k, (name, value) in enumerate(zip(names, profit, strict=True)):
@@ -184,7 +184,7 @@ def _draw_waterfall(axes: Axes, plans: pd.DataFrame) -> None:
         style: dict[str, Any] = {"color": BLUE, "hatch": ""} if value >= start else {"color": VERMILION, "hatch": "///"}
         if name in BASELINES:
             style = {"color": "#c4c4c4", "hatch": ""}
-        elif name == CEILING:
+        elif name == PERFECT_FORESIGHT:
             style = {"color": "white", "hatch": "..."}
         axes.bar(k, value - start, bottom=start, width=0.62, edgecolor=BLACK, linewidth=0.6, zorder=3, **style)
         text = f"{value:,.1f}" if start == 0.0 else f"{value:,.1f}\n({value - start:+,.1f})"
@@ -201,7 +201,7 @@ def _draw_waterfall(axes: Axes, plans: pd.DataFrame) -> None:
     axes.grid(axis="y", alpha=0.3)
 
 
-def draw_contents(table: pd.DataFrame) -> Figure:
+def draw_state_of_energy(table: pd.DataFrame) -> Figure:
     """Draw content and power of each V2G class over its stay, with floor, capacity and promise."""
     names = list(dict.fromkeys(table["class"]))[:4]
     figure = Figure(figsize=(0.6 + 3.6 * len(names), 5.2), dpi=150, layout="constrained")
@@ -219,9 +219,9 @@ def draw_contents(table: pd.DataFrame) -> Figure:
             zorder=0,
             label="floor to capacity",
         )
-        content = np.append(rows["arrival_kwh"].iloc[0], rows["content_kwh"])
+        soe = np.append(rows["arrival_kwh"].iloc[0], rows["soe_kwh"])
         upper.plot(
-            np.append(hours, hours[-1] + step), content, color=BLUE, marker="o", markersize=3, label="content", zorder=3
+            np.append(hours, hours[-1] + step), soe, color=BLUE, marker="o", markersize=3, label="content", zorder=3
         )
         upper.scatter(
             [hours[-1] + step], [rows["departure_kwh"].iloc[-1]], marker="D", s=55, facecolor="white", edgecolor=BLACK,
@@ -290,8 +290,8 @@ def draw_gain(table: pd.DataFrame, summary: dict[str, Any]) -> Figure:
 
 def _gained(summary: dict[str, Any], node: str, gain: np.ndarray) -> str:
     text = f"{node}: rolling gains {gain.sum():,.0f} {summary['currency']} in {len(gain)} days"
-    told = next(one for one in summary["nodes"] if one["node"] == node)
-    if told["rho"] is None:
+    result = next(one for one in summary["nodes"] if one["node"] == node)
+    if result["rho"] is None:
         return text
-    low, high = (100 * told[name] for name in ("rho_low", "rho_high"))
-    return f"{text}, {100 * told['rho']:.0f} % [{low:.0f}, {high:.0f}] of the plan's loss"
+    low, high = (100 * result[name] for name in ("rho_low", "rho_high"))
+    return f"{text}, {100 * result['rho']:.0f} % [{low:.0f}, {high:.0f}] of the plan's loss"

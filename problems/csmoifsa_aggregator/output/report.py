@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from csmoifsa.files import read_csv
-from csmoifsa_aggregator.output.figures import BASELINES, CEILING, few_classes, read_results
+from csmoifsa_aggregator.output.figures import BASELINES, PERFECT_FORESIGHT, few_classes, read_results
 from csmoifsa_energy.page import write_page
 
 MOST_CLASSES = 8  # in one figure; the smaller ones together
@@ -102,15 +102,15 @@ def _shared(summary: dict[str, Any], step: float, begin: float, steps: int) -> d
         "begin_h": begin,
         "hours": [f"{a}–{b}" for a, b in pairwise(clock)],
         "baselines": list(BASELINES),
-        "ceiling": CEILING,
+        "perfect_foresight": PERFECT_FORESIGHT,
     }
 
 
 def _columns(table: pd.DataFrame) -> dict[str, list[Any]]:
-    return {str(name): _plain(table[name]) for name in table.columns if name not in ("hour", "node")}
+    return {str(name): _json_column(table[name]) for name in table.columns if name not in ("hour", "node")}
 
 
-def _plain(column: Any) -> list[Any]:
+def _json_column(column: Any) -> list[Any]:
     return [None if isinstance(one, float) and not np.isfinite(one) else one for one in column.tolist()]
 
 
@@ -131,7 +131,7 @@ def _stays(table: pd.DataFrame, step: float) -> list[dict[str, Any]]:
             {
                 "class": str(name),
                 "begin_h": float(first["hour"]),
-                "content_kwh": [float(first["arrival_kwh"]), *rows["content_kwh"].tolist()],
+                "soe_kwh": [float(first["arrival_kwh"]), *rows["soe_kwh"].tolist()],
                 "charge_kw": rows["charge_kw"].tolist(),
                 "discharge_kw": rows["discharge_kw"].tolist(),
                 "floor_kwh": float(first["floor_kwh"]),

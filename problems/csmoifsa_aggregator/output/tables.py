@@ -12,8 +12,8 @@ import pandas as pd
 from csmoifsa.files import write_csv, write_json
 from csmoifsa.folders import result_folder
 from csmoifsa_aggregator.inputs.case import Case
-from csmoifsa_aggregator.study.backtest import Backtest, mean_outcomes
-from csmoifsa_aggregator.study.gains import who_gains
+from csmoifsa_aggregator.study.backtest import Backtest, mean_accounts
+from csmoifsa_aggregator.study.gains import stakeholder_impact
 from csmoifsa_aggregator.study.study import DayStudy
 from csmoifsa_energy.clock import windows_of
 from csmoifsa_energy.impact import impact_rows
@@ -48,12 +48,12 @@ def summarise_day(study: DayStudy) -> dict[str, Any]:
         "dt_h": game.dt_h,
         "plans": [
             {**one.row(), "hours_outside_bounds": study.hours_outside(one), "over_cap_kw": study.over_cap_kw(one)}
-            for one in study.outcomes
+            for one in study.accounts
         ],
         "stakeholder_impact": [
             {"against": before.name, **row}
-            for before in study.outcomes[:3]
-            for row in impact_rows(who_gains(study.case, before, study.outcomes[-1]))
+            for before in study.accounts[:3]
+            for row in impact_rows(stakeholder_impact(study.case, before, study.accounts[-1]))
         ],
         "contracts_unused": study.unused,
         "assumptions": assumptions(study.case),
@@ -133,14 +133,14 @@ def _contracts(study: DayStudy) -> dict[str, Any]:
         "owner_share": two.owner_share,
         "aggregator_share": two.aggregator_share,
         "wear_paid": two.wear_paid,
-        "discharged_kwh": float(two.given_kwh.sum()),
+        "discharged_kwh": float(two.discharged_kwh.sum()),
         "by_class": [
             {
                 "class": name,
                 "vehicles": float(cars.count[v]),
                 "surplus": float(two.class_surplus[v]),
                 "owner_gain_per_vehicle": float(study.case.beta * two.class_surplus[v] / cars.count[v]),
-                "discharged_kwh": float(two.given_kwh[v]),
+                "discharged_kwh": float(two.discharged_kwh[v]),
             }
             for v, name in enumerate(cars.names)
         ],
@@ -163,16 +163,16 @@ def write_day(study: DayStudy, folder: Path) -> dict[str, Any]:
         "price.csv": pd.DataFrame({"hour": hours, **prices}),
         "load.csv": pd.DataFrame({"hour": hours, **study.class_load}),
         "plans.csv": pd.DataFrame(summary["plans"]),
-        "plans_load.csv": pd.DataFrame({"hour": hours, **{one.name: one.load_kw for one in study.outcomes}}),
+        "plans_load.csv": pd.DataFrame({"hour": hours, **{one.name: one.load_kw for one in study.accounts}}),
         "stakeholder_impact.csv": pd.DataFrame(summary["stakeholder_impact"]),
     }
     if study.second is not None:
         tables["v2g.csv"] = _v2g_table(study)
         tables["load_v2g.csv"] = pd.DataFrame({"hour": hours, **study.contract_load})
     supply = s.supply
-    if supply.content_kwh is not None:
+    if supply.soe_kwh is not None:
         powers = {"charge_kw": supply.charge_kw, "discharge_kw": supply.discharge_kw}
-        tables["storage.csv"] = pd.DataFrame({"hour": hours, **powers, "content_kwh": supply.content_kwh})
+        tables["storage.csv"] = pd.DataFrame({"hour": hours, **powers, "soe_kwh": supply.soe_kwh})
     _write(tables, summary, folder, "ev aggregate")
     return summary
 
@@ -189,7 +189,7 @@ def _v2g_table(study: DayStudy) -> pd.DataFrame:
             "hour": t * cars.dt_h,
             "charge_kw": two.v2g.charge_kw[v, t],
             "discharge_kw": two.v2g.discharge_kw[v, t],
-            "content_kwh": two.v2g.content_kwh[v, t],
+            "soe_kwh": two.v2g.soe_kwh[v, t],
             "smart_kw": two.smart.charge_kw[v, t],
             "floor_kwh": cars.floor_kwh[v],
             "capacity_kwh": cars.capacity_kwh[v],
@@ -226,7 +226,7 @@ def summarise_rolling(tests: list[Backtest], *, case: Case, forecast: str, known
         "thesis": "nearly 33 %",
         "note": DEPENDS,
         "nodes": [_node(test) for test in tests],
-        "assumptions": {**assumptions(case), "all_commanded": case.cars is None},
+        "assumptions": {**assumptions(case), "all_under_direct_control": case.cars is None},
     }
 
 
@@ -239,7 +239,7 @@ def _node(test: Backtest) -> dict[str, Any]:
         "days": len(test.days),
         "first": str(test.days[0].day),
         "last": str(test.days[-1].day),
-        "days_learnt_from": test.learnt,
+        "training_days": test.n_training_days,
         "begin_h": test.begin * test.dt_h,
         "rho": test.rho if defined else None,
         "rho_low": test.low if defined else None,
@@ -250,8 +250,8 @@ def _node(test: Backtest) -> dict[str, Any]:
         "days_gained": int((plan > rolled).sum()),
         "phi": test.phi,
         "stage_one_proven_days": sum(one.status == "proven" for one in test.days),
-        "short_kwh": float(sum(one.rolled.short_kwh for one in test.days)),
-        "plans": [one.row() for one in mean_outcomes(test.days)],
+        "unserved_kwh": float(sum(one.rolled.unserved_kwh for one in test.days)),
+        "plans": [one.row() for one in mean_accounts(test.days)],
     }
 
 
@@ -266,7 +266,7 @@ def write_rolling(tests: list[Backtest], summary: dict[str, Any], folder: Path) 
             "plan_loss": one.rolled.plan_loss,
             "rolling_loss": one.rolled.rolling_loss,
             "gain": one.rolled.plan_loss - one.rolled.rolling_loss,
-            "short_kwh": one.rolled.short_kwh,
+            "unserved_kwh": one.rolled.unserved_kwh,
             "stage_one": one.status,
         }
         for test in tests
@@ -274,9 +274,9 @@ def write_rolling(tests: list[Backtest], summary: dict[str, Any], folder: Path) 
     ]
     curves = []
     for test in tests:
-        outcomes = mean_outcomes(test.days)
-        hours = (test.begin + np.arange(len(outcomes[0].load_kw))) * test.dt_h % 24.0
-        curves.append(pd.DataFrame({"node": test.node, "hour": hours, **{one.name: one.load_kw for one in outcomes}}))
+        accounts = mean_accounts(test.days)
+        hours = (test.begin + np.arange(len(accounts[0].load_kw))) * test.dt_h % 24.0
+        curves.append(pd.DataFrame({"node": test.node, "hour": hours, **{one.name: one.load_kw for one in accounts}}))
     tables = {
         "rho.csv": rho,
         "plans.csv": pd.DataFrame(plans),

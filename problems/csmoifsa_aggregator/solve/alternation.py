@@ -14,15 +14,15 @@ from csmoifsa.errors import InputError
 from csmoifsa_aggregator.model.costs import over_cap
 from csmoifsa_aggregator.model.follower import TIE, fill, tie_groups
 from csmoifsa_aggregator.model.game import Game
-from csmoifsa_aggregator.solve.certificate import (
-    Response,
+from csmoifsa_aggregator.solve.bounds import (
+    FollowerResponse,
     best_price,
     best_response,
     greatest_bills,
     least_cost,
     least_excess,
 )
-from csmoifsa_aggregator.solve.ranking import classes_answer, search_rankings
+from csmoifsa_aggregator.solve.ranking import load_of_classes, search_rankings
 from csmoifsa_aggregator.solve.supply import Procurement, procure
 
 PROVEN = 1e-6
@@ -30,18 +30,18 @@ PROVEN = 1e-6
 
 
 @dataclass(frozen=True)
-class Verified:
+class VerifiedPrice:
     """Profit of a price with a response, computed without any solver's word for it (but for storage)."""
 
     price: np.ndarray
-    response: Response
+    response: FollowerResponse
     profit: float
     bills: float
     supply: Procurement
     ev_cost: float
 
 
-def verify(game: Game, price: np.ndarray, response: Response | None = None) -> Verified:
+def verify(game: Game, price: np.ndarray, response: FollowerResponse | None = None) -> VerifiedPrice:
     """Return the profit of a price at the drivers' response, the optimistic one where left out.
 
     It is minus infinity where the response breaks the cap, or where V2G followers have no answer that can be supplied.
@@ -49,36 +49,36 @@ def verify(game: Game, price: np.ndarray, response: Response | None = None) -> V
     response = best_response(game, price) if response is None else response
     load = response.load_kw(game)
     bills = float(load @ price) * game.dt_h
-    given = None
+    discharged = None
     if response.cars is not None:
         bills += float(response.cars.net_kw @ price) * game.dt_h
-        load, given = load + response.cars.charge_kw.sum(axis=0), response.cars.discharge_kw.sum(axis=0)
-    supply = procure(load, game, given, may_lose=False)
+        load, discharged = load + response.cars.charge_kw.sum(axis=0), response.cars.discharge_kw.sum(axis=0)
+    supply = procure(load, game, discharged, may_lose=False)
     feasible = over_cap(response.net_kw(game), game) <= 1e-6 * max(1.0, float(load.max()))
     feasible &= game.cars is None or response.cars is not None
     profit = bills - supply.cost if feasible else -np.inf
-    return Verified(price, response, profit, bills, supply, supply.ev_cost)
+    return VerifiedPrice(price, response, profit, bills, supply, supply.ev_cost)
 
 
-def close(found: Verified | None, bound: float) -> bool:
+def meets_bound(found: VerifiedPrice | None, bound: float) -> bool:
     """Return whether a verified profit meets an upper bound."""
     return found is not None and bound - found.profit <= PROVEN * max(abs(bound), 1e-9)
 
 
-def better(found: Verified | None, best: Verified | None, step: float = 0.0) -> bool:
+def earns_more(found: VerifiedPrice | None, best: VerifiedPrice | None, step: float = 0.0) -> bool:
     """Return whether a feasible profit exceeds another one, by a relative step if given."""
     if found is None or not np.isfinite(found.profit):
         return False
     return best is None or not np.isfinite(best.profit) or found.profit > best.profit + step * abs(best.profit)
 
 
-def certify(game: Game, margin: float = 0.0) -> tuple[float, Verified | None]:
+def certify(game: Game, margin: float = 0.0) -> tuple[float, VerifiedPrice | None]:
     """Return an upper bound and the best price that alternating two linear programs finds.
 
     From the price of greatest bills: drivers respond, the best price for that response is found, and so on until
     nothing changes. From the cheapest response: the same.
     """
-    ceiling, price = greatest_bills(game)
+    most_paid, price = greatest_bills(game)
     cost, cheapest = least_cost(game)
     if not np.isfinite(cost):
         _refuse_cap(game)
@@ -87,12 +87,12 @@ def certify(game: Game, margin: float = 0.0) -> tuple[float, Verified | None]:
         load = cheapest.load_kw(game)
         supply = procure(load, game)
         separable_storage = supply.ev_cost - supply.cost
-    bound = ceiling - cost + separable_storage
-    best: Verified | None = None
+    bound = most_paid - cost + separable_storage
+    best: VerifiedPrice | None = None
     for response in (cheapest, best_response(game, price)):
         found = alternate(game, response, margin, bound)
-        best = found if best is None or better(found, best) else best
-        if close(best, bound):
+        best = found if best is None or earns_more(found, best) else best
+        if meets_bound(best, bound):
             break
     return bound, best
 
@@ -114,9 +114,11 @@ def _refuse_cap(game: Game) -> None:
     )
 
 
-def alternate(game: Game, response: Response, margin: float, bound: float, rounds: int = 15) -> Verified | None:
+def alternate(
+    game: Game, response: FollowerResponse, margin: float, bound: float, rounds: int = 15
+) -> VerifiedPrice | None:
     """Return where alternating ends: the best price for a response, the response to that price, and so on."""
-    best: Verified | None = None
+    best: VerifiedPrice | None = None
     for _ in range(rounds):
         if margin > 0:
             response = whole_steps(response, game)
@@ -124,16 +126,16 @@ def alternate(game: Game, response: Response, margin: float, bound: float, round
         if price is None:
             break
         now = verify(game, price)
-        if best is not None and not better(now, best, 1e-12):
+        if best is not None and not earns_more(now, best, 1e-12):
             break
         best = now
-        if close(best, bound):
+        if meets_bound(best, bound):
             break
         response = best_response(game, price)
     return best
 
 
-def whole_steps(response: Response, game: Game) -> Response:
+def whole_steps(response: FollowerResponse, game: Game) -> FollowerResponse:
     """Return a response near another one that takes whole steps and at most one in part: a strict margin allows this.
 
     Each class fills the steps of which it took most.
@@ -142,32 +144,32 @@ def whole_steps(response: Response, game: Game) -> Response:
     for k, share in enumerate(response.x):
         order = np.lexsort((game.cheapest, -share))
         x[k] = fill(order, game)[k]
-    return Response(x, response.cars)
+    return FollowerResponse(x, response.cars)
 
 
-def improve(game: Game, best: Verified, margin: float, bound: float, tries: int) -> Verified:
+def improve(game: Game, best: VerifiedPrice, margin: float, bound: float, tries: int) -> VerifiedPrice:
     """Search over rankings from the best price, then alternate; same result every time.
 
     With a cap or supply curve drivers who are indifferent are best spread over steps of equal price, which no ranking
     knows; there it goes on from prices near the best one.
     """
     known = game.cars is None and (game.storage is None or game.separable)
-    price = search_rankings(game, classes_answer(game, margin), best.price, tries) if tries and known else None
+    price = search_rankings(game, load_of_classes(game, margin), best.price, tries) if tries and known else None
     if price is not None:
         order = np.lexsort((game.cheapest, tie_groups(price, TIE * game.price_scale)))
-        for response in (Response(fill(order, game)), best_response(game, price)):
+        for response in (FollowerResponse(fill(order, game)), best_response(game, price)):
             found = alternate(game, response, margin, bound)
-            best = found if found is not None and better(found, best) else best
-    return best if game.separable or not tries else shake(game, best, margin, bound)
+            best = found if found is not None and earns_more(found, best) else best
+    return best if game.separable or not tries else perturb(game, best, margin, bound)
 
 
-def shake(game: Game, best: Verified, margin: float, bound: float, rounds: int = 10) -> Verified:
+def perturb(game: Game, best: VerifiedPrice, margin: float, bound: float, rounds: int = 10) -> VerifiedPrice:
     """Alternate again and again from a price near the best one (iterated local search)."""
     rng = np.random.default_rng(0)
     for _ in range(rounds):
         noise = rng.choice([0.01, 0.03, 0.1]) * game.price_scale * rng.normal(size=game.n_steps)
         found = alternate(game, best_response(game, fit_mean(game, best.price + noise)), margin, bound)
-        best = found if found is not None and better(found, best) else best
+        best = found if found is not None and earns_more(found, best) else best
     return best
 
 

@@ -17,7 +17,7 @@ class Block:
 
     charge: np.ndarray
     discharge: np.ndarray
-    content: np.ndarray
+    soe: np.ndarray
     flow: np.ndarray
     n_binaries: int
 
@@ -53,12 +53,12 @@ def add_batteries(
     # a car that comes home below the floor may only climb back to it, so the floor binds from where it can be reached
     low = np.minimum(cars.floor_kwh[v], _reachable(cars))
     low = np.where(cars.last, np.maximum(low, cars.departure_kwh[v]), low)
-    content = program.columns(v.size, low, np.maximum(cars.capacity_kwh[v], low))
+    soe = program.columns(v.size, low, np.maximum(cars.capacity_kwh[v], low))
     start = np.where(cars.first, cars.arrival_kwh[v], 0.0)
     flow = program.rows(v.size, start, start)
-    program.add(flow, content, 1.0)
+    program.add(flow, soe, 1.0)
     inner = np.flatnonzero(~cars.first)
-    program.add(flow[inner], content[inner - 1], -1.0)
+    program.add(flow[inner], soe[inner - 1], -1.0)
     eta = cars.efficiency[v]
     program.add(flow, charge, -eta * cars.dt_h)
     program.add(flow, discharge, cars.dt_h / eta)
@@ -70,7 +70,7 @@ def add_batteries(
         program.add(first, on, -cars.charge_kw[v][where])
         program.add(second, discharge[where], 1.0)
         program.add(second, on, cars.discharge_kw[v][where])
-    return Block(charge, discharge, content, flow, where.size)
+    return Block(charge, discharge, soe, flow, where.size)
 
 
 def _reachable(cars: Batteries) -> np.ndarray:
@@ -84,14 +84,12 @@ def _reachable(cars: Batteries) -> np.ndarray:
 def read_dispatch(block: Block, x: np.ndarray, cars: Batteries, cost: float) -> Dispatch:
     """Return the batteries' part of a solution."""
     v, t = cars.places
-    charge, discharge, content = (np.zeros(cars.window.shape) for _ in range(3))
-    content[:] = np.nan
+    charge, discharge, soe = (np.zeros(cars.window.shape) for _ in range(3))
+    soe[:] = np.nan
     charge[v, t] = np.maximum(x[block.charge], 0.0) * cars.count[v]
     discharge[v, t] = np.maximum(x[block.discharge], 0.0) * cars.count[v]
-    content[v, t] = x[block.content]
-    return Dispatch(
-        charge_kw=charge, discharge_kw=discharge, content_kwh=content, cost=cost, n_binaries=block.n_binaries
-    )
+    soe[v, t] = x[block.soe]
+    return Dispatch(charge_kw=charge, discharge_kw=discharge, soe_kwh=soe, cost=cost, n_binaries=block.n_binaries)
 
 
 def cheapest_dispatch(cars: Batteries, buy: np.ndarray, sell: np.ndarray | None = None) -> Dispatch:

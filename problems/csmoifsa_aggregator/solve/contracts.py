@@ -35,12 +35,12 @@ class StageTwo:
     surplus : float
         G.
     class_surplus : (V,) array
-        By class, see `class_gains`.
+        By class, see `split_surplus`.
     owner_share, aggregator_share : float
         beta G and (1 - beta) G.
     wear_paid : float
         To owners, for what their batteries gave; part of the cost already.
-    given_kwh : (V,) array
+    discharged_kwh : (V,) array
         By class [kWh].
     program : str
         Which kind was needed: ``"linear program"`` or ``"... binaries"`` with the reason.
@@ -54,7 +54,7 @@ class StageTwo:
     owner_share: float
     aggregator_share: float
     wear_paid: float
-    given_kwh: np.ndarray
+    discharged_kwh: np.ndarray
     program: str
 
     @property
@@ -71,9 +71,9 @@ class StageTwo:
 def stage_two(
     cars: Batteries,
     market: Market,
-    give: np.ndarray | None = None,
+    sale_price: np.ndarray | None = None,
     *,
-    plain_kw: np.ndarray | None = None,
+    other_load_kw: np.ndarray | None = None,
     beta: float = 0.5,
 ) -> StageTwo:
     """Plan the V2G classes at day-ahead prices and share the surplus.
@@ -86,7 +86,7 @@ def stage_two(
         Where the energy of all cars is bought.
     give : (T,) array, optional
         What a kWh given to the market earns [currency/kWh]; the day-ahead price where left out.
-    plain_kw : (T,) array, optional
+    other_load_kw : (T,) array, optional
         Load of the drivers without contract [kW]; none where left out.
     beta : float
         The owners' share of the surplus.
@@ -98,13 +98,13 @@ def stage_two(
     """
     if not 0 <= beta <= 1:
         raise InputError(f"beta, the owners' share of the surplus, must be between 0 and 1, not {beta}")
-    give = market.day_ahead if give is None else give
-    plain = np.zeros(market.n_steps) if plain_kw is None else plain_kw
+    sale_price = market.day_ahead if sale_price is None else sale_price
+    plain = np.zeros(market.n_steps) if other_load_kw is None else other_load_kw
     alone = procure(plain, market).cost
-    smart = plan_cars(cars.only_charging(), market, give, plain)
-    v2g = plan_cars(cars, market, give, plain)
-    costs = [procure_cars(cars, one, market, give, plain) for one in (smart, v2g)]
-    wear = [float(cars.wear @ one.given_kwh(cars)) for one in (smart, v2g)]
+    smart = plan_cars(cars.only_charging(), market, sale_price, plain)
+    v2g = plan_cars(cars, market, sale_price, plain)
+    costs = [procure_cars(cars, one, market, sale_price, plain) for one in (smart, v2g)]
+    wear = [float(cars.wear @ one.discharged_kwh(cars)) for one in (smart, v2g)]
     if costs[0].cost + wear[0] < costs[1].cost + wear[1]:  # by a rounding error: V2G may leave discharging alone
         v2g, costs[1], wear[1] = smart, costs[0], wear[0]
     surplus = costs[0].cost + wear[0] - costs[1].cost - wear[1]
@@ -117,26 +117,26 @@ def stage_two(
         v2g=v2g,
         supply=costs[1],
         surplus=surplus,
-        class_surplus=class_gains(cars, smart, v2g, market, give, plain, surplus),
+        class_surplus=split_surplus(cars, smart, v2g, market, sale_price, plain, surplus),
         owner_share=beta * surplus,
         aggregator_share=(1.0 - beta) * surplus,
         wear_paid=wear[1],
-        given_kwh=v2g.given_kwh(cars),
-        program=_program(cars, v2g, market, give),
+        discharged_kwh=v2g.discharged_kwh(cars),
+        program=_program(cars, v2g, market, sale_price),
     )
 
 
 def procure_cars(
-    cars: Batteries, dispatch: Dispatch, market: Market, give: np.ndarray | None, plain_kw: np.ndarray
+    cars: Batteries, dispatch: Dispatch, market: Market, sale_price: np.ndarray | None, other_load_kw: np.ndarray
 ) -> Procurement:
     """Return what the energy of all cars costs, those of a dispatch and the others, (T,) [kW]; wear left out."""
-    taken = plain_kw + dispatch.charge_kw.sum(axis=0)
+    taken = other_load_kw + dispatch.charge_kw.sum(axis=0)
     if not cars.discharge_kw.any():
         return procure(taken, market)
-    return procure(taken, market, dispatch.discharge_kw.sum(axis=0), give)
+    return procure(taken, market, dispatch.discharge_kw.sum(axis=0), sale_price)
 
 
-def plan_cars(cars: Batteries, market: Market, give: np.ndarray | None, plain_kw: np.ndarray) -> Dispatch:
+def plan_cars(cars: Batteries, market: Market, sale_price: np.ndarray | None, other_load_kw: np.ndarray) -> Dispatch:
     """Return the cheapest dispatch of the batteries beside a load that is fixed, within the import limit.
 
     Parameters
@@ -147,7 +147,7 @@ def plan_cars(cars: Batteries, market: Market, give: np.ndarray | None, plain_kw
         Where the energy is bought, the aggregator's own storage included.
     give : (T,) array or None
         What a kWh given to the market earns [currency/kWh]; None if it cannot be sold.
-    plain_kw : (T,) array
+    other_load_kw : (T,) array
         The fixed load [kW].
 
     Raises
@@ -156,19 +156,21 @@ def plan_cars(cars: Batteries, market: Market, give: np.ndarray | None, plain_kw
         No dispatch keeps the promises and the import limit.
     """
     most = (cars.discharge_kw * cars.count) @ cars.window
-    greatest = plain_kw + (cars.charge_kw * cars.count) @ cars.window
+    greatest = other_load_kw + (cars.charge_kw * cars.count) @ cars.window
     scale = max(float(greatest.max()), 1e-9)
     program = Program()
     supply = add_supply(program, market, greatest, with_cars=bool(most.any()), scale=scale)
-    load = program.columns(market.n_steps, plain_kw / scale, plain_kw / scale)
+    load = program.columns(market.n_steps, other_load_kw / scale, other_load_kw / scale)
     program.add(supply.balance, load, -1.0)
     if supply.cap is not None:
         program.add(supply.cap, load, 1.0)
     nothing = np.zeros(market.n_steps)
-    block = add_batteries(program, cars, nothing, nothing, binaries=_circular(cars, market, give))  # their cost: wear
+    block = add_batteries(
+        program, cars, nothing, nothing, binaries=_circular(cars, market, sale_price)
+    )  # their cost: wear
     add_cars(program, supply, cars, block, scale)
-    if give is not None and most.any():
-        own, _ = add_sale(program, supply, market, give, most, greatest, scale)
+    if sale_price is not None and most.any():
+        own, _ = add_sale(program, supply, market, sale_price, most, greatest, scale)
         v, t = cars.places
         program.add(own[t], block.discharge, -cars.count[v] / scale)
     answer = program.solve(gap=1e-9)
@@ -178,7 +180,7 @@ def plan_cars(cars: Batteries, market: Market, give: np.ndarray | None, plain_kw
     return read_dispatch(block, answer.x, cars, answer.value)
 
 
-def _circular(cars: Batteries, market: Market, give: np.ndarray | None) -> np.ndarray:
+def _circular(cars: Batteries, market: Market, sale_price: np.ndarray | None) -> np.ndarray:
     """Return where charging and discharging at once could pay, (M,): energy is worth from its least price up.
 
     Beside a storage, which may be full, it may be worth less: there it could pay anywhere.
@@ -186,17 +188,17 @@ def _circular(cars: Batteries, market: Market, give: np.ndarray | None) -> np.nd
     if market.storage is not None:
         return cars.discharge_kw[cars.places[0]] > 0
     least = market.least_price
-    give = least if give is None else give
-    return cars.circular(np.minimum(least, give), give)
+    sale_price = least if sale_price is None else sale_price
+    return cars.circular(np.minimum(least, sale_price), sale_price)
 
 
-def class_gains(
+def split_surplus(
     cars: Batteries,
     smart: Dispatch,
     v2g: Dispatch,
     market: Market,
-    give: np.ndarray,
-    plain_kw: np.ndarray,
+    sale_price: np.ndarray,
+    other_load_kw: np.ndarray,
     surplus: float,
 ) -> np.ndarray:
     """Return each class's part of the surplus, shape (V,) [currency].
@@ -205,22 +207,22 @@ def class_gains(
     at its mean value; a class has its part of both, less its wear. At prices that no load changes this is what the
     class gains by itself. A class that would lose gets nothing, and the others' parts add up to the surplus.
     """
-    before, after = (plain_kw + one.charge_kw.sum(axis=0) for one in (smart, v2g))
-    given = v2g.discharge_kw.sum(axis=0)
+    before, after = (other_load_kw + one.charge_kw.sum(axis=0) for one in (smart, v2g))
+    discharged = v2g.discharge_kw.sum(axis=0)
     same = np.abs(before - after) <= 1e-6 * np.maximum(1.0, np.abs(after))
     upto = np.where(same, after + 1.0, before)
     price = (step_costs(upto, market) - step_costs(after, market)) / (upto - after)
-    worth = step_costs(after, market) - step_costs(after, market, given, give)
-    value = np.divide(worth, given, out=np.zeros(given.shape), where=given > 0)
-    gain = (smart.charge_kw - v2g.charge_kw) @ price + v2g.discharge_kw @ value - cars.wear * v2g.given_kwh(cars)
+    worth = step_costs(after, market) - step_costs(after, market, discharged, sale_price)
+    value = np.divide(worth, discharged, out=np.zeros(discharged.shape), where=discharged > 0)
+    gain = (smart.charge_kw - v2g.charge_kw) @ price + v2g.discharge_kw @ value - cars.wear * v2g.discharged_kwh(cars)
     gain = np.maximum(gain, 0.0)
     return surplus * (gain / gain.sum() if gain.sum() > 0 else cars.count / cars.count.sum())
 
 
-def _program(cars: Batteries, dispatch: Dispatch, market: Market, give: np.ndarray) -> str:
+def _program(cars: Batteries, dispatch: Dispatch, market: Market, sale_price: np.ndarray) -> str:
     if not dispatch.n_binaries:
         return "linear program: charging and discharging at once never pays"
     _, t = cars.places
-    negative = (np.minimum(market.cheapest, give)[t][_circular(cars, market, give)] < 0).any()
+    negative = (np.minimum(market.cheapest, sale_price)[t][_circular(cars, market, sale_price)] < 0).any()
     why = "prices are negative" if negative else "selling pays more than p / eta^2"
     return f"mixed-integer program, {dispatch.n_binaries} binaries: {why}"

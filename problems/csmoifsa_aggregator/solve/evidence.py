@@ -15,7 +15,7 @@ from csmoifsa.files import write_json
 from csmoifsa_aggregator.model.game import Game
 from csmoifsa_aggregator.solve.alternation import PROVEN
 from csmoifsa_aggregator.solve.batteries import add_batteries
-from csmoifsa_aggregator.solve.certificate import content_limits
+from csmoifsa_aggregator.solve.bounds import soe_limits
 from csmoifsa_aggregator.solve.lp import Program
 from csmoifsa_aggregator.solve.proof import FORMAT, check
 from csmoifsa_aggregator.solve.stackelberg import Solution
@@ -64,7 +64,7 @@ def game_values(game: Game) -> dict[str, Any]:
         pairs = zip(game.block_kw.tolist(), game.block_premium.tolist(), strict=True)
         blocks = [[width if np.isfinite(width) else None, premium] for width, premium in pairs]
     if game.cars is not None:
-        low, high = content_limits(game.cars)
+        low, high = soe_limits(game.cars)
         v, t = game.cars.places
         cars = [
             {key: float(getattr(game.cars, key)[i]) for key in _CAR}
@@ -195,7 +195,7 @@ def _prices(game: Game) -> dict[str, Any]:
     """Return the multipliers of the supply side's linear program: balance, cap, storage's content, sale."""
     steps, dt = game.n_steps, game.dt_h
     program = Program()
-    supply = add_supply(program, game, game.greatest_kw, binaries=False)
+    supply = add_supply(program, game, game.max_load_kw, binaries=False)
     k, t = np.nonzero(game.window)
     x = program.columns(k.size, upper=game.power_kw[k])
     need = program.rows(game.n_classes, game.energy_kwh / dt, game.energy_kwh / dt)

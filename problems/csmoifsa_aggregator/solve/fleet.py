@@ -15,7 +15,7 @@ from csmoifsa.errors import InputError
 from csmoifsa_aggregator.model.game import Game
 from csmoifsa_aggregator.model.many import Cars, FleetProfit, profit_on_all
 from csmoifsa_aggregator.solve.alternation import fit_mean
-from csmoifsa_aggregator.solve.certificate import add_prices
+from csmoifsa_aggregator.solve.bounds import add_prices
 from csmoifsa_aggregator.solve.lp import Program
 from csmoifsa_aggregator.solve.ranking import search_rankings
 
@@ -103,7 +103,7 @@ def _start(cars: Cars, game: Game, price: np.ndarray) -> np.ndarray:
     return price
 
 
-def ceiling(cars: Cars, game: Game, price: np.ndarray, *, rounds: int = 150) -> float:
+def upper_bound(cars: Cars, game: Game, price: np.ndarray, *, rounds: int = 150) -> float:
     """Return a profit that no price exceeds on these cars: the greatest sum of bills less the least cost [currency].
 
     The sum of bills is concave in the price, and the load at a price is its slope there: cutting planes, asked half-way

@@ -13,17 +13,17 @@ import numpy as np
 from csmoifsa_aggregator.model.battery import Dispatch
 from csmoifsa_aggregator.model.follower import quantile
 from csmoifsa_aggregator.model.game import Game
-from csmoifsa_aggregator.solve.alternation import PROVEN, Verified, verify
+from csmoifsa_aggregator.solve.alternation import PROVEN, VerifiedPrice, verify
 from csmoifsa_aggregator.solve.batteries import Block, add_batteries, read_dispatch
-from csmoifsa_aggregator.solve.certificate import (
+from csmoifsa_aggregator.solve.bounds import (
     PARTIAL,
-    Response,
+    FollowerResponse,
     add_car_duals,
     add_prices,
     best_price,
-    content_limits,
+    soe_limits,
 )
-from csmoifsa_aggregator.solve.lp import Answer, Program
+from csmoifsa_aggregator.solve.lp import Program, ProgramSolution
 from csmoifsa_aggregator.solve.supply import Supply, add_cars, add_load, add_supply, procure
 
 BRANCHING = {"mip_heuristic_effort": 0.0, "mip_pscost_minreliable": 1, "mip_allow_restart": False}
@@ -31,8 +31,8 @@ BRANCHING = {"mip_heuristic_effort": 0.0, "mip_pscost_minreliable": 1, "mip_allo
 
 
 def solve_milp(
-    game: Game, margin: float, time_limit: float | None, start: Verified | None, gap: float = 0.3 * PROVEN
-) -> tuple[Verified | None, float, int]:
+    game: Game, margin: float, time_limit: float | None, start: VerifiedPrice | None, gap: float = 0.3 * PROVEN
+) -> tuple[VerifiedPrice | None, float, int]:
     """Return the best price of the mixed-integer program, its proven bound, and the number of binaries."""
     milp = _Milp(game, margin)
     answer = milp.solve(time_limit, start, gap)
@@ -75,9 +75,9 @@ class _Milp:
         self.extreme = game.separable or margin > 0
         self._entries()
         program = self.program = Program(maximise=True)
-        settled = self.always * (game.step_kwh[:, None] / self.unit)  # pay the price itself: omega = lambda - c
-        self.price = add_prices(program, game, settled.sum(axis=0))
-        lam_cost = game.energy_kwh / self.unit - settled.sum(axis=1)
+        always_used = self.always * (game.step_kwh[:, None] / self.unit)  # pay the price itself: omega = lambda - c
+        self.price = add_prices(program, game, always_used.sum(axis=0))
+        lam_cost = game.energy_kwh / self.unit - always_used.sum(axis=1)
         self.lam = program.columns(game.n_classes, self.low, self.high, lam_cost)
         one, other = ordered_lambdas(game)
         program.add(program.rows(one.size, upper=0.0)[:, None], self.lam[np.stack([one, other], axis=1)], [[1.0, -1.0]])
@@ -85,7 +85,7 @@ class _Milp:
         self.constant = 0.0
         self.block: Block | None = None
         if game.separable:
-            self._buy_separately(settled)
+            self._buy_separately(always_used)
         else:
             self._buy_together()
 
@@ -183,13 +183,13 @@ class _Milp:
             return [(every, self.x, np.ones(every.size))]
         return [(every, self.full, np.ones(every.size)), (self.open, self.other, self.rest[self.k[self.open]])]
 
-    def _buy_separately(self, settled: np.ndarray) -> None:
+    def _buy_separately(self, always_used: np.ndarray) -> None:
         game = self.game
         if game.storage is not None:
             supply = procure(np.zeros(game.n_steps), game)
             self.constant = -supply.cost
         price = game.cheapest / game.price_scale
-        self.program.columns(1, 1.0, 1.0, -(settled @ price).sum())  # the open steps' cost is their binaries'
+        self.program.columns(1, 1.0, 1.0, -(always_used @ price).sum())  # the open steps' cost is their binaries'
 
     def _buy_together(self) -> None:
         game, program = self.game, self.program
@@ -202,7 +202,7 @@ class _Milp:
         for entries, columns, weight in self._share_terms():
             program.add(row[entries], columns, weight)
         supply = add_supply(
-            program, game, game.greatest_kw, with_cars=game.cars is not None, scale=scale, sign=-1.0 / self.money
+            program, game, game.max_load_kw, with_cars=game.cars is not None, scale=scale, sign=-1.0 / self.money
         )
         add_load(program, game, supply, share, scale)
         self.n_binaries += supply.n_binaries
@@ -223,7 +223,7 @@ class _Milp:
         row = program.rows(1, 0.0, 0.0)
         program.add(row, gain, -1.0)
         program.add(row, column, weight * cars.count[one] * game.price_scale / self.money)
-        low, high = content_limits(cars)
+        low, high = soe_limits(cars)
         dt, eta, wear = cars.dt_h, cars.efficiency[v], cars.wear[v] / game.price_scale
         reduced = [  # (primal column, its lower and upper limit, price factor, value factor, constant, upper dual)
             (block.charge, cars.charge_kw[v], dt, -eta * dt, 0.0 * wear, duals.charge_limit),
@@ -239,8 +239,8 @@ class _Milp:
             program.add(row, upper, 1.0)
             program.add(row, used, big)
             self._at_limit(primal, limit, 0.0 * limit, upper, big)
-        self._at_limit(block.content, high, low, duals.ceiling, most[duals.ceiling])
-        self._at_limit(block.content, low, high, duals.floor, most[duals.floor])
+        self._at_limit(block.soe, high, low, duals.capacity, most[duals.capacity])
+        self._at_limit(block.soe, low, high, duals.floor, most[duals.floor])
 
     def _switch(self, primal: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
         on = self.program.columns(primal.size, upper=1.0, integer=True)
@@ -264,7 +264,7 @@ class _Milp:
         self.program.add(row, at, -np.abs(limit - away))
         self.n_binaries += primal.size
 
-    def solve(self, time_limit: float | None, start: Verified | None, gap: float) -> Answer:
+    def solve(self, time_limit: float | None, start: VerifiedPrice | None, gap: float) -> ProgramSolution:
         session = self.program.open(time_limit=time_limit, gap=gap)
         for name, value in BRANCHING.items():
             session.option(name, value)
@@ -275,7 +275,7 @@ class _Milp:
             session.suggest(columns, np.concatenate([full, part[self.open]]).astype(float))
         return session.run()
 
-    def read(self, answer: Answer) -> Verified | None:
+    def read(self, answer: ProgramSolution) -> VerifiedPrice | None:
         """Return the solution, its price made exact for its response by one more linear program, verified."""
         game = self.game
         x = self.always.astype(float)
@@ -285,7 +285,7 @@ class _Milp:
         cars: Dispatch | None = None
         if game.cars is not None and self.block is not None:
             cars = read_dispatch(self.block, answer.x, game.cars, 0.0)
-        response = Response(np.clip(x, 0.0, 1.0), cars)
+        response = FollowerResponse(np.clip(x, 0.0, 1.0), cars)
         price = best_price(game, response, self.margin)
         raw = np.clip(answer.x[self.price] * game.price_scale, game.lower, game.upper)
         options = [verify(game, raw if price is None else price)]

@@ -17,7 +17,7 @@ INF = highspy.kHighsInf
 
 
 @dataclass(frozen=True)
-class Answer:
+class ProgramSolution:
     """What a solve returned.
 
     Attributes
@@ -97,7 +97,7 @@ class Program:
         """Hand the program to HiGHS; the session can be changed and solved again from where it stands."""
         return Session(self, time_limit, gap)
 
-    def solve(self, *, time_limit: float | None = None, gap: float = 1e-7) -> Answer:
+    def solve(self, *, time_limit: float | None = None, gap: float = 1e-7) -> ProgramSolution:
         """Solve once.
 
         Parameters
@@ -175,7 +175,7 @@ class Session:
             rows.size, rows.ravel().astype(np.int32), lower.ravel().astype(float), upper.ravel().astype(float)
         )
 
-    def run(self) -> Answer:
+    def run(self) -> ProgramSolution:
         """Solve from where the session stands."""
         highs = self._highs
         highs.run()
@@ -192,6 +192,6 @@ class Session:
         value = float(info.objective_function_value)
         bound = float(info.mip_dual_bound) if self._integer else (value if word == "optimal" else float("nan"))
         if self._integer or word != "optimal":
-            return Answer(word, x, value, bound)
+            return ProgramSolution(word, x, value, bound)
         solution = highs.getSolution()
-        return Answer(word, x, value, bound, np.array(solution.col_dual), np.array(solution.row_dual))
+        return ProgramSolution(word, x, value, bound, np.array(solution.col_dual), np.array(solution.row_dual))

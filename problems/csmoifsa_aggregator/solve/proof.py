@@ -287,12 +287,12 @@ def _battery_faults(game: _Game, price: Series, values: Any, net: Series, faults
     for v, (car, row) in enumerate(zip(game.cars, rows, strict=True)):
         _table(row, "an entry of v2g", ("charge_kw", "discharge_kw", "value"))
         ch, dis, value = (_series(row[key], key, len(car.places)) for key in ("charge_kw", "discharge_kw", "value"))
-        content, eta, cost, least = car.arrival_kwh, car.efficiency, Fraction(0), -value[0] * car.arrival_kwh
+        soe, eta, cost, least = car.arrival_kwh, car.efficiency, Fraction(0), -value[0] * car.arrival_kwh
         slack, big = SLACK * car.charge_kw, SLACK * max(car.high)
         for i, t in enumerate(car.places):
-            content += (eta * ch[i] - dis[i] / eta) * dt
+            soe += (eta * ch[i] - dis[i] / eta) * dt
             limits = -slack <= ch[i] <= car.charge_kw + slack and -slack <= dis[i] <= car.discharge_kw + slack
-            if not limits or not car.low[i] - big <= content <= car.high[i] + big:
+            if not limits or not car.low[i] - big <= soe <= car.high[i] + big:
                 faults.append(f"V2G class {v + 1} breaks a limit of power or content in step {t}")
                 break
             net[t] += car.count * (ch[i] - dis[i])
@@ -314,7 +314,7 @@ def _cost(game: _Game, values: Any, net: Series, faults: list[str]) -> Fraction:
     bought, sold, charge, discharge = (_series(supply[key], key, n) for key in _SUPPLY[1:])
     slack = SLACK * max([*(abs(one) for one in net), *charge, *discharge, SLACK])
     power = Fraction(0) if game.store is None else game.store["power_kw"]
-    content = Fraction(0) if game.store is None else game.store["initial_kwh"]
+    soe = Fraction(0) if game.store is None else game.store["initial_kwh"]
     eta = Fraction(1) if game.store is None else game.store["efficiency"]
     cost, wrong = Fraction(0), ""
     for t in range(n):
@@ -329,16 +329,13 @@ def _cost(game: _Game, values: Any, net: Series, faults: list[str]) -> Fraction:
             wrong = wrong or f"in step {t} more is sold than discharged, or energy is bought in real time beside a sale"
         if max(charge[t], discharge[t]) > power + slack or min(charge[t], discharge[t]) > slack:
             wrong = wrong or f"the storage exceeds its power, or charges and discharges at once, in step {t}"
-        content += (eta * charge[t] - discharge[t] / eta) * dt
-        if (
-            game.store is not None
-            and not -SLACK * n * power <= content <= game.store["capacity_kwh"] + SLACK * n * power
-        ):
+        soe += (eta * charge[t] - discharge[t] / eta) * dt
+        if game.store is not None and not -SLACK * n * power <= soe <= game.store["capacity_kwh"] + SLACK * n * power:
             wrong = wrong or f"the storage's content leaves its limits in step {t}"
         prices = [game.p[t] + premium for _, premium in game.blocks]
         cost += dt * sum(a * c for a, c in zip(bought_ahead, prices, strict=True))
         cost += dt * (game.pb[t] * bought[t] - game.ps[t] * sold[t])
-    if game.store is not None and content < game.store["initial_kwh"] - SLACK * n * power:
+    if game.store is not None and soe < game.store["initial_kwh"] - SLACK * n * power:
         wrong = wrong or "the storage ends the day with less than it began with"
     faults += [wrong] if wrong else []
     return cost

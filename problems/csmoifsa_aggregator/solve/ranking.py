@@ -18,12 +18,12 @@ from csmoifsa_aggregator.model.game import Game
 PENALTY = 10.0
 """Cost of a kWh above the cap, in the typical price, while searching."""
 
-Answer = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
+LoadOfRanking = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 """From a ranking, (T,) steps from cheap to dear, to the load (T,) [kWh] and how much dearer each place of the ranking
 must be than the one before, (T,) [currency/kWh]."""
 
 
-def classes_answer(game: Game, margin: float = 0.0) -> Answer:
+def load_of_classes(game: Game, margin: float = 0.0) -> LoadOfRanking:
     """Return how the classes of a game answer; the step a class ends with keeps the margin to its neighbours."""
 
     def answer(order: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -40,7 +40,7 @@ def classes_answer(game: Game, margin: float = 0.0) -> Answer:
     return answer
 
 
-def search_rankings(game: Game, answer: Answer, price: np.ndarray, tries: int) -> np.ndarray | None:
+def search_rankings(game: Game, answer: LoadOfRanking, price: np.ndarray, tries: int) -> np.ndarray | None:
     """Return the best price found from a start, the same every time; None if no price keeps the start's ranking."""
     rng = np.random.default_rng(0)
     best, score = _priced(game, answer, _ranked(game, price))
@@ -63,7 +63,7 @@ def _ranked(game: Game, price: np.ndarray) -> np.ndarray:
     return np.lexsort((game.cheapest, tie_groups(price, TIE * game.price_scale)))
 
 
-def _priced(game: Game, answer: Answer, order: np.ndarray) -> tuple[np.ndarray | None, float]:
+def _priced(game: Game, answer: LoadOfRanking, order: np.ndarray) -> tuple[np.ndarray | None, float]:
     """Return the best price of a ranking and its profit, less a penalty above the cap; None if no price keeps it."""
     from csmoifsa_aggregator.model.kernels import best_of_order
 

@@ -18,16 +18,16 @@ from csmoifsa_aggregator.model.follower import respond
 from csmoifsa_aggregator.model.game import Game
 from csmoifsa_aggregator.solve.alternation import (
     PROVEN,
-    Verified,
+    VerifiedPrice,
     alternate,
-    better,
     certify,
-    close,
+    earns_more,
     fit_mean,
     improve,
+    meets_bound,
     verify,
 )
-from csmoifsa_aggregator.solve.certificate import Response, supply_binaries
+from csmoifsa_aggregator.solve.bounds import FollowerResponse, supply_binaries
 from csmoifsa_aggregator.solve.integers import solve_milp
 from csmoifsa_aggregator.solve.supply import Procurement
 
@@ -50,7 +50,7 @@ class Solution:
         Whether verified profit and upper bound agree.
     price : (T,) array
         What drivers pay [currency/kWh].
-    response : Response
+    response : FollowerResponse
         What they do, ties settled in the leader's favour.
     objective : float
         Profit, verified: drivers answer the price by sorting [currency].
@@ -80,7 +80,7 @@ class Solution:
 
     status: str
     price: np.ndarray
-    response: Response
+    response: FollowerResponse
     objective: float
     ev_margin: float
     storage: float
@@ -141,19 +141,19 @@ def solve_game(
     bound, best = certify(game, margin)
     binaries, method = supply_binaries(game), "certificate"
     evidence = "linear programs" if binaries == 0 else "linear programs, the supply's with binaries"
-    if not close(best, bound):
+    if not meets_bound(best, bound):
         method = "alternation"
         if best is not None:
             rounds = (8000 if game.window.sum() > 1000 else 0) if tries is None else tries
             best = improve(game, best, margin, bound, rounds)
-        if not close(best, bound) and (game.n_classes <= 60 if integers is None else integers):
+        if not meets_bound(best, bound) and (game.n_classes <= 60 if integers is None else integers):
             end = begin + (np.inf if time_limit is None else time_limit)
             if best is not None and game.window.sum() > 1000:
                 best = search(game, best, margin, bound, time.perf_counter() + (end - time.perf_counter()) / 4)
             left = None if time_limit is None else max(1.0, end - time.perf_counter())
             found, proven, binaries = solve_milp(game, margin, left, best)
             method = "milp"
-            best = found if best is None or better(found, best) else best
+            best = found if best is None or earns_more(found, best) else best
             reached = -np.inf if best is None else best.profit
             if proven >= reached - PROVEN * abs(reached):  # what has been verified refutes a lower one
                 evidence = "branch and bound" if proven < bound else evidence
@@ -164,7 +164,7 @@ def solve_game(
     return replace(solution, evidence=evidence)
 
 
-def search(game: Game, best: Verified, margin: float, bound: float, deadline: float) -> Verified:
+def search(game: Game, best: VerifiedPrice, margin: float, bound: float, deadline: float) -> VerifiedPrice:
     """Look for a better price near the best one: the mixed-integer program within narrow price bounds, step by step.
 
     With every price held to a hundredth of the typical price around the best one, most steps of most classes are
@@ -183,19 +183,19 @@ def search(game: Game, best: Verified, margin: float, bound: float, deadline: fl
             found, _, _ = solve_milp(near, margin, left, best, gap=1e-3)
             if found is not None:
                 found = alternate(game, found.response, margin, bound)
-            improved = better(found, best, 1e-5)
+            improved = earns_more(found, best, 1e-5)
             best = found if found is not None and improved else best
     return best
 
 
-def _no_price(game: Game, best: Verified | None, margin: float, *, proven: bool) -> InputError:
+def _no_price(game: Game, best: VerifiedPrice | None, margin: float, *, proven: bool) -> InputError:
     """Return why there is no price: drivers would break the cap, V2G drivers give too much, or the margin is too wide.
 
     Parameters
     ----------
     game : Game
         The day.
-    best : Verified, optional
+    best : VerifiedPrice, optional
         A price that keeps the margin.
     margin : float
         Strict margin [currency/kWh].
@@ -226,13 +226,13 @@ def _no_price(game: Game, best: Verified | None, margin: float, *, proven: bool)
 
 
 def _solution(
-    game: Game, best: Verified, bound: float, margin: float, binaries: int, method: str, seconds: float
+    game: Game, best: VerifiedPrice, bound: float, margin: float, binaries: int, method: str, seconds: float
 ) -> Solution:
     # a solver's bound may lie below the truth by its tolerance; what has been verified is true
     gap = max(0.0, bound - best.profit) / max(abs(bound), 1e-9)
     sound = bound >= best.profit - PROVEN * max(abs(best.profit), 1e-9)
     worst = respond(best.price, game, favour=-game.cheapest)
-    guaranteed = verify(game, best.price, Response(worst, best.response.cars)).profit
+    guaranteed = verify(game, best.price, FollowerResponse(worst, best.response.cars)).profit
     return Solution(
         status="proven" if gap <= PROVEN and sound else "gap",
         price=best.price,

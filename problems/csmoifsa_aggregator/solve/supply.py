@@ -46,7 +46,7 @@ class Supply:
     bought: np.ndarray
     charge: np.ndarray | None
     discharge: np.ndarray | None
-    content: np.ndarray | None
+    soe: np.ndarray | None
     n_binaries: int
     flow: np.ndarray | None = None
     own: np.ndarray | None = None
@@ -55,7 +55,7 @@ class Supply:
 def add_supply(
     program: Program,
     market: Market,
-    greatest_kw: np.ndarray,
+    max_load_kw: np.ndarray,
     *,
     with_cars: bool = False,
     scale: float = 1.0,
@@ -94,12 +94,12 @@ def add_supply(
         program.add(balance, part, 1.0)
     if market.storage is None:
         return Supply(balance, cap, np.concatenate(parts), bought, None, None, None, 0)
-    charge, discharge, content, sold, flow, own = _add_storage(program, market, scale, money, balance)
+    charge, discharge, soe, sold, flow, own = _add_storage(program, market, scale, money, balance)
     n_binaries = 0
     if binaries:
-        n_binaries = _exclude(program, market, greatest_kw, with_cars, scale, charge, discharge, bought, sold)
-    every = np.concatenate([*parts, charge, discharge, content, sold])
-    return Supply(balance, cap, every, bought, charge, discharge, content, n_binaries, flow, own)
+        n_binaries = _exclude(program, market, max_load_kw, with_cars, scale, charge, discharge, bought, sold)
+    every = np.concatenate([*parts, charge, discharge, soe, sold])
+    return Supply(balance, cap, every, bought, charge, discharge, soe, n_binaries, flow, own)
 
 
 def _add_storage(
@@ -112,26 +112,26 @@ def _add_storage(
     sold = program.columns(steps, upper=power, cost=-money * market.sell)
     low = np.zeros(steps)
     low[-1] = store.initial_kwh / scale
-    content = program.columns(steps, low, store.capacity_kwh / scale)
+    soe = program.columns(steps, low, store.capacity_kwh / scale)
     for block, value in ((charge, -1.0), (discharge, 1.0), (sold, -1.0)):
         program.add(balance, block, value)
     before = np.zeros(steps)
     before[0] = store.initial_kwh / scale
     flow = program.rows(steps, before, before)  # content_t - content_{t-1} - eta ch dt + dis dt / eta = 0
-    program.add(flow, content, 1.0)
-    program.add(flow[1:], content[:-1], -1.0)
+    program.add(flow, soe, 1.0)
+    program.add(flow[1:], soe[:-1], -1.0)
     program.add(flow, charge, -store.efficiency * dt)
     program.add(flow, discharge, dt / store.efficiency)
     own = program.rows(steps, upper=0.0)  # only what is discharged can be sold
     program.add(own, sold, 1.0)
     program.add(own, discharge, -1.0)
-    return charge, discharge, content, sold, flow, own
+    return charge, discharge, soe, sold, flow, own
 
 
 def _exclude(
     program: Program,
     market: Market,
-    greatest_kw: np.ndarray,
+    max_load_kw: np.ndarray,
     with_cars: bool,
     scale: float,
     charge: np.ndarray,
@@ -148,7 +148,7 @@ def _exclude(
     circular = (eta**2 * np.maximum(market.sell, least) > least) | (np.minimum(market.sell, least) < 0)
     circular = np.flatnonzero(circular | with_cars)
     resale = np.flatnonzero(market.sell > market.buy)
-    most = _with_storage(greatest_kw, market) / scale
+    most = _with_storage(max_load_kw, market) / scale
     for steps, one, other, limit in (
         (circular, charge, discharge, np.full(market.n_steps, power)),
         (resale, sold, bought, most),
@@ -168,9 +168,9 @@ def add_sale(
     program: Program,
     supply: Supply,
     market: Market,
-    give: np.ndarray,
-    most_kw: np.ndarray,
-    greatest_kw: np.ndarray,
+    sale_price: np.ndarray,
+    max_discharge_kw: np.ndarray,
+    max_load_kw: np.ndarray,
     scale: float,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Add the sale of what batteries of drivers give; returns its rows, for what they give, and its columns, each (T,).
@@ -186,19 +186,19 @@ def add_sale(
         Where the energy is bought.
     give : (T,) array
         What a kWh sold earns [currency/kWh].
-    most_kw, greatest_kw : (T,) array
+    most_kw, max_load_kw : (T,) array
         The most that batteries give, and that cars take, together [kW].
     scale : float
         Powers are in units of this many kW.
     """
-    sold = program.columns(market.n_steps, upper=most_kw / scale, cost=-scale * market.dt_h * give)
+    sold = program.columns(market.n_steps, upper=max_discharge_kw / scale, cost=-scale * market.dt_h * sale_price)
     program.add(supply.balance, sold, -1.0)
     own = program.rows(market.n_steps, upper=0.0)
     program.add(own, sold, 1.0)
     enough = np.isinf(market.blocks[0][-1]) & (market.day_ahead + market.blocks[1][-1] <= market.buy)
-    steps = np.flatnonzero((give > market.buy) & ~enough & (most_kw > 0))
+    steps = np.flatnonzero((sale_price > market.buy) & ~enough & (max_discharge_kw > 0))
     if steps.size:
-        most, limit = most_kw[steps] / scale, _with_storage(greatest_kw, market)[steps] / scale
+        most, limit = max_discharge_kw[steps] / scale, _with_storage(max_load_kw, market)[steps] / scale
         on = program.columns(steps.size, upper=1.0, integer=True)
         first, second = program.rows(steps.size, upper=0.0), program.rows(steps.size, upper=limit)
         program.add(first, sold[steps], 1.0)
@@ -208,8 +208,8 @@ def add_sale(
     return own, sold
 
 
-def _with_storage(greatest_kw: np.ndarray, market: Market) -> np.ndarray:
-    return greatest_kw + (0.0 if market.storage is None else market.storage.power_kw)
+def _with_storage(max_load_kw: np.ndarray, market: Market) -> np.ndarray:
+    return max_load_kw + (0.0 if market.storage is None else market.storage.power_kw)
 
 
 def add_load(program: Program, game: Game, supply: Supply, x: np.ndarray, scale: float) -> None:
@@ -240,7 +240,7 @@ class Procurement:
         Of everything, storage included [currency].
     ev_cost : float
         What the load costs without storage [currency].
-    charge_kw, discharge_kw, content_kwh : (T,) arrays or None
+    charge_kw, discharge_kw, soe_kwh : (T,) arrays or None
         The storage.
     """
 
@@ -248,14 +248,14 @@ class Procurement:
     ev_cost: float
     charge_kw: np.ndarray | None = None
     discharge_kw: np.ndarray | None = None
-    content_kwh: np.ndarray | None = None
+    soe_kwh: np.ndarray | None = None
 
 
 def procure(
     load_kw: np.ndarray,
     market: Market,
-    given_kw: np.ndarray | None = None,
-    give: np.ndarray | None = None,
+    discharge_kw: np.ndarray | None = None,
+    sale_price: np.ndarray | None = None,
     *,
     may_lose: bool = True,
 ) -> Procurement:
@@ -264,31 +264,29 @@ def procure(
     Unless ``may_lose``, all that is given must be taken by the load or the storage; the cost is infinite where it
     cannot be.
     """
-    ev_cost = float(step_costs(load_kw, market, given_kw, give).sum())
+    ev_cost = float(step_costs(load_kw, market, discharge_kw, sale_price).sum())
     if market.storage is None:
         return Procurement(ev_cost, ev_cost)
     scale = max(market.storage.power_kw, float(load_kw.max()), 1e-9)
     program = Program()
     greatest = np.maximum(load_kw, 0.0)
-    supply = add_supply(program, market, greatest, with_cars=given_kw is not None, scale=scale)
+    supply = add_supply(program, market, greatest, with_cars=discharge_kw is not None, scale=scale)
     fixed = program.columns(market.n_steps, load_kw / scale, load_kw / scale)
     program.add(supply.balance, fixed, -1.0)
-    if given_kw is not None:
-        given = program.columns(market.n_steps, given_kw / scale, given_kw / scale)
-        program.add(supply.balance, given, 1.0)
-        if give is not None:
-            own, _ = add_sale(program, supply, market, give, given_kw, greatest, scale)
-            program.add(own, given, -1.0)
+    if discharge_kw is not None:
+        discharged = program.columns(market.n_steps, discharge_kw / scale, discharge_kw / scale)
+        program.add(supply.balance, discharged, 1.0)
+        if sale_price is not None:
+            own, _ = add_sale(program, supply, market, sale_price, discharge_kw, greatest, scale)
+            program.add(own, discharged, -1.0)
         elif may_lose:  # what no car takes, and not the storage either, is lost
-            lost = program.columns(market.n_steps, upper=np.maximum(given_kw - load_kw, 0.0) / scale)
+            lost = program.columns(market.n_steps, upper=np.maximum(discharge_kw - load_kw, 0.0) / scale)
             program.add(supply.balance, lost, -1.0)
     answer = program.solve(gap=1e-9)
     if not answer.found:
         return Procurement(np.inf, ev_cost)
     assert supply.charge is not None
     assert supply.discharge is not None
-    assert supply.content is not None
-    charge, discharge, content = (
-        scale * answer.x[columns] for columns in (supply.charge, supply.discharge, supply.content)
-    )
-    return Procurement(answer.value, ev_cost, charge, discharge, content)
+    assert supply.soe is not None
+    charge, discharge, soe = (scale * answer.x[columns] for columns in (supply.charge, supply.discharge, supply.soe))
+    return Procurement(answer.value, ev_cost, charge, discharge, soe)

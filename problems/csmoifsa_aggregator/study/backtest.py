@@ -15,23 +15,23 @@ import numpy as np
 from csmoifsa.errors import InputError
 from csmoifsa_aggregator.dispatch import forecast as forecasts
 from csmoifsa_aggregator.inputs.case import Case
-from csmoifsa_aggregator.inputs.market import Prices
+from csmoifsa_aggregator.inputs.market import MarketPrices
 from csmoifsa_aggregator.inputs.steps import refine
 from csmoifsa_aggregator.model.battery import Batteries, longest_stay
 from csmoifsa_aggregator.solve.stackelberg import MARGIN, solve_game
-from csmoifsa_aggregator.study.baselines import Outcome, baselines, contracts, plain_load, stages
-from csmoifsa_aggregator.study.rolling import Rolled, Terms, roll_day
+from csmoifsa_aggregator.study.baselines import DayAccount, baselines, contracts, other_load, stages
+from csmoifsa_aggregator.study.rolling import RollingResult, Terms, roll_day
 
 ROLLING, PERFECT = "+ rolling", "perfect foresight"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Day:
+class RolledDay:
     """One day of a backtest: its dispatch, and every way to run it, for the table of baselines."""
 
     day: date
-    rolled: Rolled
-    outcomes: list[Outcome]
+    rolled: RollingResult
+    accounts: list[DayAccount]
     status: str
 
 
@@ -43,7 +43,7 @@ class Backtest:
     ----------
     node : str
         Where.
-    days : list of Day
+    days : list of RolledDay
         In order of time.
     rho, low, high : float
         Loss reduction, and its 95 % bootstrap interval over days; not a number where no plan loses anything.
@@ -51,27 +51,27 @@ class Backtest:
         Autocorrelation of the deviations over all days, for the report.
     begin : int
         Step of the clock day at which a day begins.
-    learnt : int
+    n_training_days : int
         Days before the first that the forecaster could learn from.
     dt_h : float
         Length of a step [h].
     """
 
     node: str
-    days: list[Day]
+    days: list[RolledDay]
     rho: float
     low: float
     high: float
     phi: float
     begin: int
-    learnt: int
+    n_training_days: int
     dt_h: float
 
 
 def backtest(
     case: Case,
-    day_ahead: Prices,
-    real_time: Prices,
+    day_ahead: MarketPrices,
+    real_time: MarketPrices,
     *,
     days: tuple[date, date] | None = None,
     forecaster: str = "ar1",
@@ -87,7 +87,7 @@ def backtest(
     ----------
     case : Case
         Its V2G classes are dispatched; without any, all classes are, charging only.
-    day_ahead, real_time : Prices
+    day_ahead, real_time : MarketPrices
         At one node.
     days : (date, date), optional
         First and last day; all that have ``training`` days before them where left out.
@@ -104,7 +104,7 @@ def backtest(
     """
     if forecaster != "perfect":
         forecasts.find_forecaster(forecaster)
-    case, day_ahead, real_time = on_one_step(case, day_ahead, real_time, step)
+    case, day_ahead, real_time = align_steps(case, day_ahead, real_time, step)
     case = dispatchable(case)
     game, begin = case.game, case.best_begin
     length = timedelta(hours=game.dt_h)
@@ -132,14 +132,14 @@ def backtest(
         high=high,
         phi=phi,
         begin=begin,
-        learnt=first,
+        n_training_days=first,
         dt_h=game.dt_h,
     )
 
 
-def on_one_step(
-    case: Case, day_ahead: Prices, real_time: Prices, step: timedelta | None = None
-) -> tuple[Case, Prices, Prices]:
+def align_steps(
+    case: Case, day_ahead: MarketPrices, real_time: MarketPrices, step: timedelta | None = None
+) -> tuple[Case, MarketPrices, MarketPrices]:
     """Return case and prices on one step: longer ones are held through it, shorter prices averaged over it.
 
     Raises
@@ -185,7 +185,7 @@ def dispatchable(case: Case) -> Case:
 
 
 def _days(
-    day_ahead: Prices, real_time: Prices, offset: timedelta, days: tuple[date, date] | None, training: int
+    day_ahead: MarketPrices, real_time: MarketPrices, offset: timedelta, days: tuple[date, date] | None, training: int
 ) -> list[date]:
     """Return the days that both series cover, those to learn from included."""
     common = set(day_ahead.days) & set(real_time.days)
@@ -196,14 +196,14 @@ def _days(
             if day not in chosen:
                 span = f"{chosen[0]} to {chosen[-1]}" if chosen else "no whole day"
                 why = [
-                    told
+                    reason
                     for prices in (day_ahead, real_time)
-                    for one, told in prices.left_out.items()
+                    for one, reason in prices.left_out.items()
                     if one in (day, day + timedelta(days=1))
                 ]
                 raise InputError(
                     f"--days: {day} is not covered by both price files, which hold {span}"
-                    + "".join(f"; {told}" for told in why)
+                    + "".join(f"; {reason}" for reason in why)
                 )
         chosen = [day for day in chosen if day <= days[1]]
         if days[0] > days[1]:
@@ -221,7 +221,7 @@ def _run_day(
     forecaster: str,
     known: str,
     margin: float | None,
-) -> Day:
+) -> RolledDay:
     game, cars = case.game, case.cars
     assert cars is not None
     strict = MARGIN * game.price_scale if margin is None else margin
@@ -237,15 +237,15 @@ def _run_day(
     except InputError as error:
         raise InputError(f"{day}: {error}") from None
     plan = solution.response.cars if second is None else second.v2g  # owners who answer the price have made the plan
-    terms = Terms(game, case.v2g_sell if second is not None else None, plain_load(case, solution), plan)
+    terms = Terms(game, case.v2g_sell if second is not None else None, other_load(case, solution), plan)
     rolled = roll_day(cars, game.day_ahead, real_time, past=past, forecaster=forecaster, known=known, terms=terms)
-    outcomes = [*baselines(case), *stages(case, solution, second)]
-    last = outcomes[-1]
+    accounts = [*baselines(case), *stages(case, solution, second)]
+    last = accounts[-1]
     for name, cost, load in (
         (ROLLING, rolled.rolling_cost, rolled.rolling_kw),
         (PERFECT, rolled.perfect_cost, rolled.perfect_kw),
     ):
-        outcomes.append(
+        accounts.append(
             replace(
                 last,
                 name=name,
@@ -253,7 +253,7 @@ def _run_day(
                 profit=last.profit + rolled.plan_cost - cost,
             )
         )
-    return Day(day=day, rolled=rolled, outcomes=outcomes, status=solution.status)
+    return RolledDay(day=day, rolled=rolled, accounts=accounts, status=solution.status)
 
 
 def loss_reduction(
@@ -279,14 +279,14 @@ def loss_reduction(
     return 1.0 - float(rolled.sum()) / total, float(low), float(high)
 
 
-def mean_outcomes(days: Sequence[Day]) -> list[Outcome]:
+def mean_accounts(days: Sequence[RolledDay]) -> list[DayAccount]:
     """Return every way to run the day, averaged over the days; peak and valley are those of the mean load."""
     means = []
-    for k, outcome in enumerate(days[0].outcomes):
-        every = [day.outcomes[k] for day in days]
+    for k, account in enumerate(days[0].accounts):
+        every = [day.accounts[k] for day in days]
         means.append(
-            Outcome(
-                name=outcome.name,
+            DayAccount(
+                name=account.name,
                 price=np.mean([one.price for one in every], axis=0),
                 load_kw=np.mean([one.load_kw for one in every], axis=0),
                 profit=float(np.mean([one.profit for one in every])),

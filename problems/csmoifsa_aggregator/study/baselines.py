@@ -1,4 +1,4 @@
-"""What stage one and the contracts are measured against: charging on arrival, a flat price, the day-ahead price."""
+"""What stage one and the contracts are measured against: uncontrolled charging, a flat price, the day-ahead price."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from csmoifsa_aggregator.solve.contracts import StageTwo, stage_two
 from csmoifsa_aggregator.solve.stackelberg import Solution, fit_mean
 from csmoifsa_aggregator.solve.supply import procure
 
-ON_ARRIVAL, FLAT, DAY_AHEAD, STAGE_ONE, WITH_V2G, COMMANDED = (
-    "charging on arrival",
+UNCONTROLLED, FLAT, DAY_AHEAD, STAGE_ONE, WITH_V2G, DIRECT_CONTROL = (
+    "uncontrolled charging",
     "flat price",
     "day-ahead price",
     "stage one",
     "+ V2G",
-    "+ commanded charging",
+    "+ direct load control",
 )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Outcome:
+class DayAccount:
     """One way to run the day.
 
     Attributes
@@ -78,7 +78,7 @@ def driver_groups(case: Case) -> tuple[tuple[str, ...], np.ndarray]:
     return (*names, *case.cars.names), np.concatenate([count, case.cars.count])
 
 
-def on_arrival(game: Game) -> np.ndarray:
+def uncontrolled(game: Game) -> np.ndarray:
     """Return shares x (K, T) when every car charges at full power from the beginning of its longest stay on."""
     x = np.zeros(game.window.shape)
     for k in range(game.n_classes):
@@ -87,14 +87,14 @@ def on_arrival(game: Game) -> np.ndarray:
     return x
 
 
-def evenly(game: Game) -> np.ndarray:
+def spread_evenly(game: Game) -> np.ndarray:
     """Return shares x (K, T) when indifferent drivers spread evenly over their windows."""
     share = game.energy_kwh / (game.step_kwh * game.window.sum(axis=1))
     return share[:, None] * game.window
 
 
-def baselines(case: Case) -> list[Outcome]:
-    """Return charging on arrival and spread evenly, both at the flat mean price, and the day-ahead price passed on.
+def baselines(case: Case) -> list[DayAccount]:
+    """Return uncontrolled charging and spread evenly, both at the flat mean price, and the day-ahead price passed on.
 
     V2G drivers who answer the price with their batteries only charge in the first two, and give as well in the third.
     """
@@ -106,9 +106,9 @@ def baselines(case: Case) -> list[Outcome]:
         cheapest = cheapest_dispatch(game.cars, passed)
         own = [_at_once(game.cars), _spread(game.cars), cheapest.charge_kw - cheapest.discharge_kw]
     return [
-        _outcome(case, ON_ARRIVAL, flat, on_arrival(game), own[0]),
-        _outcome(case, FLAT, flat, evenly(game), own[1]),
-        _outcome(case, DAY_AHEAD, passed, respond(passed, game), own[2]),
+        _account(case, UNCONTROLLED, flat, uncontrolled(game), own[0]),
+        _account(case, FLAT, flat, spread_evenly(game), own[1]),
+        _account(case, DAY_AHEAD, passed, respond(passed, game), own[2]),
     ]
 
 
@@ -131,18 +131,18 @@ def _needed(cars: Batteries) -> np.ndarray:
     return np.maximum(cars.departure_kwh - cars.arrival_kwh, 0.0) / cars.efficiency
 
 
-def _outcome(case: Case, name: str, price: np.ndarray, x: np.ndarray, own_kw: np.ndarray | None) -> Outcome:
+def _account(case: Case, name: str, price: np.ndarray, x: np.ndarray, own_kw: np.ndarray | None) -> DayAccount:
     """Return the outcome of a price and a response: shares x (K, T), and power (V, T) of batteries that answer.
 
     What owners give of their own accord serves the other cars; it cannot be sold.
     """
     game, own = case.game, np.zeros((1, case.game.n_steps)) if own_kw is None else own_kw
     taken = game.power_kw @ x + np.maximum(own, 0.0).sum(axis=0)
-    given = None if own_kw is None else np.maximum(-own, 0.0).sum(axis=0)
-    load = taken if given is None else taken - given
+    discharged = None if own_kw is None else np.maximum(-own, 0.0).sum(axis=0)
+    load = taken if discharged is None else taken - discharged
     bills = float(load @ price) * game.dt_h
-    supply = procure(taken, game, given)
-    return Outcome(
+    supply = procure(taken, game, discharged)
+    return DayAccount(
         name=name,
         price=price,
         load_kw=load,
@@ -164,12 +164,12 @@ def _bill_per_car(case: Case, price: np.ndarray, x: np.ndarray, own_kw: np.ndarr
     return np.concatenate([plain, own_kw @ price * game.dt_h / case.cars.count])
 
 
-def stages(case: Case, solution: Solution, second: StageTwo | None) -> list[Outcome]:
+def stages(case: Case, solution: Solution, second: StageTwo | None) -> list[DayAccount]:
     """Return the outcomes of stage one and, where there are V2G contracts, of stage two."""
     response, own = solution.response, None
     if response.cars is not None:
         own = response.cars.charge_kw - response.cars.discharge_kw
-    first = _outcome(case, STAGE_ONE, solution.price, response.x, own)
+    first = _account(case, STAGE_ONE, solution.price, response.x, own)
     if second is None:
         return [first]
     share = np.zeros(len(first.per_car))
@@ -177,10 +177,10 @@ def stages(case: Case, solution: Solution, second: StageTwo | None) -> list[Outc
         share[-case.cars.n_classes :] = case.beta * second.class_surplus / case.cars.count
     return [
         first,
-        Outcome(
-            name=WITH_V2G if case.cars is None or case.cars.discharge_kw.any() else COMMANDED,
+        DayAccount(
+            name=WITH_V2G if case.cars is None or case.cars.discharge_kw.any() else DIRECT_CONTROL,
             price=solution.price,
-            load_kw=plain_load(case, solution) + second.v2g.net_kw,
+            load_kw=other_load(case, solution) + second.v2g.net_kw,
             profit=solution.bills - second.cost,
             storage=second.supply.ev_cost - second.supply.cost,
             driver_cost=solution.bills - second.owner_share,
@@ -189,7 +189,7 @@ def stages(case: Case, solution: Solution, second: StageTwo | None) -> list[Outc
     ]
 
 
-def plain_load(case: Case, solution: Solution) -> np.ndarray:
+def other_load(case: Case, solution: Solution) -> np.ndarray:
     """Return the load of the drivers without V2G contract, shape (T,) [kW]."""
     return (solution.response.x * ((1.0 - case.share) * case.game.power_kw)[:, None]).sum(axis=0)
 
@@ -201,5 +201,5 @@ def contracts(case: Case, solution: Solution) -> StageTwo | None:
     """
     if case.cars is None or not np.any(case.share > 0):
         return None
-    plain = plain_load(case, solution)
-    return stage_two(case.cars, case.game, case.v2g_sell, plain_kw=plain, beta=case.beta)
+    plain = other_load(case, solution)
+    return stage_two(case.cars, case.game, case.v2g_sell, other_load_kw=plain, beta=case.beta)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from csmoifsa_aggregator.inputs.case import Case
-from csmoifsa_aggregator.study.baselines import Outcome, driver_groups
+from csmoifsa_aggregator.study.baselines import DayAccount, driver_groups
 from csmoifsa_energy.impact import StakeholderImpact
 
 
-def who_gains(case: Case, before: Outcome, after: Outcome) -> list[StakeholderImpact]:
+def stakeholder_impact(case: Case, before: DayAccount, after: DayAccount) -> list[StakeholderImpact]:
     """Return the account; bills are for one car and day, payments for wear left out as they only make good a loss."""
     money, (names, count) = case.currency, driver_groups(case)
     each = f"{money}/car, day"

@@ -15,9 +15,9 @@ import numpy as np
 
 from csmoifsa.errors import InputError
 from csmoifsa_aggregator.dispatch import forecast as forecasts
-from csmoifsa_aggregator.dispatch.dispatch import Plan, RollingDispatcher
+from csmoifsa_aggregator.dispatch.dispatch import DispatchPlan, RollingDispatcher
 from csmoifsa_aggregator.model.battery import Batteries, Dispatch
-from csmoifsa_aggregator.model.costs import Market, relative, single_price, step_costs
+from csmoifsa_aggregator.model.costs import Market, price_ratio, single_price, step_costs
 from csmoifsa_aggregator.solve.contracts import plan_cars
 
 KNOWN = ("current", "last", "nothing")
@@ -25,7 +25,7 @@ KNOWN = ("current", "last", "nothing")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Rolled:
+class RollingResult:
     """One day carried out three ways; costs of all cars' energy in two settlements, wear included [currency].
 
     Attributes
@@ -34,9 +34,9 @@ class Rolled:
         Net load of the batteries: planned day-ahead, rolled, and with perfect foresight [kW].
     plan_cost, rolling_cost, perfect_cost : float
         What they cost.
-    content_kwh : (V, T) array
+    soe_kwh : (V, T) array
         Contents of the rolled day, per vehicle; not a number where unplugged.
-    short_kwh : float
+    unserved_kwh : float
         Energy promised and not delivered, all vehicles.
     """
 
@@ -46,8 +46,8 @@ class Rolled:
     plan_cost: float
     rolling_cost: float
     perfect_cost: float
-    content_kwh: np.ndarray
-    short_kwh: float
+    soe_kwh: np.ndarray
+    unserved_kwh: float
 
     @property
     def plan_loss(self) -> float:
@@ -71,35 +71,35 @@ class Terms:
     give : (T,) array or None
         What a kWh given to the market earns day-ahead [currency/kWh], and in the same ratio in real time; None if it
         cannot be sold.
-    plain_kw : (T,) array
+    other_load_kw : (T,) array
         Load of the drivers who are not dispatched [kW].
     plan : Dispatch or None
         What the batteries do by plan; the cheapest dispatch at day-ahead prices where left out.
     """
 
     market: Market
-    give: np.ndarray | None
-    plain_kw: np.ndarray
+    sale_price: np.ndarray | None
+    other_load_kw: np.ndarray
     plan: Dispatch | None = None
 
     def ratio(self, day_ahead: np.ndarray) -> np.ndarray:
         """Return what a kWh given earns, in the price, shape (T,); not a number where it cannot be sold."""
-        if self.give is None:
+        if self.sale_price is None:
             return np.full(day_ahead.shape, np.nan)
-        above = relative(self.give, day_ahead)
+        above = price_ratio(self.sale_price, day_ahead)
         return np.ones(day_ahead.shape) if above is None else 1.0 + above
 
-    def energy_cost(self, taken_kw: np.ndarray, given_kw: np.ndarray) -> float:
+    def energy_cost(self, taken_kw: np.ndarray, discharge_kw: np.ndarray) -> float:
         """Return what the energy of all cars costs day-ahead; powers (T,) of the batteries [kW] [currency]."""
-        return float(step_costs(self.plain_kw + taken_kw, self.market, given_kw, self.give).sum())
+        return float(step_costs(self.other_load_kw + taken_kw, self.market, discharge_kw, self.sale_price).sum())
 
     def at(self, real_time: np.ndarray) -> Terms:
         """Return the same terms in a real-time market that buys any amount at one price, (T,) [currency/kWh]."""
         market = single_price(real_time, self.market.dt_h, self.market.cap_kw)
-        give = None
-        if self.give is not None:
-            give = real_time + (self.ratio(self.market.day_ahead) - 1.0) * np.abs(real_time)
-        return Terms(market, give, self.plain_kw)
+        sale_price = None
+        if self.sale_price is not None:
+            sale_price = real_time + (self.ratio(self.market.day_ahead) - 1.0) * np.abs(real_time)
+        return Terms(market, sale_price, self.other_load_kw)
 
 
 def roll_day(
@@ -111,7 +111,7 @@ def roll_day(
     forecaster: str | forecasts.Forecaster = "ar1",
     known: str = "current",
     terms: Terms | None = None,
-) -> Rolled:
+) -> RollingResult:
     """Carry out one day step by step.
 
     Parameters
@@ -134,18 +134,18 @@ def roll_day(
         raise InputError(f"known must be one of {', '.join(KNOWN)}, not {known!r}")
     past = np.zeros((0, len(day_ahead))) if past is None else past
     if forecaster == "perfect":
-        forecaster = _clairvoyant(real_time)
-    told = forecaster if isinstance(forecaster, str) else None
+        forecaster = _perfect_forecaster(real_time)
+    name = forecaster if isinstance(forecaster, str) else None
     if terms is None:
         terms = Terms(single_price(day_ahead, cars.dt_h), day_ahead, np.zeros(cars.n_steps))
-    plan = Plan(
+    plan = DispatchPlan(
         cars=cars,
         day_ahead=day_ahead,
         past=past,
-        forecaster=told or "none",
-        plain_kw=terms.plain_kw,
+        forecaster=name or "none",
+        other_load_kw=terms.other_load_kw,
         cap_kw=terms.market.cap_kw,
-        give_ratio=terms.ratio(day_ahead),
+        sale_ratio=terms.ratio(day_ahead),
         planned_kw=None if terms.plan is None else np.array([terms.plan.charge_kw, terms.plan.discharge_kw]),
     )
     dispatcher = RollingDispatcher(plan, None if isinstance(forecaster, str) else forecaster)
@@ -156,7 +156,7 @@ def roll_day(
     return _rolled(cars, terms, day_ahead, real_time, planned, dispatcher.powers())
 
 
-def _clairvoyant(real_time: np.ndarray) -> forecasts.Forecaster:
+def _perfect_forecaster(real_time: np.ndarray) -> forecasts.Forecaster:
     return lambda now, known, day_ahead, past: real_time
 
 
@@ -167,26 +167,26 @@ def _rolled(
     real_time: np.ndarray,
     planned: tuple[np.ndarray, ...],
     rolled: tuple[np.ndarray, ...],
-) -> Rolled:
+) -> RollingResult:
     real = terms.at(real_time)
-    best = plan_cars(cars, real.market, real.give, terms.plain_kw)
+    best = plan_cars(cars, real.market, real.sale_price, terms.other_load_kw)
     flows = [cars.count @ np.nan_to_num(np.array([one[0], one[1]])) for one in (planned, rolled)]
     flows.append(np.array([best.charge_kw.sum(axis=0), best.discharge_kw.sum(axis=0)]))
-    given = [np.nan_to_num(one[1]).sum(axis=1) * cars.count * cars.dt_h for one in (planned, rolled)]
-    given.append(best.given_kwh(cars))
-    ahead, settled = terms.energy_cost(*flows[0]), real.energy_cost(*flows[0])
+    discharged = [np.nan_to_num(one[1]).sum(axis=1) * cars.count * cars.dt_h for one in (planned, rolled)]
+    discharged.append(best.discharged_kwh(cars))
+    ahead, ahead_at_real_time = terms.energy_cost(*flows[0]), real.energy_cost(*flows[0])
     costs = [
-        ahead + real.energy_cost(*flow) - settled + float(cars.wear @ kwh)
-        for flow, kwh in zip(flows, given, strict=True)
+        ahead + real.energy_cost(*flow) - ahead_at_real_time + float(cars.wear @ kwh)
+        for flow, kwh in zip(flows, discharged, strict=True)
     ]
     final = rolled[2][np.arange(cars.n_classes), cars.start + cars.length - 1]
-    return Rolled(
+    return RollingResult(
         position_kw=flows[0][0] - flows[0][1],
         rolling_kw=flows[1][0] - flows[1][1],
         perfect_kw=best.net_kw,
         plan_cost=costs[0],
         rolling_cost=costs[1],
         perfect_cost=costs[2],
-        content_kwh=rolled[2],
-        short_kwh=float(cars.count @ np.maximum(cars.departure_kwh - final, 0.0)),
+        soe_kwh=rolled[2],
+        unserved_kwh=float(cars.count @ np.maximum(cars.departure_kwh - final, 0.0)),
     )

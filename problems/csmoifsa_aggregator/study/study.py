@@ -13,7 +13,7 @@ from csmoifsa_aggregator.model.costs import over_cap
 from csmoifsa_aggregator.model.follower import duality_gap
 from csmoifsa_aggregator.solve.contracts import StageTwo
 from csmoifsa_aggregator.solve.stackelberg import Solution, solve_game
-from csmoifsa_aggregator.study.baselines import Outcome, baselines, contracts, stages
+from csmoifsa_aggregator.study.baselines import DayAccount, baselines, contracts, stages
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -36,19 +36,19 @@ class DayStudy:
     unused: str = ""
 
     @cached_property
-    def outcomes(self) -> list[Outcome]:
-        """Every way to run the day, from charging on arrival to the contracts."""
+    def accounts(self) -> list[DayAccount]:
+        """Every way to run the day, from uncontrolled charging to the contracts."""
         return [*baselines(self.case), *stages(self.case, self.solution, self.second)]
 
-    def hours_outside(self, outcome: Outcome) -> float:
+    def hours_outside(self, account: DayAccount) -> float:
         """Return in how many hours the price of an outcome is not allowed."""
         game, slack = self.case.game, 1e-6 * self.case.game.price_scale
-        outside = (outcome.price < game.lower - slack) | (outcome.price > game.upper + slack)
+        outside = (account.price < game.lower - slack) | (account.price > game.upper + slack)
         return float(outside.sum()) * game.dt_h
 
-    def over_cap_kw(self, outcome: Outcome) -> float:
+    def over_cap_kw(self, account: DayAccount) -> float:
         """Return by how much an outcome's load exceeds the cap at most [kW]; stage one and the contracts keep it."""
-        return over_cap(outcome.load_kw, self.case.game)
+        return over_cap(account.load_kw, self.case.game)
 
     @cached_property
     def class_load(self) -> dict[str, np.ndarray]:

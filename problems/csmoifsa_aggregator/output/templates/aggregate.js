@@ -95,7 +95,7 @@
       marker: { color: colour, line: { color: "#000000", width: 0.4 }, pattern: { shape: pattern, fgcolor: "#303030", bgcolor: colour, size: 6, solidity: 0.18 } },
     });
     Plotly.newPlot(place, [
-      { type: "scatter", mode: "lines+markers", name: T.content, x, y: one.content_kwh, line: { color: BLUE, width: 2 }, marker: { size: 4 }, hovertemplate: "%{y:,.1f} kWh<extra></extra>" },
+      { type: "scatter", mode: "lines+markers", name: T.content, x, y: one.soe_kwh, line: { color: BLUE, width: 2 }, marker: { size: 4 }, hovertemplate: "%{y:,.1f} kWh<extra></extra>" },
       { type: "scatter", mode: "markers", name: T.promised, x: [end], y: [one.departure_kwh], cliponaxis: false, marker: { symbol: "diamond-open", size: 11, color: "#000000" }, hovertemplate: `${T.promised}: %{y:,.1f} kWh<extra></extra>` },
       bar(T.charging, 1, one.charge_kw, GREEN, ""), bar(T.to_grid, -1, one.discharge_kw, VERMILION, "/"),
     ], layout({
@@ -112,7 +112,7 @@
     const own = S.assumptions.storage;
     drawStay($("storage"), {
       begin_h: 0, step_h: D.step_h, floor_kwh: 0, capacity_kwh: own.capacity_kwh, departure_kwh: own.initial_kwh,
-      content_kwh: [own.initial_kwh, ...D.storage.content_kwh], charge_kw: D.storage.charge_kw, discharge_kw: D.storage.discharge_kw,
+      soe_kwh: [own.initial_kwh, ...D.storage.soe_kwh], charge_kw: D.storage.charge_kw, discharge_kw: D.storage.discharge_kw,
     });
   }
 

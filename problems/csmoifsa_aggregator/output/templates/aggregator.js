@@ -7,12 +7,12 @@ const Aggregator = (function () {
   const COLOURS = [BLUE, ORANGE, GREEN, SKY, VERMILION, GREY, "#cc79a7", "#f0e442"];
   const PATTERNS = ["", "/", ".", "\\", "x", "+", "-", "|"];
   const CURVES = {
-    "charging on arrival": { color: "#000000", dash: "dash", width: 1.5 },
+    "uncontrolled charging": { color: "#000000", dash: "dash", width: 1.5 },
     "flat price": { color: GREY, dash: "dot", width: 1.5 },
     "day-ahead price": { color: ORANGE, dash: "dash", width: 2 },
     "stage one": { color: BLUE, width: 3.5 },
     "+ V2G": { color: VERMILION, width: 1.8 },
-    "+ commanded charging": { color: VERMILION, width: 1.8 },
+    "+ direct load control": { color: VERMILION, width: 1.8 },
     "+ rolling": { color: GREEN, dash: "dash", width: 2 },
     "perfect foresight": { color: SKY, dash: "dot", width: 2 },
   };
@@ -51,21 +51,21 @@ const Aggregator = (function () {
     }), config);
   }
 
-  // what is compared stands on zero, each stage begins where the last one ended, the ceiling is an outline
+  // what is compared stands on zero, each stage begins where the last one ended, perfect foresight is an outline
   function drawWaterfall(id, plans) {
     const still = { ...config, displayModeBar: false }, bars = [];
     let reached = 0;
     for (const one of plans) {
-      const aside = D.baselines.includes(one.plan), ceiling = one.plan === D.ceiling;
+      const aside = D.baselines.includes(one.plan), foresight = one.plan === D.perfect_foresight;
       const base = aside ? 0 : reached, change = one.profit - base, name = planName(one.plan);
-      const colour = aside ? "#c4c4c4" : ceiling ? "#ffffff" : change >= 0 ? BLUE : VERMILION;
+      const colour = aside ? "#c4c4c4" : foresight ? "#ffffff" : change >= 0 ? BLUE : VERMILION;
       bars.push({
         type: "bar", x: [name], y: [change], base: [base], width: 0.62, hoverinfo: "text",
         text: base === 0 ? number(one.profit, 1) : `${number(one.profit, 1)}<br>(${signed(change, 1)})`, textposition: "none",
         hovertext: `${plain(name)}: ${money(one.profit)} ${plain(D.money)}` + (base === 0 ? "" : ` (${signed(change, 2)})`),
         marker: { color: colour, line: { color: "#000000", width: 0.7 }, pattern: { shape: aside || change >= 0 ? "" : "/", fgcolor: "#303030", bgcolor: colour, size: 7, solidity: 0.2 } },
       });
-      if (!aside && !ceiling) reached = one.profit;
+      if (!aside && !foresight) reached = one.profit;
     }
     const ends = bars.map((one) => [one.base[0], one.base[0] + one.y[0]]);
     const low = Math.min(0, ...ends.flat()), high = Math.max(0, ...ends.flat()), room = 0.16 * (high - low || 1);

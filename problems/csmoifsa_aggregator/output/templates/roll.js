@@ -23,7 +23,7 @@
     }), { ...config, displayModeBar: false });
     fillTable($("nodes"), [T.node, T.days, `${T.reduction} [%]`, T.interval, T.phi, unit(T.plan_loss), unit(T.rolling_loss), unit(T.gain_per_day), T.days_gained, T.short], S.nodes.map((one) => [
       one.node, String(one.days), percent(one.rho, 1), interval(one), number(one.phi, 2), money(one.plan_loss_per_day), money(one.rolling_loss_per_day),
-      money(one.gain_per_day), `${one.days_gained} / ${one.days}`, trimmed(one.short_kwh, 1),
+      money(one.gain_per_day), `${one.days_gained} / ${one.days}`, trimmed(one.unserved_kwh, 1),
     ]), 1);
   }
 
@@ -60,12 +60,12 @@
     Aggregator.drawCurves("plans_load", D.plans_load[k]);
     Aggregator.fillPlans($("plans"), one.plans);
     fillTable($("table"), [T.day, unit(T.plan_loss_day), unit(T.rolling_loss_day), unit(T.gain_axis), T.short, T.stage_one], days.day.map((day, row) => [
-      day, money(days.plan_loss[row]), money(days.rolling_loss[row]), money(days.gain[row]), trimmed(days.short_kwh[row], 1), T.statuses[days.stage_one[row]],
+      day, money(days.plan_loss[row]), money(days.rolling_loss[row]), money(days.gain[row]), trimmed(days.unserved_kwh[row], 1), T.statuses[days.stage_one[row]],
     ]), 1);
     fillList($("depends"), [T.depends_process, fill(T.depends_phi, { phi: number(one.phi, 2) }), T.depends_known, fill(T.forecasts[S.forecast] || T.forecasts.own, { name: S.forecast }), T.depends_thesis]);
     fillList($("late"), [
-      T.known[S.known], T.missing_file, T.missing_live, fill(T.learnt, { n: one.days_learnt_from }),
-      fill(one.short_kwh > 1e-6 ? T.short_some : T.short_none, { kwh: trimmed(one.short_kwh, 1) }),
+      T.known[S.known], T.missing_file, T.missing_live, fill(T.learnt, { n: one.training_days }),
+      fill(one.unserved_kwh > 1e-6 ? T.short_some : T.short_none, { kwh: trimmed(one.unserved_kwh, 1) }),
       fill(T.proven_days, { n: one.stage_one_proven_days, days: one.days }),
     ]);
   }
@@ -76,7 +76,7 @@
   $("csv_days").addEventListener("click", () => save("days.csv", daysCsv(), "text/csv"));
   drawRho();
   show(0);
-  Aggregator.fillAssumptions([...(S.assumptions.all_commanded ? [T.all_commanded] : []), T.ratios_kept, T.begin.replace("{hour}", D.hours[0].slice(0, 5)), T.settled]);
+  Aggregator.fillAssumptions([...(S.assumptions.all_under_direct_control ? [T.all_under_direct_control] : []), T.ratios_kept, T.begin.replace("{hour}", D.hours[0].slice(0, 5)), T.settled]);
   state.ready = true;
   window.study = { state, show, daysCsv, copy: () => Aggregator.copyTable($("table")) };
 })();

@@ -25,7 +25,7 @@ PARTIAL = 1e-7
 
 
 @dataclass(frozen=True)
-class Response:
+class FollowerResponse:
     """What all followers do: shares x (K, T) of the charge-only classes, and the V2G classes' dispatch if any."""
 
     x: np.ndarray
@@ -77,7 +77,7 @@ class CarDuals:
     charge_limit: np.ndarray
     discharge_limit: np.ndarray
     floor: np.ndarray
-    ceiling: np.ndarray
+    capacity: np.ndarray
     low: np.ndarray
     high: np.ndarray
 
@@ -88,7 +88,7 @@ class CarDuals:
         parts = (
             (v[first], self.value[first], -cars.arrival_kwh[v[first]]),
             (v, self.floor, self.low),
-            (v, self.ceiling, -self.high),
+            (v, self.capacity, -self.high),
             (v, self.charge_limit, -cars.charge_kw[v]),
             (v, self.discharge_limit, -cars.discharge_kw[v]),
         )
@@ -113,7 +113,7 @@ def add_car_duals(program: Program, game: Game, price: np.ndarray) -> CarDuals:
     value = program.columns(v.size, bottom, top)
     reach = dt * (top - bottom) * 2.0 + dt * (np.abs(most) + np.abs(least))
     limits = [program.columns(v.size, upper=reach) for _ in range(2)]
-    floor, ceiling = (program.columns(v.size, upper=top - bottom) for _ in range(2))
+    floor, capacity = (program.columns(v.size, upper=top - bottom) for _ in range(2))
     row = program.rows(v.size, 0.0)  # dt (c - eta m) + a >= 0
     program.add(row, price[t], dt)
     program.add(row, value, -eta * dt)
@@ -122,22 +122,22 @@ def add_car_duals(program: Program, game: Game, price: np.ndarray) -> CarDuals:
     program.add(row, price[t], -dt)
     program.add(row, value, dt / eta)
     program.add(row, limits[1], 1.0)
-    row = program.rows(v.size, 0.0, 0.0)  # m_i - m_{i+1} = floor_i - ceiling_i
+    row = program.rows(v.size, 0.0, 0.0)  # m_i - m_{i+1} = floor_i - capacity_i
     program.add(row, value, 1.0)
     inner = np.flatnonzero(~cars.last)
     program.add(row[inner], value[inner + 1], -1.0)
     program.add(row, floor, -1.0)
-    program.add(row, ceiling, 1.0)
-    low, high = content_limits(cars)
-    return CarDuals(value, limits[0], limits[1], floor, ceiling, low, high)
+    program.add(row, capacity, 1.0)
+    low, high = soe_limits(cars)
+    return CarDuals(value, limits[0], limits[1], floor, capacity, low, high)
 
 
-def content_limits(cars: Batteries) -> tuple[np.ndarray, np.ndarray]:
+def soe_limits(cars: Batteries) -> tuple[np.ndarray, np.ndarray]:
     """Return the least and greatest content at each place, shape (M,), as `add_batteries` sets them."""
     program = Program()
     block = add_batteries(program, cars, np.zeros(cars.n_steps), np.zeros(cars.n_steps), binaries=_NONE)
     (lower, upper, _, _), _, _ = program.arrays()
-    return lower[block.content], upper[block.content]
+    return lower[block.soe], upper[block.soe]
 
 
 _NONE = np.zeros(0, dtype=bool)
@@ -160,17 +160,17 @@ def greatest_bills(game: Game) -> tuple[float, np.ndarray]:
     return answer.value * unit * game.price_scale, answer.x[price] * game.price_scale
 
 
-def least_cost(game: Game) -> tuple[float, Response]:
+def least_cost(game: Game) -> tuple[float, FollowerResponse]:
     """Return the least cost of serving everybody, as if the aggregator could command them, wear included."""
     if game.separable:
         x = fill(np.argsort(game.cheapest, kind="stable"), game)
-        return float(load_cost(game.power_kw @ x, game)), Response(x)
-    return commanded(game, np.zeros((game.n_classes, game.n_steps)), np.ones((game.n_classes, game.n_steps)))
+        return float(load_cost(game.power_kw @ x, game)), FollowerResponse(x)
+    return least_cost_within(game, np.zeros((game.n_classes, game.n_steps)), np.ones((game.n_classes, game.n_steps)))
 
 
-def commanded(
+def least_cost_within(
     game: Game, least: np.ndarray, most: np.ndarray, price: np.ndarray | None = None
-) -> tuple[float, Response]:
+) -> tuple[float, FollowerResponse]:
     """Return the least cost of serving everybody with shares between bounds (K, T), a lower bound, and a plan for it.
 
     A linear program, with binaries only where buying while selling, or charging while discharging, would pay. Where a
@@ -178,7 +178,7 @@ def commanded(
     """
     scale = float(max(game.power_kw.max(), game.storage.power_kw if game.storage else 0.0))
     program = Program()
-    supply = add_supply(program, game, game.greatest_kw, with_cars=game.cars is not None, scale=scale)
+    supply = add_supply(program, game, game.max_load_kw, with_cars=game.cars is not None, scale=scale)
     k, t = np.nonzero(game.window)
     x = np.zeros((game.n_classes, game.n_steps), dtype=np.int64)
     x[k, t] = program.columns(k.size, least[k, t], most[k, t])
@@ -188,16 +188,16 @@ def commanded(
     block = None if game.cars is None else _owned(program, game, supply, scale, price)
     answer = program.solve(gap=1e-9)
     if not answer.found:
-        return np.inf, Response(np.zeros_like(least))
+        return np.inf, FollowerResponse(np.zeros_like(least))
     shares = np.zeros(least.shape)
     shares[k, t] = np.clip(answer.x[x[k, t]], 0.0, 1.0)
     cars = None if game.cars is None or block is None else read_dispatch(block, answer.x, game.cars, 0.0)
-    return answer.bound, Response(shares, cars)
+    return answer.bound, FollowerResponse(shares, cars)
 
 
 def supply_binaries(game: Game) -> int:
     """Return how many binaries the program of least cost needs; 0 where it is a linear program."""
-    supply = add_supply(Program(), game, game.greatest_kw, with_cars=game.cars is not None)
+    supply = add_supply(Program(), game, game.max_load_kw, with_cars=game.cars is not None)
     owners = 0 if game.cars is None else int(np.count_nonzero(game.cars.circular(game.lower, game.upper)))
     return supply.n_binaries + owners
 
@@ -256,7 +256,7 @@ def _keep_cheapest(program: Program, game: Game, block: Block, price: np.ndarray
     for here, there, weight in (
         (block.charge, mine.charge, count * cars.dt_h),
         (block.discharge, mine.discharge, count * cars.dt_h),
-        (block.content, mine.content, count),
+        (block.soe, mine.soe, count),
     ):
         reduced = answer.reduced[there] / (weight * game.price_scale)
         low, high = reduced > TIE, reduced < -TIE
@@ -264,17 +264,17 @@ def _keep_cheapest(program: Program, game: Game, block: Block, price: np.ndarray
         program.fix(here[high], upper[there[high]])
 
 
-def best_response(game: Game, price: np.ndarray) -> Response:
+def best_response(game: Game, price: np.ndarray) -> FollowerResponse:
     """Return the response at a price, ties settled in the leader's favour (optimistic).
 
     Where no answer can be supplied, what charge-only classes do is returned, and nothing for the V2G classes.
     """
     x = respond(price, game, favour=game.cheapest)
     if game.separable:
-        return Response(x)
+        return FollowerResponse(x)
     least, most = tie_face(price, game)
-    cost, response = commanded(game, least, most, price)
-    return response if np.isfinite(cost) else Response(x)
+    cost, response = least_cost_within(game, least, most, price)
+    return response if np.isfinite(cost) else FollowerResponse(x)
 
 
 def tie_face(price: np.ndarray, game: Game) -> tuple[np.ndarray, np.ndarray]:
@@ -292,14 +292,14 @@ def tie_face(price: np.ndarray, game: Game) -> tuple[np.ndarray, np.ndarray]:
     return full.astype(float), (full | some).astype(float)
 
 
-def best_price(game: Game, response: Response, margin: float = 0.0) -> np.ndarray | None:
+def best_price(game: Game, response: FollowerResponse, margin: float = 0.0) -> np.ndarray | None:
     """Return the price of greatest revenue under which a response stays the cheapest; None if there is none.
 
     Parameters
     ----------
     game : Game
         The game.
-    response : Response
+    response : FollowerResponse
         Of all followers.
     margin : float
         Steps that a class uses in full are cheaper by at least this much than the one it uses in part, and that one
@@ -342,12 +342,12 @@ def _keep_cars(program: Program, game: Game, price: np.ndarray, dispatch: Dispat
     v, t = cars.places
     scale, eta, dt = game.price_scale, cars.efficiency[v], cars.dt_h
     charge, discharge = (power[v, t] / cars.count[v] for power in (dispatch.charge_kw, dispatch.discharge_kw))
-    content = dispatch.content_kwh[v, t]
+    soe = dispatch.soe_kwh[v, t]
     near_kw, near_kwh = PARTIAL * cars.charge_kw[v], PARTIAL * cars.capacity_kwh[v]
     program.fix(duals.charge_limit[charge < cars.charge_kw[v] - near_kw], 0.0)
     program.fix(duals.discharge_limit[discharge < cars.discharge_kw[v] - near_kw], 0.0)
-    program.fix(duals.floor[content > duals.low + near_kwh], 0.0)
-    program.fix(duals.ceiling[content < duals.high - near_kwh], 0.0)
+    program.fix(duals.floor[soe > duals.low + near_kwh], 0.0)
+    program.fix(duals.capacity[soe < duals.high - near_kwh], 0.0)
     for power, limit, by_price, by_value, constant in (
         (charge, duals.charge_limit, dt + 0.0 * eta, -eta * dt, 0.0 * eta),
         (discharge, duals.discharge_limit, -dt + 0.0 * eta, dt / eta, dt * cars.wear[v] / scale),
