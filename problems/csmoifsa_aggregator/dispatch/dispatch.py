@@ -324,9 +324,7 @@ class RollingDispatcher:
     def _check_soe(self, name: str, v: int, soe: float) -> None:
         high = self.plan.cars.capacity_kwh[v]
         if isinstance(soe, bool) or not np.isfinite(soe) or not 0 <= soe <= high + 1e-9:
-            raise InputError(
-                f"{name}: a state of energy of {soe} kWh is not between 0 and its capacity of {high:g} kWh"
-            )
+            raise InputError(f"{name}: a state of energy of {soe} kWh is not between 0 and the capacity, {high:g} kWh")
 
     def _take_departures(self, now: int, departures: Mapping[str, int] | Iterable[str], notes: list[str]) -> None:
         leaving = dict(departures) if isinstance(departures, Mapping) else dict.fromkeys(departures, now)
