@@ -1,8 +1,8 @@
 """RE and CRE as pymoo problems.
 
 Source: Tanabe and Ishibuchi, "An easy-to-use real-world multi-objective optimization problem suite", Applied Soft
-Computing 89, 106078, 2020, doi:10.1016/j.asoc.2020.106078, with its supplementary file as corrected in May 2021; the
-formulas and the source of each are in `csmoifsa_re.kernels`. RE2-4-1 of the paper is RE21 here.
+Computing 89, 106078, 2020, doi:10.1016/j.asoc.2020.106078, with the corrections that its authors published up to May
+2021; the formulas and the source of each are in `csmoifsa_re.kernels`. RE2-4-1 of the paper is RE21 here.
 
 RE turns the constraints of its source into one more objective, the sum of their violations, which comes last. CRE keeps
 them. Variables that take only some values are searched as real numbers and rounded, or moved to the nearest value, in

@@ -1,8 +1,8 @@
 """The compiled evaluator of the suite: one function for every member, so that it compiles once.
 
 Each model fills the objectives ``f`` and the margins ``g`` of its source's constraints for one candidate ``x``; a
-margin below zero is a violation. Numbers are those of the supplementary file of Tanabe and Ishibuchi 2020
-(`csmoifsa_re.problems`); each model names the source that they took it from.
+margin below zero is a violation. Numbers are those of Tanabe and Ishibuchi 2020, as their own programs have
+them (`csmoifsa_re.problems`); each model names the source that they took it from.
 """
 
 from __future__ import annotations
