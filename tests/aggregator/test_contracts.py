@@ -8,12 +8,12 @@ import pytest
 from aggregator.games import TINY, WEI, cars
 from csmoifsa.errors import InputError
 from csmoifsa_aggregator.inputs.case import load_case
-from csmoifsa_aggregator.model.battery import longest_stay
+from csmoifsa_aggregator.model.battery import Dispatch, longest_stay
 from csmoifsa_aggregator.model.costs import Storage, single_price
 from csmoifsa_aggregator.solve.alternation import fit_mean, verify
 from csmoifsa_aggregator.solve.batteries import cheapest_dispatch
 from csmoifsa_aggregator.solve.bounds import best_response
-from csmoifsa_aggregator.solve.contracts import stage_two
+from csmoifsa_aggregator.solve.contracts import class_gains, stage_two
 from csmoifsa_aggregator.solve.stackelberg import solve_game
 from csmoifsa_aggregator.study.study import run_day
 
@@ -146,12 +146,40 @@ def test_promises_that_the_import_limit_does_not_let_be_kept_are_refused():
         stage_two(cars(), single_price(price, 1.0, np.full(12, 1.0)))
 
 
-def test_batteries_never_charge_and_discharge_at_once_beside_a_full_storage():
+@pytest.mark.parametrize("kw", [7.0, 0.8])
+def test_batteries_never_charge_and_discharge_at_once_beside_a_full_storage(kw):
+    group = cars(wear=0.0, discharge_kw=kw)
     store = Storage(power_kw=5.0, capacity_kwh=20.0, initial_kwh=20.0, efficiency=0.9)
     market = replace(single_price(np.where(np.arange(12) < 6, -0.2, 0.1), 1.0), storage=store)
-    two = stage_two(cars(wear=0.0), market)
-    physics(cars(wear=0.0), two.v2g)
+    two = stage_two(group, market)
+    physics(group, two.v2g)
     assert "mixed-integer" in two.program
+
+
+def test_classes_gain_what_they_move_at_the_mean_price_between_both_loads():
+    curve = {"block_kw": np.array([10.0, np.inf]), "block_premium": np.array([0.0, 1.0])}
+    market = replace(single_price(np.array([0.1, 0.9, 0.3]), 0.5), buy=np.full(3, 9.0), **curve)
+    none, group = np.zeros(3), cars(n_steps=3, start=0, length=3, wear=[0.0, 0.05], departure_kwh=15.0, dt_h=0.5)
+
+    def plan(a, b, given):
+        return Dispatch(
+            charge_kw=np.array([a, b]), discharge_kw=np.array([none, given]), content_kwh=np.zeros((2, 3)), cost=0.0
+        )
+
+    smart = plan([0.0, 0.0, 4.0], [0.0, 4.0, 0.0], none)
+    v2g = plan([4.0, 0.0, 0.0], [0.0, 0.0, 4.0], [0.0, 2.0, 0.0])
+    # beside 8 kW of others; means of 8 to 12 kW: 0.6 and 1.4; the third hour's load stays at 12 kW, at 1.3
+    # a: 4 * (1.3 - 0.6), b: 4 * (1.4 - 1.3) and 2 * (0.9 - 0.05) for what it gives; all for half an hour
+    plain = np.full(3, 8.0)
+    parts = class_gains(group, smart, v2g, market, market.day_ahead, plain, 2.45)
+    assert parts == pytest.approx([1.4, 1.05])
+    assert class_gains(group, smart, v2g, market, market.day_ahead, plain, 4.9) == pytest.approx([2.8, 2.1])
+    # where nobody gains: by the number of cars, 3 and 2
+    assert class_gains(group, smart, smart, market, market.day_ahead, plain, 1.0) == pytest.approx([0.6, 0.4])
+    # a class that would lose gets nothing
+    worse = plan([4.0, 0.0, 0.0], [0.0, 4.0, 0.0], none)
+    before = plan([0.0, 0.0, 4.0], none, none)
+    assert class_gains(group, before, worse, market, market.day_ahead, plain, 1.0) == pytest.approx([1.0, 0.0])
 
 
 # ---- as followers ----

@@ -69,7 +69,10 @@ MODULES: dict[str, tuple[str, list[str]]] = {
     "statistics": ("csmoifsa_bench.statistics", ["tests/bench/test_statistics.py"]),
     "measure": ("csmoifsa_bench.measure", ["tests/bench/test_measure.py", "tests/bench/test_trust.py"]),
     "costs": (f"{_AGGREGATOR}.model.costs", [f"{_TESTS}/test_load_cost.py", f"{_TESTS}/test_costs.py"]),
-    "supply": (f"{_AGGREGATOR}.solve.supply", [f"{_TESTS}/test_full_program.py", f"{_TESTS}/test_costs.py"]),
+    "supply": (
+        f"{_AGGREGATOR}.solve.supply",
+        [f"{_TESTS}/test_supply.py", f"{_TESTS}/test_full_program.py", f"{_TESTS}/test_costs.py"],
+    ),
     "contracts": (f"{_AGGREGATOR}.solve.contracts", [f"{_TESTS}/test_contracts.py", f"{_TESTS}/test_costs.py"]),
     "dispatch": (
         f"{_AGGREGATOR}.dispatch.dispatch",
