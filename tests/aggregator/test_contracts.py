@@ -13,7 +13,7 @@ from csmoifsa_aggregator.model.costs import Storage, single_price
 from csmoifsa_aggregator.solve.alternation import fit_mean, verify
 from csmoifsa_aggregator.solve.batteries import cheapest_dispatch
 from csmoifsa_aggregator.solve.bounds import best_response
-from csmoifsa_aggregator.solve.contracts import class_gains, stage_two
+from csmoifsa_aggregator.solve.contracts import split_surplus, stage_two
 from csmoifsa_aggregator.solve.stackelberg import solve_game
 from csmoifsa_aggregator.study.study import run_day
 
@@ -110,7 +110,7 @@ def test_beta_outside_its_range():
 
 @pytest.mark.parametrize("size", [1.0, 0.01])
 @pytest.mark.parametrize("seed", range(4))
-def test_at_prices_that_no_load_changes_each_class_gains_what_it_would_alone(seed, size):
+def test_at_prices_that_no_load_changes_each_split_surplus_what_it_would_alone(seed, size):
     rng = np.random.default_rng(seed)
     market = single_price(rng.uniform(0.02, 0.4, 12), float(rng.choice([0.5, 1.0])))
     sale_price = market.day_ahead * rng.choice([0.7, 1.0])
@@ -163,7 +163,7 @@ def test_classes_gain_what_they_move_at_the_mean_price_between_both_loads():
 
     def plan(a, b, given):
         return Dispatch(
-            charge_kw=np.array([a, b]), discharge_kw=np.array([none, given]), content_kwh=np.zeros((2, 3)), cost=0.0
+            charge_kw=np.array([a, b]), discharge_kw=np.array([none, given]), soe_kwh=np.zeros((2, 3)), cost=0.0
         )
 
     smart = plan([0.0, 0.0, 4.0], [0.0, 4.0, 0.0], none)
@@ -171,15 +171,15 @@ def test_classes_gain_what_they_move_at_the_mean_price_between_both_loads():
     # beside 8 kW of others; means of 8 to 12 kW: 0.6 and 1.4; the third hour's load stays at 12 kW, at 1.3
     # a: 4 * (1.3 - 0.6), b: 4 * (1.4 - 1.3) and 2 * (0.9 - 0.05) for what it gives; all for half an hour
     plain = np.full(3, 8.0)
-    parts = class_gains(group, smart, v2g, market, market.day_ahead, plain, 2.45)
+    parts = split_surplus(group, smart, v2g, market, market.day_ahead, plain, 2.45)
     assert parts == pytest.approx([1.4, 1.05])
-    assert class_gains(group, smart, v2g, market, market.day_ahead, plain, 4.9) == pytest.approx([2.8, 2.1])
+    assert split_surplus(group, smart, v2g, market, market.day_ahead, plain, 4.9) == pytest.approx([2.8, 2.1])
     # where nobody gains: by the number of cars, 3 and 2
-    assert class_gains(group, smart, smart, market, market.day_ahead, plain, 1.0) == pytest.approx([0.6, 0.4])
+    assert split_surplus(group, smart, smart, market, market.day_ahead, plain, 1.0) == pytest.approx([0.6, 0.4])
     # a class that would lose gets nothing
     worse = plan([4.0, 0.0, 0.0], [0.0, 4.0, 0.0], none)
     before = plan([0.0, 0.0, 4.0], none, none)
-    assert class_gains(group, before, worse, market, market.day_ahead, plain, 1.0) == pytest.approx([1.0, 0.0])
+    assert split_surplus(group, before, worse, market, market.day_ahead, plain, 1.0) == pytest.approx([1.0, 0.0])
 
 
 # ---- as followers ----

@@ -85,10 +85,10 @@ def test_supply_beside_a_storage_is_the_cheapest(seed):
         assert plan.ev_cost == pytest.approx(plain_cost(load, taken, market, price), rel=1e-9, abs=1e-9)
         if np.isinf(best):
             continue
-        before = np.r_[store.initial_kwh, plan.content_kwh[:-1]]
+        before = np.r_[store.initial_kwh, plan.soe_kwh[:-1]]
         flow = (store.efficiency * plan.charge_kw - plan.discharge_kw / store.efficiency) * dt
-        assert plan.content_kwh == pytest.approx(before + flow, abs=1e-6 * size)
-        assert plan.content_kwh[-1] >= store.initial_kwh - 1e-6 * size
+        assert plan.soe_kwh == pytest.approx(before + flow, abs=1e-6 * size)
+        assert plan.soe_kwh[-1] >= store.initial_kwh - 1e-6 * size
         for kw in (plan.charge_kw, plan.discharge_kw):
             assert ((kw >= -1e-6 * size) & (kw <= store.power_kw + 1e-6 * size)).all()
 
