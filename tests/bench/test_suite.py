@@ -161,7 +161,7 @@ def test_another_budget_keeps_the_stops_below_it():
     assert changed(budget=5, count="iterations").narrowed(budget=1).budget == 1
 
 
-@pytest.mark.parametrize("name", ["constrained", "many"])
+@pytest.mark.parametrize("name", ["constrained", "many", "many-5"])
 def test_every_problem_of_a_suite_can_be_built_and_has_what_the_suite_is_about(name):
     suite = load_suite(name)
     for entry in suite.problems:
