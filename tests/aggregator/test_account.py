@@ -38,7 +38,7 @@ def test_all_cars_are_in_every_way_to_run_the_day(study):
 def test_loads_of_the_classes_add_up(study):
     total = {one.name: one.load_kw for one in study.accounts}
     np.testing.assert_allclose(sum(study.class_load.values()), total["stage one"], atol=1e-6)
-    last = total.get("+ V2G", total["stage one"])
+    last = total.get("with V2G", total["stage one"])
     np.testing.assert_allclose(sum(study.contract_load.values()), last, atol=1e-6)
 
 

@@ -82,7 +82,7 @@ def test_a_cap_that_drivers_break(run_cli, tmp_path):
     assert got["guaranteed"] is None
     over = {one["plan"]: one["over_cap_kw"] for one in got["plans"]}
     assert over["stage one"] == pytest.approx(0.0, abs=1e-3)
-    assert over["+ V2G"] == pytest.approx(0.0, abs=1e-3)
+    assert over["with V2G"] == pytest.approx(0.0, abs=1e-3)
     assert over["uncontrolled charging"] > 1000
 
 

@@ -227,9 +227,9 @@ def test_two_contracts_in_one_portfolio():
     study = run_day(load_case("portfolio"))
     plans = {one.name: one for one in study.accounts}
     assert study.second is not None
-    assert plans["+ V2G"].profit >= plans["stage one"].profit - 1e-6
-    assert plans["+ V2G"].driver_cost <= plans["stage one"].driver_cost + 1e-9
-    gained = plans["stage one"].driver_cost - plans["+ V2G"].driver_cost
+    assert plans["with V2G"].profit >= plans["stage one"].profit - 1e-6
+    assert plans["with V2G"].driver_cost <= plans["stage one"].driver_cost + 1e-9
+    gained = plans["stage one"].driver_cost - plans["with V2G"].driver_cost
     assert gained == pytest.approx(study.second.owner_share)
     assert plans["uncontrolled charging"].profit < plans["stage one"].profit
     energy = [one.load_kw.sum() for one in study.accounts[:4]]

@@ -227,7 +227,7 @@ def test_owners_who_answer_the_price_are_not_paid_twice(tmp_path):
         "flat price",
         "day-ahead price",
         "stage one",
-        "+ rolling",
+        "with rolling",
         "perfect foresight",
     ]
     one, rolled, best = test.days[0].accounts[3:]

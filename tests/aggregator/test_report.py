@@ -72,7 +72,7 @@ def test_data_is_the_summary_and_the_tables(day, rolled):
     assert data["summary"] == json.loads((day / "summary.json").read_text(encoding="utf-8"))
     assert data["price"]["price"] == pytest.approx(data["summary"]["price"], rel=1e-9)
     assert sum(map(np.array, data["load"].values())) == pytest.approx(np.array(data["plans_load"]["stage one"]))
-    assert sum(map(np.array, data["load_v2g"].values())) == pytest.approx(np.array(data["plans_load"]["+ V2G"]))
+    assert sum(map(np.array, data["load_v2g"].values())) == pytest.approx(np.array(data["plans_load"]["with V2G"]))
     assert data["stays"][0]["soe_kwh"][0] == 9.6
     assert data["stays"][0]["soe_kwh"][-1] == pytest.approx(data["stays"][0]["departure_kwh"])
     data = rolling_data(rolled)
@@ -157,7 +157,7 @@ def test_page_of_a_day_in_a_browser(day, browser):
     assert [float(row["price"]) for row in rows] == pytest.approx(summary["price"], rel=1e-9)
     rows = list(csv.DictReader(io.StringIO(browser.run("study.loadCsv()"))))
     total = sum(float(value) for row in rows for name, value in row.items() if name != "hours")
-    assert total == pytest.approx(sum(day_data(day)["plans_load"]["+ V2G"]))
+    assert total == pytest.approx(sum(day_data(day)["plans_load"]["with V2G"]))
     before = numbers(browser, "#gains")
     browser.run("study.compare('flat price')")
     assert numbers(browser, "#gains") != before
@@ -207,6 +207,6 @@ def test_without_contracts_nothing_is_called_v2g(rolled):
     roll("wei-2015", rolled.parent, ["--node", "EAST", "--days", "2025-06-03:2025-06-04", "--known", "last"])
     summary = rolling_data(rolled.parent / "wei-2015")["summary"]
     names = [one["plan"] for one in summary["nodes"][0]["plans"]]
-    assert names[3:] == ["stage one", "+ direct load control", "+ rolling", "perfect foresight"]
+    assert names[3:] == ["stage one", "with direct load control", "with rolling", "perfect foresight"]
     assert set(names) <= page_texts("csmoifsa_aggregator.output", "roll", "zh", ("aggregator",))["plans"].keys()
     assert summary["assumptions"]["all_under_direct_control"]

@@ -220,7 +220,7 @@ def test_measured_contents_overrule_the_model():
     assert soe[0, 8] >= 32 - 1e-6
     with pytest.raises(InputError, match=r"no class 'c'"):
         RollingDispatcher(plan()).step(0, 0.1, measured_kwh={"c": 1.0})
-    with pytest.raises(InputError, match="not between 0 and its capacity"):
+    with pytest.raises(InputError, match="is not between 0 and the capacity"):
         RollingDispatcher(plan()).step(0, 0.1, measured_kwh={"a": 99.0})
 
 
@@ -302,9 +302,9 @@ def test_backtest():
     assert all(one.status == "proven" for one in test.days)
     names = [one.name for one in mean_accounts(test.days)]
     assert names[:3] == ["uncontrolled charging", "flat price", "day-ahead price"]
-    assert names[3:] == ["stage one", "+ V2G", "+ rolling", "perfect foresight"]
+    assert names[3:] == ["stage one", "with V2G", "with rolling", "perfect foresight"]
     profit = {one.name: one.profit for one in mean_accounts(test.days)}
-    assert profit["perfect foresight"] >= max(profit["+ V2G"], profit["+ rolling"]) - 1e-9
+    assert profit["perfect foresight"] >= max(profit["with V2G"], profit["with rolling"]) - 1e-9
     assert sum(one.rolled.unserved_kwh for one in test.days) < 1e-6
     perfect = backtest(load_case("portfolio"), ahead, actual, training=4, forecaster="perfect")
     assert perfect.rho == pytest.approx(1.0, abs=1e-5)

@@ -196,7 +196,7 @@ def _draw_waterfall(axes: Axes, plans: pd.DataFrame) -> None:
     axes.axhline(0.0, color=BLACK, linewidth=0.8)
     axes.use_sticky_edges = False
     axes.margins(y=0.15)
-    split = [name.replace("+ ", "+\u00a0").replace(" ", "\n", 1) for name in names]
+    split = [name.replace("with ", "with\u00a0").replace(" ", "\n", 1) for name in names]
     axes.set_xticks(range(len(names)), split, fontsize=8)
     axes.grid(axis="y", alpha=0.3)
 

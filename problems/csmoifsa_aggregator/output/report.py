@@ -73,7 +73,7 @@ def day_data(folder: Path) -> dict[str, Any]:
         data["storage"] = _columns(read_csv(folder / "storage.csv"))
     if (folder / "v2g.csv").exists():
         contracts = read_csv(folder / "load_v2g.csv")
-        load["+ V2G"] = _stack(contracts)
+        load["with V2G"] = _stack(contracts)
         data["load_v2g"] = _columns(contracts)
         stays = _stays(read_csv(folder / "v2g.csv"), step)
         data["stays"], data["stays_left_out"] = stays[:MOST_STAYS], max(0, len(stays) - MOST_STAYS)

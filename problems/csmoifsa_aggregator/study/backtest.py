@@ -22,7 +22,7 @@ from csmoifsa_aggregator.solve.stackelberg import MARGIN, solve_game
 from csmoifsa_aggregator.study.baselines import DayAccount, baselines, contracts, other_load, stages
 from csmoifsa_aggregator.study.rolling import RollingResult, Terms, roll_day
 
-ROLLING, PERFECT = "+ rolling", "perfect foresight"
+ROLLING, PERFECT = "with rolling", "perfect foresight"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

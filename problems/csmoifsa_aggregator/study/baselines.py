@@ -20,8 +20,8 @@ UNCONTROLLED, FLAT, DAY_AHEAD, STAGE_ONE, WITH_V2G, DIRECT_CONTROL = (
     "flat price",
     "day-ahead price",
     "stage one",
-    "+ V2G",
-    "+ direct load control",
+    "with V2G",
+    "with direct load control",
 )
 
 

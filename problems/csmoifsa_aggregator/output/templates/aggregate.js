@@ -59,7 +59,7 @@
       money: D.money, surplus: money(C.surplus), smart: money(C.smart_cost), v2g: money(C.v2g_cost), owners: money(C.owner_share),
       aggregator: money(C.aggregator_share), wear: money(C.wear_paid), kwh: number(C.discharged_kwh, 1),
     }) + " " + program;
-    Aggregator.drawStack("load_v2g", D.stacks["+ V2G"]);
+    Aggregator.drawStack("load_v2g", D.stacks["with V2G"]);
     const share = S.assumptions.owners_share, names = C.by_class.map((one) => one.class);
     const part = (name, factor, colour, pattern) => ({
       type: "bar", name, x: names.map(plain), y: C.by_class.map((one) => factor * one.surplus),

@@ -11,12 +11,12 @@ const Aggregator = (function () {
     "flat price": { color: GREY, dash: "dot", width: 1.5 },
     "day-ahead price": { color: ORANGE, dash: "dash", width: 2 },
     "stage one": { color: BLUE, width: 3.5 },
-    "+ V2G": { color: VERMILION, width: 1.8 },
-    "+ direct load control": { color: VERMILION, width: 1.8 },
-    "+ rolling": { color: GREEN, dash: "dash", width: 2 },
+    "with V2G": { color: VERMILION, width: 1.8 },
+    "with direct load control": { color: VERMILION, width: 1.8 },
+    "with rolling": { color: GREEN, dash: "dash", width: 2 },
     "perfect foresight": { color: SKY, dash: "dot", width: 2 },
   };
-  const LAST = ["day-ahead price", "+ rolling", "perfect foresight"]; // drawn on top of what they often equal
+  const LAST = ["day-ahead price", "with rolling", "perfect foresight"]; // drawn on top of what they often equal
   const planName = (name) => T.plans[name] || name;
   const className = (name) => name.replace(/^(\d+) other classes$/, (_, n) => fill(T.other_classes, { n }));
   const share = (value) => `${number(100 * value, 0)} %`;
