@@ -65,7 +65,6 @@ class Settings:
         Share of clones that are recombined with any individual instead of another active one.
     attraction, differential_weight : float
         Factors of the way to the leader and of the difference of two individuals, in swarming: the contraction.
-        Foraging among neighbours uses the second, too.
     min_crossover_rate : float
         Least share of the coordinates that swarming changes; each child draws its own between this and 1.
     cauchy_scale : float
@@ -79,7 +78,6 @@ class Settings:
         Least probability of each behaviour, at most 1 / number of behaviours.
     min_forage_credit : float
         Least credit of foraging, so that it takes over when nothing else succeeds; cloning has at least half of it.
-        At that least credit it starts from any individual instead of an active one, and mostly goes among neighbours.
     credit_rate : float
         Smoothing of each behaviour's success rate, 0 (frozen) to 1 (last generation only).
     gain_tolerance : float
@@ -107,7 +105,7 @@ class Settings:
     cauchy_scale: float = setting(0.05, 0.0, 1.0)
     reuse_penalty: float = setting(0.5, 0.0, 1e6)
     memory_size: int = setting(10, 1, 1000)
-    min_probability: float = setting(0.1, 0.0, 1.0)
+    min_probability: float = setting(0.03, 0.0, 1.0)
     min_forage_credit: float = setting(0.1, 0.0, 1.0)
     credit_rate: float = setting(0.05, 0.0, 1.0)
     gain_tolerance: float = setting(1e-4, 0.0, 1.0)

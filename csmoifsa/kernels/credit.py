@@ -7,7 +7,6 @@ import numpy as np
 from csmoifsa.jit import Flags, Vector, jit
 from csmoifsa.kernels.behaviours import MIN_CREDIT, REMEMBERS_STEPS, TIRES_PARENTS
 from csmoifsa.kernels.dominance import compare
-from csmoifsa.kernels.parents import front_extent
 from csmoifsa.kernels.records import Memory, Offspring, Population
 from csmoifsa.settings import Settings
 
@@ -30,6 +29,17 @@ def improvement(population: Population, child: int, parent: int, extent: Vector)
     for k in range(extent.size):
         total += (F[parent, k] - F[child, k]) / extent[k]
     return total
+
+
+@jit(forceinline=True)
+def front_extent(population: Population, count: int, extent: Vector) -> None:
+    """Write each objective's range over the non-dominated of the first ``count`` rows into ``extent`` (n_obj,)."""
+    for k in range(extent.size):
+        low, high = np.inf, -np.inf
+        for i in range(count):
+            if population.rank[i] == 0:
+                low, high = min(low, population.F[i, k]), max(high, population.F[i, k])
+        extent[k] = max(high - low, 1e-300)
 
 
 @jit(forceinline=True)

@@ -1,15 +1,12 @@
-"""Which individuals become parents: the active ones, their leaders, the shares of clones, and neighbours."""
+"""Which individuals become parents: the active ones, their leaders, and the shares of clones."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from csmoifsa.jit import Indices, Matrix, Stream, Vector, jit
-from csmoifsa.kernels.random import randint
+from csmoifsa.jit import Indices, Vector, jit
 from csmoifsa.kernels.records import Parents, Population
 from csmoifsa.settings import Settings
-
-NEIGHBOUR_DRAWS = 5
 
 
 @jit
@@ -77,35 +74,3 @@ def choose_parents(population: Population, count: int, settings: Settings) -> Pa
         active = least_crowded(population.rank, crowding, count, settings.n_active)
     leaders = active[: min(settings.n_leaders, active.size)]
     return Parents(count, active, leaders, clone_shares_of(crowding, active))
-
-
-@jit(forceinline=True)
-def front_extent(population: Population, count: int, extent: Vector) -> None:
-    """Write each objective's range over the non-dominated of the first ``count`` rows into ``extent`` (n_obj,)."""
-    for k in range(extent.size):
-        low, high = np.inf, -np.inf
-        for i in range(count):
-            if population.rank[i] == 0:
-                low, high = min(low, population.F[i, k]), max(high, population.F[i, k])
-        extent[k] = max(high - low, 1e-300)
-
-
-@jit
-def neighbour(F: Matrix, count: int, i: int, other: int, extent: Vector, stream: Stream) -> int:
-    """Return the nearest to row i, in the objectives, of `NEIGHBOUR_DRAWS` random rows other than i and ``other``.
-
-    F : (rows, n_obj), of which the first ``count`` are looked at; extent : (n_obj,), the unit of each objective. If no
-    other row was drawn, it is any row. A few draws cost less than a search of the population, and the neighbours vary.
-    """
-    nearest, least = -1, np.inf
-    for _ in range(NEIGHBOUR_DRAWS):
-        j = randint(stream, count)
-        if j in (i, other):
-            continue
-        distance = 0.0
-        for k in range(extent.size):
-            step = (F[i, k] - F[j, k]) / extent[k]
-            distance += step * step
-        if nearest < 0 or distance < least:
-            nearest, least = j, distance
-    return nearest if nearest >= 0 else randint(stream, count)

@@ -111,32 +111,9 @@ def pick(shares, u):
     return min(int(np.searchsorted(shares, u, side="right")), len(shares) - 1)
 
 
-def neighbour(F, first, count, i, excluded, stream):
-    """Return the nearest of five random rows, measured in ranges of the first front."""
-    width = np.maximum(np.ptp(F[first], axis=0), 1e-300)
-    drawn = [j for j in [stream.randint(count) for _ in range(5)] if j not in excluded]
-    with np.errstate(over="ignore"):  # a front of a single point has no range: all are infinitely far
-        apart = [sum(((F[i] - F[j]) / width) ** 2) for j in drawn]
-    return drawn[apart.index(min(apart))] if drawn else stream.randint(count)
-
-
-def look(x, step_lengths, settings, stream):
-    """Return a step along one coordinate: fine, as long as a remembered one, or Cauchy distributed."""
-    y, k, known = x.copy(), stream.randint(len(x)), int((step_lengths > 0).sum())
-    sign = 1 if stream.uniform() < 0.5 else -1
-    if stream.uniform() < 0.5:
-        y[k] += sign * 10 ** (-1.3 - 2.7 * stream.uniform())
-    elif known and stream.uniform() < 0.5:
-        y[k] += sign * step_lengths[stream.randint(known)]
-    else:
-        y[k] += settings.cauchy_scale * math.tan(math.pi * (stream.uniform() - 0.5))
-    return y
-
-
-def child(population, count, behaviour, settings, memory, stream):
+def child(population, count, behaviour, settings, step_lengths, stream):
     """Return position, displacement and parent of the child that a behaviour makes with a row's stream."""
     X, F, n_var = population.X, population.F, population.X.shape[1]
-    forage_credit = memory.credit[3]
     first = [i for i in range(count) if population.rank[i] == 0]
     space = population.crowding / (1 + settings.reuse_penalty * population.n_uses)
     active = sorted(first, key=lambda i: -space[i])[: settings.n_active]
@@ -161,15 +138,15 @@ def child(population, count, behaviour, settings, memory, stream):
                 beta = (2 * u if u < 0.5 else 1 / (2 * (1 - u))) ** (1 / (settings.eta_crossover + 1))
                 y[k] = ((1 + beta) * p + (1 - beta) * z) / 2
     elif behaviour == 3:
-        anywhere = forage_credit <= settings.min_forage_credit and min(population.CV[:count]) == 0
-        i = stream.randint(count) if anywhere else active[pick(wheel, stream.uniform())]
-        if anywhere and stream.uniform() < 0.8:
-            a = neighbour(F, first, count, i, {i}, stream)
-            b = neighbour(F, first, count, i, {i, a}, stream)
-            c = neighbour(F, first, count, i, {i}, stream)
-            y = (X[i] + X[c]) / 2 + settings.differential_weight * (X[a] - X[b])
+        i = active[pick(wheel, stream.uniform())]
+        y, k, known = X[i].copy(), stream.randint(n_var), int((step_lengths > 0).sum())
+        sign = 1 if stream.uniform() < 0.5 else -1
+        if stream.uniform() < 0.5:
+            y[k] += sign * 10 ** (-1.3 - 2.7 * stream.uniform())
+        elif known and stream.uniform() < 0.5:
+            y[k] += sign * step_lengths[stream.randint(known)]
         else:
-            y = look(X[i], memory.step_lengths, settings, stream)
+            y[k] += settings.cauchy_scale * math.tan(math.pi * (stream.uniform() - 0.5))
     elif behaviour == 2:
         i, leader = stream.randint(count), leaders[stream.randint(len(leaders))]
         a, b, y = stream.randint(count), stream.randint(count), X[i].copy()

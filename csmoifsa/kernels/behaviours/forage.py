@@ -1,21 +1,19 @@
-"""Forage: an individual looks along a single coordinate, near or far, or among its neighbours if that finds nothing."""
+"""Forage: an active individual looks along a single coordinate, near or far."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from csmoifsa.jit import Indices, Stream, Vector, jit
-from csmoifsa.kernels.parents import front_extent, neighbour, pick
+from csmoifsa.kernels.parents import pick
 from csmoifsa.kernels.random import randint, uniform
 from csmoifsa.kernels.records import Memory, Offspring, Parents, Population
 from csmoifsa.kernels.variation import record_parent, repair_bounds
-from csmoifsa.settings import BEHAVIOURS, Settings
+from csmoifsa.settings import Settings
 
 MIN_CREDIT = 1.0  # of min_forage_credit, so that foraging takes over when nothing else succeeds
 TIRES_PARENTS = True
 REMEMBERS_STEPS = True
-FORAGE = BEHAVIOURS.index("forage")
-AMONG_NEIGHBOURS = 0.8  # share of foragers, while single coordinates yield nothing
 FINEST, COARSEST = 4.0, 1.3  # fine steps are 10^-4 to 10^-1.3 of a variable's range
 
 
@@ -42,41 +40,15 @@ def look(y: Vector, x: Vector, cauchy_scale: float, step_lengths: Vector, stream
 
 
 @jit(forceinline=True)
-def go_among_neighbours(
-    y: Vector, population: Population, count: int, i: int, weight: float, extent: Vector, stream: Stream
-) -> None:  # fmt: skip
-    """Write into ``y`` (n_var,) a step of row i half the way to a neighbour, plus ``weight`` of two others' difference.
-
-    All coordinates change, so the step turns with the landscape: it serves variables that depend on each other.
-    """
-    X, F = population.X, population.F
-    a = neighbour(F, count, i, i, extent, stream)
-    b = neighbour(F, count, i, a, extent, stream)
-    c = neighbour(F, count, i, i, extent, stream)
-    for k in range(y.size):
-        y[k] = X[i, k] + 0.5 * (X[c, k] - X[i, k]) + weight * (X[a, k] - X[b, k])
-
-
-@jit(forceinline=True)
 def fill(
     rows: Indices, streams: Stream, population: Population, parents: Parents, memory: Memory, settings: Settings,
     offspring: Offspring,
 ) -> None:  # fmt: skip
-    """Fill ``rows`` with foragers from active individuals; arguments as in `csmoifsa.kernels.behaviours`.
-
-    While the credit of foraging is at its least and something is feasible, nothing is found from the active ones along
-    single coordinates: foragers start from any individual, and most of them go among its neighbours in the objectives.
-    """
-    count, extent = parents.count, np.empty(population.F.shape[1])
-    stuck = memory.credit[FORAGE] <= settings.min_forage_credit and population.CV[population.order[0]] == 0.0
-    if stuck:
-        front_extent(population, count, extent)
+    """Fill ``rows`` with foragers from active individuals; arguments as in `csmoifsa.kernels.behaviours`."""
+    X = population.X
     for q in rows:
         y, stream = offspring.X[q], streams[q : q + 1]
-        i = randint(stream, count) if stuck else parents.active[pick(parents.clone_shares, uniform(stream))]
-        if stuck and uniform(stream) < AMONG_NEIGHBOURS:
-            go_among_neighbours(y, population, count, i, settings.differential_weight, extent, stream)
-        else:
-            look(y, population.X[i], settings.cauchy_scale, memory.step_lengths, stream)
-        repair_bounds(y, population.X[i], stream)
+        i = parents.active[pick(parents.clone_shares, uniform(stream))]
+        look(y, X[i], settings.cauchy_scale, memory.step_lengths, stream)
+        repair_bounds(y, X[i], stream)
         record_parent(offspring, q, population, i)
