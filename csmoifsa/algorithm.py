@@ -1,7 +1,7 @@
-"""The pymoo door: `CSMOIFSA` and `MOAFSA` run wherever a pymoo algorithm does.
+"""The pymoo interface: `CSMOIFSA` and `MOAFSA` run wherever a pymoo algorithm does.
 
-Inside a generation everything stays arrays and ``problem.evaluate`` is called directly; pymoo's `Population` objects
-are built only when somebody looks at ``pop`` or ``opt``, or drives the search with ``ask`` and ``tell``.
+Within a generation all data are arrays and ``problem.evaluate`` is called directly. pymoo's `Population` objects are
+built only when ``pop`` or ``opt`` is read, or when the search is driven with ``ask`` and ``tell``.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ from csmoifsa.moafsa import FishSwarm, SwarmSettings
 from csmoifsa.requirements import n_eval_budget, offers_kernel, refuse_unsuitable
 from csmoifsa.settings import Settings
 
-LONGEST_STRETCH = 100  # generations; short enough for Ctrl-C to be heard
-EQUALITY_TOLERANCE = default_config()["cv_eq"]["eps"]  # pymoo's own, so that its CV and ours agree
+LONGEST_STRETCH = 100  # generations between two returns to Python, where Ctrl-C takes effect
+EQUALITY_TOLERANCE = default_config()["cv_eq"]["eps"]  # pymoo's default, so that both compute the same CV
 
 
 @dataclass(frozen=True)
 class Saved:
-    """What `EngineAlgorithm.load` read and the set-up takes up."""
+    """Path, seed and engine state of a saved run: `EngineAlgorithm.load` reads them, the set-up restores them."""
 
     path: Path
     seed: int
@@ -49,19 +49,19 @@ class Saved:
 
 
 class EngineAlgorithm(Algorithm):
-    """What both algorithms share: an `Engine` driven through pymoo's `Algorithm` interface.
+    """Base class of both algorithms: runs an `Engine` through pymoo's `Algorithm` interface.
 
-    One generation of pymoo is ``pop_size`` evaluations, however many generations of offspring of the engine that takes;
+    One generation of pymoo is ``pop_size`` evaluations, which may be several of the engine's generations of offspring;
     ``("n_eval", N)`` is met exactly. ``ask()`` returns the offspring of one generation of the engine.
 
     Parameters
     ----------
     engine_class, settings
-        What to run.
+        Subclass of `Engine` to run, and an instance of its settings class.
     sampling : (n, n_var) array or Population, optional
-        First positions; a Latin hypercube fills up the rest.
+        First positions; the rows up to ``pop_size`` that are missing come from a Latin hypercube.
     **options
-        pymoo's own: termination, callback, output, display, verbose, save_history, seed, ...
+        Options of pymoo's ``Algorithm``, such as termination, callback, output, verbose, save_history and seed.
     """
 
     def __init__(self, engine_class: type[Engine], settings: Any, *, sampling: Any = None, **options: Any):
@@ -98,7 +98,7 @@ class EngineAlgorithm(Algorithm):
             self._go_on(self._resumed)
 
     def _go_on(self, saved: Saved) -> None:
-        """Take up the state that `load` read; a run that has used up its budget is over."""
+        """Restore the state that `load` read; a run whose budget is used up is terminated."""
         if self.seed != saved.seed:
             raise InputError(f"the saved run has seed {saved.seed}; go on without a seed or with that one")
         try:
@@ -121,12 +121,12 @@ class EngineAlgorithm(Algorithm):
     def save(self, path: str | Path) -> None:
         """Write the run to one file, atomically and without pickle; the file it replaces stays as ``.previous``.
 
-        Save at any time between two calls: the run goes on from `load` with the very numbers it would have had.
+        It may be called between any two calls: a run continued by `load` is bit for bit the uninterrupted one.
 
         Raises
         ------
         InputError
-            Nothing has been set up yet, or the file cannot be written.
+            ``setup`` has not been called yet, or the file cannot be written.
         """
         engine = self._engine
         facts = {
@@ -139,14 +139,15 @@ class EngineAlgorithm(Algorithm):
 
     @classmethod
     def load(cls, path: str | Path, problem: Problem) -> EngineAlgorithm:
-        """Read a saved run of ``problem``; pass the result to ``minimize`` with any termination to go on.
+        """Read a saved run of ``problem``; pass the result to ``minimize`` with any termination to continue it.
 
-        ``minimize(problem, CSMOIFSA.load(path, problem), ("n_eval", 20000))`` counts from the evaluations saved.
+        In ``minimize(problem, CSMOIFSA.load(path, problem), ("n_eval", 20000))`` the budget includes the evaluations
+        saved.
 
         Raises
         ------
         InputError
-            The file is missing, truncated, corrupt or foreign; it holds another problem or another algorithm.
+            The file is missing, truncated, corrupt or not a checkpoint, or it holds another problem or algorithm.
         """
         refuse_unsuitable(problem)
         facts, arrays = read_checkpoint(path)
@@ -184,12 +185,12 @@ class EngineAlgorithm(Algorithm):
 
     @classmethod
     def _options_of(cls, engine: str, values: dict[str, Any]) -> dict[str, Any]:
-        """Return the constructor's arguments that give an engine with these settings."""
+        """Return the constructor's arguments for an engine with these settings."""
         return values
 
     # ---------------------------------------------------------------------------------------------- one generation
     def run(self) -> Result:
-        """Run until the termination says so; generations that nobody watches are run at a stretch."""
+        """Run until the termination criterion is met; generations that nothing observes run without a break."""
         while self.has_next():
             self._generations(self._stretch())
         return self.result()
@@ -202,7 +203,7 @@ class EngineAlgorithm(Algorithm):
 
     def _generations(self, n: int) -> None:
         if self.archive is not None or self.evaluator.callback or type(self.evaluator) is not Evaluator:
-            return super().next()  # somebody wants to see every individual
+            return super().next()  # an archive, a callback or another evaluator needs every individual
         if not self.is_initialized:
             self._initialize()
             self.is_initialized = True
@@ -235,12 +236,12 @@ class EngineAlgorithm(Algorithm):
         return len(X)
 
     def _evaluations_left(self, generations: int = 1) -> int:
-        """Return how many evaluations the running generation and those after it have, within the budget."""
+        """Return the evaluations left in this generation and the ``generations - 1`` after it, within the budget."""
         whole = generations * self.pop_size - self._engine.n_eval % self.pop_size
         return int(min(whole, max(n_eval_budget(self.termination) - self.evaluator.n_eval, 1)))
 
     def _stretch(self) -> int:
-        """Return how many generations can be run before anybody could tell: one if somebody is watching."""
+        """Return how many generations can run without a break: one if a callback, history or display observes them."""
         display: Any = self.display
         watched = (
             self.save_history or type(self.callback) is not Callback or display.verbose or display.progress is not None
@@ -293,14 +294,14 @@ class EngineAlgorithm(Algorithm):
         over = self.evaluator.n_eval >= n_eval_budget(self.termination)
         return over or self._engine.n_eval % self.pop_size == 0
 
-    # --------------------------------------------------------------------------------------- what others look at
+    # ------------------------------------------------------------------------------------ population and optimum
     def _look(self) -> tuple[Population, Population]:
         engine = self._engine
         if self._view is None or self._view[0] != engine.n_eval:
             population, count = engine.board.population, engine.board.count
             everybody = Front(*(getattr(population, name)[:count].copy() for name in Front._fields))
             pop = self._population(everybody._replace(X=engine.place(everybody.X)))
-            waiting = engine.n_told < engine.n_planned  # newcomers on the front that are not in the population yet
+            waiting = engine.n_told < engine.n_planned  # newcomers evaluated, but not yet in the population
             opt: Any = self._population(engine.front()) if waiting else pop[population.rank[:count] == 0]
             self._view = engine.n_eval, pop, opt
         return self._view[1:]
@@ -322,11 +323,11 @@ class EngineAlgorithm(Algorithm):
 
     @pop.setter
     def pop(self, value: Any) -> None:
-        pass  # pymoo assigns it; ours is derived from the engine's arrays
+        pass  # pymoo assigns it, but here it is derived from the engine's arrays
 
     @property
     def opt(self) -> Population | None:
-        """The non-dominated solutions, built when asked for; the least infeasible ones while none is feasible."""
+        """The non-dominated solutions, as objects of pymoo; while none is feasible, those of least violation."""
         return self._look()[1] if self._started() else None
 
     @opt.setter
@@ -350,19 +351,19 @@ class CSMOIFSA(EngineAlgorithm):
     Parameters
     ----------
     pop_size : int
-        Individuals in the population, and the most solutions returned.
+        Individuals in the population, and the largest number of solutions returned.
     paper : bool
         Run the paper's own steps (settings: `csmoifsa.moafsa.SwarmSettings`) instead of the default variant
         (settings: `csmoifsa.settings.Settings`).
     sampling : (n, n_var) array or Population, optional
-        First positions.
+        First positions; rows that are missing come from a Latin hypercube.
     **settings
         Any field of the settings class, or any option of pymoo's ``Algorithm``.
 
     Raises
     ------
     InputError
-        An unknown or bad setting; at ``setup``, a problem that cannot be handled.
+        A setting is unknown or out of range; at ``setup``, the problem cannot be handled.
 
     Examples
     --------

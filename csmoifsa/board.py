@@ -11,7 +11,7 @@ from csmoifsa.kernels.selection import environmental_selection
 
 
 class Front(NamedTuple):
-    """Mutually non-dominated solutions, a row each; copies that the caller owns."""
+    """Mutually non-dominated solutions, one a row; copies that the caller may change."""
 
     X: np.ndarray  # (n, n_var) in the unit box
     F: np.ndarray  # (n, n_obj)
@@ -20,23 +20,23 @@ class Front(NamedTuple):
 
 
 class BulletinBoard:
-    """At most ``capacity`` individuals in preallocated rows, with room for offspring that wait for selection.
+    """At most ``capacity`` individuals in preallocated rows, with room for offspring not selected yet.
 
-    Newcomers are written behind the individuals in use (`post`) and compared with them all at once (`select`), so that
-    the `front` can be looked at before all newcomers are evaluated, without a change to the search.
+    `post` writes newcomers behind the individuals in use, and `select` compares all of them with those at once. So
+    `front` can be read before all newcomers are evaluated, without a change to the search.
 
     Parameters
     ----------
     capacity : int
         The largest number of individuals kept.
     room : int
-        The largest number of newcomers at a time.
+        The largest number of newcomers between two selections.
     n_var, n_obj, n_extra : int
         Numbers of variables, objectives and further columns that travel with each individual.
     all_ranks : bool
-        Fill up with dominated fronts while there is room, as the paper's step 3 does; else keep the first front only.
+        True keeps dominated fronts too while there is room, as the paper's step 3 does; False keeps the first only.
     one_shot_truncation : bool
-        Truncate all at once by the crowding at the start, instead of one at a time.
+        True removes all surplus rows at once, by the crowding before the truncation; False removes one at a time.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class BulletinBoard:
     def post(
         self, start: int, X: np.ndarray, displacement: np.ndarray, F: np.ndarray, CV: np.ndarray, extra: np.ndarray
     ) -> None:
-        """Write newcomers, a row each, behind the individuals in use, from the ``start``-th newcomer on."""
+        """Write newcomers (n rows each) behind the individuals in use, from the ``start``-th newcomer on."""
         rows = slice(self.count + start, self.count + start + len(X))
         for column, values in zip(self.population, (X, displacement, F, CV, extra), strict=False):
             column[rows] = values
@@ -83,7 +83,7 @@ class BulletinBoard:
         )
 
     def front(self, n_new: int = 0) -> Front:
-        """Return the non-dominated rows, including the first ``n_new`` newcomers; changes nothing."""
+        """Return copies of the non-dominated rows, the first ``n_new`` newcomers included; the board is unchanged."""
         rows = self.count + n_new
         population, count = self.population, self.count
         if n_new:

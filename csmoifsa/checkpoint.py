@@ -1,8 +1,8 @@
-"""Saving a run and going on with it: one npz file of plain arrays and a JSON text, written atomically, no pickle.
+"""Checkpoints of a run: one npz file of plain arrays and a JSON text, written atomically, without pickle.
 
 The file ends with the SHA-256 of all bytes before it, as the zip archive's comment, so that any damage is noticed. The
-checksum does not tell who wrote the file: everything is checked as if it were forged (`csmoifsa.npy` for the arrays,
-`csmoifsa.states` for what they say).
+checksum does not prove who wrote the file: everything is checked as if it were forged (the arrays by `csmoifsa.npy`,
+their values by `csmoifsa.states`).
 """
 
 from __future__ import annotations
@@ -29,21 +29,21 @@ _COMMENT = len(_MARK) + 64
 
 
 def write_checkpoint(path: str | Path, facts: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
-    """Write a checkpoint; a whole one that it replaces stays beside it as ``<name>.previous``, a damaged one does not.
+    """Write a checkpoint; an undamaged one that it replaces is kept as ``<name>.previous``, a damaged one is not.
 
     Parameters
     ----------
     path : path
-        Of the file; its folder must exist.
+        The checkpoint file; its folder must exist.
     facts : dict
-        What JSON can hold.
+        Values that JSON can hold.
     arrays : dict of arrays
-        Numbers only, of the types of `csmoifsa.npy`.
+        Arrays of the number types in `csmoifsa.npy.TYPES`.
 
     Raises
     ------
     InputError
-        The file cannot be written; the one before is as it was.
+        The file cannot be written; an earlier one of that name stays as it was.
     """
     path = Path(path)
     text = json.dumps({"format": FORMAT, "version": VERSION, **facts}, allow_nan=False)
@@ -58,12 +58,12 @@ def write_checkpoint(path: str | Path, facts: dict[str, Any], arrays: dict[str, 
 
 
 def read_checkpoint(path: str | Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """Read a checkpoint whole.
+    """Return the facts and the arrays by name of a checkpoint.
 
     Raises
     ------
     InputError
-        It is missing, truncated, corrupt, from another program or from another version.
+        The file is missing, truncated, corrupt, from another program or from another version.
     """
     path = Path(path)
     spare = previous(path)
@@ -91,12 +91,12 @@ def _parse(content: bytes, path: Path, hint: str = "") -> tuple[dict[str, Any], 
 
 
 def previous(path: Path) -> Path:
-    """Return where the checkpoint before the last one is kept."""
+    """Return the path at which the last checkpoint but one of ``path`` is kept."""
     return path.with_name(path.name + ".previous")
 
 
 def _keep_as_previous(path: Path) -> None:
-    """Give the file a second name; where the file system has no hard links, copy it."""
+    """Hard-link the file as ``<name>.previous``; copy it where the file system has no hard links."""
     spare = previous(path)
     part = spare.with_name(spare.name + ".part")
     part.unlink(missing_ok=True)

@@ -1,6 +1,6 @@
-"""The command line: ``csmoifsa list``, ``solve``, ``warmup``, and the commands that plugins bring.
+"""The command line: ``csmoifsa list``, ``solve``, ``warmup``, and the commands that plugins register.
 
-Heavy libraries are imported inside the commands, so that ``--help`` answers at once.
+Slow imports stand inside the commands, so that ``--help`` answers at once.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from csmoifsa.files import output_folder
 from csmoifsa.folders import result_folder
 
 MOST_TOLD = 4000
-"""Characters of an error's sentence that are shown."""
+"""Largest length of an error message shown [characters]."""
 
 
 class _Commands(TyperGroup):
-    """Our own commands, and those of plugins, which are imported when they are called or listed."""
+    """The commands of this package, and those of plugins, which are imported when they are called or listed."""
 
     def list_commands(self, ctx: Any) -> list[str]:
         from csmoifsa.plugins import command_names
@@ -44,12 +44,12 @@ class _Commands(TyperGroup):
         try:
             found = load_command(cmd_name)
         except InputError as error:
-            if ctx.resilient_parsing or "--help" in sys.argv[1:2]:  # the list of commands survives a broken one
+            if ctx.resilient_parsing or "--help" in sys.argv[1:2]:  # list the commands even if one is broken
                 warnings.warn(str(error), RuntimeWarning, stacklevel=1)
                 return None
             raise
         command = _as_command(found, cmd_name)
-        if isinstance(command, TyperGroup):  # another plugin may add to it, as "group command"
+        if isinstance(command, TyperGroup):  # plugins may add commands to a group, named "group command"
             for name in command_names():
                 group, _, inner = name.partition(" ")
                 if group == cmd_name and inner:
@@ -58,7 +58,7 @@ class _Commands(TyperGroup):
 
 
 def _as_command(found: Any, name: str) -> Any:
-    """Return a typer application, a plain function or a ready command as a command of this name."""
+    """Return a typer application, a plain function or a click command as a command of this name."""
     if inspect.isfunction(found):
         alone = typer.Typer(add_completion=False, rich_markup_mode="rich")
         alone.command()(found)
@@ -80,7 +80,7 @@ app = typer.Typer(
 
 
 def main() -> None:
-    """Run the command line; wrong input ends in one sentence on stderr and exit code 2."""
+    """Run the command line; an `InputError` becomes one sentence on stderr and exit code 2."""
     warnings.showwarning = _show_warning
     prepare_output()
     try:
@@ -90,12 +90,12 @@ def main() -> None:
             finish_output()
     except InputError as error:
         _end(str(error))
-    except OSError as error:  # a disk, a device or an output, no fault of this program
+    except OSError as error:  # a disk, a device or an output failed, not this program
         _end(f"{error.strerror or error}" + (f": {error.filename}" if error.filename else ""))
 
 
 def _end(message: str) -> None:
-    if len(message) > MOST_TOLD:  # a message that repeats a whole file helps nobody
+    if len(message) > MOST_TOLD:  # a message may repeat a whole file: keep both ends
         message = f"{message[: MOST_TOLD // 2]} [...] {message[-MOST_TOLD // 2 :]}"
     stderr().print(f"error: {message}", style="red", soft_wrap=True)
     sys.exit(2)
@@ -130,7 +130,7 @@ def list_command(as_json: bool = JSON_OPTION) -> None:
     for name in problem_names():
         try:
             problem = load_problem(name)
-        except Exception as error:  # a broken plugin costs its own line, not the list
+        except Exception as error:  # a broken plugin loses its own line, not the whole list
             _show_warning(f"{name} cannot be shown: {type(error).__name__}: {error}")
             continue
         rows.append(
@@ -191,7 +191,7 @@ def solve(
 
     from csmoifsa.jit import watch_compilation
 
-    # what a problem or an algorithm prints is not to end up between the lines of our answer
+    # keep what a problem or an algorithm prints out of the answer on stdout
     with contextlib.redirect_stdout(sys.stderr), watch_compilation(_say_compiling):
         target = load_problem(problem, **given)
         method = load_algorithm(algorithm, problem=target, pop_size=pop_size, **chosen)
@@ -240,7 +240,7 @@ def solve(
 
 
 def _resumed(method: Any, problem: Any, path: Path) -> Any:
-    """Return the saved run, if there is one and it is of this algorithm with these settings."""
+    """Return the saved run, or ``method`` if there is none; `InputError` for another algorithm or other settings."""
     if not hasattr(method, "save"):
         raise InputError(f"{type(method).__name__} cannot be resumed; csmoifsa and moafsa can")
     if not path.exists():
@@ -298,7 +298,7 @@ def parse_settings(option: str, pairs: list[str]) -> dict[str, Any]:
     Raises
     ------
     InputError
-        An entry that is not NAME=VALUE, or a name given twice.
+        An entry is not NAME=VALUE, or a name occurs twice.
     """
     values: dict[str, Any] = {}
     for pair in pairs:

@@ -1,4 +1,4 @@
-"""What every command shares: JSON on stdout, people's text and progress on stderr or stdout, never mixed."""
+"""Output of every command: one JSON object on stdout, or text for people on stdout and stderr, never mixed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ JSON_OPTION = typer.Option(False, "--json", help="Print one JSON object on stdou
 
 
 class _PlainConsole(Console):
-    """A console on which texts are texts: no markup unless asked for, no emoji codes, no commands to the terminal."""
+    """A console that prints texts literally: no markup unless requested, no emoji codes, no terminal commands."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(highlight=False, markup=False, emoji=False, **options)
@@ -32,7 +32,7 @@ class _PlainConsole(Console):
             super().print(*objects, **options)
         except OSError as error:
             if self.stderr:
-                return  # nowhere is left to say it
+                return  # no stream is left for the message
             raise _cannot_write(error) from error
 
     def on_broken_pipe(self) -> None:
@@ -40,20 +40,20 @@ class _PlainConsole(Console):
 
 
 def stdout() -> Console:
-    """Return a console for people's tables, made anew so that redirected output is honoured.
+    """Return a console for tables on stdout, new at each call because ``sys.stdout`` may be redirected.
 
-    It reads no markup unless told to: titles and names from a user's file may hold brackets.
+    It interprets no markup unless ``markup=True``: titles and names from a user's file may hold brackets.
     """
     return _PlainConsole()
 
 
 def stderr() -> Console:
-    """Return a console for notes, warnings and errors, which reads no markup either."""
+    """Return a console on stderr for notes, warnings and errors; it interprets no markup unless ``markup=True``."""
     return _PlainConsole(stderr=True)
 
 
 def print_json(value: Any) -> None:
-    """Print the one machine-readable object of a command."""
+    """Print a value as JSON on one line of stdout; raises `InputError` if that cannot be written."""
     ascii_only = (getattr(sys.stdout, "encoding", None) or "utf-8").lower().replace("_", "-") not in ("utf-8", "utf8")
     text = json_text(value, ascii_only=ascii_only) + "\n"
     try:
@@ -64,19 +64,19 @@ def print_json(value: Any) -> None:
 
 
 def prepare_output() -> None:
-    """Write out the characters that the encoding of the output lacks, by number, instead of failing at them."""
+    """Make stdout and stderr print characters that their encoding lacks as backslash escapes instead of failing."""
     for stream in (sys.stdout, sys.stderr):
         with suppress(AttributeError, ValueError, OSError):
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
 
 
 def finish_output() -> None:
-    """Write what is still held back.
+    """Flush stdout.
 
     Raises
     ------
     InputError
-        The output is full or closed.
+        The output is on a full disk or a closed pipe.
     """
     try:
         if sys.stdout is not None and not sys.stdout.closed:
@@ -86,7 +86,7 @@ def finish_output() -> None:
 
 
 def _cannot_write(error: OSError) -> InputError:
-    """Return the sentence, and let what is left go nowhere, so that the end of the program is quiet."""
+    """Return an `InputError` for a failed write, with stdout now the null device so that nothing fails at exit."""
     with suppress(OSError, ValueError, AttributeError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, sys.stdout.fileno())
@@ -96,14 +96,14 @@ def _cannot_write(error: OSError) -> InputError:
 
 @contextmanager
 def progress(description: str, total: int) -> Iterator[Callable[[int], None]]:
-    """Show a progress bar on stderr when it is a terminal; yields ``update(done)``, silent otherwise.
+    """Show a progress bar on stderr if that is a terminal, else nothing; yields ``update(done)``.
 
     Parameters
     ----------
     description : str
-        What is being done; may hold names from a user's file.
+        Text before the bar; may hold names from a user's file.
     total : int
-        The number of units that ``update`` counts towards.
+        The value of ``done`` at which the bar is full.
     """
     console = stderr()
     if not console.is_terminal:

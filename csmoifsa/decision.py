@@ -1,6 +1,6 @@
-"""Choosing from a Pareto front: a compromise by fuzzy membership, the extremes, the knee.
+"""Choice of a solution from a Pareto front: a compromise by fuzzy membership, the extremes, the knee.
 
-Plain numpy, for any front whatever found it. Objectives are minimised; a maximised quantity enters with a minus sign.
+The front may come from any source. Objectives are minimised; a maximised quantity enters with a minus sign.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ def _front(F: ArrayLike) -> np.ndarray:
 
 
 def membership(F: ArrayLike, /) -> np.ndarray:
-    """Return how content each objective is with each solution, from 0 (worst on the front) to 1 (best).
+    """Return the fuzzy membership (n, m) of each solution in each objective, 0 = worst on the front, 1 = best.
 
-    ``mu = (f_max - f) / (f_max - f_min)``; an objective that does not vary is content everywhere.
+    ``mu = (f_max - f) / (f_max - f_min)``; 1 everywhere in an objective that does not vary.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def membership(F: ArrayLike, /) -> np.ndarray:
 
 
 def scores(F: ArrayLike, /, *, weights: ArrayLike | None = None) -> np.ndarray:
-    """Return each solution's share of the front's total membership, shape (n,), summing to one.
+    """Return the share (n,) of each solution in the total membership of the front; the shares sum to one.
 
     Parameters
     ----------
@@ -74,7 +74,7 @@ def scores(F: ArrayLike, /, *, weights: ArrayLike | None = None) -> np.ndarray:
 
 
 def compromise(F: ArrayLike, /, *, weights: ArrayLike | None = None) -> int:
-    """Return the row of largest membership over all objectives, the first of equals.
+    """Return the row with the largest sum of (weighted) memberships, the first of equals.
 
     Examples
     --------
@@ -85,7 +85,7 @@ def compromise(F: ArrayLike, /, *, weights: ArrayLike | None = None) -> int:
 
 
 def extremes(F: ArrayLike, /) -> list[int]:
-    """Return, for each objective, the row that is best in it; among equals the one most content overall.
+    """Return for each objective the row that is best in it; among equals the one of largest total membership.
 
     Examples
     --------
@@ -109,7 +109,7 @@ def best_acceptable(F: ArrayLike, objective: int, /, *, floor: float = 0.5) -> i
     F : (n, m) array_like
         Objectives of a front.
     objective : int
-        The one to be best in.
+        Column of the objective to be best in.
     floor : float
         The least membership, in [0, 1], at which another objective counts as acceptable.
 
@@ -131,10 +131,10 @@ def best_acceptable(F: ArrayLike, objective: int, /, *, floor: float = 0.5) -> i
 
 
 def knee(F: ArrayLike, /) -> int:
-    """Return the row that bulges most from the plane through the extremes: beyond it, a little more of one costs much.
+    """Return the row farthest from the plane through the extremes, on the side where objectives are smaller (the knee).
 
-    Objectives are scaled to [0, 1]. The plane runs through the best solution of each objective; where these do not
-    span one, it is ``sum f = const``.
+    Beyond the knee, a small gain in one objective costs much of another. Objectives are scaled to [0, 1]. The plane
+    runs through the best solution of each objective; where these do not define one, it is ``sum f = const``.
 
     Examples
     --------

@@ -1,7 +1,8 @@
-"""The engine: ``ask`` for candidates, ``tell`` their objectives; arrays in, arrays out.
+"""The search on plain arrays: ``ask`` returns candidates, ``tell`` records their objectives.
 
-It knows no problem and no pymoo. `Engine` keeps the order of calls and the state; `ImmuneFishSwarm` is the default
-CSMOIFSA; the paper's own variant and its baseline are in `csmoifsa.moafsa`. The compiled code is in `csmoifsa.kernels`.
+This module depends neither on a problem nor on pymoo. `Engine` checks the order of calls and holds the state;
+`ImmuneFishSwarm` is the default CSMOIFSA; the paper's own variant and its baseline are in `csmoifsa.moafsa`. The
+compiled code is in `csmoifsa.kernels`.
 
 >>> import numpy as np
 >>> engine = ImmuneFishSwarm(n_var=3, n_obj=2, settings=Settings(pop_size=20), seed=7)
@@ -31,25 +32,26 @@ from csmoifsa.typing import Array, ArrayLike, Evaluator
 
 
 class Engine(ABC):
-    """Keeps the order of ask and tell, and the state; subclasses plan offspring and accept them.
+    """Base class of the searches: holds the state and checks the order of ask and tell.
 
-    A generation of offspring is planned whole, handed out in pieces of any size and accepted when its last row was
-    evaluated. So the end of a budget, the number of workers or a save in the middle never changes the search.
+    Subclasses plan offspring and accept them. A generation of offspring is planned whole, returned by `ask` in pieces
+    of any size and accepted when its last row is evaluated. So the end of a budget, the number of workers or a save
+    within a generation never changes the search.
 
     Parameters
     ----------
     n_var, n_obj : int
         Numbers of variables and of objectives (two or more).
     settings : Settings
-        Validated settings.
+        Settings, validated by their class.
     seed : int
         Key of the random stream, 0 <= seed < 2**63. Same seed, same front, bit for bit.
     xl, xu : (n_var,) array, optional
         Bounds; the unit box by default. Equal bounds fix a variable.
     n_extra : int
-        Further columns that `tell` takes and that travel with each individual, e.g. constraint values.
+        Further columns that `tell` records with each individual, e.g. constraint values.
     initial : (n, n_var) array, optional
-        First positions, within the bounds; the rest, up to ``pop_size``, is a Latin hypercube.
+        First positions, within the bounds; the other rows up to ``pop_size`` come from a Latin hypercube.
 
     Raises
     ------
@@ -86,7 +88,7 @@ class Engine(ABC):
             k = crossed[0]
             raise InputError(f"variable {k}: lower bound {self.xl[k]:g} is above upper bound {self.xu[k]:g}")
         moving = np.flatnonzero(self.xu > self.xl)
-        self.free = moving if moving.size else np.zeros(1, np.int64)  # the search goes on in these variables only
+        self.free = moving if moving.size else np.zeros(1, np.int64)  # the search varies these variables only
         n_free = self.free.size
         self.n_eval = 0
         self.generation = 0  # generations planned so far
@@ -115,7 +117,7 @@ class Engine(ABC):
     def ask(self, most: int | None = None) -> np.ndarray:
         """Return the next candidates (n, n_var), within the bounds: the rest of a generation, at most ``most`` rows.
 
-        Asking again before telling returns the same rows: nothing is lost when an evaluation fails.
+        A second `ask` before `tell` returns the same rows: nothing is lost when an evaluation fails.
         """
         if self.n_told == self.n_planned:
             self.n_planned, self.n_told = self._plan(), 0
@@ -128,7 +130,7 @@ class Engine(ABC):
         return self.place(self.offspring.X[self.n_told : self.n_told + self.n_asked])
 
     def tell(self, F: ArrayLike, CV: ArrayLike | None = None, extra: ArrayLike | None = None) -> None:
-        """Record the results of the rows last asked for.
+        """Record the results of the rows that the last `ask` returned.
 
         Parameters
         ----------
@@ -137,12 +139,12 @@ class Engine(ABC):
         CV : (n,) array, optional
             Total constraint violations, 0 = feasible; all feasible by default.
         extra : (n, n_extra) array, optional
-            Columns that travel with each individual.
+            Further columns kept with each individual; zeros by default.
 
         Raises
         ------
         InputError
-            Wrong shape, NaN or infinite values (names the row); the engine stays as it was.
+            An array has the wrong shape, or NaN or infinite values (in the row named); the engine stays as it was.
         """
         n = self.n_asked
         if n == 0:
@@ -161,12 +163,12 @@ class Engine(ABC):
             self._accept()
 
     def front(self) -> Front:
-        """Return the non-dominated solutions evaluated so far, ``X`` within the bounds; of equal ones one."""
+        """Return the non-dominated solutions evaluated so far, ``X`` within the bounds; one of each set of equals."""
         front = self.board.front(self.n_told if self.n_told < self.n_planned else 0)
         return front._replace(X=self.place(front.X))
 
     def place(self, U: np.ndarray) -> np.ndarray:
-        """Map unit-box rows (n, n_free) between the bounds (n, n_var); fixed variables get their only value."""
+        """Return unit-box rows (n, n_free) scaled to the bounds, (n, n_var); fixed variables get their only value."""
         X = np.empty((len(U), self.n_var))
         place(U, self.free, self.xl, self.xu, X)
         return X
@@ -182,9 +184,9 @@ class Engine(ABC):
 
     @abstractmethod
     def _accept(self) -> None:
-        """Accept a generation whose rows are all evaluated."""
+        """Select survivors once all rows of a generation are evaluated."""
 
-    # ------------------------------------------------------------------------------------------------------ borders
+    # ------------------------------------------------------------------------------------------------- input checks
     def _bound(self, value: ArrayLike | None, default: float, name: str) -> np.ndarray:
         bound = np.full(self.n_var, default) if value is None else np.array(value, dtype=float)
         if bound.shape != (self.n_var,):
@@ -230,7 +232,7 @@ class Engine(ABC):
 
     @property
     def state(self) -> dict[str, np.ndarray]:
-        """All that changes during a run, as small arrays; a run that continues from it gives the same bits."""
+        """All data that change during a run, arrays by name; a run restored from them continues bit for bit."""
         state = {f"population_{name}": column.copy() for name, column in self.board.population._asdict().items()}
         state |= {f"offspring_{name}": column.copy() for name, column in self.offspring._asdict().items()}
         state |= {name: array.copy() for name, array in self._arrays().items()}
@@ -262,11 +264,11 @@ class Engine(ABC):
         )
 
     def _ranges(self) -> dict[str, tuple[int, int]]:
-        """Return the least and greatest value of each array of whole numbers in the subclass's state."""
+        """Return name -> (least, greatest) value of the arrays of whole numbers in the subclass's state."""
         return {}
 
     def _arrays(self) -> dict[str, np.ndarray]:
-        """Return the subclass's own arrays of state."""
+        """Return the arrays of state, by name, that the subclass adds."""
         return {}
 
     def describe(self) -> dict[str, Any]:
@@ -277,8 +279,8 @@ class Engine(ABC):
 class ImmuneFishSwarm(Engine):
     """The default CSMOIFSA: fish follow, swarm and forage, immunity clones the least crowded.
 
-    Each child draws its behaviour; the probabilities follow the credit that behaviours earn with children that are
-    better than their own parent. See ``docs/assumptions.md`` for how these parts descend from the paper's.
+    Each child draws its behaviour at random; a behaviour's probability grows with its credit, earned by children that
+    are better than their own parent. See ``docs/assumptions.md`` for how these parts descend from the paper's.
     """
 
     all_ranks = True
@@ -323,8 +325,8 @@ class ImmuneFishSwarm(Engine):
     def run_generations(self, evaluate: Evaluator, data: Array, n_eval: int, *, n_ieq: int, tolerance: float) -> int:
         """Run as many whole generations as fit into ``n_eval`` evaluations in compiled code.
 
-        The same search as ``ask`` and ``tell``, bit for bit. It stops, maybe at once, where a generation is partly
-        evaluated or a value is not finite: ``ask`` then continues, and ``tell`` says what is wrong.
+        The search is that of ``ask`` and ``tell``, bit for bit. It stops, perhaps after 0 evaluations, where a
+        generation is partly evaluated or a value is not finite: ``ask`` then continues, and ``tell`` raises.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""The one exception that says: the input is wrong, not the program; and what is checked with it everywhere."""
+"""The exception for wrong input, `InputError`, and two helpers for its checks and messages."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from operator import index
 
 
 class InputError(ValueError):
-    """Bad input, told in one sentence: what is wrong, where, and what to do about it.
+    """Wrong input; the message is one sentence that names what is wrong, where, and the remedy.
 
-    Every layer raises it; the command line turns it into that sentence on stderr and exit code 2.
+    Every layer raises it; the command line prints the sentence on stderr and ends with exit code 2.
     """
 
 
 def did_you_mean(name: str, known: list[str]) -> str:
-    """Return ``" Did you mean 'x' or 'y'?"`` for a near miss, else an empty string."""
+    """Return ``" Did you mean 'x' or 'y'?"`` if known names resemble ``name``, else an empty string."""
     from difflib import get_close_matches
 
     spelt: dict[str, list[str]] = {}
@@ -24,7 +24,7 @@ def did_you_mean(name: str, known: list[str]) -> str:
 
 
 def whole_number(name: str, value: object, *, least: int) -> int:
-    """Return ``value``, an int of any kind (NumPy's too), or raise `InputError` naming it."""
+    """Return ``value``, a whole number (NumPy's too), as int; raises `InputError` if it is none or below ``least``."""
     try:
         number = index(value)  # type: ignore[arg-type]
     except TypeError:

@@ -1,4 +1,4 @@
-"""The picture of a front, for any number of objectives; opens no window, touches no global state of matplotlib."""
+"""Figures of a front with any number of objectives; no window opens and matplotlib's global state stays as it is."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ def draw_front(F: np.ndarray, *, true_front: np.ndarray | None = None, title: st
     Parameters
     ----------
     F : (n, m) array
-        The front found.
+        Objectives of the front found.
     true_front : (k, m) array, optional
-        Drawn behind it in grey.
+        Points of the true front, drawn behind it in grey.
     title : str
-        Above the axes.
+        Title above the axes.
     """
     figure = Figure(figsize=(6.0, 4.5), dpi=150, layout="constrained")
     m = F.shape[1]
@@ -53,14 +53,14 @@ def draw_front(F: np.ndarray, *, true_front: np.ndarray | None = None, title: st
 
 
 def save_figure(figure: Figure, path: str | Path) -> None:
-    """Write a figure; the file's ending decides the format."""
+    """Write a figure to a file in the format of its suffix, such as ``.png``."""
     path = Path(path)
     with atomic_write(path, "wb") as file:
         figure.savefig(file, format=path.suffix[1:])
 
 
 def _parallel(axes: Any, F: np.ndarray, true_front: np.ndarray | None) -> None:
-    """One line a candidate, each objective on its own scale from the least to the greatest value."""
+    """Draw one line for each candidate, each objective scaled between its least and greatest value."""
     both = F if true_front is None else np.vstack([F, true_front])
     low, extent = both.min(axis=0), np.ptp(both, axis=0)
     scaled = (F - low) / np.where(extent > 0, extent, 1.0)

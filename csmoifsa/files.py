@@ -1,4 +1,4 @@
-"""Reading whatever a user brings, and writing files so that a crash in the middle leaves the old one whole."""
+"""Readers of files from users, with size limits, and atomic writers: a crash leaves the old file whole."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from csmoifsa.errors import InputError
 from csmoifsa.text import csv_text, from_csv, json_visible, visible_values
 
 MOST_BYTES = 512 * 2**20
-"""Of a table: more than ten years of one-minute values in a wide file."""
+"""Largest size of a table file [bytes]: more than ten years of one-minute values in a wide table."""
 
 MOST_SETTINGS_BYTES = 4 * 2**20
-"""Of a TOML or JSON file; their parsers are slow and keep everything."""
+"""Largest size of a TOML or JSON file [bytes]; their parsers are slow and keep everything in memory."""
 
 MOST_NESTED = 64
 _LONG_KEY = re.compile(r"""(?<![\w"'-])(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){64}""", re.ASCII)
@@ -39,20 +39,20 @@ def read_bytes(path: str | Path, what: str = "file", most: int = MOST_BYTES) -> 
     Parameters
     ----------
     path : path
-        From a user: it may be a folder, a device or a pipe, which would be waited for without end.
+        Path from a user; a folder, a device or a pipe is refused, since reading one may never end.
     what : str
-        Names it in messages, such as ``"load file"``.
+        Name of the file's role in messages, such as ``"load file"``.
     most : int
-        Longer files are refused [bytes].
+        Largest size [bytes]; longer files are refused.
 
     Raises
     ------
     InputError
-        It cannot be read, is no regular file or too long.
+        The file cannot be read, is no regular file or is too long.
     """
     begin = f"cannot read the {what} {path}"
     try:
-        for _ in range(2):  # looked at before it is opened, and once more in case it was exchanged meanwhile
+        for _ in range(2):  # twice: the path may be exchanged between a check and the opening
             kind = os.stat(path).st_mode
             if stat.S_ISDIR(kind):
                 raise InputError(f"{begin}: it is a folder; name a file")
@@ -73,12 +73,12 @@ def read_bytes(path: str | Path, what: str = "file", most: int = MOST_BYTES) -> 
 
 
 def read_text(path: str | Path, what: str = "file", most: int = MOST_BYTES) -> str:
-    """Return the text of a file in UTF-8, with or without the mark that some programs put first.
+    """Return the text of a UTF-8 file, without the byte order mark that some programs put first.
 
     Raises
     ------
     InputError
-        See `read_bytes`; or it is no text in UTF-8: the message names the line.
+        As `read_bytes`; or the file is no text in UTF-8 (the message names the line).
     """
     raw = read_bytes(path, what, most)
     if raw.startswith((b"\xff\xfe", b"\xfe\xff")) or (raw[:64].count(0) >= 8 and b"\0" in raw[:4]):
@@ -95,12 +95,12 @@ def read_text(path: str | Path, what: str = "file", most: int = MOST_BYTES) -> s
 
 
 def read_toml(path: str | Path, what: str = "file") -> dict[str, Any]:
-    """Return the values of a TOML file; control characters in its texts are written out.
+    """Return the values of a TOML file; control characters in its texts become escapes.
 
     Raises
     ------
     InputError
-        See `read_text` and `parse_toml`.
+        As `read_text` and `parse_toml`.
     """
     return parse_toml(read_text(path, what, MOST_SETTINGS_BYTES), str(path))
 
@@ -111,7 +111,7 @@ def parse_toml(text: str, source: str) -> dict[str, Any]:
     Raises
     ------
     InputError
-        It is no TOML, nested too deep, or holds a whole number beyond 64 bits; ``source`` begins the message.
+        The text is no TOML, is nested too deep, or holds a whole number beyond 64 bits; ``source`` begins the message.
     """
     import tomllib
 
@@ -127,12 +127,12 @@ def parse_toml(text: str, source: str) -> dict[str, Any]:
 
 
 def read_json(path: str | Path, what: str = "file", most: int = MOST_SETTINGS_BYTES) -> Any:
-    """Return the values of a JSON file; control characters in its texts are written out.
+    """Return the values of a JSON file; control characters in its texts become escapes.
 
     Raises
     ------
     InputError
-        See `read_text` and `parse_json`.
+        As `read_text` and `parse_json`.
     """
     return parse_json(read_text(path, what, most), str(path), what)
 
@@ -143,8 +143,8 @@ def parse_json(text: str, source: str, what: str = "file") -> Any:
     Raises
     ------
     InputError
-        It is no JSON, names a key twice, is nested too deep, or holds a number that is not finite or a whole number
-        beyond 64 bits; ``source`` begins the message.
+        The text is no JSON, names a key twice, is nested too deep, or holds a number that is not finite or a whole
+        number beyond 64 bits; ``source`` begins the message.
     """
 
     def refuse(name: str) -> None:
@@ -173,7 +173,7 @@ def parse_json(text: str, source: str, what: str = "file") -> Any:
 
 
 def _checked(values: Any, source: str, *, finite: bool) -> Any:
-    """Return the values with visible texts, or refuse what no model can take; looks without recursion."""
+    """Return the values with visible texts; refuse deep nesting, ints beyond 64 bits, infinities if ``finite``."""
     left: list[tuple[Any, int]] = [(values, 0)]
     while left:
         value, depth = left.pop()
@@ -194,12 +194,12 @@ def _first_line(error: Exception) -> str:
 
 # ----------------------------------------------------------------------------------------------------------- writing
 def part_name(name: str) -> str:
-    """Return the name of a hidden file or folder in which ``name`` is made; it tells machine and process."""
+    """Return the hidden temporary name under which ``name`` is written; it holds the machine and the process number."""
     return f".{name[:100]}.{_NODE}-{os.getpid()}-{next(_count)}.part"
 
 
 def dead_parts(folder: Path) -> list[Path]:
-    """Return what `part_name` named in a folder and whose process on this machine is no more."""
+    """Return the temporary files and folders of `part_name` in a folder whose process on this machine has ended."""
     found = []
     with suppress(OSError):
         for entry in os.scandir(folder):
@@ -218,7 +218,7 @@ def remove_dead_parts(folder: Path) -> None:
 
 
 def _alive(process: int) -> bool:
-    if os.name == "nt":  # there, asking ends it
+    if os.name == "nt":  # on Windows, os.kill(process, 0) ends the process
         return True
     try:
         os.kill(process, 0)
@@ -232,22 +232,22 @@ def _alive(process: int) -> bool:
 
 
 def asked_path(path: Path) -> Path:
-    """Return a path as the user knows it, without the folders in which results are made."""
+    """Return the path that the user named: ``path`` without the temporary folders of `csmoifsa.folders`."""
     parts = list(path.parts)
     for place, part in enumerate(parts):
-        if _PART.fullmatch(part):  # a folder of `folders.result_folder`: the results are one below it
+        if _PART.fullmatch(part):  # a folder of `folders.result_folder`; the results are in a folder in it
             return Path(*parts[:place], *parts[place + 2 :])
     return path
 
 
 @contextmanager
 def atomic_write(path: str | Path, mode: str = "w") -> Iterator[IO[Any]]:
-    """Open a file that takes its place under ``path`` only when it is complete and on disk.
+    """Open a temporary file that is renamed to ``path`` once it is complete and on disk.
 
     Raises
     ------
     InputError
-        The folder cannot be written to.
+        The file cannot be written; an earlier one of that name stays as it was.
     """
     path = Path(path)
     part = path.with_name(part_name(path.name))
@@ -268,14 +268,14 @@ def atomic_write(path: str | Path, mode: str = "w") -> Iterator[IO[Any]]:
 
 
 def write_json(path: str | Path, value: Any) -> None:
-    """Write one JSON document, readable by a person, keys in the order given; NaN and infinity are refused."""
+    """Write a value as indented JSON, keys in their order; raises ``ValueError`` for NaN and infinity."""
     text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
     with atomic_write(path) as file:
         file.write(json_visible(text, "\n") + "\n")
 
 
 def write_csv(path: str | Path, table: Any, *, float_format: str | None = "%.10g") -> None:
-    """Write a pandas table without its index; texts, headers too, as `csmoifsa.text.csv_text` gives them."""
+    """Write a pandas table as CSV without its index; texts and headers pass through `csmoifsa.text.csv_text`."""
     texts = table.rename(columns=lambda name: csv_text(str(name)))
     texts = texts.apply(
         lambda column: (
@@ -289,7 +289,7 @@ def write_csv(path: str | Path, table: Any, *, float_format: str | None = "%.10g
 
 
 def read_csv(path: str | Path) -> Any:
-    """Return a pandas table that `write_csv` wrote, its texts as they were given."""
+    """Return a pandas table that `write_csv` wrote, with the original texts (`csmoifsa.text.from_csv`)."""
     import pandas as pd
 
     table = pd.read_csv(path).rename(columns=from_csv)
@@ -298,12 +298,12 @@ def read_csv(path: str | Path) -> Any:
 
 
 def output_folder(path: str | Path) -> Path:
-    """Create the folder for results if need be.
+    """Create the folder for results if it does not exist, and return its path.
 
     Raises
     ------
     InputError
-        It cannot be created, or a file of that name is in the way.
+        The folder cannot be created, or a file of that name is in the way.
     """
     path = Path(path)
     try:

@@ -1,8 +1,8 @@
-"""A folder of results that is wholly old or wholly new, whenever the command that writes it is stopped.
+"""Atomic replacement of a folder of results: a command stopped at any time leaves all old files or all new ones.
 
-All files are made in a hidden folder inside the target and moved to their places at the end; an error or Ctrl-C while
-they are moved puts the old ones back. A process killed in that moment leaves ``INCOMPLETE.txt``, and the next command
-that writes there first puts the old files back. Files that no command wrote are never touched, unless one of ours has
+All files are written in a hidden folder inside the target and moved to their places at the end; an error or Ctrl-C
+during the move puts the old ones back. A process killed during the move leaves ``INCOMPLETE.txt``, and the next command
+that writes there first puts the old files back. Files that no command wrote are never touched, unless a result file has
 their name.
 """
 
@@ -29,7 +29,7 @@ from csmoifsa.files import (
 )
 
 WRITTEN = ".written.json"
-"""Which command wrote which files of a folder, so that those of an earlier run do not stay beside new ones."""
+"""Name of the JSON file that lists the files of each command, so that those of an earlier run can be removed."""
 
 MARK = "INCOMPLETE.txt"
 
@@ -40,21 +40,21 @@ _open: set[Path] = set()
 
 @contextmanager
 def result_folder(path: str | Path, command: str) -> Iterator[Path]:
-    """Give an empty folder to write results into; they take their places under ``path`` when the block ends well.
+    """Yield an empty folder for results; its files move to ``path`` when the block ends without an error.
 
-    Within another such block, its folder is given as it is: the outer block moves everything.
+    If ``path`` is the folder of an outer such block or lies in it, yields ``path`` itself: the outer block moves all.
 
     Parameters
     ----------
     path : path
-        Where results go; created if need be.
+        Folder for the results; created if it does not exist.
     command : str
-        Who writes, such as ``"ev price"``: files of its last run that this one lacks are removed.
+        Name of the command that writes, such as ``"ev price"``; files of its last run that this one lacks are removed.
 
     Raises
     ------
     InputError
-        The folder cannot be written to, or a folder of the user's has the name of one of the files.
+        The folder cannot be written to, or it holds a folder with the name of one of the files.
     """
     path = Path(path)
     if any(place in _open for place in (path, *path.parents)):
@@ -75,15 +75,15 @@ def result_folder(path: str | Path, command: str) -> Iterator[Path]:
         with _undisturbed(), _told(path):
             _move(hold, path, command)
     finally:
-        if not (hold / PLAN).exists():  # it stays only where the old files could not be put back
+        if not (hold / PLAN).exists():  # the plan exists only if the old files could not be put back
             shutil.rmtree(hold, ignore_errors=True)
         for place in missing:
-            with suppress(OSError):  # what was made for nothing goes; a folder with something in it stays
+            with suppress(OSError):  # a folder created here goes if it is empty
                 place.rmdir()
 
 
 def recover(path: Path) -> None:
-    """Put back the old files where a process was killed while it moved new ones, and remove what dead ones left."""
+    """Put back the old files if a process was killed during a move, and remove temporary files of ended processes."""
     remove_dead_parts(path)
     for hold in dead_parts(path):
         if not hold.is_dir() or hold.is_symlink():
@@ -125,7 +125,7 @@ def _move(hold: Path, path: Path, command: str) -> None:
                 os.replace(path / name, old / name)
             if name in made:
                 os.replace(new / name, path / name)
-        (hold / PLAN).unlink()  # from here on the new files hold
+        (hold / PLAN).unlink()  # from here on the new files are the valid ones
     except BaseException:
         _put_back(hold, path, made, stale)
         _unmark(path)
@@ -135,7 +135,7 @@ def _move(hold: Path, path: Path, command: str) -> None:
 
 
 def _put_back(hold: Path, path: Path, made: list[str], stale: list[str]) -> None:
-    """Undo a move, however far it came; stopped in the middle, it can be called again."""
+    """Undo a move, complete or partial; may be called again if it was interrupted."""
     for name in [*made, *stale]:
         new, old, place = hold / "new" / name, hold / "old" / name, path / name
         if name in made and os.path.lexists(place) and not os.path.lexists(new):
@@ -147,7 +147,7 @@ def _put_back(hold: Path, path: Path, made: list[str], stale: list[str]) -> None
 
 
 def _unmark(path: Path) -> None:
-    """Remove the mark; tried twice, for one that stays would be untrue."""
+    """Remove ``INCOMPLETE.txt``, with a second try after an error or Ctrl-C: it must not stay in a complete folder."""
     with suppress(OSError, KeyboardInterrupt):
         (path / MARK).unlink(missing_ok=True)
     (path / MARK).unlink(missing_ok=True)
@@ -160,7 +160,7 @@ def _remove_empty(path: Path, names: list[str]) -> None:
 
 
 def _owned(path: Path) -> dict[str, list[str]]:
-    """Return the files that commands wrote here, by command; nothing if the list is missing or was changed."""
+    """Return command -> names of the files it wrote here; empty if the list is missing or malformed."""
     if not (path / WRITTEN).exists():
         return {}
     raw = read_bytes(path / WRITTEN, "list of files")
@@ -172,7 +172,7 @@ def _owned(path: Path) -> dict[str, list[str]]:
 
 
 def _inside(path: Path, names: list[str]) -> list[str]:
-    """Return those names that stay in the folder; a list from somebody else moves nothing outside it."""
+    """Return the names that lie inside the folder, so that a forged list moves nothing outside it."""
     root = path.resolve()
     return [name for name in names if (root / name).parent.resolve().is_relative_to(root) and Path(name).name]
 
@@ -187,7 +187,7 @@ def _told(path: Path) -> Iterator[None]:
 
 @contextmanager
 def _undisturbed() -> Iterator[None]:
-    """Hold Ctrl-C back while files are moved, which takes milliseconds."""
+    """Delay Ctrl-C until the files are moved (milliseconds)."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

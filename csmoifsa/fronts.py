@@ -1,7 +1,7 @@
-"""The true Pareto front of any problem that knows it, offline, always the same, with as many points as asked for.
+"""True Pareto fronts of problems, computed offline and reproducibly, with a chosen number of points.
 
-pymoo's `Problem.pareto_front` remembers its first answer whatever its arguments were, takes another keyword on each
-family, downloads some fronts and draws others at random. `true_front` hides all that.
+pymoo's `Problem.pareto_front` caches its first result whatever its arguments were, has another keyword in each family,
+downloads some fronts and draws others at random. `true_front` avoids all of this.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ def true_front(problem: Any, n_points: int = 1000) -> np.ndarray | None:
     problem : pymoo.core.problem.Problem
         Any problem.
     n_points : int
-        How many points to return; about as many where the family's construction fixes the number (a lattice), and as
-        many as the problem has where it takes no number.
+        Number of points; approximate where the family's construction fixes it (a lattice), and without effect where
+        the problem has a fixed number of points.
 
     Returns
     -------
     (k, n_obj) array or None
-        Mutually non-dominated, sorted by the first objective, then the second, ...
+        Mutually non-dominated points, in lexicographic order of the objectives.
     """
     with _no_downloads(), np.errstate(all="ignore"):  # MW6 divides by its first objective, which may be 0
         try:
@@ -99,8 +99,8 @@ def _wfg(number: int, n_obj: int, n_points: int) -> np.ndarray | None:
     """Return the front of a WFG problem from its shape functions (Huband et al. 2006, table X), f_m = 2 m h_m.
 
     pymoo draws optimal candidates at random instead: another front at every call, without its ends on WFG4 and 9, and
-    0.07 too high on WFG1, whose bias blows the last rounding error up. WFG3 is a line for two objectives; for more its
-    front is not the line that was meant (Ishibuchi et al. 2016), so it is not given.
+    0.07 too high on WFG1, whose bias amplifies the last rounding error. WFG3 is a line for two objectives; for more its
+    front is not the intended line (Ishibuchi et al. 2016), so None is returned.
     """
     size = 2.0 * np.arange(1, n_obj + 1)
     if number >= 4:  # concave: an ellipsoid
@@ -132,7 +132,7 @@ def _wfg(number: int, n_obj: int, n_points: int) -> np.ndarray | None:
 
 
 def _thin(points: np.ndarray, n_points: int) -> np.ndarray:
-    """Keep ``n_points`` of very many on a front of two objectives, evenly spaced along it."""
+    """Return at most ``n_points`` rows of a dense front (k, 2), evenly spaced along it."""
     step = np.linalg.norm(np.diff(points, axis=0), axis=1)
     step[step > 20 * np.median(step)] = 0  # a gap between pieces holds no points
     along = np.concatenate([[0], np.cumsum(step)])
@@ -141,7 +141,7 @@ def _thin(points: np.ndarray, n_points: int) -> np.ndarray:
 
 @contextmanager
 def _no_downloads() -> Iterator[None]:
-    """Let pymoo read fronts that lie on this machine, and fail at once on those it would fetch from the network."""
+    """Make pymoo raise ``FileNotFoundError`` for fronts that it would download; those on this machine are read."""
     from pymoo.util.remote import Remote
 
     remote = Remote.get_instance()

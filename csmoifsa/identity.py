@@ -1,4 +1,4 @@
-"""What tells one problem from another, so that a saved run goes on with its own only."""
+"""Fingerprints of problems, so that a saved run continues only on the problem it was made for."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from typing import Any
 
 import numpy as np
 
-ASKED = "asked_for"  # the attribute by which `csmoifsa.plugins.load_problem` notes what it was asked for
+ASKED = "asked_for"  # name of the attribute in which `csmoifsa.plugins.load_problem` stores a problem's parameters
 
 
 def fingerprint(problem: Any) -> dict[str, Any]:
     """Return class, sizes, bounds and parameters of a problem as values that JSON holds.
 
-    Parameters are those that `csmoifsa.plugins.load_problem` was called with (of a file its content), those arguments
-    of the constructor that the problem keeps under their own names, and the numbers of a compiled evaluator.
+    Parameters are the arguments of `csmoifsa.plugins.load_problem` (of a file a hash of its content), those arguments
+    of the constructor that the problem keeps under their own names, and the data of a compiled evaluator.
     """
     return {
         "class": type(problem).__name__,
@@ -33,7 +33,7 @@ def fingerprint(problem: Any) -> dict[str, Any]:
 
 
 def difference(saved: Any, mine: dict[str, Any]) -> str:
-    """Return in words what differs between a saved fingerprint and a problem's own; empty if nothing does."""
+    """Return in words the first difference between a saved and a problem's own fingerprint; empty if equal."""
     if not isinstance(saved, Mapping):
         return "it names no problem"
     for key, value in mine.items():
@@ -66,7 +66,7 @@ def _kept_arguments(problem: Any) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """Return a value as JSON holds it, a hash for an array or a file, None for what cannot be compared."""
+    """Return a value as JSON types: a hash for an array or a file, None for a type that cannot be compared."""
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, bool | int) or (isinstance(value, float) and math.isfinite(value)):

@@ -1,4 +1,4 @@
-"""How good a front is: the indicators of the field, from moocore, and the three of the paper.
+"""Quality indicators of a front: hypervolume, IGD, IGD+ and epsilon from moocore, and the three of the paper.
 
 **One rule of normalisation.** `hypervolume`, `igd`, `igd_plus` and `epsilon` first scale both fronts by the true one,
 so that its ideal point becomes 0 and its nadir point 1 in every objective (an objective in which the true front has no
@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike
 
 from csmoifsa.errors import InputError
 
-REFERENCE = 1.1  # of the hypervolume, in every scaled objective
+REFERENCE = 1.1  # coordinate of the hypervolume's reference point in every scaled objective
 
 
 def normalise(F: ArrayLike, true_front: ArrayLike) -> np.ndarray:
@@ -36,6 +36,7 @@ def normalise(F: ArrayLike, true_front: ArrayLike) -> np.ndarray:
     Returns
     -------
     (n, m) array
+        Scaled objective values.
     """
     F, true_front = _pair(F, true_front)
     return _scale(F, true_front)
@@ -51,7 +52,7 @@ def hypervolume(F: ArrayLike, true_front: ArrayLike, *, scaled: bool = True, ref
     true_front : (k, m) array
         Points of the true front.
     scaled : bool
-        False measures ``F`` as it is; ``true_front`` then only gives the number of objectives.
+        False measures ``F`` in its own units; of ``true_front`` only the number of objectives is then used.
     reference : float
         The reference point's coordinate in every objective.
     """
@@ -79,7 +80,7 @@ def igd_plus(F: ArrayLike, true_front: ArrayLike, *, scaled: bool = True) -> flo
 
 
 def epsilon(F: ArrayLike, true_front: ArrayLike, *, scaled: bool = True) -> float:
-    """Return the least amount that, taken off every objective of ``F`` (n, m), makes it cover the true front (k, m).
+    """Return the least amount to subtract from all objectives of ``F`` (n, m) so that it covers the true front (k, m).
 
     Source: Zitzler et al. 2003, additive epsilon.
     """
@@ -88,7 +89,7 @@ def epsilon(F: ArrayLike, true_front: ArrayLike, *, scaled: bool = True) -> floa
 
 
 def summary(F: ArrayLike, true_front: ArrayLike) -> dict[str, float]:
-    """Return ``igd``, ``igd_plus`` and ``hypervolume``, scaled, as a run's JSON has them."""
+    """Return the scaled ``igd``, ``igd_plus`` and ``hypervolume`` of ``F`` (n, m) against ``true_front`` (k, m)."""
     return {
         "igd": igd(F, true_front),
         "igd_plus": igd_plus(F, true_front),
@@ -100,7 +101,7 @@ def convergence(F: ArrayLike, true_front: ArrayLike) -> float:
     """Return the generational distance sqrt(sum d_i^2) / n, d_i from point i to the nearest of the true front.
 
     Source: the paper's equation B3 (Van Veldhuizen and Lamont 1998). ``F`` is (n, m), ``true_front`` (k, m); the paper
-    takes k = 1000.
+    uses k = 1000.
     """
     distance = distance_to_front(F, true_front)
     return float(np.sqrt(np.sum(distance**2)) / len(distance))
@@ -146,7 +147,7 @@ def distance_to_front(F: ArrayLike, true_front: ArrayLike) -> np.ndarray:
 
 
 def _points(name: str, value: ArrayLike) -> np.ndarray:
-    """Return objective values as a C-contiguous float64 array of at least one row, or say what is wrong with them."""
+    """Return objective values as a finite C-contiguous float64 array (n, m), n and m >= 1; else raise `InputError`."""
     try:
         points = np.ascontiguousarray(value, dtype=float)
     except (TypeError, ValueError) as error:

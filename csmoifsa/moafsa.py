@@ -1,4 +1,4 @@
-"""The algorithm as published: `FishSwarm` is MOAFSA, and with immunity and contraction the paper's own CSMOIFSA.
+"""The published algorithms: `FishSwarm` is MOAFSA, and with immunity and contraction the paper's own CSMOIFSA.
 
 An iteration has five stages, each one generation of `Engine`: *look* (evaluate the centres of the partners), *move*
 (follow the best partner, swarm to the centre), *probe* (forage: up to ``try_number`` trial points for each fish that
@@ -94,7 +94,7 @@ class FishSwarm(Engine):
         self._next = self._rows(M)  # where each fish goes, the best seen in this iteration
         self._moved = np.zeros(M, bool)
         self._searching = np.zeros(M, bool)
-        self._target = np.zeros((M, n_free))  # what a forager found, else its own place
+        self._target = np.zeros((M, n_free))  # the better trial point of each forager, else its own position
         self._last_gain = np.zeros((M, n_free))  # the displacement of each fish that last improved it
         self._affinity = np.ones(M)
         self._partner = np.zeros(M, np.int64)
@@ -105,7 +105,7 @@ class FishSwarm(Engine):
 
     @property
     def iteration(self) -> int:
-        """Iterations finished, the paper's measure of effort."""
+        """The number of iterations finished, the paper's measure of effort."""
         return int(self._clock[2])
 
     def _rows(self, n: int) -> dict[str, np.ndarray]:
@@ -149,7 +149,7 @@ class FishSwarm(Engine):
             self._turn()
 
     def _turn(self) -> None:
-        """Switch to the next stage; foraging repeats, and the last stage ends the iteration."""
+        """Switch to the next stage; *probe* runs ``try_number`` times, and the last stage ends the iteration."""
         stage, attempt, iteration = self._clock
         if stage == PROBE and attempt + 1 < self.settings.try_number:
             self._clock[1] = attempt + 1
@@ -178,7 +178,7 @@ class FishSwarm(Engine):
         return social, self._centre[social]
 
     def _move(self) -> Candidates:
-        """Return points on the way to the best partner and to the centre, where these are not crowded."""
+        """Return candidates between each fish and its best partner, and its centre, where these are not crowded."""
         follows = np.flatnonzero(self._affinity[self._partner] > self._limit)
         swarms = np.flatnonzero(self._swarms)
         fish = np.concatenate([follows, swarms])
@@ -186,7 +186,10 @@ class FishSwarm(Engine):
         return fish, self._part_way(fish, target)
 
     def _probe(self) -> Candidates:
-        """Return a trial point of each searching fish within its range; the first continues its last improvement."""
+        """Return a trial point for each searching fish, within its foraging range.
+
+        With contraction, a fish's first trial point repeats the displacement that last improved it.
+        """
         fish = np.flatnonzero(self._searching)
         X = self._somewhere_near(self._fish["X"][fish])
         if self.settings.contract and self._clock[1] == 0:
@@ -195,7 +198,7 @@ class FishSwarm(Engine):
         return fish, X
 
     def _step(self) -> Candidates:
-        """Return a point on the way to the better trial point of each fish, or a random step if there is none."""
+        """Return a candidate between each fish and its better trial point, or a random step if it has none."""
         found = (self._target != self._fish["X"]).any(axis=1)
         fish = np.flatnonzero(self._searching | found)
         toward = self._part_way(fish, self._target[fish])
@@ -225,7 +228,7 @@ class FishSwarm(Engine):
         return x + self._uniform(len(fish), 1) * (target - x)
 
     def _somewhere_near(self, x: np.ndarray) -> np.ndarray:
-        """Return random places within the visual range of ``x`` (n, n_var), which contracts with the iterations."""
+        """Return random positions (n, n_var) within the visual range of ``x`` (n, n_var), which contracts over time."""
         s, (n, n_var) = self.settings, x.shape
         shrinkage = max(s.contraction_factor**self.iteration, s.min_range) if s.contract else 1.0
         numbers = self._uniform(n, 2 * n_var)
@@ -246,7 +249,7 @@ class FishSwarm(Engine):
             self._swarms[:] = False
             self._swarms[fish] = affinity > self._limit[fish]
         elif stage == MOVE:
-            swarmers = int(np.argmax(np.diff(fish, prepend=-1) <= 0)) or n  # numbers start anew where they begin
+            swarmers = int(np.argmax(np.diff(fish, prepend=-1) <= 0)) or n  # numbers restart at the first that swarms
             self._offer(fish[:swarmers], part(results, slice(0, swarmers)))
             self._offer(fish[swarmers:], part(results, slice(swarmers, n)))
         elif stage == PROBE:
@@ -267,7 +270,7 @@ class FishSwarm(Engine):
         self._turn()
 
     def _offer(self, fish: np.ndarray, new: dict[str, np.ndarray]) -> None:
-        """Set the planned position of fish to new points: one that is no worse than their own, then better ones."""
+        """Plan the move of fish to new points: the first if no worse than their own, a later one if better."""
         plan = part(self._next, fish)
         accepted = beats(new, plan) | (~self._moved[fish] & ~beats(plan, new))
         self._moved[fish[accepted]] = True
@@ -276,7 +279,7 @@ class FishSwarm(Engine):
 
 
 def part(rows: dict[str, np.ndarray], which: Any) -> dict[str, np.ndarray]:
-    """Return some rows of every column."""
+    """Return the selected rows of every column."""
     return {name: column[which] for name, column in rows.items()}
 
 

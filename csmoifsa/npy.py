@@ -1,7 +1,7 @@
-"""Arrays as npy bytes (NumPy's file format 1.0), read without trusting them.
+"""Arrays as npy bytes (NumPy's file format 1.0), with a reader for bytes that may be forged.
 
-NumPy's own reader evaluates the header as a Python literal and allocates what it announces. Here a header must be,
-letter for letter, one that NumPy writes for a plain array, and the data must be exactly as long as its shape needs.
+NumPy's own reader evaluates the header as a Python literal and allocates the memory that it declares. Here a header
+must be, letter for letter, one that NumPy writes for a plain array, and the data exactly as long as its shape needs.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _HEADER = re.compile(
 
 
 def pack(array: np.ndarray) -> bytes:
-    """Return an array of one of `TYPES` as npy bytes, rows one after the other.
+    """Return an array of one of `TYPES` as npy bytes, in C order.
 
     Raises
     ------
@@ -36,7 +36,7 @@ def pack(array: np.ndarray) -> bytes:
 
 
 def unpack(content: object) -> np.ndarray:
-    """Return the array in npy bytes; it takes no more memory than the bytes themselves.
+    """Return the array in npy bytes; its size never exceeds that of the bytes.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""Pages of results: one HTML file each that opens offline, everything inside; a text stays a text."""
+"""HTML pages of results: one self-contained file each that opens offline, with all texts escaped."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from csmoifsa.text import script_json, visible
 
 
 def template_text(packages: tuple[str, ...], name: str) -> str:
-    """Return a template, script or file of labels from the first package that has it."""
+    """Return the text of a template, script or label file from the first package that has it."""
     places = [files(package) / "templates" / name for package in packages]
     return next(place for place in places if place.is_file()).read_text(encoding="utf-8")
 
@@ -26,15 +26,16 @@ def write_page(
     Parameters
     ----------
     path : path
-        The file.
+        HTML file to write.
     packages : tuple of str
         Packages whose ``templates`` are searched, in order, such as ``("csmoifsa_ev.output", "csmoifsa_energy")``.
     template : str
-        Such as ``"report.html.j2"``; it gets ``data`` (JSON), ``scripts`` (texts), ``plotly``, ``version``, the values.
+        File name such as ``"report.html.j2"``; its variables are ``data`` (JSON), ``scripts`` (texts), ``plotly``,
+        ``version`` and those of ``values``.
     data : plain values
-        What its scripts draw.
+        Values that the page's scripts draw.
     scripts : tuple of str
-        Files beside the template, in order.
+        File names in the same ``templates``, in order.
     values
         Texts, lists or dicts for the template, which escapes them.
     """
@@ -59,5 +60,5 @@ def write_page(
 
 
 def html_text(text: str) -> str:
-    """Return a text for an HTML page: no tag, no attribute, no control character."""
+    """Return a text escaped for HTML, with control characters written as escapes."""
     return html.escape(visible(text))

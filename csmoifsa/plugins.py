@@ -2,8 +2,8 @@
 
 A package registers with one entry point per group (``csmoifsa.problems``, ``csmoifsa.algorithms``,
 ``csmoifsa.commands``) that names a dict: name -> class, factory, or a string ``"module:Class"`` that is imported only
-when asked for. A name may also map to an `InputError`, which tells why there is no such thing. A package that cannot be
-loaded costs a warning, never the other packages.
+at its first use. A name may also map to an `InputError` that explains why it is unavailable. A package that cannot be
+loaded causes a warning; the other packages still load.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 ALGORITHMS = {"csmoifsa": "csmoifsa.algorithm:CSMOIFSA", "moafsa": "csmoifsa.algorithm:MOAFSA"}
 
-# pymoo's own multi-objective problems that need no arguments, for messages and listings; others by name work as well.
+# pymoo's own multi-objective problems that need no arguments, for messages and listings; others load by name too.
 PYMOO_PROBLEMS = (
     *("bnh", "carside", "kursawe", "osy", "srn", "tnk", "truss2d", "welded_beam"),
     *(f"ctp{i}" for i in range(1, 9)),
@@ -47,7 +47,7 @@ _PYMOO_UNFIT = {
     "rnsga2": "needs reference points",
     "rnsga3": "needs reference points",
 }
-# what a run decides, not a setting of the algorithm
+# arguments of a run, not settings of the algorithm
 _RUN_PARAMETERS = {"termination", "output", "display", "callback", "archive", "seed", "verbose", "evaluator"}
 _RUN_PARAMETERS |= {"save_history", "pop_size", "ref_dirs"}
 
@@ -66,12 +66,12 @@ def load_problem(spec: str, /, **params: Any) -> Problem:
         A registered name (``"zdt4-shifted"``), ``"package.module:Class"``, ``"path/file.py:Class"``, or the name of one
         of pymoo's problems (``"dtlz2"``), in this order.
     **params
-        Handed to the class or factory.
+        Arguments of the class or factory.
 
     Raises
     ------
     InputError
-        Nothing of that name, a parameter that it does not take or refuses, or a plugin that cannot be loaded.
+        There is no problem of that name, a parameter is unknown or refused, or a plugin cannot be loaded.
     """
     from pymoo.core.problem import Problem
 
@@ -100,17 +100,17 @@ def load_algorithm(spec: str, /, *, problem: Problem, pop_size: int = 100, **set
         A registered name (``"csmoifsa"``), ``"package.module:Class"``, ``"path/file.py:Class"``, or the name of one of
         pymoo's multi-objective algorithms (``"nsga2"``).
     problem : Problem
-        What it is for: algorithms that work along reference directions get ``pop_size`` of them, evenly spread over the
-        problem's objectives.
+        Problem to solve: algorithms that use reference directions get ``pop_size`` of them, evenly spread over its
+        objectives.
     pop_size : int
         Individuals in the population, at least 2.
     **settings
-        Handed to the class.
+        Arguments of the class.
 
     Raises
     ------
     InputError
-        Nothing of that name, or a setting that it does not take or refuses.
+        There is no algorithm of that name, or a setting is unknown or refused.
     """
     if isinstance(pop_size, bool) or not isinstance(pop_size, int) or pop_size < 2:
         raise InputError(f"pop_size must be a whole number of at least 2, got {pop_size!r}")
@@ -153,7 +153,7 @@ def reference_directions(n_obj: int, n_points: int) -> Any:
 
 
 def command_names() -> list[str]:
-    """Return the names of the commands that plugins bring, sorted."""
+    """Return the names of the commands that plugins register, sorted."""
     return _names(_registered("csmoifsa.commands")[0])
 
 
@@ -163,29 +163,29 @@ def load_command(name: str) -> Any:
 
 
 def load_object(spec: str, kind: str) -> Any:
-    """Return what is written at ``module:name`` or ``path/file.py:name``; ``kind`` says in messages what it is for."""
+    """Return the object at ``module:name`` or ``path/file.py:name``; messages call it a ``kind``."""
     return _import_own(spec, f"{kind} {spec!r}")
 
 
 def refuse_code(kind: str, spec: str, place: str) -> None:
-    """Refuse a name out of a file that would import anything but what an installed plugin registered.
+    """Refuse a name from a file that would run code other than that of an installed plugin.
 
-    Call it before a name from a file reaches `load_problem`, `load_algorithm` or `load_object`, unless the user said
-    ``--trust``. What the user typed needs no such call.
+    Call it before a name from a file reaches `load_problem`, `load_algorithm` or `load_object`, unless the user chose
+    ``--trust``. A name that the user typed needs no such call.
 
     Parameters
     ----------
     kind : str
-        What the name stands for: ``problem``, ``algorithm``, ``forecaster``, ...
+        Kind of object that the name denotes, such as ``problem``, ``algorithm`` or ``forecaster``.
     spec : str
-        The name.
+        Name to check.
     place : str
         File and key where it was found.
 
     Raises
     ------
     InputError
-        It is of the form ``module:Name`` or ``file.py:Name``, and no plugin registered it.
+        The name is of the form ``module:Name`` or ``file.py:Name``, and no plugin registered it.
     """
     if ":" in spec and spec.lower() not in _registered(f"csmoifsa.{kind}s")[0]:
         raise InputError(
@@ -195,7 +195,7 @@ def refuse_code(kind: str, spec: str, place: str) -> None:
 
 
 def describe(name: str) -> str:
-    """Return the first line of a registered problem's or factory's docstring."""
+    """Return the first line of the docstring of a registered problem or factory, without its full stop."""
     target = _find("csmoifsa.problems", "problem", name)
     return (inspect.getdoc(target) or "").partition("\n")[0].rstrip(".")
 
@@ -212,13 +212,13 @@ def _registered(group: str) -> tuple[dict[str, tuple[Any, str]], list[str]]:
         broken.append(sentence)
         warnings.warn(sentence, RuntimeWarning, stacklevel=4)
 
-    # our own first, so that nobody's zdt1 takes the place of ours
+    # this package first, so that no plugin replaces its zdt1
     entries = sorted(entry_points(group=group), key=lambda e: (_package(e) != "csmoifsa", _package(e), e.name))
     for entry in entries:
         package = _package(entry)
         try:
             names = entry.load()
-        except Exception as error:  # whatever a foreign package throws at its import
+        except Exception as error:  # a plugin may raise anything at its import
             complain(f"plugin {package!r} cannot be loaded: {type(error).__name__}: {error}")
             continue
         if not isinstance(names, Mapping):
@@ -247,7 +247,7 @@ def _find(
     fallback: Callable[[str], Any] = lambda name: None,
     others: Iterable[str] | Callable[[], Iterable[str]] = (),
 ) -> Any:
-    """Return what is registered as, written at, or known to pymoo as ``spec``."""
+    """Return the object that ``spec`` names: registered, at ``module:name`` or ``file.py:name``, or one of pymoo's."""
     name = spec.lower()
     registered, broken = _registered(group)
     if name in registered:
@@ -265,9 +265,9 @@ def _find(
 
 
 def _import_own(spec: str, label: str) -> Any:
-    """Import what somebody named; a module may lie in the working folder, which is searched last and from now on only.
+    """Import an object that the user named; its module may lie in the working folder, which is searched last.
 
-    Until somebody names a module, a file in the working folder cannot take the place of a package that is missing.
+    Such a call adds that folder to the search path. Before it, a file there cannot replace a missing package.
     """
     if not spec.rpartition(":")[0].endswith(".py") and os.getcwd() not in sys.path:
         sys.path.append(os.getcwd())
@@ -275,7 +275,7 @@ def _import_own(spec: str, label: str) -> Any:
 
 
 def _import(spec: str, label: str) -> Any:
-    """Import ``module:attribute`` or ``path/file.py:attribute``."""
+    """Return the object at ``module:attribute`` or ``path/file.py:attribute``."""
     where, _, attribute = spec.rpartition(":")
     if not where or not attribute.isidentifier():
         raise InputError(f"{label} is not of the form module:Class or path/file.py:Class")
@@ -283,7 +283,7 @@ def _import(spec: str, label: str) -> Any:
         module = _import_file(Path(where)) if where.endswith(".py") else importlib.import_module(where)
     except FileNotFoundError:
         raise InputError(f"{label}: there is no file {where}") from None
-    except Exception as error:  # whatever the file throws at its import
+    except Exception as error:  # the file may raise anything at its import
         raise InputError(f"{label} cannot be loaded: {type(error).__name__}: {error}") from error
     if not hasattr(module, attribute):
         hint = did_you_mean(attribute, [n for n in vars(module) if not n.startswith("_")])
@@ -314,7 +314,7 @@ def _pymoo_problem(name: str) -> Callable[..., Any] | None:
 
     def factory(**params: Any) -> Any:
         problem = get_problem(name, **{**_PYMOO_DEFAULTS.get(name, {}), **params})
-        _check_names(type(problem), params)  # pymoo swallows what it does not know
+        _check_names(type(problem), params)  # pymoo ignores unknown names
         return problem
 
     try:
@@ -322,13 +322,13 @@ def _pymoo_problem(name: str) -> Callable[..., Any] | None:
     except Exception as error:
         if str(error) == "Problem not found.":
             return None
-        # anything else is a parameter that it lacks or a package that it needs: told when it is built
+        # other errors (a missing parameter or package) are raised when the problem is built
     return factory
 
 
 @cache
 def _pymoo_algorithms() -> dict[str, Any]:
-    """Return name -> class of pymoo's multi-objective algorithms that a name and a population size are enough for."""
+    """Return name -> class of pymoo's multi-objective algorithms that need no argument but a population size."""
     from pymoo.algorithms import moo
     from pymoo.core.algorithm import Algorithm
 
@@ -349,7 +349,7 @@ def _pymoo_algorithms() -> dict[str, Any]:
 
 
 def _build(label: str, target: Any, params: Mapping[str, Any], **more: Any) -> Any:
-    """Call a class or factory; what it does not take or refuses becomes one sentence."""
+    """Call a class or factory; raise `InputError` with one sentence for unknown or refused parameters."""
     if not callable(target):
         raise InputError(f"{label} is of type {type(target).__name__}, not a class or a factory")
     try:
@@ -371,10 +371,10 @@ def _check_names(target: Any, params: Mapping[str, Any]) -> None:
 
 
 def _accepted(target: Any) -> list[str] | None:
-    """Return the names that a class or factory takes, or None where it takes anything and judges for itself.
+    """Return the parameter names of a class or factory, or None if it accepts any name and checks them itself.
 
-    Classes that hand ``**kwargs`` up are followed to the top. pymoo's base classes take any name and forget it, so
-    there the list ends.
+    The parameters of base classes count where a class passes ``**kwargs`` to them. pymoo's base classes accept and
+    ignore any name, so the list ends there.
     """
     if not inspect.isclass(target):
         parameters = inspect.signature(target).parameters

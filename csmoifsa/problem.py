@@ -1,4 +1,4 @@
-"""What problems with a compiled evaluator and a known front share, whatever their family."""
+"""Base class of problems with a compiled evaluator and a known Pareto front."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from csmoifsa.typing import Evaluator
 
 
 class CompiledProblem(Problem):
-    """A problem whose values come from `kernel`; a subclass brings that, ``kernel_data`` and the two ``_calc_`` hooks.
+    """A problem that `kernel` evaluates; subclasses define `kernel`, ``kernel_data`` and two ``_calc_`` methods.
 
-    ``_calc_pareto_front(n_points)`` and ``_calc_pareto_set(n_points)`` are asked anew each time: pymoo would remember
-    its first answer whatever the arguments were. The set's rows are those of the front.
+    ``_calc_pareto_front(n_points)`` and ``_calc_pareto_set(n_points)`` are called each time: pymoo would cache the
+    first result whatever the arguments were. The set's rows are those of the front.
 
     Attributes
     ----------
     kernel_data : (k,) float64 array
-        What `kernel` needs to know beside the candidates.
+        Parameters of `kernel`.
     """
 
     kernel_data: np.ndarray
 
     @property
     def kernel(self) -> Evaluator:
-        """The compiled evaluator ``f(X, data, F, G)`` (contract: `csmoifsa.jit`), imported when first asked for."""
+        """The compiled evaluator ``f(X, data, F, G)`` (contract: `csmoifsa.jit`), imported at first use."""
         raise NotImplementedError(f"{type(self).__name__} has no kernel")
 
     def _evaluate(self, X: np.ndarray, out: dict[str, Any], *args: Any, **kwargs: Any) -> None:
@@ -36,7 +36,7 @@ class CompiledProblem(Problem):
         out["F"], out["G"], out["H"] = F, G[:, : self.n_ieq_constr], G[:, self.n_ieq_constr :]
 
     def pareto_front(self, n_points: int = 1000, **_: Any) -> Any:
-        """Return points of the Pareto front, (k, n_obj); k is ``n_points`` where the family does not say otherwise."""
+        """Return points of the Pareto front, (k, n_obj); k is ``n_points`` unless the family documents otherwise."""
         return self._calc_pareto_front(n_points)
 
     def pareto_set(self, n_points: int = 1000, **_: Any) -> Any:

@@ -1,4 +1,4 @@
-"""What the algorithms ask of a pymoo problem and read from a termination."""
+"""Checks of a pymoo problem before a run, and the budget of evaluations of a termination."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from csmoifsa.errors import InputError
 
 
 def refuse_unsuitable(problem: Problem) -> None:
-    """Raise `InputError` for what cannot be handled: no real variables, no bounds, a single objective."""
+    """Raise `InputError` for a problem with variables that are not real, no bounds or a single objective."""
     name = type(problem).__name__
     if getattr(problem, "vars", None) is not None:
         kinds = sorted({type(variable).__name__ for variable in problem.vars.values()})
@@ -33,7 +33,7 @@ def refuse_unsuitable(problem: Problem) -> None:
 
 
 def offers_kernel(problem: Any) -> bool:
-    """Tell whether a problem has a compiled evaluator that a subclass has not made stale by its own ``_evaluate``."""
+    """Return whether a problem has a compiled evaluator that no subclass has overridden by its own ``_evaluate``."""
     if getattr(problem, "kernel", None) is None:
         return False
     for kind in type(problem).__mro__:
@@ -45,7 +45,7 @@ def offers_kernel(problem: Any) -> bool:
 
 
 def n_eval_budget(termination: Any) -> float:
-    """Return the most evaluations that a termination allows, infinity if it sets none."""
+    """Return the largest number of evaluations that a termination allows, infinity if it sets none."""
     own = getattr(termination, "n_max_evals", None)
     parts = [] if isinstance(termination, TerminateIfAll) else getattr(termination, "criteria", None) or []
     return min([math.inf if own is None else own, *(n_eval_budget(part) for part in parts)])

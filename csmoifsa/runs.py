@@ -1,4 +1,4 @@
-"""One run as a pure function of (problem, algorithm, budget, seed), and the files that are written from its result."""
+"""One run as a pure function of (problem, algorithm, budget, seed), and the files with its result."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ VERSIONS_OF = ("csmoifsa", "numpy", "numba", "pymoo", "moocore")
 
 @dataclass(frozen=True)
 class Run:
-    """What a run found.
+    """Result of a run: the candidates found, and the effort.
 
     Attributes
     ----------
     X, F : (n, n_var) and (n, n_obj) arrays
-        The mutually non-dominated feasible candidates by rising objectives; if no candidate was feasible, the ones that
-        violate the constraints least.
+        Variables and objectives of the mutually non-dominated feasible candidates, in lexicographic order of the
+        objectives; if no candidate was feasible, of those that violate the constraints least.
     CV : (n,) array
         Total constraint violation, 0 for a feasible candidate.
     feasible : bool
         Whether the candidates are feasible.
     n_eval : int
-        Evaluations made.
+        Number of evaluations made.
     seed : int
-        Of the algorithm.
+        Seed of the algorithm.
     seconds : float
-        Wall time of the search.
+        Wall-clock time of the search [s].
     """
 
     X: np.ndarray
@@ -53,14 +53,19 @@ class Run:
 
 
 class Checkpoint:
-    """Saves a run every so often, and once more at its end. A save that fails costs a warning, never the run.
+    """Periodic saves of a run, and one at its end; a save that fails causes a warning and the run continues.
 
     Parameters
     ----------
     path : path
-        Of the file that `csmoifsa.algorithm.EngineAlgorithm.save` writes.
+        File that `csmoifsa.algorithm.EngineAlgorithm.save` writes.
     every : float
-        Seconds between two saves, at least; 0 saves after each generation.
+        Least time between two saves [s]; 0 saves after each generation.
+
+    Raises
+    ------
+    InputError
+        ``every`` is negative or NaN.
     """
 
     def __init__(self, path: str | Path, every: float):
@@ -73,12 +78,12 @@ class Checkpoint:
         self._warned = False
 
     def consider(self, algorithm: Any) -> None:
-        """Save if the time has come."""
+        """Save the run if ``every`` seconds have passed since the last save."""
         if time.monotonic() - self._last >= self.every:
             self._save(algorithm, "the run goes on and tries again")
 
     def finish(self, algorithm: Any) -> None:
-        """Save the end of the run, unless it is saved."""
+        """Save the end of the run, unless the last save was of it."""
         if algorithm.evaluator.n_eval != self._saved:
             self._warned = False
             self._save(algorithm, "the result is not affected, but the run cannot be resumed from here")
@@ -103,18 +108,18 @@ def solve(
     progress: Callable[[int], None] | None = None,
     checkpoint: Checkpoint | None = None,
 ) -> Run:
-    """Run an algorithm on a problem.
+    """Run an algorithm on a problem and return the result.
 
     Parameters
     ----------
     problem : pymoo.core.problem.Problem
-        See `csmoifsa.plugins.load_problem`.
+        Problem to solve, e.g. from `csmoifsa.plugins.load_problem`.
     algorithm : pymoo.core.algorithm.Algorithm
-        See `csmoifsa.plugins.load_algorithm`; it is copied, not changed.
+        Algorithm to run, e.g. from `csmoifsa.plugins.load_algorithm`; it is copied, not changed.
     n_eval : int
-        Budget of evaluations. pymoo's own algorithms look at it once a generation and may exceed it.
+        Budget of evaluations. pymoo's own algorithms check it once a generation and may exceed it.
     seed : int
-        Same seed, same result.
+        Seed of the algorithm; the same seed yields the same result.
     progress : callable, optional
         Called with the number of evaluations made so far.
     checkpoint : Checkpoint, optional
@@ -123,7 +128,7 @@ def solve(
     Raises
     ------
     InputError
-        The algorithm cannot handle the problem.
+        The algorithm cannot handle the problem or be saved, or ``n_eval`` or ``seed`` is invalid.
     """
     from pymoo.core.callback import Callback
     from pymoo.optimize import minimize
@@ -165,7 +170,10 @@ def solve(
 
 
 def run_metrics(run: Run, front: np.ndarray | None) -> dict[str, float | None]:
-    """Return igd, igd_plus and hypervolume as `csmoifsa.metrics` defines them; None where they cannot be had."""
+    """Return the scaled igd, igd_plus and hypervolume of a run (see `csmoifsa.metrics`).
+
+    All are None if the true front is unknown (``front`` is None) or the run found no feasible candidate.
+    """
     from csmoifsa import metrics
 
     if front is None or not run.feasible:
@@ -174,16 +182,16 @@ def run_metrics(run: Run, front: np.ndarray | None) -> dict[str, float | None]:
 
 
 def write_run(run: Run, folder: str | Path, facts: Mapping[str, Any]) -> None:
-    """Write ``front.csv`` and ``run.json``.
+    """Write ``front.csv`` (candidates, objectives, violations) and ``run.json`` (facts) of a run.
 
     Parameters
     ----------
     run : Run
-        What was found.
+        Result to write.
     folder : path
-        Created if need be.
+        Folder for the files; created if it does not exist.
     facts : mapping
-        What run.json says about the run, beside the machine and the versions.
+        Entries of ``run.json`` beside the machine and the versions.
     """
     names = [
         *(f"x{i + 1}" for i in range(run.X.shape[1])),

@@ -1,7 +1,7 @@
-"""Checks of a saved state before it reaches compiled code, which would follow a wrong row number out of its arrays.
+"""Checks of a saved state before compiled code uses it, where a wrong row number would access memory out of bounds.
 
-The rules hold for every state that an engine can be in between two calls. A forged state that keeps them all is a
-state like any other: it can lead the search astray, but not out of its memory.
+The rules hold for every state that an engine can be in between two calls. A forged state that keeps them all may spoil
+the search, but causes no access outside the arrays.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from csmoifsa.kernels.dominance import rank_rows
 State = Mapping[str, np.ndarray]
 
 EDGE = 1e-9  # first positions are scaled from the bounds to the unit box, which may round a little beyond it
-LARGEST = 2**62  # of a counter; what is added to it later does not overflow
+LARGEST = 2**62  # largest value of a counter; later additions do not overflow
 
-# name -> what its numbers must be; those of a name that is not here must be finite
+# array name -> rule that its numbers must meet; arrays not listed must be finite
 _RULES = {
     "population_X": "unit",
     "offspring_X": "unit",
@@ -42,25 +42,25 @@ _RULES = {
 def check_state(
     state: State, template: State, *, capacity: int, first: int, ranges: Mapping[str, tuple[int, int]]
 ) -> None:
-    """Check a state of an engine.
+    """Check that an engine can be in a saved state.
 
     Parameters
     ----------
     state : mapping of arrays
-        What is to be taken up.
+        The saved state, by name.
     template : mapping of arrays
-        The engine's own state: names, shapes and types.
+        The engine's own state, for the names, shapes and types.
     capacity : int
         The largest number of rows of the board in use.
     first : int
-        Rows of the first population.
+        Number of rows of the first population.
     ranges : mapping
         Name of an array of whole numbers -> least and greatest value.
 
     Raises
     ------
     InputError
-        An array is missing, has another shape or type, or a value that no run can have; names the array.
+        An array is missing, has another shape or type, or a value that no run can have; the message names the array.
     """
     _check_arrays(state, template)
     count, n_eval, generation, planned, told = (int(value) for value in state["counters"])
@@ -74,7 +74,7 @@ def check_state(
     )
     if not fine:
         raise _refusal("counters", "do not fit each other")
-    used = count + (told if told < planned else 0)  # the rows behind hold what earlier generations left
+    used = count + (told if told < planned else 0)  # later rows hold data of earlier generations
     for name in template:
         _check_numbers(name, state[name][:used] if name.startswith("population_") else state[name])
     for name, (low, high) in {"population_rank": (0, len(state["population_rank"])), **ranges}.items():
@@ -84,7 +84,7 @@ def check_state(
 
 
 def check_parents(state: State) -> None:
-    """Check that the offspring under way descend from rows in use (engines whose parents are rows of the board)."""
+    """Check that parents of offspring in evaluation are rows in use (engines whose parents are rows of the board)."""
     count, _, generation, planned, told = (int(value) for value in state["counters"])
     if generation > 0 and told < planned and state["offspring_parent"][:planned].max() >= count:
         raise _refusal("offspring_parent", "names rows that are not in use")
@@ -113,7 +113,7 @@ def _check_numbers(name: str, array: np.ndarray) -> None:
     fine = {
         "anything": lambda: True,
         "finite": lambda: np.isfinite(array).all(),
-        "room": lambda: not (array < 0).any(),  # an objective's range that overflows gives room that is no number
+        "room": lambda: not (array < 0).any(),  # NaN is allowed: an objective's range may overflow
         "positive": lambda: ((array >= 0) & np.isfinite(array)).all(),
         "share": lambda: ((array >= 0) & (array <= 1)).all(),
         "unit": lambda: ((array >= -EDGE) & (array <= 1 + EDGE)).all(),
@@ -123,7 +123,7 @@ def _check_numbers(name: str, array: np.ndarray) -> None:
 
 
 def _check_board(state: State, count: int) -> None:
-    """Check the rows in use: sorted by ``order``, each once, and with the rank that the objectives give it."""
+    """Check the rows in use: each once and sorted in ``order``, and ranked as their objectives require."""
     order = np.ascontiguousarray(state["population_order"][:count])
     if not np.array_equal(np.sort(order), np.arange(count)):
         raise _refusal("population_order", "does not name each row in use once")

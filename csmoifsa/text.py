@@ -1,7 +1,7 @@
-"""Texts from other people's files, made harmless for each place where they are shown: they stay text everywhere.
+"""Escaping of texts from users' files for terminals, CSV, JSON, figures and scripts.
 
-A title may hold markup, commands to a terminal, formulas or scripts. Each output has one function here, used by all
-packages; HTML itself is escaped by Jinja and `html.escape`.
+A title may hold markup, commands to a terminal, formulas or scripts. Each kind of output has one function here, used by
+all packages; HTML itself is escaped by Jinja and `html.escape`.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ _UNSEEN = re.compile(
     "[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff\U000e0000-\U000e007f]"
 )
 _NUMBER = re.compile(r"[+-]?(?:\d[\d,_]*\.?\d*|\.\d+)(?:[eE][+-]?\d+)?\s?%?", re.ASCII)
-_FORMULA = "=+-@\t\r\n\uff1d\uff0b\uff0d\uff20"  # what a spreadsheet takes for a formula, at the start of a cell
+_FORMULA = "=+-@\t\r\n\uff1d\uff0b\uff0d\uff20"  # first characters that make a cell a formula in a spreadsheet
 
 
 def visible(text: str, keep: str = "") -> str:
-    r"""Return a text whose control characters are written out, as a programming language would.
+    r"""Return a text whose control characters are replaced by backslash escapes.
 
     Parameters
     ----------
     text : str
-        From anywhere.
+        Any text.
     keep : str
-        Control characters that may stay, such as ``"\n\t"``.
+        Control characters to leave as they are, such as ``"\n\t"``.
 
     Examples
     --------
@@ -37,7 +37,7 @@ def visible(text: str, keep: str = "") -> str:
 
 
 def visible_values(value: Any) -> Any:
-    """Return plain values (dicts, lists, texts) with every text `visible`, line ends and tabs kept."""
+    """Return plain values (dicts, lists, texts) with `visible` applied to each text; line ends and tabs are kept."""
     if isinstance(value, str):
         return visible(value, "\n\t")
     if isinstance(value, dict):
@@ -46,9 +46,9 @@ def visible_values(value: Any) -> Any:
 
 
 def csv_text(text: str) -> str:
-    """Return a text as a CSV cell that no spreadsheet takes for a formula: an apostrophe goes before it.
+    """Return a text as a CSV cell that no spreadsheet evaluates: an apostrophe is put before a formula.
 
-    Numbers and single marks (``-``) stay; `from_csv` undoes it.
+    Numbers and single characters (``-``) stay as they are; `from_csv` reverses it.
 
     Examples
     --------
@@ -62,7 +62,7 @@ def csv_text(text: str) -> str:
 
 
 def from_csv(text: str) -> str:
-    """Return what `csv_text` was given, but for control characters.
+    """Return the text from which `csv_text` made a cell; control characters stay escaped.
 
     Examples
     --------
@@ -74,12 +74,12 @@ def from_csv(text: str) -> str:
 
 
 def figure_text(text: str) -> str:
-    """Return a text in which matplotlib sees no formula: every dollar sign is a dollar sign."""
+    """Return a text that matplotlib draws literally: dollar signs escaped, so that none starts a formula."""
     return visible(text).replace("$", r"\$")
 
 
 def json_text(value: Any, *, ascii_only: bool = False) -> str:
-    """Return plain values as JSON on one line, without characters that a terminal would obey.
+    """Return plain values as JSON on one line, with terminal control characters escaped.
 
     Raises
     ------
@@ -90,12 +90,12 @@ def json_text(value: Any, *, ascii_only: bool = False) -> str:
 
 
 def json_visible(document: str, keep: str = "") -> str:
-    """Return a JSON document whose control characters are JSON's escapes; ``keep`` those of its own layout."""
+    """Return a JSON document with its control characters as JSON escapes, except those in ``keep`` (its layout)."""
     return _UNSEEN.sub(lambda found: found[0] if found[0] in keep else json.dumps(found[0])[1:-1], document)
 
 
 def script_json(value: Any) -> str:
-    """Return plain values as JSON that can stand inside an HTML ``<script>``: nothing in a text ends it."""
+    """Return plain values as JSON for an HTML ``<script>``, with ``<``, ``>`` and ``&`` escaped."""
     return json_text(value).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 

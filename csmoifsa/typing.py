@@ -1,4 +1,4 @@
-"""Types that this package and its plugins share."""
+"""Types shared by this package and its plugins."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ class Evaluator(Protocol):
 
 
 class Problem(Protocol):
-    """A problem with a compiled evaluator, as the engine uses it; pymoo's ``Problem`` has all but the last two.
+    """A problem with a compiled evaluator, as the engine uses it; pymoo's ``Problem`` lacks only the last two.
 
     Attributes
     ----------
     n_var, n_obj, n_ieq_constr, n_eq_constr : int
         Numbers of variables, objectives, inequality and equality constraints.
     xl, xu : (n_var,) array
-        Bounds.
+        Lower and upper bounds of the variables.
     kernel : Evaluator
         The compiled evaluator.
     kernel_data : (k,) array
-        Its parameters.
+        Parameters of the compiled evaluator.
     """
 
     n_var: int
