@@ -1,1 +1,1 @@
-"""Real time: forecasts, and the dispatcher that a control room calls each step."""
+"""Forecasts of real-time prices, and the dispatcher that a control room calls at each step."""

@@ -1,8 +1,8 @@
-"""The real-time dispatcher: called each step by a control room, it decides charging and discharging from now on.
+"""Real-time dispatcher of one day, which decides charge and discharge powers each time a control room calls it.
 
-A receding horizon over one day: prices paid by drivers, bills, day-ahead position, stays, promises and the past are
-fixed; each step the rest of the day is decided anew with the prices known by then and a forecast of the others, and the
-first step of it is carried out. The linear program stays inside the solver, which goes on from its last basis.
+The horizon recedes: prices paid by drivers, bills, day-ahead position, stays, promises and past steps are fixed. At
+each step the rest of the day is decided anew from the prices known by then and a forecast of the others, and the first
+step of it is carried out. The linear program stays inside the solver, which continues from its last basis.
 """
 
 from __future__ import annotations
@@ -25,38 +25,41 @@ from csmoifsa_energy.arrays import frozen
 __all__ = ["DispatchPlan", "RollingDispatcher", "Setpoints"]
 
 _PENALTY = 100.0
-"""What a kWh short of a promise costs, in the largest price of the day: dearer than any way of keeping it."""
+"""Penalty of a kWh missing from a promise, as a multiple of the day's largest price; keeping it always costs less."""
 
 _FUSE = 10.0
-"""What a kWh above the import limit costs, in that of a promise: the limit is kept before the promises."""
+"""Penalty of a kWh above the import limit, as a multiple of that of a promise: the limit comes before the promises."""
 
 
 _STATE = ("_known", "_here", "_gone", "_until", "_jump", "_fixed")
-"""Arrays that the words of a step change before it is decided."""
+"""Names of the arrays that `step` changes before it decides, and restores if an input or the forecast fails."""
 
 _SAVED = {
     **{"position_kw": "position_kw", "known": "_known", "last": "_last", "here": "_here", "gone": "_gone"},
     **{"until": "_until", "jump": "_jump", "fixed": "_fixed", "answer": "_answers"},
 }
-"""Names in the file of the state, and the attributes that they hold."""
+"""Keys of the state file, and the attributes of `RollingDispatcher` saved under them."""
 
 
 class RollingDispatcher:
-    """Receding-horizon dispatch of a plan; ask `step` once a step, `save` after it, `load` after a crash.
+    """Receding-horizon dispatch of a plan: call `step` at each step, `save` after it, and `load` after a crash.
 
     Parameters
     ----------
     plan : DispatchPlan
-        The day.
+        Plan of the day.
     forecaster : callable, optional
-        Overrules the plan's; see `forecast`.
+        Forecaster used instead of the plan's; see the module `forecast`.
 
     Attributes
     ----------
     position_kw : (T,) array
         Day-ahead position: net load of the plan made at day-ahead prices [kW].
-    charge_kw, discharge_kw : (V, T) array
-        What was carried out, per vehicle [kW]; the plan for the steps to come.
+
+    Raises
+    ------
+    InputError
+        The plan asks for a perfect forecast, or its forecaster cannot be loaded.
     """
 
     def __init__(self, plan: DispatchPlan, forecaster: forecasts.Forecaster | None = None) -> None:
@@ -72,8 +75,8 @@ class RollingDispatcher:
         self._here = np.zeros(cars.n_classes, dtype=bool)
         self._gone = np.zeros(cars.n_classes, dtype=bool)
         self._until = cars.start + cars.length  # first step after the stay
-        self._jump = np.where(cars.first, cars.arrival_kwh[self._v], 0.0)  # what the content gains besides charging
-        self._fixed = np.full((2, self._v.size), np.nan)  # powers carried out, per vehicle; NaN: still to decide
+        self._jump = np.where(cars.first, cars.arrival_kwh[self._v], 0.0)  # added to the state besides charging [kWh]
+        self._fixed = np.full((2, self._v.size), np.nan)  # power per vehicle [kW]; NaN: not yet decided
         self._answers: dict[str, Any] | None = None
         self._session: Session | None = None
         self._other_load = np.zeros(cars.n_steps) if plan.other_load_kw is None else plan.other_load_kw
@@ -106,7 +109,7 @@ class RollingDispatcher:
         return program
 
     def _connect(self, program: Program) -> None:
-        """Add the net load of all cars: what is discharged beyond it is sold, and the import limit holds it."""
+        """Add rows for the net load of all cars: a negative net load is sold, and the import limit bounds it."""
         v, t = self._v, self._t
         share = self.plan.cars.count[v] / self._unit
         taken, discharged = self._block.charge, self._block.discharge
@@ -129,7 +132,10 @@ class RollingDispatcher:
         self._bound_all(self._session)
 
     def _bounds(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return lower and upper bounds of (charge, discharge), two arrays (2, M): the past, absence, and limits."""
+        """Return lower and upper bounds of charge and discharge power, each (2, M), per vehicle [kW].
+
+        Both are the power carried out at past steps and 0 while a class is absent; else 0 and the greatest power.
+        """
         cars, v = self.plan.cars, self._v
         away = (self._t >= self._until[v]) | self._gone[v]
         upper = np.where(away, 0.0, np.array([cars.charge_kw[v], cars.discharge_kw[v]]))
@@ -146,7 +152,10 @@ class RollingDispatcher:
         session.row_bounds(self._block.flow, self._jump, self._jump)
 
     def _least_soe(self, upper: np.ndarray) -> np.ndarray:
-        """Return the floor at each place, lowered to what can be reached where a car came with less, shape (M,)."""
+        """Return the least state of energy at each place, shape (M,), per vehicle [kWh].
+
+        It is the floor, or what a car that arrived below the floor can reach; past steps have no lower bound.
+        """
         cars, v = self.plan.cars, self._v
         dt, eta = cars.dt_h, cars.efficiency[v]
         done = np.isfinite(self._fixed[0])
@@ -154,11 +163,11 @@ class RollingDispatcher:
         reach = np.cumsum(gain)
         first = np.flatnonzero(cars.first)
         reach -= np.repeat(reach[first] - gain[first], cars.length)
-        # full power from now on, never above the capacity: what is reached then is at least the smaller of the two
+        # full power from now on, up to the capacity, reaches at least the smaller of floor and ``reach``
         return np.minimum(np.where(done, -np.inf, cars.floor_kwh[v]), reach - 1e-9)
 
     def _solve(self, prices: np.ndarray) -> np.ndarray:
-        """Return powers (2, M) per vehicle of the cheapest rest of the day at these prices."""
+        """Return powers (2, M) per vehicle [kW] of the cheapest rest of the day at prices (T,) [currency/kWh]."""
         cars, v, t = self.plan.cars, self._v, self._t
         assert self._session is not None
         open_ = ~np.isfinite(self._fixed[0])
@@ -177,7 +186,7 @@ class RollingDispatcher:
         if self._sale:
             paid = np.where(
                 np.isnan(self._ratio), worst, (prices - sale_price) / self._scale
-            )  # what cannot be sold is lost
+            )  # where selling is not possible, it is penalised
             session.costs(self._sold, self._unit * cars.dt_h * paid)
         if self._excess.size:
             session.costs(self._excess, np.full(cars.n_steps, self._unit * cars.dt_h * _FUSE * worst))
@@ -190,7 +199,7 @@ class RollingDispatcher:
         return np.maximum(np.array([answer.x[self._block.charge], answer.x[self._block.discharge]]), 0.0)
 
     def _soe_after(self, x: np.ndarray) -> np.ndarray:
-        """Return the contents that powers (2, M) per vehicle lead to, shape (M,) [kWh]."""
+        """Return the state of energy after each step, (M,) per vehicle [kWh], under powers (2, M) per vehicle [kW]."""
         cars, v = self.plan.cars, self._v
         eta = cars.efficiency[v]
         gain = (eta * x[0] - x[1] / eta) * cars.dt_h + self._jump
@@ -211,32 +220,36 @@ class RollingDispatcher:
         departures: Mapping[str, int] | Iterable[str] = (),
         measured_kwh: Mapping[str, float] | None = None,
     ) -> Setpoints:
-        """Decide a step.
+        """Return the charge and discharge powers of one step, decided from what is known by then.
 
         Parameters
         ----------
         now : int
-            The step to decide, later than all before; asked again, the last step answers the same.
+            Step to decide, later than all before. Called again for the last step, the same setpoints are returned.
         price : float or mapping, optional
-            Real-time price of this step [currency/kWh]; prices that came late as ``{step: price}``; None if there is
-            none: the forecast takes its place.
+            Real-time price of this step [currency/kWh], or ``{step: price}`` to report earlier steps late. Where None,
+            the forecast replaces the price.
         arrivals : mapping or names, optional
-            Classes that arrived since the last step, with their content [kWh], or None for the planned one. Left out
-            altogether, everybody comes as planned; with it, those who are planned but not named have not come (yet).
+            Classes that arrived since the last step, with their state of energy per vehicle [kWh], or None for the
+            planned one. Where left out, all classes arrive as planned; else a planned class that is not named is absent
+            and has no power until it is.
         departures : names or mapping, optional
-            Classes that leave now, before their time; or the step at which they will leave, as ``{name: step}``.
-        contents : mapping, optional
-            Measured contents at the beginning of this step [kWh], where they differ from the model's.
+            Classes that leave at this step, before their planned departure; or ``{name: step}`` with the step at which
+            they will leave.
+        measured_kwh : mapping, optional
+            Measured state of energy of a class at the beginning of this step, per vehicle [kWh], where it differs from
+            the model's.
 
         Returns
         -------
         Setpoints
-            Powers of this step.
+            Power of each class in this step [kW], with notes.
 
         Raises
         ------
         InputError
-            A step out of order, an unknown class, or a price that is not a number. The dispatcher is then as it was.
+            The step is out of order, a class is unknown, or a price, a state of energy or a forecast is not valid. The
+            dispatcher is then unchanged.
         """
         cars = self.plan.cars
         if isinstance(now, bool) or not isinstance(now, int | np.integer) or not 0 <= now < cars.n_steps:
@@ -266,7 +279,7 @@ class RollingDispatcher:
         return self._answer(now, x, notes)
 
     def _skip(self, now: int, notes: list[str]) -> None:
-        """Steps that nobody asked for: nothing was set, so nothing was done."""
+        """Fix the power of skipped steps at 0 and add a note: no setpoints were sent, so the chargers stood still."""
         missed = (self._t > self._last) & (self._t < now) & ~np.isfinite(self._fixed[0])
         if now > self._last + 1 and missed.any():
             first, last = self._last + 1, now - 1
@@ -352,7 +365,13 @@ class RollingDispatcher:
                 self._jump[here[0]] += float(soe) - model
 
     def soe_kwh(self, name: str) -> float:
-        """Return the model's content of a class after the steps carried out, per vehicle [kWh]."""
+        """Return the model's state of energy of a class after the steps carried out, per vehicle [kWh].
+
+        Raises
+        ------
+        InputError
+            There is no class of that name.
+        """
         cars, v = self.plan.cars, self._place(name)
         mine = np.flatnonzero(self._v == v)
         done = mine[np.isfinite(self._fixed[0, mine])]
@@ -398,11 +417,14 @@ class RollingDispatcher:
 
     @property
     def net_kw(self) -> np.ndarray:
-        """Net load, carried out up to the last step and planned after it, shape (T,) [kW]."""
+        """Net load of the dispatched cars, (T,) [kW]: carried out up to the last step decided, planned after it."""
         return self._net(np.where(np.isfinite(self._fixed), self._fixed, self._x))
 
     def powers(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return charge, discharge [kW] and content [kWh] per vehicle, each (V, T); not a number where unplugged."""
+        """Return charge power [kW], discharge power [kW] and state of energy [kWh] per vehicle, each (V, T).
+
+        Values are NaN where a class is not plugged in.
+        """
         x = np.where(np.isfinite(self._fixed), self._fixed, self._x)
         tables = []
         for values in (x[0], x[1], self._soe):
@@ -412,21 +434,21 @@ class RollingDispatcher:
         return tables[0], tables[1], tables[2]
 
     def save(self, path: str | Path) -> None:
-        """Write the state, the plan included, as one JSON file that replaces the old one whole."""
+        """Write the state, the plan included, as one JSON file, which replaces an existing one as a whole."""
         write_state(path, self.plan, {name: getattr(self, own) for name, own in _SAVED.items()})
 
     @classmethod
     def load(
         cls, path: str | Path, forecaster: forecasts.Forecaster | None = None, *, trust: bool = False
     ) -> RollingDispatcher:
-        """Return a dispatcher that goes on where the saved one stood.
+        """Return a dispatcher read from a file, which continues after the last step of the saved one.
 
         Parameters
         ----------
         path : path
-            What `save` wrote.
+            File written by `save`.
         forecaster : callable, optional
-            Overrules the one that the file names.
+            Forecaster used instead of the one that the file names.
         trust : bool
             Whether to import a forecaster that the file names as ``module:function`` or ``file.py:function``.
 

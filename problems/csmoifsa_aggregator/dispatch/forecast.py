@@ -2,8 +2,8 @@
 
 A forecaster is a function ``f(now, known, day_ahead, past) -> (T,) array``: ``now`` is the step to decide on, ``known``
 (T,) holds the real-time prices known so far and NaN after that, ``day_ahead`` (T,) the day-ahead prices, and ``past``
-the deviations real-time minus day-ahead of earlier days, (d, T). Name your own as ``module:function`` or
-``file.py:function``. Whatever it says about known steps is overruled by what is known.
+the deviations real-time minus day-ahead of earlier days, (d, T); all prices in currency/kWh. Name your own as
+``module:function`` or ``file.py:function``. At steps whose price is known, that price replaces the forecast.
 """
 
 from __future__ import annotations
@@ -21,12 +21,15 @@ NAMES = ("ar1", "none", "perfect")
 
 
 def none(now: int, known: np.ndarray, day_ahead: np.ndarray, past: np.ndarray) -> np.ndarray:
-    """Expect the day-ahead price."""
+    """Return the day-ahead price as the forecast, shape (T,) [currency/kWh]."""
     return day_ahead
 
 
 def ar1(now: int, known: np.ndarray, day_ahead: np.ndarray, past: np.ndarray) -> np.ndarray:
-    """Expect the day-ahead price plus ``phi^k`` times the last known deviation; phi fitted on the past days."""
+    """Return the day-ahead price plus ``phi^k`` times the last known deviation, k steps after it, shape (T,).
+
+    `fit_phi` fits phi on the past days. Without a known price, the forecast is the day-ahead price.
+    """
     phi = fit_phi(past)
     seen = np.flatnonzero(np.isfinite(known))
     if not seen.size:
@@ -37,7 +40,7 @@ def ar1(now: int, known: np.ndarray, day_ahead: np.ndarray, past: np.ndarray) ->
 
 
 def fit_phi(past: np.ndarray) -> float:
-    """Return the first-order autocorrelation of past deviations, (d, T), in [0, 0.99]; 0 without a past."""
+    """Return the first-order autocorrelation of past deviations (d, T), clipped to [0, 0.99]; 0 without past days."""
     if past.size == 0 or past.shape[1] < 2:
         return 0.0
     earlier, later = past[:, :-1].ravel(), past[:, 1:].ravel()
@@ -46,12 +49,12 @@ def fit_phi(past: np.ndarray) -> float:
 
 
 def find_forecaster(name: str) -> Forecaster | None:
-    """Return a forecaster by name; None for ``"perfect"``, which only a look back can have.
+    """Return a forecaster by name; None for ``"perfect"``, which needs real-time prices that are known only afterwards.
 
     Raises
     ------
     InputError
-        There is none of that name, or the module or file cannot be loaded.
+        No forecaster has that name, its module or file cannot be loaded, or what is loaded is not a function.
     """
     if name == "perfect":
         return None
@@ -68,7 +71,7 @@ def find_forecaster(name: str) -> Forecaster | None:
 
 
 def refuse_code(name: str, path: object) -> None:
-    """Raise `InputError` for a forecaster out of a file that is none of `NAMES`: it would be imported."""
+    """Raise `InputError` if a file names a forecaster that is none of `NAMES`, as its code would be run."""
     if name not in NAMES:
         raise InputError(
             f"{path}: the forecaster {name!r} is code that would be run; if you trust whoever wrote the file, "
@@ -77,12 +80,12 @@ def refuse_code(name: str, path: object) -> None:
 
 
 def check_forecast(name: str, values: object, now: int, known: np.ndarray) -> np.ndarray:
-    """Return a forecaster's answer with the known steps laid over it.
+    """Return a forecast, shape (T,) [currency/kWh], with the known prices in place of its values at known steps.
 
     Raises
     ------
     InputError
-        It is not one finite number a step.
+        The forecast has not T values, or one from step ``now`` on is not finite.
     """
     array = np.array(values, dtype=float)
     if array.shape != known.shape:

@@ -1,4 +1,4 @@
-"""What the real-time dispatcher is handed, a day to carry out, and what it answers, one step of it."""
+"""Input and output of the real-time dispatcher: the plan of a day, and the setpoints of one step."""
 
 from __future__ import annotations
 
@@ -12,28 +12,33 @@ from csmoifsa_aggregator.model.battery import Batteries
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class DispatchPlan:
-    """A day to be carried out.
+    """Plan of a day for the real-time dispatcher.
 
     Attributes
     ----------
     cars : Batteries
-        The classes (or single cars), their stays within the horizon.
+        Classes of cars, or single cars, whose stays end within the horizon.
     day_ahead : (T,) array
         Day-ahead price [currency/kWh].
     past : (d, T) array
-        Deviations real-time minus day-ahead of earlier days, for the forecaster; may have no rows.
+        Deviations real-time minus day-ahead of earlier days, for the forecaster [currency/kWh]; may have no rows.
     forecaster : str
-        ``"ar1"``, ``"none"``, or a function of your own as ``module:function``.
+        Name of the forecaster: ``"ar1"``, ``"none"``, or a function of your own as ``module:function``.
     other_load_kw : (T,) array, optional
-        Load of the drivers who are not dispatched [kW]; none where left out.
+        Load of the drivers who are not dispatched [kW]; 0 where left out.
     cap_kw : (T,) array, optional
-        Import limit: the greatest net load of all cars together [kW].
+        Import limit: the greatest net load of all cars together [kW]; no limit where left out.
     sale_ratio : (T,) array, optional
-        What a kWh given to the market earns, in the price: ``price + (ratio - 1) |price|``; the price itself where left
-        out, and not a number where nothing can be sold. What serves other cars in the same step is not sold.
+        Ratio of the sale price to the price: a kWh sold to the market earns ``price + (ratio - 1) |price|``; 1 where
+        left out, NaN where nothing can be sold. Energy that serves other cars in the same step is not sold.
     planned_kw : (2, V, T) array, optional
-        Charge and discharge power of each class planned day-ahead, all its vehicles together [kW]; the cheapest at
-        day-ahead prices where left out.
+        Charge and discharge power of each class planned day-ahead, all its vehicles together [kW]; that of the cheapest
+        dispatch at day-ahead prices where left out.
+
+    Raises
+    ------
+    InputError
+        An array has another shape, a day-ahead price is not a number, or a stay goes beyond the end of the horizon.
     """
 
     cars: Batteries
@@ -67,18 +72,18 @@ class DispatchPlan:
 
 @dataclass(frozen=True)
 class Setpoints:
-    """What to do in one step.
+    """Power of each class in one step, with notes on what was unusual.
 
     Attributes
     ----------
     now : int
-        The step.
+        Index of the step in the horizon, from 0.
     charge_kw, discharge_kw : dict
-        Power of each class at the grid, all its vehicles together [kW].
+        Power at the grid side of each class within its planned stay, all its vehicles together [kW].
     notes : tuple of str
-        What was unusual, one sentence each: prices missing, cars missing, promises that cannot be kept.
+        Notes of one sentence each on missing prices, missing cars, promises that cannot be kept, and the like.
     unserved_kwh : dict
-        Classes whose promise cannot be kept any more, and what each of their vehicles will lack [kWh].
+        Energy that each vehicle will lack at departure [kWh], by class; only classes whose promise cannot be kept.
     """
 
     now: int

@@ -1,4 +1,4 @@
-"""The file in which a dispatcher outlives a crash: the plan of the day, and how far it is carried out."""
+"""State of a dispatcher as a JSON file, to continue after a crash: the plan of the day, and its progress."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from csmoifsa_aggregator.dispatch.plan import DispatchPlan
 from csmoifsa_aggregator.model.battery import Batteries
 
 _TERMS = ("other_load_kw", "cap_kw", "sale_ratio", "planned_kw")
-"""Arrays of a plan that may be left out."""
+"""Names of the optional arrays of a `DispatchPlan`."""
 
 
 def write_state(path: str | Path, plan: DispatchPlan, progress: Mapping[str, Any]) -> None:
-    """Write a plan and how far it is carried out as one JSON file, which replaces the old one whole.
+    """Write a plan and its progress as one JSON file, which replaces an existing one as a whole.
 
     Parameters
     ----------
     path : path
-        The file.
+        File to write.
     plan : DispatchPlan
-        The day.
+        Plan of the day.
     progress : mapping
-        Arrays and plain values by name; what is not finite is written as null.
+        Arrays and plain values by name; array values that are not finite are written as null.
     """
     write_json(
         path,
@@ -56,21 +56,26 @@ def _json_value(value: Any) -> Any:
 
 
 def read_state(path: str | Path) -> Any:
-    """Return what `write_state` wrote, unchecked: to be used within `damage_explained`."""
+    """Return the state that `write_state` wrote, unchecked; use it within `damage_explained`."""
     return read_json(path, "state", MOST_BYTES)
 
 
 def restore_plan(state: Any, path: str | Path, *, code: bool) -> DispatchPlan:
-    """Return the plan of a state.
+    """Return the plan of the day from a state.
 
     Parameters
     ----------
     state : mapping
-        From `read_state`.
+        State returned by `read_state`.
     path : path
-        The file, for messages.
+        File of the state, named in messages.
     code : bool
-        Whether the state may name a forecaster that is code of its own.
+        Whether the state may name a forecaster that is none of `forecast.NAMES`, as ``module:function``.
+
+    Raises
+    ------
+    InputError
+        The state names such a forecaster, and ``code`` is false.
     """
     cars = Batteries(**{**state["cars"], "names": tuple(state["cars"]["names"])})
     past = np.array(state["past"], dtype=float).reshape(-1, cars.n_steps)
@@ -84,12 +89,12 @@ def restore_plan(state: Any, path: str | Path, *, code: bool) -> DispatchPlan:
 
 
 def restored(value: Any, fresh: Any) -> Any:
-    """Return a value of a state in the form of that of a fresh dispatcher.
+    """Return a value of a state with the type and shape of the same attribute of a new dispatcher.
 
     Raises
     ------
     ValueError
-        An array has another shape.
+        The value is an array of another shape.
     """
     if not isinstance(fresh, np.ndarray):
         return int(value) if isinstance(fresh, int) else value
@@ -101,7 +106,7 @@ def restored(value: Any, fresh: Any) -> Any:
 
 @contextmanager
 def damage_explained(path: str | Path) -> Iterator[None]:
-    """Turn whatever goes wrong with a state into an `InputError` that names its file."""
+    """Convert errors from a damaged state into an `InputError` that names its file."""
     try:
         yield
     except InputError:

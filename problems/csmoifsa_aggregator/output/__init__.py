@@ -1,1 +1,1 @@
-"""Results as tables, figures, a page, and on the terminal."""
+"""Results as tables, figures, an HTML page, and text on the terminal."""

@@ -1,6 +1,7 @@
-"""The aggregator's figures, drawn from its files, so that they can be drawn again.
+"""Figures of the aggregator, drawn from the files of a result folder, so that they can be drawn again.
 
-Colours, dashes and hatches as in `csmoifsa_ev.output.figures`: told apart by colour-blind readers and in greyscale.
+Colours, dashes and hatches as in `csmoifsa_ev.output.figures`: distinct to colour-blind readers and in
+greyscale.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ CLASS_STYLES = [(BLUE, ""), (ORANGE, "///"), (GREEN, "..."), (SKY, "\\\\\\"), (V
 
 @rc_context({"text.parse_math": False})  # a $ in a name is a $
 def draw_day(folder: Path) -> list[Path]:
-    """Draw price, load by class, profit by stage and, with contracts, the contents of the batteries."""
+    """Draw price, load by class, profit by stage and, with contracts, state of energy; return the files."""
     summary, tables = read_results(folder, ["price", "load", "plans", "plans_load"], "aggregate")
     loads = {"stage one": tables["load"]}
     if (folder / "load_v2g.csv").exists():
@@ -40,7 +41,7 @@ def draw_day(folder: Path) -> list[Path]:
 
 @rc_context({"text.parse_math": False})
 def draw_rolling(folder: Path) -> list[Path]:
-    """Draw the gain day by day, rho by node, and the ways to run the mean day at the first node."""
+    """Draw rho by node, the gain day by day, and the first node's mean day run in every way; return the files."""
     summary, tables = read_results(folder, ["rho", "plans", "days", "plans_load"], "roll")
     plans, loads = _first_node(tables["plans"]), _first_node(tables["plans_load"]).drop(columns="node")
     figures = {
@@ -75,7 +76,7 @@ def _hours(axes: Axes, hours: np.ndarray) -> None:
 
 
 def draw_price(table: pd.DataFrame, summary: dict[str, Any]) -> Figure:
-    """Draw the price against the day-ahead price and its bounds."""
+    """Draw the charging price, its bounds and the day-ahead price over the day [currency/kWh]."""
     figure = Figure(figsize=(8.0, 4.4), dpi=150, layout="constrained")
     axes = figure.add_subplot()
     hours = table["hour"].to_numpy()
@@ -95,7 +96,7 @@ def draw_price(table: pd.DataFrame, summary: dict[str, Any]) -> Figure:
 
 
 def draw_load(tables: dict[str, pd.DataFrame]) -> Figure:
-    """Draw the load of each class, stacked, one panel a table; what is given to the grid goes below zero."""
+    """Draw the load of each class, stacked, one panel a table [kW]; discharged power is below zero."""
     figure = Figure(figsize=(8.0 if len(tables) == 1 else 12.0, 4.6), dpi=150, layout="constrained")
     axes = figure.subplots(1, len(tables), squeeze=False, sharey=True)[0]
     colours: dict[str, tuple[str, str]] = {}
@@ -127,7 +128,7 @@ def _draw_classes(axes: Axes, table: pd.DataFrame, colours: dict[str, tuple[str,
 
 
 def few_classes(table: pd.DataFrame, most: int = 6) -> dict[str, np.ndarray]:
-    """Return the load of each class; of more than ``most``, the smaller ones together."""
+    """Return the load of each class, (T,) [kW]; where there are more than ``most``, the smaller ones as one sum."""
     order = list(table.abs().sum().sort_values(ascending=False, kind="stable").index)
     shown = order if len(order) <= most else order[: most - 1]
     parts = {str(name): table[name].to_numpy(dtype=float) for name in table.columns if name in shown}
@@ -143,7 +144,7 @@ PERFECT_FORESIGHT = "perfect foresight"
 def draw_profit(
     plans: pd.DataFrame, curves: pd.DataFrame, currency: str, storage: float = 0.0, title: str = "profit"
 ) -> Figure:
-    """Draw the profit of each way to run the day, with what each stage adds, and the load curves behind it."""
+    """Draw the profit of each way to run the day, with the gain of each stage, and the load curves."""
     figure = Figure(figsize=(12.0, 4.8), dpi=150, layout="constrained")
     axes = figure.add_subplot(1, 2, 1)
     _draw_waterfall(axes, plans)
@@ -167,7 +168,7 @@ def draw_profit(
 _CURVES: list[dict[str, Any]] = [
     {"color": BLACK, "linestyle": (0, (4, 2)), "linewidth": 1.5},
     {"color": GREY, "linestyle": (0, (1, 1)), "linewidth": 1.5},
-    {"color": ORANGE, "linestyle": (0, (2, 1.2)), "linewidth": 2.0, "zorder": 4},  # on top of stage one, often equal
+    {"color": ORANGE, "linestyle": (0, (2, 1.2)), "linewidth": 2.0, "zorder": 4},  # over stage one, often equal
     {"color": BLUE, "linestyle": "-", "linewidth": 3.2, "alpha": 0.8},
     {"color": VERMILION, "linestyle": "-", "linewidth": 1.5, "zorder": 3},
     {"color": GREEN, "linestyle": (0, (3, 1)), "linewidth": 1.8, "zorder": 4},
@@ -202,7 +203,7 @@ def _draw_waterfall(axes: Axes, plans: pd.DataFrame) -> None:
 
 
 def draw_state_of_energy(table: pd.DataFrame) -> Figure:
-    """Draw content and power of each V2G class over its stay, with floor, capacity and promise."""
+    """Draw state of energy and power of the first four V2G classes over the stay, with floor, capacity and promise."""
     names = list(dict.fromkeys(table["class"]))[:4]
     figure = Figure(figsize=(0.6 + 3.6 * len(names), 5.2), dpi=150, layout="constrained")
     grid = figure.subplots(2, len(names), squeeze=False, height_ratios=(3, 2), sharex="col")
@@ -247,7 +248,7 @@ def draw_state_of_energy(table: pd.DataFrame) -> Figure:
 
 
 def draw_rho(table: pd.DataFrame, summary: dict[str, Any]) -> Figure:
-    """Draw the loss reduction of each node with its interval, beside the thesis's figure."""
+    """Draw the loss reduction of each node with its 95 % interval, beside the value of the thesis."""
     figure = Figure(figsize=(7.0, 1.6 + 0.6 * len(table)), dpi=150, layout="constrained")
     axes = figure.add_subplot()
     places = np.arange(len(table))[::-1]
@@ -268,7 +269,7 @@ def draw_rho(table: pd.DataFrame, summary: dict[str, Any]) -> Figure:
 
 
 def draw_gain(table: pd.DataFrame, summary: dict[str, Any]) -> Figure:
-    """Draw what rolling gained over the plan, day by day and in sum."""
+    """Draw the gain of rolling over the plan, day by day and in sum, of the first six nodes [currency]."""
     nodes = list(dict.fromkeys(table["node"]))[:6]
     figure = Figure(figsize=(9.0, 2.0 * len(nodes) + 0.6), dpi=150, layout="constrained")
     for k, node in enumerate(nodes):

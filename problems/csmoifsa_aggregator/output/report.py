@@ -13,8 +13,8 @@ from csmoifsa.files import read_csv
 from csmoifsa_aggregator.output.figures import BASELINES, PERFECT_FORESIGHT, few_classes, read_results
 from csmoifsa_energy.page import write_page
 
-MOST_CLASSES = 8  # in one figure; the smaller ones together
-MOST_STAYS = 12  # batteries drawn one by one
+MOST_CLASSES = 8  # classes in one figure; the smaller ones are one sum
+MOST_STAYS = 12  # stays of batteries drawn one by one
 
 
 def write_day_report(folder: Path, *, language: str = "en") -> None:
@@ -23,9 +23,9 @@ def write_day_report(folder: Path, *, language: str = "en") -> None:
     Parameters
     ----------
     folder : Path
-        Written by ``csmoifsa ev aggregate``.
+        Result folder of ``csmoifsa ev aggregate``.
     language : "en" or "zh"
-        Of all labels; what comes from the case stays as it is.
+        Language of all labels; text from the case stays as it is.
     """
     data = day_data(folder)
     write_page(
@@ -54,7 +54,7 @@ def write_rolling_report(folder: Path, *, language: str = "en") -> None:
 
 
 def day_data(folder: Path) -> dict[str, Any]:
-    """Return everything that the page of a day shows: summary.json as it is, and the tables by column."""
+    """Return the data of a day's page: summary.json as it is, and the tables by column."""
     summary, tables = read_results(folder, ["price", "load", "plans_load"], "aggregate")
     step = float(summary["dt_h"])
     load = {"stage one": _stack(tables["load"])}
@@ -81,7 +81,7 @@ def day_data(folder: Path) -> dict[str, Any]:
 
 
 def rolling_data(folder: Path) -> dict[str, Any]:
-    """Return everything that the page of a rolling test shows; tables by node and column."""
+    """Return the data of a rolling test's page: summary.json as it is, and the tables by node and column."""
     summary, tables = read_results(folder, ["days", "plans_load"], "roll")
     first, curves = summary["nodes"][0], tables["plans_load"]
     steps = int((curves["node"] == first["node"]).sum())
@@ -123,7 +123,7 @@ def _by_node(table: pd.DataFrame, summary: dict[str, Any]) -> list[dict[str, lis
 
 
 def _stays(table: pd.DataFrame, step: float) -> list[dict[str, Any]]:
-    """Return each battery's stay: hours of the clock from arrival on, content at their edges, power between them."""
+    """Return the stay of each class: hour of arrival, state of energy at the steps' edges [kWh], power in them [kW]."""
     answer = []
     for name, rows in table.groupby("class", sort=False):
         first = rows.iloc[0]

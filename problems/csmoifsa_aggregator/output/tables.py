@@ -1,4 +1,4 @@
-"""The aggregator's results as plain objects and CSV files."""
+"""Results of the aggregator as plain objects and CSV files."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from csmoifsa_energy.impact import impact_rows
 
 
 def summarise_day(study: DayStudy) -> dict[str, Any]:
-    """Return stage one, the contracts, and what was assumed as one plain object."""
+    """Return a day's stage one, contracts and assumptions as one plain object."""
     s, game = study.solution, study.case.game
     answer: dict[str, Any] = {
         "case": study.case.name,
@@ -37,7 +37,7 @@ def summarise_day(study: DayStudy) -> dict[str, Any]:
         "bills": s.bills,
         "procurement": s.procurement,
         "optimistic": s.optimistic,
-        "guaranteed": s.guaranteed if np.isfinite(s.guaranteed) else None,  # None: the cap would be broken
+        "guaranteed": s.guaranteed if np.isfinite(s.guaranteed) else None,  # None: above the import limit
         "margin": s.margin,
         "price": s.price.tolist(),
         "load": s.load_kw(game).tolist(),
@@ -72,7 +72,7 @@ def summarise_day(study: DayStudy) -> dict[str, Any]:
 
 
 def assumptions(case: Case) -> dict[str, Any]:
-    """Return what a case assumes about market, drivers, batteries and limits, as plain values; per vehicle."""
+    """Return a case's assumptions on market, drivers, batteries and limits as plain values; of classes, per vehicle."""
     game, cars = case.game, case.cars
     share = {name: float(one) for name, one in zip(game.names, case.share, strict=True)}
     answer: dict[str, Any] = {
@@ -150,8 +150,8 @@ def _contracts(study: DayStudy) -> dict[str, Any]:
 def write_day(study: DayStudy, folder: Path) -> dict[str, Any]:
     """Write the day's tables and summary.json; return the summary.
 
-    Always price.csv, load.csv, plans.csv, plans_load.csv and stakeholder_impact.csv; with contracts v2g.csv and
-    load_v2g.csv; with a storage of the aggregator's own storage.csv.
+    The tables are price.csv, load.csv, plans.csv, plans_load.csv and stakeholder_impact.csv; with contracts also
+    v2g.csv and load_v2g.csv; with the aggregator's own storage also storage.csv.
     """
     summary, game = summarise_day(study), study.case.game
     s, hours = study.solution, np.arange(game.n_steps) * game.dt_h
@@ -215,7 +215,7 @@ DEPENDS = (
 
 
 def summarise_rolling(tests: list[Backtest], *, case: Case, forecast: str, known: str) -> dict[str, Any]:
-    """Return the backtests as one plain object."""
+    """Return the backtests of all nodes as one plain object."""
     return {
         "case": case.name,
         "title": case.title,

@@ -1,4 +1,4 @@
-"""The aggregator's results on the terminal: what a manager needs, on one screen."""
+"""Results of the aggregator on the terminal, one screen for a manager."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def _show_contracts(contracts: dict[str, Any], money: str) -> None:
 
 
 def plans_table(plans: list[dict[str, Any]], money: str) -> Table:
-    """Return the ways to run the day as a table."""
+    """Return the accounts of the ways to run the day as a table for the terminal."""
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("", no_wrap=True)
     for name in (f"profit\n{money}", f"drivers pay\n{money}", "peak\nkW", "valley\nkW", "difference\nkW"):
@@ -104,7 +104,7 @@ def plans_table(plans: list[dict[str, Any]], money: str) -> Table:
 
 
 def show_rolling(summary: dict[str, Any]) -> None:
-    """Print rho by node, and the ways to run the mean day at the first node."""
+    """Print rho by node, and the accounts of the mean day at each node."""
     console, money = stdout(), summary["currency"]
     console.print(
         f"{summary['case']}: rolling dispatch, forecast {summary['forecast']}, price known: {summary['known']}",

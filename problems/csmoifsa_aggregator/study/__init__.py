@@ -1,1 +1,1 @@
-"""A whole day of the aggregator, its baselines, and rolling tests over many days."""
+"""Studies of one day of the aggregator, its baselines, and backtests of rolling dispatch over many days."""

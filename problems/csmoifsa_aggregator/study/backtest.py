@@ -1,7 +1,7 @@
-"""Rolling dispatch day after day on real prices: what it saves of the loss from uncertain prices, and how sure that is.
+"""Backtest of rolling dispatch over many days of real prices: loss reduction and its bootstrap interval.
 
-``rho = 1 - sum L_rolling / sum L_plan`` over the days is the loss reduction, with the losses of `rolling` (the thesis
-reports "nearly 33 %" without data).
+``rho = 1 - sum L_rolling / sum L_plan`` over the days is the reduction of the loss from uncertain prices; `rolling`
+defines the losses (the thesis reports "nearly 33 %" without data).
 """
 
 from __future__ import annotations
@@ -27,7 +27,19 @@ ROLLING, PERFECT = "with rolling", "perfect foresight"
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class RolledDay:
-    """One day of a backtest: its dispatch, and every way to run it, for the table of baselines."""
+    """One day of a backtest.
+
+    Attributes
+    ----------
+    day : date
+        Date at which the day begins.
+    rolled : RollingResult
+        Dispatch as planned, with rolling, and with perfect foresight.
+    accounts : list of DayAccount
+        Accounts of every way to run the day, for the table of baselines.
+    status : str
+        Status of the solution of stage one.
+    """
 
     day: date
     rolled: RollingResult
@@ -37,22 +49,22 @@ class RolledDay:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Backtest:
-    """All days at one node.
+    """Result of a backtest over all days at one node.
 
     Attributes
     ----------
     node : str
-        Where.
+        Name of the node.
     days : list of RolledDay
-        In order of time.
+        Results of the days in order of time.
     rho, low, high : float
-        Loss reduction, and its 95 % bootstrap interval over days; not a number where no plan loses anything.
+        Loss reduction, and both ends of its 95 % bootstrap interval over days; NaN where no plan loses anything.
     phi : float
-        Autocorrelation of the deviations over all days, for the report.
+        First-order autocorrelation of the deviations real-time minus day-ahead over all days, for the report.
     begin : int
         Step of the clock day at which a day begins.
     n_training_days : int
-        Days before the first that the forecaster could learn from.
+        Number of days before the first one, from which the forecaster could learn.
     dt_h : float
         Length of a step [h].
     """
@@ -81,26 +93,31 @@ def backtest(
     step: timedelta | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Backtest:
-    """Run a case over real days: price, plan and rolling dispatch of each.
+    """Run a case on real prices day by day: price, plan and rolling dispatch of each day.
 
     Parameters
     ----------
     case : Case
-        Its V2G classes are dispatched; without any, all classes are, charging only.
+        Case whose V2G classes are dispatched; where it has none, all classes are, by charging only.
     day_ahead, real_time : MarketPrices
-        At one node.
+        Prices at one node.
     days : (date, date), optional
-        First and last day; all that have ``training`` days before them where left out.
+        First and last day; where left out, all days that have ``training`` days before them.
     forecaster, known : str
-        See `roll_day`.
+        Forecaster, and real-time prices known at a decision, as in `roll_day`.
     training : int
-        The least number of earlier days to fit the forecaster on.
+        Least number of earlier days to fit the forecaster on.
     margin : float, optional
         Strict margin of stage one [currency/kWh]; 0.2 % of the mean price where left out.
     step : timedelta, optional
-        Length of a step of the dispatch; the shortest of the case's and the prices' where left out.
+        Length of a step of the dispatch; the shortest of the case's and the prices' steps where left out.
     progress : callable, optional
-        Called with the number of days done.
+        Function called with the number of days done.
+
+    Raises
+    ------
+    InputError
+        The prices do not cover the days, the steps cannot be aligned, or a day cannot be priced or planned.
     """
     if forecaster != "perfect":
         forecasts.find_forecaster(forecaster)
@@ -140,12 +157,12 @@ def backtest(
 def align_steps(
     case: Case, day_ahead: MarketPrices, real_time: MarketPrices, step: timedelta | None = None
 ) -> tuple[Case, MarketPrices, MarketPrices]:
-    """Return case and prices on one step: longer ones are held through it, shorter prices averaged over it.
+    """Return case and prices on a common step: values of longer steps are repeated, prices of shorter steps averaged.
 
     Raises
     ------
     InputError
-        The case's own step is shorter, or no multiple of it.
+        The prices are on different clocks, or the case's own step is shorter than the common one or no multiple of it.
     """
     zones = [prices.time_zone for prices in (day_ahead, real_time) if prices.time_zone not in ("", "local")]
     if len(set(zones)) > 1:
@@ -159,7 +176,7 @@ def align_steps(
 
 
 def dispatchable(case: Case) -> Case:
-    """Return the case itself, or, where nobody has a V2G contract, with all drivers' charging under its command."""
+    """Return the case, with all drivers' charging under direct load control where nobody has a V2G contract."""
     if case.cars is not None:
         return case
     game = case.game
@@ -187,10 +204,16 @@ def dispatchable(case: Case) -> Case:
 def _days(
     day_ahead: MarketPrices, real_time: MarketPrices, offset: timedelta, days: tuple[date, date] | None, training: int
 ) -> list[date]:
-    """Return the days that both series cover, those to learn from included."""
+    """Return the days that both price series cover, training days included.
+
+    Raises
+    ------
+    InputError
+        A chosen day is not covered, the first day is after the last, or too few days are covered to learn from.
+    """
     common = set(day_ahead.days) & set(real_time.days)
     both = sorted(common)
-    chosen = [day for day in both if not offset or day + timedelta(days=1) in common]  # with the night after it
+    chosen = [day for day in both if not offset or day + timedelta(days=1) in common]  # with the next day's prices
     if days is not None:
         for day in days:
             if day not in chosen:
@@ -227,7 +250,7 @@ def _run_day(
     strict = MARGIN * game.price_scale if margin is None else margin
     try:
         solution = solve_game(game, margin=strict)
-    except InputError:  # a day whose bounds leave no room for the margin, or on which it breaks the cap
+    except InputError:  # a day whose bounds leave no room for the margin, or on which it breaks the import limit
         try:
             solution = solve_game(game, margin=0.0)
         except InputError as error:
@@ -236,7 +259,7 @@ def _run_day(
         second = contracts(case, solution)
     except InputError as error:
         raise InputError(f"{day}: {error}") from None
-    plan = solution.response.cars if second is None else second.v2g  # owners who answer the price have made the plan
+    plan = solution.response.cars if second is None else second.v2g  # None: owners answer the price
     terms = Terms(game, case.v2g_sell if second is not None else None, other_load(case, solution), plan)
     rolled = roll_day(cars, game.day_ahead, real_time, past=past, forecaster=forecaster, known=known, terms=terms)
     accounts = [*baselines(case), *stages(case, solution, second)]
@@ -263,9 +286,9 @@ def loss_reduction(
     resamples: int = 4000,
     level: float = 0.95,
 ) -> tuple[float, float, float]:
-    """Return rho and its bootstrap interval over days: days are drawn with replacement, rho is a ratio of sums.
+    """Return the loss reduction rho and both ends of its bootstrap interval, from losses (days,) [currency].
 
-    Not a number where the plans lose nothing.
+    Days are drawn with replacement; rho is one minus a ratio of sums. All three are NaN where the plans lose nothing.
     """
     plan, rolled = np.asarray(plan_loss, dtype=float), np.asarray(rolling_loss, dtype=float)
     total = float(plan.sum())
@@ -280,7 +303,7 @@ def loss_reduction(
 
 
 def mean_accounts(days: Sequence[RolledDay]) -> list[DayAccount]:
-    """Return every way to run the day, averaged over the days; peak and valley are those of the mean load."""
+    """Return the account of every way to run the day, averaged over the days; peak and valley are of the mean load."""
     means = []
     for k, account in enumerate(days[0].accounts):
         every = [day.accounts[k] for day in days]

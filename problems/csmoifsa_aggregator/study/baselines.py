@@ -1,4 +1,4 @@
-"""What stage one and the contracts are measured against: uncontrolled charging, a flat price, the day-ahead price."""
+"""Baselines for stage one and the contracts: uncontrolled charging, a flat price, and the day-ahead price."""
 
 from __future__ import annotations
 
@@ -27,24 +27,25 @@ UNCONTROLLED, FLAT, DAY_AHEAD, STAGE_ONE, WITH_V2G, DIRECT_CONTROL = (
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class DayAccount:
-    """One way to run the day.
+    """Price, load and money of one way to run the day.
 
     Attributes
     ----------
     name : str
-        Which.
+        Name of this way to run the day.
     price : (T,) array
-        What drivers pay [currency/kWh].
+        Price that drivers pay [currency/kWh].
     load_kw : (T,) array
         Net load of all cars [kW].
     profit : float
-        Bills less what the cars' energy, wear and shares cost; own storage left out [currency].
+        Aggregator's profit: bills less the cost of the cars' energy, wear and shares; own storage left out [currency].
     storage : float
-        What the aggregator's own storage earns beside this load [currency].
+        Earnings of the aggregator's own storage beside this load [currency].
     driver_cost : float
-        Bills less the owners' share of the surplus; payments for wear only make good what they lose [currency].
+        Bills less the owners' share of the surplus [currency]; payments for wear are left out, as they only
+        compensate a loss.
     per_car : (G,) array
-        The same for one car of each group of drivers, see `driver_groups` [currency].
+        Bill less the owner's share for one car of each group of drivers, see `driver_groups` [currency].
     """
 
     name: str
@@ -56,7 +57,7 @@ class DayAccount:
     per_car: np.ndarray
 
     def row(self) -> dict[str, float | str]:
-        """Return the outcome as a row of a table."""
+        """Return the account as a row of a table; of the load, peak, valley and their difference [kW]."""
         return {
             "plan": self.name,
             "profit": self.profit,
@@ -69,7 +70,7 @@ class DayAccount:
 
 
 def driver_groups(case: Case) -> tuple[tuple[str, ...], np.ndarray]:
-    """Return name and number of cars of each group: classes without contract, then those under V2G contract, (G,)."""
+    """Return names and numbers of cars (G,) of the groups: classes without contract, then those with a V2G contract."""
     plain = case.share < 1.0
     names = [name for name, one in zip(case.game.names, plain, strict=True) if one]
     count = (case.game.count * (1.0 - case.share))[plain]
@@ -79,7 +80,7 @@ def driver_groups(case: Case) -> tuple[tuple[str, ...], np.ndarray]:
 
 
 def uncontrolled(game: Game) -> np.ndarray:
-    """Return shares x (K, T) when every car charges at full power from the beginning of its longest stay on."""
+    """Return shares x (K, T) of uncontrolled charging: full power from the beginning of each car's longest stay on."""
     x = np.zeros(game.window.shape)
     for k in range(game.n_classes):
         first, _ = longest_stay(game.window[k])
@@ -88,15 +89,16 @@ def uncontrolled(game: Game) -> np.ndarray:
 
 
 def spread_evenly(game: Game) -> np.ndarray:
-    """Return shares x (K, T) when indifferent drivers spread evenly over their windows."""
+    """Return shares x (K, T) of indifferent drivers, whose charging is spread evenly over their windows."""
     share = game.energy_kwh / (game.step_kwh * game.window.sum(axis=1))
     return share[:, None] * game.window
 
 
 def baselines(case: Case) -> list[DayAccount]:
-    """Return uncontrolled charging and spread evenly, both at the flat mean price, and the day-ahead price passed on.
+    """Return the accounts of uncontrolled charging, of a flat price, and of the day-ahead price passed on.
 
-    V2G drivers who answer the price with their batteries only charge in the first two, and give as well in the third.
+    The first two are at the flat mean price; charging is spread evenly in the second. V2G drivers who answer the price
+    with their batteries only charge in the first two, and discharge as well in the third.
     """
     game = case.game
     flat = np.full(game.n_steps, game.mean)
@@ -113,7 +115,7 @@ def baselines(case: Case) -> list[DayAccount]:
 
 
 def _at_once(cars: Batteries) -> np.ndarray:
-    """Return the power (V, T) of cars that charge what they need from their arrival on [kW]."""
+    """Return the power (V, T) of all cars of a class under uncontrolled charging: what they need, from arrival [kW]."""
     v, t = cars.places
     since = np.arange(v.size) - np.repeat(np.cumsum(cars.length) - cars.length, cars.length)
     hours = _needed(cars) / cars.charge_kw
@@ -123,7 +125,7 @@ def _at_once(cars: Batteries) -> np.ndarray:
 
 
 def _spread(cars: Batteries) -> np.ndarray:
-    """Return the power (V, T) of cars that charge what they need evenly over their stay [kW]."""
+    """Return the power (V, T) of all cars of a class that charge what they need evenly over their stay [kW]."""
     return cars.window * (_needed(cars) * cars.count / (cars.length * cars.dt_h))[:, None]
 
 
@@ -132,9 +134,9 @@ def _needed(cars: Batteries) -> np.ndarray:
 
 
 def _account(case: Case, name: str, price: np.ndarray, x: np.ndarray, own_kw: np.ndarray | None) -> DayAccount:
-    """Return the outcome of a price and a response: shares x (K, T), and power (V, T) of batteries that answer.
+    """Return the account of a price (T,) and its response: shares x (K, T), and power (V, T) of batteries [kW].
 
-    What owners give of their own accord serves the other cars; it cannot be sold.
+    Energy that owners discharge of their own accord serves the other cars; it cannot be sold.
     """
     game, own = case.game, np.zeros((1, case.game.n_steps)) if own_kw is None else own_kw
     taken = game.power_kw @ x + np.maximum(own, 0.0).sum(axis=0)
@@ -165,7 +167,7 @@ def _bill_per_car(case: Case, price: np.ndarray, x: np.ndarray, own_kw: np.ndarr
 
 
 def stages(case: Case, solution: Solution, second: StageTwo | None) -> list[DayAccount]:
-    """Return the outcomes of stage one and, where there are V2G contracts, of stage two."""
+    """Return the accounts of stage one and, where there are V2G contracts, of stage two."""
     response, own = solution.response, None
     if response.cars is not None:
         own = response.cars.charge_kw - response.cars.discharge_kw
@@ -195,9 +197,9 @@ def other_load(case: Case, solution: Solution) -> np.ndarray:
 
 
 def contracts(case: Case, solution: Solution) -> StageTwo | None:
-    """Return the contracts carried out beside the load of the other drivers; None where nobody has one.
+    """Return stage two, the contracts beside the load of the other drivers; None where nobody has a contract.
 
-    Drivers who answer the price with their own batteries have none: what they do is theirs, and paid for by the price.
+    Drivers who answer the price with their own batteries have none: their dispatch is their own, paid for by the price.
     """
     if case.cars is None or not np.any(case.share > 0):
         return None

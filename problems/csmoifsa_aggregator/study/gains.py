@@ -1,4 +1,4 @@
-"""Who gains what between two ways to run the day: the grid, the aggregator, and the drivers by group."""
+"""Impact of one way to run the day against another on the grid, the aggregator, and the drivers by group."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from csmoifsa_energy.impact import StakeholderImpact
 
 
 def stakeholder_impact(case: Case, before: DayAccount, after: DayAccount) -> list[StakeholderImpact]:
-    """Return the account; bills are for one car and day, payments for wear left out as they only make good a loss."""
+    """Return the impact of ``after`` against ``before`` on the aggregator, the drivers by group, and the grid.
+
+    Bills are for one car and day; payments for wear are left out, as they only compensate a loss.
+    """
     money, (names, count) = case.currency, driver_groups(case)
     each = f"{money}/car, day"
     return [

@@ -1,10 +1,10 @@
-"""One day of rolling dispatch on real prices: the plan, what is rolled, and perfect foresight, on one account.
+"""One day of rolling dispatch on real prices: plan, rolling and perfect foresight, on one account.
 
 The loss of a policy x on a day is ``L_x = profit(perfect foresight) - profit(x)``; bills, stays and promises are the
 same for all. The plan made at day-ahead prices loses L_plan, rolling loses L_rolling. The plan is paid for day-ahead,
-on the account of `costs`; what real time changes is paid as the same account at real-time prices changes, on the same
-terms of the contract. So the plan adds the same to all policies, and paying real-time prices for everything gives the
-same losses (reconstruction).
+on the account of `costs`. A policy that deviates from it pays the difference of the same account at real-time prices,
+that of its own load less that of the plan, on the same terms of the contract. So the plan adds the same to all
+policies, and paying real-time prices for everything leads to the same losses (reconstruction).
 """
 
 from __future__ import annotations
@@ -21,23 +21,25 @@ from csmoifsa_aggregator.model.costs import Market, price_ratio, single_price, s
 from csmoifsa_aggregator.solve.contracts import plan_cars
 
 KNOWN = ("current", "last", "nothing")
-"""What is known of real-time prices at a decision: up to this step's, up to the last one's, or nothing."""
+"""Real-time prices known at a decision: up to this step's, up to the last one's, or none."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class RollingResult:
-    """One day carried out three ways; costs of all cars' energy in two settlements, wear included [currency].
+    """Loads and costs of one day carried out by plan, with rolling, and with perfect foresight.
+
+    Costs are those of all cars' energy in two settlements, wear included [currency].
 
     Attributes
     ----------
     position_kw, rolling_kw, perfect_kw : (T,) array
-        Net load of the batteries: planned day-ahead, rolled, and with perfect foresight [kW].
+        Net load of the batteries: planned day-ahead, with rolling, and with perfect foresight [kW].
     plan_cost, rolling_cost, perfect_cost : float
-        What they cost.
+        Cost of the plan, with rolling, and with perfect foresight [currency].
     soe_kwh : (V, T) array
-        Contents of the rolled day, per vehicle; not a number where unplugged.
+        State of energy on the rolled day, per vehicle [kWh]; NaN where not plugged in.
     unserved_kwh : float
-        Energy promised and not delivered, all vehicles.
+        Energy promised and not delivered on the rolled day, all vehicles together [kWh].
     """
 
     position_kw: np.ndarray
@@ -51,30 +53,30 @@ class RollingResult:
 
     @property
     def plan_loss(self) -> float:
-        """L_plan."""
+        """Loss of the plan against perfect foresight, L_plan [currency]."""
         return self.plan_cost - self.perfect_cost
 
     @property
     def rolling_loss(self) -> float:
-        """L_rolling."""
+        """Loss of rolling against perfect foresight, L_rolling [currency]."""
         return self.rolling_cost - self.perfect_cost
 
 
 @dataclass(frozen=True, eq=False)
 class Terms:
-    """On what terms a day is rolled.
+    """Market, sale price, other drivers and plan of a rolled day.
 
     Attributes
     ----------
     market : Market
-        Where the plan was bought, with the import limit.
-    give : (T,) array or None
-        What a kWh given to the market earns day-ahead [currency/kWh], and in the same ratio in real time; None if it
-        cannot be sold.
+        Market in which the plan was bought, with the import limit.
+    sale_price : (T,) array or None
+        Earnings of a kWh sold to the market day-ahead [currency/kWh], in the same ratio to the price in real time; None
+        if nothing can be sold.
     other_load_kw : (T,) array
         Load of the drivers who are not dispatched [kW].
     plan : Dispatch or None
-        What the batteries do by plan; the cheapest dispatch at day-ahead prices where left out.
+        Planned dispatch of the batteries; the cheapest one at day-ahead prices where left out.
     """
 
     market: Market
@@ -83,18 +85,18 @@ class Terms:
     plan: Dispatch | None = None
 
     def ratio(self, day_ahead: np.ndarray) -> np.ndarray:
-        """Return what a kWh given earns, in the price, shape (T,); not a number where it cannot be sold."""
+        """Return the ratio of sale price to price as in `DispatchPlan`, (T,); NaN where nothing can be sold."""
         if self.sale_price is None:
             return np.full(day_ahead.shape, np.nan)
         above = price_ratio(self.sale_price, day_ahead)
         return np.ones(day_ahead.shape) if above is None else 1.0 + above
 
     def energy_cost(self, taken_kw: np.ndarray, discharge_kw: np.ndarray) -> float:
-        """Return what the energy of all cars costs day-ahead; powers (T,) of the batteries [kW] [currency]."""
+        """Return the cost of all cars' energy in this market [currency]; powers of the batteries are (T,) [kW]."""
         return float(step_costs(self.other_load_kw + taken_kw, self.market, discharge_kw, self.sale_price).sum())
 
     def at(self, real_time: np.ndarray) -> Terms:
-        """Return the same terms in a real-time market that buys any amount at one price, (T,) [currency/kWh]."""
+        """Return the same terms in a market that buys any amount at the real-time price, (T,) [currency/kWh]."""
         market = single_price(real_time, self.market.dt_h, self.market.cap_kw)
         sale_price = None
         if self.sale_price is not None:
@@ -112,23 +114,28 @@ def roll_day(
     known: str = "current",
     terms: Terms | None = None,
 ) -> RollingResult:
-    """Carry out one day step by step.
+    """Carry out one day of rolling dispatch step by step.
 
     Parameters
     ----------
     cars : Batteries
-        The classes.
+        Classes to dispatch.
     day_ahead, real_time : (T,) array
         Prices [currency/kWh].
     past : (d, T) array, optional
-        Deviations of earlier days.
+        Deviations real-time minus day-ahead of earlier days [currency/kWh]; none where left out.
     forecaster : str or callable
-        See `forecast`; also ``"perfect"``.
+        Forecaster by name or as a function, see the module `forecast`; also ``"perfect"``.
     known : "current", "last" or "nothing"
-        Which real-time prices a decision may use.
+        Real-time prices that a decision may use, see `KNOWN`.
     terms : Terms, optional
-        The other drivers, the contract, and the plan; where left out, these cars are alone, any amount is bought and
-        sold at the prices, and the plan is the cheapest one.
+        Market, sale price, other drivers and plan; where left out, these cars are alone, any amount is bought and sold
+        at the prices, and the plan is the cheapest one.
+
+    Raises
+    ------
+    InputError
+        ``known`` is none of `KNOWN`, or the forecaster is not valid.
     """
     if known not in KNOWN:
         raise InputError(f"known must be one of {', '.join(KNOWN)}, not {known!r}")

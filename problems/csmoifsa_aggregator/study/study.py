@@ -1,4 +1,4 @@
-"""A whole day of the aggregator, ready to be shown: stage one with proof, contracts, and what they are worth."""
+"""Study of one day of the aggregator: stage one with its proof, the contracts, and their value."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from csmoifsa_aggregator.study.baselines import DayAccount, baselines, contracts
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class DayStudy:
-    """The result of ``csmoifsa ev aggregate``.
+    """Result of ``csmoifsa ev aggregate``: one day with stage one and the contracts.
 
     Attributes
     ----------
     case, solution : Case, Solution
-        The day, and stage one.
+        Case of the day, and solution of stage one.
     second : StageTwo or None
-        The contracts; None where nobody has one, or where they are left unused.
+        Contracts of stage two; None where nobody has one, or where they are left unused.
     unused : str
-        Why the contracts are left unused, one sentence; empty where they are not.
+        Reason why the contracts are left unused, in one sentence; empty otherwise.
     """
 
     case: Case
@@ -37,22 +37,25 @@ class DayStudy:
 
     @cached_property
     def accounts(self) -> list[DayAccount]:
-        """Every way to run the day, from uncontrolled charging to the contracts."""
+        """Accounts of every way to run the day, uncontrolled charging first and the contracts last."""
         return [*baselines(self.case), *stages(self.case, self.solution, self.second)]
 
     def hours_outside(self, account: DayAccount) -> float:
-        """Return in how many hours the price of an outcome is not allowed."""
+        """Return the number of hours in which an account's price is outside the price bounds [h]."""
         game, slack = self.case.game, 1e-6 * self.case.game.price_scale
         outside = (account.price < game.lower - slack) | (account.price > game.upper + slack)
         return float(outside.sum()) * game.dt_h
 
     def over_cap_kw(self, account: DayAccount) -> float:
-        """Return by how much an outcome's load exceeds the cap at most [kW]; stage one and the contracts keep it."""
+        """Return the greatest excess of an account's load over the import limit [kW].
+
+        Only stage one and the contracts are made to keep the limit.
+        """
         return over_cap(account.load_kw, self.case.game)
 
     @cached_property
     def class_load(self) -> dict[str, np.ndarray]:
-        """Load of each class at stage one, (T,) [kW]; V2G classes that answer the price: taken less given."""
+        """Load of each class at stage one, (T,) [kW]; of V2G classes that answer the price, charged less discharged."""
         load = dict(zip(self.case.game.names, self.solution.load_kw(self.case.game), strict=True))
         own = self.solution.response.cars
         if self.case.game.cars is not None and own is not None:
@@ -61,7 +64,7 @@ class DayStudy:
 
     @cached_property
     def contract_load(self) -> dict[str, np.ndarray]:
-        """Load of each group of drivers with the contracts carried out, (T,) [kW]; V2G: taken less given."""
+        """Load of each group of drivers with the contracts, (T,) [kW]; of V2G classes, charged less discharged."""
         if self.second is None or self.case.cars is None:
             return self.class_load
         left = self.solution.load_kw(self.case.game) * (1.0 - self.case.share)[:, None]
@@ -71,12 +74,15 @@ class DayStudy:
 
     @cached_property
     def duality_gap(self) -> float:
-        """By how much drivers could do better at the price, relative to their bill: 0 but for rounding."""
+        """Amount that drivers could still save at the price, relative to their bill: 0 but for rounding."""
         return duality_gap(self.solution.price, self.solution.response.x, self.case.game)
 
 
 def run_day(case: Case, *, margin: float | None = None, time_limit: float | None = 120.0) -> DayStudy:
-    """Price a case's day and plan its contracts, which are used only where the aggregator earns no less by them."""
+    """Price a case's day and plan its contracts, which are used only where the aggregator earns no less by them.
+
+    ``margin`` is the strict margin of stage one [currency/kWh], ``time_limit`` limits the mixed-integer program [s].
+    """
     solution = solve_game(case.game, margin=margin, time_limit=time_limit)
     try:
         second = contracts(case, solution)
