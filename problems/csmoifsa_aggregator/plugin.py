@@ -1,4 +1,4 @@
-"""The pricing game by name: what ``csmoifsa solve ev-aggregator`` and `csmoifsa.make_problem` call."""
+"""The pricing game by name, for ``csmoifsa solve ev-aggregator`` and `csmoifsa.make_problem`."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ def ev_aggregator(game: str | Path = "wei-2015", base_kw: Sequence[float] | None
     Raises
     ------
     InputError
-        The case is wrong, or has a cap, supply curve or V2G followers, which this problem does not know.
+        The case has an error, an import limit, a supply curve, V2G followers, or a mean price that is not fixed; or
+        ``base_kw`` is not T finite numbers.
     """
     return AggregatorPricing(load_case(game).game, base_kw)

@@ -1,1 +1,1 @@
-"""Files that users write or bring: the case and the market's prices."""
+"""Input files of users: the case and the market prices."""

@@ -1,7 +1,7 @@
-"""The case: one file that says which market, prices, drivers, contracts and limits an aggregator has.
+"""The case: one file with the market, prices, drivers, contracts and limits of an aggregator.
 
 A TOML file (or the name of a bundled case), or a JSON file in the short form of `games.game_from_dict`. Every value is
-checked, and an error names the key.
+checked, and an error message names the key.
 """
 
 from __future__ import annotations
@@ -37,26 +37,27 @@ _BATTERY = ("capacity_kwh", "floor_kwh", "arrival_kwh", "departure_kwh", "effici
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Case:
-    """An aggregator's case.
+    """An aggregator's case: the game of stage one, the V2G classes and their contract, and files of market prices.
 
     Attributes
     ----------
     name, title, currency : str
-        For results and figures.
+        Name in results, title of pages and figures, and unit of money.
     game : Game
-        Stage one; every class is in it, whatever its contract, unless ``stage_one = "battery"``.
+        Game of stage one; all drivers are in its charge-only classes, whatever their contract, unless
+        ``stage_one = "battery"``.
     cars : Batteries, optional
-        The drivers under V2G contract.
+        Batteries of the drivers under V2G contract.
     owner : (V,) int array
-        Which class of the game each V2G class is part of.
+        Index, among the classes of the case file, of the class that each V2G class is part of.
     share : (K,) array
-        Part of each class under V2G contract.
+        Part of each class of the game under V2G contract, from 0 to 1.
     beta : float
-        The owners' part of the surplus.
+        Owners' part of the surplus of the V2G contract, from 0 to 1.
     v2g_sell : (T,) array
-        What energy given to the grid earns [currency/kWh].
+        Price of energy discharged to the grid [currency/kWh].
     roll : RollKeys
-        Files of market prices; see `market.market_files`.
+        Files of market prices for rolling; see `market.market_files`.
     """
 
     name: str
@@ -71,9 +72,15 @@ class Case:
     roll: RollKeys = field(default_factory=RollKeys)
 
     def at_prices(self, day_ahead: np.ndarray, begin: int = 0) -> Case:
-        """Return the case on another day: prices, bounds and mean in the same ratio, steps beginning at ``begin``.
+        """Return the case at other day-ahead prices, shape (T,) [currency/kWh], of a day that begins at step ``begin``.
 
-        Stays are cut at the ends of the day so begun; a class keeps the longer part.
+        Other prices, bounds and the mean keep their ratio to the day-ahead price. Stays are cut at the ends of that
+        day; a V2G class keeps the longer part.
+
+        Raises
+        ------
+        InputError
+            All day-ahead prices of this case are 0.
         """
         game, old = self.game, np.roll(self.game.day_ahead, -begin)
         if not old.any():
@@ -102,7 +109,7 @@ class Case:
 
     @property
     def best_begin(self) -> int:
-        """The step at which the fewest V2G vehicles are in the middle of their stay: where a day is best begun."""
+        """Step at which the fewest V2G vehicles are in the middle of their stay: the best beginning of a day."""
         if self.cars is None:
             return 0
         cut = np.zeros(self.game.n_steps)
@@ -130,7 +137,7 @@ def load_case(source: str | Path) -> Case:
     Raises
     ------
     InputError
-        There is none, a key is unknown or missing, or a value is bad; the message names key, class or hour.
+        No such case exists, a key is unknown or missing, or a value is bad; the message names key, class or hour.
     """
     path = Path(source)
     if str(source) in case_names() or (not path.suffix and not path.exists()):
@@ -174,7 +181,7 @@ def case_from_dict(values: Mapping[str, Any]) -> Case:
     Raises
     ------
     InputError
-        See `load_case`.
+        A key is unknown or missing, or a value is bad; the message names key, class or hour.
     """
     keys = check_values(CaseKeys, values, more=("base",), name=lambda place: _class_first(place, values))
     p = _day_ahead(keys.market.day_ahead)
@@ -200,7 +207,7 @@ def case_from_dict(values: Mapping[str, Any]) -> Case:
 
 
 def _class_first(place: tuple[str | int, ...], values: Mapping[str, Any]) -> tuple[str, tuple[str | int, ...]]:
-    """Return how a sentence on a place begins, with the class's name, and the rest of the place."""
+    """Return the beginning of an error message, with the name of the class, and the rest of the path of keys."""
     if place[:1] != ("classes",) or len(place) < 2:
         return "", place
     one, k = values["classes"][place[1]], int(place[1])
@@ -217,7 +224,7 @@ def _day_ahead(values: tuple[float, ...]) -> np.ndarray:
 
 
 def _game(keys: CaseKeys, p: np.ndarray, classes: list[dict[str, Any]]) -> Game:
-    """Return stage one, with every driver in it."""
+    """Return the game of stage one, with all drivers in its charge-only classes."""
     market, price, limits, steps = keys.market, keys.price, keys.limits, len(p)
     band = price.band * np.abs(p)
     mean = (1.0 if price.mean_ratio is None else price.mean_ratio) * p.mean() if price.mean is None else price.mean
@@ -244,7 +251,7 @@ def _game(keys: CaseKeys, p: np.ndarray, classes: list[dict[str, Any]]) -> Game:
 
 
 def _with_followers(case: Case) -> Case:
-    """Take V2G drivers out of the charge-only classes: they answer the price with their batteries."""
+    """Return the case with V2G drivers moved from the charge-only classes to batteries that answer the price."""
     if case.cars is None:
         return case
     left = 1.0 - case.share
@@ -265,7 +272,7 @@ def _with_followers(case: Case) -> Case:
 
 
 def _class_values(k: int, own: ClassKeys, contract: ContractKeys, steps: int) -> dict[str, Any]:
-    """Return the values of a class; what it leaves out is that of the contract."""
+    """Return the values of a class, with those of the contract for keys that the class leaves out."""
     name = f"class {k + 1}" if own.name is None else own.name
     one = {"name": name, "count": own.count, "power_kw": own.power_kw, "energy_kwh": own.energy_kwh}
     for key in ("share", *_BATTERY):
@@ -289,9 +296,15 @@ def _class_values(k: int, own: ClassKeys, contract: ContractKeys, steps: int) ->
 
 
 def _match_energy(one: dict[str, Any]) -> None:
-    """Refuse an energy that is not what the battery of a contract takes; a rounded one becomes exact.
+    """Check the energy of a class against its battery under contract, and replace a rounded energy by the exact one.
 
-    Stage one sells ``energy_kwh``, the contracts charge from arrival to departure: both must be the same energy.
+    Stage one sells ``energy_kwh``, and the contract charges from ``arrival_kwh`` to ``departure_kwh``: both must be the
+    same energy.
+
+    Raises
+    ------
+    InputError
+        The two differ by more than a thousandth.
     """
     takes = (one["departure_kwh"] - one["arrival_kwh"]) / one["efficiency"]
     if not abs(one["energy_kwh"] - takes) <= 1e-3 * abs(takes):
@@ -304,7 +317,13 @@ def _match_energy(one: dict[str, Any]) -> None:
 
 
 def plugged(windows: str | Sequence[str], steps: int, where: str) -> np.ndarray:
-    """Return the steps that lie in windows such as ``"21:00-06:00"``, shape (steps,) bool; they may wrap midnight."""
+    """Return the steps that lie in windows such as ``"21:00-06:00"``, shape (steps,) bool; they may pass midnight.
+
+    Raises
+    ------
+    InputError
+        A window begins or ends inside a step, or is no pair of clock times.
+    """
     minutes = np.zeros(1440, dtype=bool)
     for window in [windows] if isinstance(windows, str) else windows:
         begin, _, end = str(window).partition("-")
@@ -343,7 +362,7 @@ def _batteries(classes: list[dict[str, Any]], steps: int, dt: float) -> Batterie
 
 
 def _series(values: float | tuple[float, ...], key: str, steps: int) -> np.ndarray:
-    """Return one value a step, shape (steps,)."""
+    """Return a series with one value a step, shape (steps,), from one number or a list of ``steps`` numbers."""
     if not isinstance(values, tuple):
         return np.full(steps, values)
     if len(values) != steps:
@@ -353,7 +372,7 @@ def _series(values: float | tuple[float, ...], key: str, steps: int) -> np.ndarr
 
 
 def _priced(values: float | tuple[float, ...] | None, ratio: float | None, p: np.ndarray, key: str) -> np.ndarray:
-    """Return a price series: as it is given, or as a multiple of p."""
+    """Return a price series, shape (T,) [currency/kWh]: its values, or else a multiple of p, by default p itself."""
     if values is not None:
         return _series(values, key, len(p))
     return p + ((1.0 if ratio is None else ratio) - 1.0) * np.abs(p)

@@ -16,43 +16,43 @@ from csmoifsa_energy.checks import Parameters
 from csmoifsa_energy.explain import check_values
 
 _STORAGE = {"Pmax": "power_kw", "Smax": "capacity_kwh", "S0": "initial_kwh", "eta": "efficiency"}
-"""Short names of the keys of a storage."""
+"""Long key of each short key of a storage."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class GameKeys(Parameters):
-    """The keys of a game; a series holds one value a step, a column one value a class.
+    """The keys of a game in short form; a series holds one value a step, a column one value a class.
 
     Attributes
     ----------
     p, lb, ub : float or tuple of float
-        Day-ahead price, and bounds of the drivers' price, of each step [currency/kWh].
+        Day-ahead price, and lower and upper bound of the drivers' price, of each step [currency/kWh].
     mean : float
-        Mean over the steps of the drivers' price [currency/kWh].
+        Mean over the steps of the drivers' price, or its upper bound; see ``mean_sense`` [currency/kWh].
     E, Pm : float or tuple of float
         Demand [kWh] and greatest power [kW] of each class, all its vehicles together.
     W : tuple of tuples
-        Whether a class is plugged in: one row a class, one value a step, 0 or 1.
+        Whether each class is plugged in at each step: one row a class, one value a step, 0 or 1.
     pb, ps : float or tuple of float, optional
         Prices of energy bought and sold in real time [currency/kWh]; p where left out.
     n : float or tuple of float, optional
-        Vehicles in each class; one where left out.
+        Number of vehicles in each class; 1 where left out.
     mean_sense : "==" or "<="
-        Whether the mean is fixed or capped.
+        Whether the mean price equals ``mean`` (``==``) or is at most ``mean`` (``<=``).
     dt : float, optional
         Length of a step [h]; 24 h / T where left out.
     T : float, optional
-        Number of steps, to be checked against p.
+        Number of steps, checked against the length of p.
     storage : Storage, optional
         The aggregator's own battery; its keys may be Pmax, Smax, S0, eta.
     cap_kw : float or tuple of float, optional
         Import limit [kW], one for all steps or one a step.
     block_kw, block_premium : float or tuple of float, optional
-        The supply curve [kW, currency/kWh].
+        Size of each block of a supply curve [kW], and its price above p [currency/kWh].
     names : tuple of str
-        Of the classes.
+        Names of the classes.
     name : str
-        Of the game.
+        Name of the game.
     """
 
     p: Series
@@ -123,7 +123,7 @@ def _reference(key: str, value: Any) -> float:
 
 
 def _spell_out(values: dict[str, Any]) -> dict[str, str]:
-    """Give the storage its long keys; return the short keys that were there, by the long ones."""
+    """Rename the short keys of a storage to long ones, in place; return the short keys it had, by the long ones."""
     storage = values.get("storage")
     if not isinstance(storage, Mapping):
         return {}

@@ -1,6 +1,6 @@
-"""The keys of an aggregator's case file: what each means, and whether its value makes sense on its own.
+"""The keys of an aggregator's case file: their meaning, and checks of each value on its own.
 
-What depends on several tables, such as the length of a series, is checked where the case is built from them.
+Checks across tables, such as that of the length of a series, are made where the case is built from them.
 """
 
 from __future__ import annotations
@@ -53,9 +53,9 @@ class MarketKeys(Parameters):
     sell : float or tuple of float, optional
         Price of energy sold in real time p^s [currency/kWh]; p where left out.
     buy_ratio : float, optional
-        Instead of ``buy``: p^b as a multiple of p.
+        Price of energy bought in real time p^b as a multiple of p, in place of ``buy``.
     sell_ratio : float, optional
-        Instead of ``sell``: p^s as a multiple of p.
+        Price of energy sold in real time p^s as a multiple of p, in place of ``sell``.
     """
 
     day_ahead: tuple[float, ...]
@@ -76,17 +76,17 @@ class PriceKeys(Parameters):
     Attributes
     ----------
     band : float
-        How far the drivers' price may differ from p, as a share.
+        Greatest difference of the drivers' price from p, as a share of p.
     lower : float or tuple of float, optional
-        Least price of each step [currency/kWh], in place of ``band``.
+        Least drivers' price of each step [currency/kWh], in place of ``band``.
     upper : float or tuple of float, optional
-        Greatest price of each step [currency/kWh], in place of ``band``.
+        Greatest drivers' price of each step [currency/kWh], in place of ``band``.
     mean : float, optional
-        Mean over the steps of the drivers' price [currency/kWh]; that of p where left out.
+        Mean over the steps of the drivers' price, or its upper bound [currency/kWh]; the mean of p where left out.
     mean_ratio : float, optional
-        Instead of ``mean``: a multiple of the mean of p.
+        Mean of the drivers' price as a multiple of the mean of p, in place of ``mean``.
     mean_sense : "==" or "<="
-        ``==`` fixes the mean, ``<=`` caps it.
+        Whether the mean price equals ``mean`` (``==``) or is at most ``mean`` (``<=``).
     """
 
     band: float = 0.2
@@ -111,9 +111,9 @@ class LimitKeys(Parameters):
         Import limit: greatest net load of all cars together [kW], kept by stage one, the contracts and rolling; ``inf``
         for none.
     block_kw : float or tuple of float, optional
-        Sizes of the blocks of a supply curve [kW], the last may be ``inf``.
+        Size of each block of a supply curve [kW]; the last may be ``inf``.
     block_premium : float or tuple of float, optional
-        What each block costs above p [currency/kWh], rising.
+        Price of each block of the supply curve above p [currency/kWh], rising from block to block.
     """
 
     cap_kw: Limit | tuple[Limit, ...] | None = None
@@ -128,28 +128,28 @@ class ContractKeys(Parameters):
     Attributes
     ----------
     share : float
-        Part of the drivers under V2G contract, from 0 to 1; a class may say otherwise.
+        Part of the drivers under V2G contract, from 0 to 1; a class may state its own.
     beta : float
-        The owners' part of the surplus, from 0 to 1.
+        Owners' part of the surplus of the V2G contract, from 0 to 1.
     capacity_kwh : float, optional
-        Battery of one car [kWh].
+        Battery capacity of one car [kWh].
     floor_kwh : float
-        Least content of one car [kWh].
+        Least state of energy of one car [kWh].
     arrival_kwh : float, optional
-        Content of one car on arrival [kWh].
+        State of energy of one car at arrival [kWh].
     departure_kwh : float, optional
-        Content of one car at departure, at the least [kWh].
+        Least state of energy of one car at departure [kWh].
     efficiency : float
-        Of charging, and again of discharging.
+        Efficiency of charging, and again of discharging, above 0 and at most 1.
     wear : float
-        Paid to the owner for each kWh discharged [currency/kWh].
+        Payment to the owner for each kWh discharged [currency/kWh].
     discharge_kw : float, optional
-        Greatest discharge power of one car [kW]; its charging power where left out.
+        Greatest discharging power of one car [kW]; its charging power where left out.
     sell_ratio : float
-        What energy given to the grid, beyond what other cars take, earns as a multiple of p.
+        Price of energy discharged to the grid, beyond the charging of other cars, as a multiple of p.
     stage_one : "charging" or "battery"
-        ``charging``: in stage one V2G drivers answer as drivers who only charge; ``battery``: they answer the price
-        with their batteries.
+        Answer of V2G drivers to the price of stage one: ``charging``, as drivers who only charge; ``battery``, with
+        charging and discharging of their batteries.
     """
 
     share: float = 0.0
@@ -178,16 +178,16 @@ class ClassKeys(Parameters):
     name : str, optional
         Unique name, not ``hour``; ``class 1`` and so on where left out.
     window : str or tuple of str
-        When the cars are plugged in, such as ``"21:00-06:00"``, or a list of such windows.
+        Time in which the cars are plugged in, such as ``"21:00-06:00"``, or a list of such windows.
     count : float
         Number of cars.
     power_kw : float
         Greatest charging power of one car [kW].
     energy_kwh : float, optional
-        Energy that one car takes from the grid in a day [kWh]; follows from the battery where left out, and must agree
+        Energy that one car draws from the grid in a day [kWh]; follows from the battery where left out, and must agree
         with it under contract.
     share, capacity_kwh, floor_kwh, arrival_kwh, departure_kwh, efficiency, wear, discharge_kw : float, optional
-        As in ``[contract]``, whose value holds where left out.
+        Value of this class for the key of the same name in ``[contract]``, whose value holds where left out.
     """
 
     name: str | None = None
@@ -222,13 +222,13 @@ class RollKeys(Parameters):
     day_ahead : dict
         File of day-ahead prices and how it is read, ``{ csv = "da.csv", node = "WESTERN HUB" }``; as ``--day-ahead``.
     real_time : dict
-        File of real-time prices, likewise; as ``--real-time``.
+        File of real-time prices and how it is read, in the form of ``day_ahead``; as ``--real-time``.
     per_kwh : bool
         Whether prices in the files are per kWh, else per MWh.
     days : str, optional
-        First and last day, ``"2025-06-01:2025-06-30"``; all days where left out.
+        First and last day to roll, ``"2025-06-01:2025-06-30"``; all days where left out.
     step : int, optional
-        Minutes of a step of the dispatch, 5 to 60; the shortest of case and files where left out.
+        Length of a step of the dispatch [min], 5 to 60; the shortest of case and files where left out.
     """
 
     day_ahead: dict[str, Any] = field(default_factory=dict)
@@ -249,7 +249,7 @@ class CaseKeys(Parameters):
     Attributes
     ----------
     name : str
-        Name in results; a case built on another keeps that one's.
+        Name in results; a case built on another keeps the other's name.
     title : str, optional
         Title of pages and figures; the name where left out.
     currency : str

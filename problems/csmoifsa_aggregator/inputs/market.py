@@ -19,24 +19,24 @@ FILES = ("day_ahead", "real_time")
 
 @dataclass(frozen=True, eq=False)
 class MarketPrices:
-    """A series of prices; steps of days that a file does not hold whole are not a number.
+    """A series of market prices; steps of days that the file does not hold whole are not a number.
 
     Attributes
     ----------
     start : datetime
         Beginning of the first step, local clock.
     step : timedelta
-        Its length.
+        Length of a step.
     per_kwh : (n,) array
-        Prices [currency/kWh].
+        Price of each step [currency/kWh].
     node : str
-        Where they hold.
+        Node at which the prices hold.
     notes : tuple of str
-        What reading had to do.
+        Remarks on the reading of the file, such as days left out.
     left_out : dict of date to str
-        Days that are not whole, and why.
+        Reason why a day is not whole, by day.
     time_zone : str
-        The zone whose days they are; empty where nobody named one.
+        Time zone of the local days; empty where none is stated.
     """
 
     start: datetime
@@ -49,7 +49,7 @@ class MarketPrices:
 
     @property
     def days(self) -> list[date]:
-        """The days that the series covers from midnight to midnight."""
+        """Days that the series covers from midnight to midnight."""
         per_day = round(timedelta(days=1) / self.step)
         first = self.start.date() if self.start.time() == datetime.min.time() else self.start.date() + timedelta(days=1)
         skipped = round((datetime.combine(first, datetime.min.time()) - self.start) / self.step)
@@ -58,7 +58,13 @@ class MarketPrices:
         return [first + timedelta(days=k) for k in np.flatnonzero(whole).tolist()]
 
     def window(self, begin: datetime, steps: int) -> np.ndarray:
-        """Return the prices of ``steps`` steps from ``begin`` on [currency/kWh]."""
+        """Return the prices of ``steps`` steps from ``begin`` on, shape (steps,) [currency/kWh].
+
+        Raises
+        ------
+        InputError
+            The series does not cover all these steps.
+        """
         first = round((begin - self.start) / self.step)
         found = self.per_kwh[max(first, 0) : first + steps]
         if first < 0 or len(found) < steps or not np.isfinite(found).all():
@@ -75,7 +81,7 @@ class MarketPrices:
         Raises
         ------
         InputError
-            Neither step is a multiple of the other.
+            Neither step is a multiple of the other, or the new step does not divide a day.
         """
         if step == self.step:
             return self
@@ -108,20 +114,21 @@ def load_prices(
     path : path or FileSeries
         The file, with or without settings of its own.
     node : str, optional
-        Which node, where the file has more than one.
+        Node to read, where the file has more than one.
     time_column, price_column : str, optional
-        Names of columns, where the file does not show them.
+        Names of the columns of time and of price, where the file does not show them.
     per_mwh : bool
-        Whether prices are per MWh (else per kWh).
+        Whether prices in the file are per MWh, else per kWh.
     days : (date, date), optional
-        First and last day that must be whole; others that are not are left out.
+        First and last day that must be whole; other days that are not whole are left out.
     key : str
-        What messages call the file.
+        Name of the file in messages.
 
     Raises
     ------
     InputError
-        A column or node is unknown, an hour is missing or doubled, or a price is not a number; the message says which.
+        A column or node is unknown, an hour is missing or doubled, a price is not a number, or no day is whole; the
+        message names which.
     """
     source = path if isinstance(path, FileSeries) else FileSeries(csv=str(path))
     named = {"node": node, "time_column": time_column, "value_column": price_column}
@@ -150,7 +157,7 @@ def settings_by_file(texts: Sequence[str]) -> dict[str, dict[str, Any]]:
     Raises
     ------
     InputError
-        A text has another form.
+        A text is not of the form ``day_ahead.KEY=VALUE`` or ``real_time.KEY=VALUE``.
     """
     own: dict[str, dict[str, Any]] = {name: {} for name in FILES}
     for text in texts:
@@ -171,23 +178,23 @@ def market_files(
     settings: Mapping[str, Any],
     own: Mapping[str, Mapping[str, Any]],
 ) -> tuple[FileSeries, FileSeries]:
-    """Return the day-ahead and the real-time file of a case's ``[roll]`` table and of the command line.
+    """Return the day-ahead and the real-time file that a case's ``[roll]`` table and the command line name.
 
     Parameters
     ----------
     roll : RollKeys
-        The table.
+        The ``[roll]`` table.
     files : mapping
-        ``day_ahead`` and ``real_time`` of the command line, None where left out.
+        Paths from the command line, by ``day_ahead`` and ``real_time``; None where left out.
     settings : mapping
-        Settings of the command line, for both files; they replace those of the table.
+        Settings from the command line for both files; they replace those of the table.
     own : mapping
-        Settings of the command line for one file; they come first.
+        Settings from the command line for one file, by ``day_ahead`` and ``real_time``; they replace all others.
 
     Raises
     ------
     InputError
-        A file is missing, a key of it is unknown or a value is bad.
+        A file is not named, a setting of it is unknown, or a value is bad.
     """
     found = []
     for name in FILES:

@@ -1,4 +1,4 @@
-"""A case on shorter steps: what happens within an hour is decided when prices change within it."""
+"""A case on shorter steps, for prices that change within an hour."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from csmoifsa_aggregator.model.battery import Batteries
 
 
 def refine(case: Case, parts: int) -> Case:
-    """Return a case with every step cut into ``parts`` equal ones; prices, bounds and caps hold through them.
+    """Return a case with every step cut into ``parts`` equal ones, all with its prices, bounds and import limit.
 
     Parameters
     ----------
     case : Case
         The case.
     parts : int
-        How many.
+        Number of new steps for each step of the case.
     """
     if parts == 1:
         return case

@@ -1,1 +1,1 @@
-"""The pricing game, its followers, batteries and costs: plain functions on arrays; knows no solver and no file."""
+"""The pricing game, its followers, batteries and costs: plain functions on arrays, without solver or file."""

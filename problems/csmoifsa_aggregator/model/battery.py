@@ -1,10 +1,10 @@
 """Batteries of drivers with a V2G contract: their limits, and a dispatch of them.
 
-A V2G class, given a price c (reconstruction; the thesis's formulas are not in print):
-``min sum_t c_t (ch_t - dis_t) dt + wear sum_t dis_t dt`` with ``s_t = s_{t-1} + eta ch_t dt - dis_t dt / eta``, s
-within its limits, and at the last plugged step at least the charge promised. A battery has one stay a day, which may
-pass midnight: its content at the beginning is known once only. All vehicles of a class move alike, so the class is one
-battery of ``count`` times the size.
+At a price c, a V2G class solves ``min sum_t c_t (ch_t - dis_t) dt + wear sum_t dis_t dt`` with the state of energy
+``s_t = s_{t-1} + eta ch_t dt - dis_t dt / eta`` within its limits and, at the end of the last plugged step, at least as
+high as promised (reconstruction; the thesis's formulas are not in print). A battery has one stay a day, which may pass
+midnight, because its state of energy is known at the beginning of one stay only. All vehicles of a class charge and
+discharge alike, so the class is one battery of ``count`` times the size.
 """
 
 from __future__ import annotations
@@ -20,28 +20,28 @@ from csmoifsa_energy.arrays import frozen
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Batteries:
-    """Classes of vehicles with batteries; arrays of shape (V,), per vehicle.
+    """Classes of vehicles with batteries; arrays of shape (V,), values per vehicle.
 
     Attributes
     ----------
     names : tuple of str
-        Of the classes.
+        Names of the classes.
     count : (V,) array
-        Vehicles in the class.
+        Number of vehicles in the class.
     charge_kw, discharge_kw : (V,) array
-        Greatest power at the grid side; discharge 0 for a driver without a V2G contract [kW].
+        Greatest charging and discharging power at the grid side [kW]; discharging is 0 without a V2G contract.
     capacity_kwh, floor_kwh : (V,) array
-        Greatest and least content [kWh].
+        Greatest and least state of energy [kWh].
     arrival_kwh, departure_kwh : (V,) array
-        Content at the first plugged step's beginning, and promised at the last one's end [kWh].
+        State of energy at the beginning of the first plugged step, and promised at the end of the last one [kWh].
     efficiency : (V,) array
-        Of charging, and again of discharging.
+        Efficiency of charging, and again of discharging, above 0 and at most 1.
     wear : (V,) array
-        Paid to the owner for each kWh given to the grid [currency/kWh].
+        Payment to the owner for each kWh discharged to the grid [currency/kWh].
     start, length : (V,) int array
-        First plugged step, and how many follow each other, around the end of the day if need be.
+        First plugged step, and number of plugged steps in a row, past the end of the day if need be.
     n_steps : int
-        T.
+        Number of steps in a day T.
     dt_h : float
         Length of a step [h].
     """
@@ -106,39 +106,40 @@ class Batteries:
 
     @property
     def n_classes(self) -> int:
-        """V."""
+        """Number of V2G classes V."""
         return len(self.names)
 
     @cached_property
     def places(self) -> tuple[np.ndarray, np.ndarray]:
-        """Class and step of every plugged step, each shape (M,), class by class from arrival to departure."""
+        """Class and step of each place (plugged step), both (M,), class by class from arrival to departure."""
         v = np.repeat(np.arange(self.n_classes), self.length)
         since = np.arange(v.size) - np.repeat(np.cumsum(self.length) - self.length, self.length)
         return v, (self.start[v] + since) % self.n_steps
 
     @cached_property
     def window(self) -> np.ndarray:
-        """When each class is plugged in, shape (V, T) bool."""
+        """Whether each class is plugged in at each step, shape (V, T) bool."""
         plugged = np.zeros((self.n_classes, self.n_steps), dtype=bool)
         plugged[self.places] = True
         return plugged
 
     @cached_property
     def first(self) -> np.ndarray:
-        """Whether a place is its class's first, shape (M,)."""
+        """Whether each place is the first plugged step of its class, shape (M,) bool."""
         v, _ = self.places
         return np.diff(v, prepend=-1) != 0
 
     @cached_property
     def last(self) -> np.ndarray:
-        """Whether a place is its class's last, shape (M,)."""
+        """Whether each place is the last plugged step of its class, shape (M,) bool."""
         v, _ = self.places
         return np.diff(v, append=-1) != 0
 
     def circular(self, buy: np.ndarray, sell: np.ndarray) -> np.ndarray:
-        """Return where charging and discharging at once would pay, shape (M,) bool: ``eta^2 (sell - wear) > buy``.
+        """Return at which places charging and discharging at once would pay, shape (M,) bool.
 
-        Only where selling pays more than buying over the round trip, or at prices far enough below zero.
+        There ``eta^2 (sell - wear) > buy``, at prices ``buy`` and ``sell`` of shape (T,) [currency/kWh]: selling earns
+        more than buying costs over the round trip, or prices are far enough below zero.
         """
         v, t = self.places
         return (self.efficiency[v] ** 2 * (sell[t] - self.wear[v]) > buy[t]) & (self.discharge_kw[v] > 0)
@@ -149,7 +150,7 @@ class Batteries:
 
 
 def longest_stay(window: np.ndarray) -> tuple[int, int]:
-    """Return first step and length of the longest unbroken stay of a window, shape (T,), on a day that repeats."""
+    """Return first step and number of steps of the longest unbroken stay in a window, (T,) bool, of a repeating day."""
     steps = len(window)
     if window.all():
         return 0, steps
@@ -169,18 +170,18 @@ _COLUMNS = (
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Dispatch:
-    """What the batteries do; arrays (V, T), zero where unplugged.
+    """Charging and discharging of the V2G classes; arrays of shape (V, T), zero where unplugged.
 
     Attributes
     ----------
     charge_kw, discharge_kw : (V, T) array
-        Power of the whole class at the grid [kW].
+        Charging and discharging power of the whole class at the grid [kW].
     soe_kwh : (V, T) array
-        Content of one vehicle at the end of the step [kWh]; not a number where unplugged.
+        State of energy of one vehicle at the end of the step [kWh]; not a number where unplugged.
     cost : float
-        At the prices it was made for, wear included [currency].
+        Cost at the prices that the dispatch was made for, wear included [currency].
     n_binaries : int
-        How many steps needed one.
+        Number of plugged steps with a binary variable against charging and discharging at once.
     """
 
     charge_kw: np.ndarray
@@ -191,9 +192,9 @@ class Dispatch:
 
     @property
     def net_kw(self) -> np.ndarray:
-        """Taken less given, shape (T,) [kW]."""
+        """Charging less discharging power of all classes, shape (T,) [kW]."""
         return (self.charge_kw - self.discharge_kw).sum(axis=0)
 
     def discharged_kwh(self, cars: Batteries) -> np.ndarray:
-        """Return the energy each class gives to the grid, shape (V,) [kWh]."""
+        """Return the energy that each class discharges to the grid, shape (V,) [kWh]."""
         return self.discharge_kw.sum(axis=1) * cars.dt_h

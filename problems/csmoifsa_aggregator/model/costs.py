@@ -1,13 +1,13 @@
-"""One account of what energy costs: every stage, baseline, table and rolled day asks here.
+"""The cost of energy, bought and sold: the same functions for every stage, baseline, table and rolled day.
 
-Cars take G_t and batteries give D_t. The energy is bought ahead in blocks (A), or in real time (B); of what batteries
-give, S_t is sold and the rest serves the other cars:
+Cars charge at G_t and batteries discharge at D_t [kW]. Energy is bought ahead in blocks (A_t) or in real time (B_t); of
+the discharged energy, S_t is sold at q_t and the rest charges the other cars. The cost is the least of
 
-``cost = sum_t dt ((p_t + premium) A_t + p^b_t B_t - q_t S_t)``, ``G - D = A + B - S``, ``0 <= S <= D``,
+``cost = sum_t dt ((p_t + premium) A_t + p^b_t B_t - q_t S_t)``, ``G - D = A + B - S``, ``0 <= S <= D``.
 
-at its least. Selling and buying in real time exclude each other within a step, as for the aggregator's own storage
-(Wei et al. 2015). Without storage each step stands alone and is solved here by merit order; with it, `supply` asks a
-linear program. Wear and the owners' share are added by the contract, bills are no part of it.
+Selling and buying in real time exclude each other within a step, as for the aggregator's own storage (Wei et al. 2015).
+Without storage each step is independent and is solved here by merit order; with storage, `supply` solves a linear
+program. Wear and the owners' share are added by the contract; the drivers' bills are no part of the cost.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ class Storage(Parameters):
     capacity_kwh : float
         Usable capacity [kWh].
     initial_kwh : float
-        Content at the beginning and, at the least, at the end of the day [kWh].
+        State of energy at the beginning and, at the least, at the end of the day [kWh].
     efficiency : float
-        Of charging, and again of discharging.
+        Efficiency of charging, and again of discharging, above 0 and at most 1.
     """
 
     power_kw: float
@@ -57,12 +57,13 @@ class Storage(Parameters):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Market:
-    """Where the aggregator buys and sells a day's energy; prices in currency/kWh.
+    """The market on which the aggregator buys and sells a day's energy; prices in currency/kWh.
 
     Attributes
     ----------
     day_ahead, buy, sell : (T,) array
-        Price of energy bought ahead p, bought in real time p^b, and what the storage's energy earns in real time p^s.
+        Price p of energy bought ahead, p^b of energy bought in real time, and p^s of energy that the storage sells in
+        real time [currency/kWh].
     dt_h : float
         Length of a step [h].
     storage : Storage, optional
@@ -70,9 +71,10 @@ class Market:
     cap_kw : (T,) array, optional
         Import limit: the greatest net load of all cars together [kW].
     block_kw, block_premium : (B,) arrays, optional
-        A supply curve: of the energy bought ahead, the first ``block_kw[0]`` cost the day-ahead price plus
-        ``block_premium[0]``, the next ``block_kw[1]`` plus ``block_premium[1]``, and so on; premiums rise, the last
-        block may be infinite. What exceeds the blocks is bought in real time.
+        Sizes [kW] and premiums [currency/kWh] of the blocks of a supply curve: of the energy bought ahead, the first
+        ``block_kw[0]`` cost the day-ahead price plus ``block_premium[0]``, the next ``block_kw[1]`` the day-ahead price
+        plus ``block_premium[1]``, and so on; premiums rise, the last block may be infinite. Energy beyond the blocks is
+        bought in real time.
     """
 
     day_ahead: np.ndarray
@@ -86,17 +88,17 @@ class Market:
 
     @property
     def n_steps(self) -> int:
-        """T."""
+        """Number of steps T."""
         return len(self.day_ahead)
 
     @cached_property
     def cheapest(self) -> np.ndarray:
-        """The cheaper of the two ways to buy, min(p, p^b), shape (T,)."""
+        """The cheaper of day-ahead and real-time price, min(p, p^b), shape (T,) [currency/kWh]."""
         return np.minimum(self.day_ahead, self.buy)
 
     @cached_property
     def least_price(self) -> np.ndarray:
-        """The least price of a kWh on the supply curve or in real time, shape (T,)."""
+        """The least price of energy on the supply curve or in real time, shape (T,) [currency/kWh]."""
         if self.block_kw is None or self.block_premium is None:
             return self.cheapest
         premium = self.block_premium[self.block_kw > 0]
@@ -111,20 +113,20 @@ class Market:
 
 
 def single_price(price: np.ndarray, dt_h: float, cap_kw: np.ndarray | None = None) -> Market:
-    """Return a market that buys any amount at one price, such as real time; price (T,) [currency/kWh]."""
+    """Return a market with one price for any amount, such as that of real time; price (T,) [currency/kWh]."""
     return Market(day_ahead=price, buy=price, sell=price, dt_h=dt_h, cap_kw=cap_kw)
 
 
 def purchase(load_kw: np.ndarray, market: Market) -> np.ndarray:
-    """Return what it costs to buy loads of shape (..., T) [kW] in each step, shape (..., T) [currency/h].
+    """Return the cost of buying loads of shape (..., T) [kW] in each step, shape (..., T) [currency/h].
 
-    Merit order: the blocks that are no dearer than real time, then real time.
+    Energy is bought in merit order: the blocks that are no dearer than real time, then real time.
     """
     if market.block_kw is None:
         return load_kw * market.cheapest
     left, total = np.array(load_kw, dtype=float), np.zeros(np.shape(load_kw))
     for kw, extra in zip(*market.blocks, strict=True):
-        # a block dearer than the real-time price is left to it
+        # a block dearer than the real-time price is skipped
         here = np.minimum(left, np.where(market.day_ahead + extra <= market.buy, kw, 0.0))
         total += here * (market.day_ahead + extra)
         left -= here
@@ -132,17 +134,18 @@ def purchase(load_kw: np.ndarray, market: Market) -> np.ndarray:
 
 
 def load_cost(load_kw: np.ndarray, market: Market) -> np.ndarray:
-    """Return what loads of shape (..., T) [kW] cost without storage, shape (...) [currency]."""
+    """Return the cost of loads of shape (..., T) [kW] without storage, shape (...) [currency]."""
     return purchase(load_kw, market).sum(axis=-1) * market.dt_h
 
 
 def _purchase_and_sale(
     load_kw: np.ndarray, discharge_kw: np.ndarray, market: Market, sale_price: np.ndarray
 ) -> np.ndarray:
-    """Return the cost of each step in which energy is sold, so that all is bought ahead, (..., T) [currency/h].
+    """Return the cost of each step if energy may be sold and all energy is bought ahead, (..., T) [currency/h].
 
-    Of X bought ahead, between what is needed and what the cars take, every block cheaper than the selling price is
-    bought, and what batteries give instead of it sold. Infinite where the blocks do not reach what is needed.
+    The energy bought ahead lies between the net load and the whole load of the cars. Within it, every block cheaper
+    than the selling price is bought, and the discharged energy that it replaces is sold. The cost is infinite where the
+    blocks hold less than the net load.
     """
     net = load_kw - discharge_kw
     needed = np.maximum(net, 0.0)
@@ -165,13 +168,14 @@ def step_costs(
     Parameters
     ----------
     load_kw : (..., T) array
-        What all cars take [kW].
+        Charging power of all cars [kW].
     market : Market
-        Where it is bought; its storage and its import limit are left out.
+        Prices and supply curve; its storage and its import limit are ignored.
     discharge_kw : (..., T) array, optional
-        What batteries give [kW]; nothing where left out.
-    give : (T,) array, optional
-        What a kWh of it earns when sold; where left out nothing can be sold, and what no car takes is lost.
+        Discharging power of the batteries [kW]; none where left out.
+    sale_price : (T,) array, optional
+        Price of discharged energy that is sold [currency/kWh]; where left out nothing can be sold, and discharged
+        energy beyond the cars' charging is lost.
     """
     if discharge_kw is None:
         return purchase(load_kw, market) * market.dt_h
@@ -184,15 +188,15 @@ def step_costs(
 
 
 def over_cap(net_kw: np.ndarray, market: Market) -> float:
-    """Return by how much a net load, shape (T,), exceeds the import limit, at most over the steps [kW]."""
+    """Return the greatest excess over the steps of a net load, shape (T,), over the import limit [kW]."""
     return 0.0 if market.cap_kw is None else float(np.maximum(net_kw - market.cap_kw, 0.0).max())
 
 
 def price_ratio(series: np.ndarray, price: np.ndarray) -> np.ndarray | None:
-    """Return how far a series lies above the day-ahead price, in its absolute value, shape (T,).
+    """Return how far a series lies above the day-ahead price, as a share of that price's absolute value, shape (T,).
 
-    At a price of 0 a series that is 0 too says nothing, and the median of the other steps is taken; None where all
-    prices are 0.
+    A step whose price is 0 has no ratio of its own; the median of the other steps stands for it. None where all prices
+    are 0.
     """
     known = price != 0
     if not known.any():
@@ -204,10 +208,10 @@ def price_ratio(series: np.ndarray, price: np.ndarray) -> np.ndarray | None:
 
 
 def keep_ratio(series: np.ndarray, old: np.ndarray, new: np.ndarray) -> np.ndarray:
-    """Return a series that lay at some distance from old day-ahead prices at the same one from new prices, (T,).
+    """Return a price series moved from old to new day-ahead prices at the same relative distance, shape (T,).
 
-    The distance is kept in the absolute value of the price, so bounds stay in order at negative prices; where the old
-    price was 0, a distance other than 0 is kept as it was [currency/kWh].
+    The distance is relative to the absolute value of the price, so bounds stay in order at negative prices; where the
+    old price was 0, a distance other than 0 stays as it was [currency/kWh].
     """
     ratio = price_ratio(series, old)
     fixed = (old == 0) & (series != 0)

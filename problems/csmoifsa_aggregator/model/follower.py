@@ -1,6 +1,6 @@
-"""How charge-only drivers answer a price: exactly, by filling the cheapest steps first.
+"""Answer of charge-only drivers to a price: exact, by filling the cheapest steps first.
 
-Follower k, given the price c (Wei et al. 2015): ``R_k(c) = min sum_t c_t e_kt`` with ``sum_t e_kt = E_k`` (dual lambda)
+At price c follower k solves (Wei et al. 2015) ``R_k(c) = min sum_t c_t e_kt`` with ``sum_t e_kt = E_k`` (dual lambda)
 and ``0 <= e_kt <= P_k dt`` in the window (duals sigma, omega). It is a fractional knapsack, so sorting solves it. In
 the form used throughout, ``x_kt = e_kt / (P_k dt)`` lies in [0, 1].
 """
@@ -14,12 +14,12 @@ import numpy as np
 from csmoifsa_aggregator.model.game import Game
 
 TIE = 1e-7
-"""Prices closer than this, relative to the typical price, count as equal to a driver: a tenth of a millionth, and well
-above what a linear program's tolerance leaves on a price."""
+"""Difference up to which two prices are equal to a driver, as a share of the typical price: well above the error that a
+linear program's tolerance leaves on a price."""
 
 
 def tie_groups(price: np.ndarray, tolerance: float) -> np.ndarray:
-    """Return the rank of each price among the distinct ones, shape (T,); neighbours within the tolerance share one."""
+    """Return the rank of each price among the distinct ones, (T,) int; neighbours within the tolerance share a rank."""
     order = np.argsort(price, kind="stable")
     rank = np.empty(len(price), dtype=np.int64)
     rank[order] = np.concatenate([[0], np.cumsum(np.diff(price[order]) > tolerance)])
@@ -27,7 +27,7 @@ def tie_groups(price: np.ndarray, tolerance: float) -> np.ndarray:
 
 
 def fill(order: np.ndarray, game: Game) -> np.ndarray:
-    """Return what each class takes when it goes through the steps in this order, ``x`` of shape (K, T)."""
+    """Return the charging of classes that fill the steps in this order, as shares of power, ``x`` of shape (K, T)."""
     room = game.window[:, order] * game.step_kwh[:, None]
     before = np.cumsum(room, axis=1) - room
     taken = np.clip(game.energy_kwh[:, None] - before, 0.0, room)
@@ -42,19 +42,19 @@ def respond(price: np.ndarray, game: Game, *, favour: np.ndarray | None = None, 
     Parameters
     ----------
     price : (T,) array
-        What drivers pay [currency/kWh].
+        Price that drivers pay [currency/kWh].
     game : Game
-        The classes.
+        Game with the classes.
     favour : (T,) array, optional
-        Among steps of equal price, those of small ``favour`` are filled first; the earlier ones where left out.
-        ``game.cheapest`` gives the optimistic response, ``-game.cheapest`` the one that is worst for the leader.
+        Order of steps of equal price: those of small ``favour`` are filled first; the earlier ones where left out.
+        ``game.cheapest`` yields the optimistic response, ``-game.cheapest`` the one that is worst for the leader.
     tie : float
-        Prices within ``tie`` times the typical price are equal.
+        Difference up to which two prices are equal, as a share of the typical price.
 
     Returns
     -------
     (K, T) array
-        Shares x of each class's power.
+        Charging of each class as a share of its power, x.
     """
     groups = tie_groups(price, tie * game.price_scale)
     second = np.zeros(len(price)) if favour is None else favour
@@ -62,12 +62,12 @@ def respond(price: np.ndarray, game: Game, *, favour: np.ndarray | None = None, 
 
 
 def bills(price: np.ndarray, game: Game) -> np.ndarray:
-    """Return R_k(c), what each class pays, shape (K,) [currency]."""
+    """Return the bill R_k(c) of each class, shape (K,) [currency]."""
     return respond(price, game, tie=0.0) * game.step_kwh[:, None] @ price
 
 
 def quantile(price: np.ndarray, game: Game) -> np.ndarray:
-    """Return Q_k: the price at which the capacity of class k in cheaper steps reaches its energy, shape (K,)."""
+    """Return Q_k, the least price up to which the steps of class k hold its energy, shape (K,) [currency/kWh]."""
     order = np.argsort(price, kind="stable")
     reached = np.cumsum(game.window[:, order] * game.step_kwh[:, None], axis=1)
     needed = game.energy_kwh * (1.0 - 1e-12)
@@ -76,7 +76,15 @@ def quantile(price: np.ndarray, game: Game) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Duals:
-    """Multipliers of the followers at a price: lambda (K,), omega of the power limit, sigma of zero, both (K, T)."""
+    """Multipliers of the followers at a price [currency/kWh].
+
+    Attributes
+    ----------
+    lam : (K,) array
+        Multiplier lambda of the energy.
+    omega, sigma : (K, T) array
+        Multipliers of the upper limit on power and of its lower limit 0.
+    """
 
     lam: np.ndarray
     omega: np.ndarray
@@ -91,8 +99,9 @@ def duals(price: np.ndarray, game: Game) -> Duals:
 
 
 def duality_gap(price: np.ndarray, x: np.ndarray, game: Game) -> float:
-    """Return by how much the followers' cost exceeds their dual value, relative to it, at most over the classes.
+    """Return the greatest gap, over the classes, between a follower's cost and its dual value.
 
+    The gap is relative to the cost of the class's energy at the typical price.
     Strong duality, ``sum_t c_t e_kt = lambda_k E_k - sum_t P_k dt omega_kt``, holds if and only if x is optimal.
     """
     d = duals(price, game)

@@ -24,28 +24,28 @@ __all__ = ["Game", "Storage"]
 class Game(Market):
     """One day's pricing game: a market and its drivers. Arrays are C-contiguous and read-only; prices in currency/kWh.
 
-    What `Market` has comes first: prices, step, storage, import limit and supply curve.
+    Market prices, length of a step, storage, import limit and supply curve are attributes of `Market`.
 
     Attributes
     ----------
     lower, upper : (T,) array
-        Bounds of the price that drivers pay.
+        Bounds of the price that drivers pay [currency/kWh].
     mean : float
-        Mean over the steps of the price that drivers pay ...
+        Mean over the steps of the price that drivers pay, or its upper bound; see ``mean_sense`` [currency/kWh].
     mean_sense : "==" or "<="
-        ... is fixed at this value, or capped by it.
+        Whether the mean price equals ``mean`` (``==``) or is at most ``mean`` (``<=``).
     energy_kwh, power_kw : (K,) array
         Demand E_k and greatest power P_k of each class, all its vehicles together [kWh, kW].
     window : (K, T) bool array
-        Whether the class is plugged in.
+        Whether each class is plugged in at each step.
     count : (K,) array
-        Vehicles in the class.
+        Number of vehicles in each class.
     cars : Batteries, optional
-        Classes with a V2G contract, who answer the price as well, with charging and discharging.
+        Further classes, with a V2G contract, that answer the price with charging and discharging.
     names : tuple of str
-        Of the classes.
+        Names of the classes.
     name : str
-        Of the game.
+        Name of the game.
     reference : mapping
         Published results to compare with, by name.
     """
@@ -78,31 +78,32 @@ class Game(Market):
 
     @property
     def n_classes(self) -> int:
-        """K."""
+        """Number of charge-only classes K."""
         return len(self.energy_kwh)
 
     @cached_property
     def step_kwh(self) -> np.ndarray:
-        """Energy a class can take in one step, P_k dt, shape (K,) [kWh]."""
+        """Greatest energy that each class charges in one step, P_k dt, shape (K,) [kWh]."""
         return self.power_kw * self.dt_h
 
     @cached_property
     def max_load_kw(self) -> np.ndarray:
-        """The most that all classes plugged in can take, shape (T,) [kW]."""
+        """Greatest charging power of all plugged classes together, shape (T,) [kW]."""
         own = 0.0 if self.cars is None else (self.cars.charge_kw * self.cars.count) @ self.cars.window
         return self.power_kw @ self.window + own
 
     @cached_property
     def separable(self) -> bool:
-        """Whether a kWh of charging costs `cheapest` whatever the other cars and the storage do.
+        """Whether a kWh of charging costs `cheapest`, independently of the other cars and of the storage.
 
-        Never with a cap, a supply curve, or V2G classes, whose discharge may exceed what the others take. With a
-        storage, cost(load) = cost(0) + cheapest load if in each step in which a class is plugged in
+        False with an import limit, a supply curve, or V2G classes, whose discharging may exceed the charging of the
+        others. With a storage, cost(load) = cost(0) + cheapest load if in each step in which a class is plugged in
 
-        * selling pays at least `cheapest`. A plan for the load then becomes one for no load that is cheaper by no less:
-          what the storage gave to the load is sold, what was bought for it is not bought; and
+        * selling earns at least `cheapest`. A plan for the load then becomes a plan for no load that is cheaper by at
+          least cheapest load: energy that the storage discharged for the load is sold, and energy bought for the load
+          is not bought; and
         * the load can be bought at `cheapest` beside any sale. Day-ahead energy can; real-time energy excludes a sale
-          in the same step, so where it is cheaper, the sale may pay no more than what serving the load saves.
+          in the same step, so where it is cheaper, the sale may earn no more than serving the load saves.
 
         So either ``p <= p^b`` and ``p^s >= p``, or ``p^s = p^b < p``. The signs of the prices do not matter.
         """
@@ -114,11 +115,11 @@ class Game(Market):
 
     @cached_property
     def price_scale(self) -> float:
-        """Typical price, to scale by."""
+        """Typical price, the mean absolute day-ahead price, or 1 where that is 0 [currency/kWh]."""
         return float(np.abs(self.day_ahead).mean()) or 1.0
 
     def hour(self, step: int) -> str:
-        """Name a step as ``"hour 3"`` or ``"step 13 (03:15)"``."""
+        """Return the name of a step: ``"hour 3"`` on steps of one hour, else such as ``"step 13 (03:15)"``."""
         minutes = round(step * self.dt_h * 60)
         if self.dt_h == 1.0:
             return f"hour {step}"

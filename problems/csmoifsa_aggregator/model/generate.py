@@ -1,4 +1,4 @@
-"""Random games of any size from a seed, for tests, tables of growth, and first steps."""
+"""Random games of any size from a seed, for tests, tables of run time by size, and first steps."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ WEI_DAY_AHEAD = (
 
 
 def day_ahead(n_steps: int) -> np.ndarray:
-    """Return Wei's day-ahead price on any number of steps, linear between the middles of the hours, shape (T,)."""
+    """Return Wei's day-ahead price, linear between the middles of the hours, shape (n_steps,) [CNY/kWh]."""
     hours = (np.arange(n_steps) + 0.5) * 24.0 / n_steps
     knots = np.arange(-1, 25) + 0.5
     return np.interp(hours, knots, np.take(WEI_DAY_AHEAD, np.arange(-1, 25), mode="wrap"))
@@ -23,16 +23,17 @@ def day_ahead(n_steps: int) -> np.ndarray:
 def random_game(
     n_steps: int = 24, n_classes: int = 3, seed: int = 1, *, band: float = 0.2, n_ev: int | None = None
 ) -> Game:
-    """Draw a game: cars at home at night, at work by day, and out in between.
+    """Draw a random game: cars at home at night, at work by day, and out in between.
 
     Parameters
     ----------
     n_steps, n_classes, seed : int
-        Size, and which game.
+        Number of steps, number of classes, and seed of the draw.
     band : float
-        Price bounds lie this share below and above the day-ahead price; their mean is 0.93 of its mean.
+        Distance of the price bounds from the day-ahead price, as a share of it; the mean price is 0.93 times the mean
+        day-ahead price.
     n_ev : int, optional
-        Cars of all classes together; 20 to 100 a class where left out.
+        Number of cars of all classes together, before rounding; 20 to 100 a class where left out.
     """
     rng = np.random.default_rng([seed, n_steps, n_classes])
     p = day_ahead(n_steps)

@@ -1,7 +1,7 @@
-"""Millions of cars: each answers the price exactly; grouped into classes, they can be priced.
+"""Fleets of millions of cars: the exact answer of each car to a price, and classes of cars that can be priced.
 
-Cars that share a stay differ only in how many of its cheapest steps they fill. So the prices of a stay are sorted once
-for all its cars, and a car costs one division and two look-ups, whatever the number of steps.
+Cars of the same stay differ only in how many of its cheapest steps they fill. So the prices of a stay are sorted once
+for all its cars, and each car needs one division and two look-ups, whatever the number of steps.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from csmoifsa_aggregator.model.generate import day_ahead
 
 @dataclass(frozen=True, eq=False)
 class Cars:
-    """Single cars; arrays (n,).
+    """A fleet of single cars; arrays of shape (n,).
 
     Attributes
     ----------
     start, length : int64 arrays
-        First plugged step, and how many follow, around midnight if need be.
+        First plugged step, and number of plugged steps in a row, past midnight if need be.
     energy_kwh, power_kw : arrays
-        Demand [kWh] and power [kW].
+        Energy demand [kWh] and charging power [kW] of each car.
     n_steps : int
-        T.
+        Number of steps in a day T.
     """
 
     start: np.ndarray
@@ -61,16 +61,21 @@ class Cars:
 
 
 def respond_cars(cars: Cars, price: np.ndarray, favour: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """Return the load of all cars, (T,) [kW], and what each pays, (n,) [currency]; exact car by car.
+    """Return the load of all cars, (T,) [kW], and the bill of each car, (n,) [currency], exactly.
 
     Parameters
     ----------
     cars : Cars
         The fleet.
     price : (T,) array
-        What they pay [currency/kWh].
+        Price that drivers pay [currency/kWh].
     favour : (T,) array, optional
-        Among equal prices, steps of small ``favour`` are filled first.
+        Order of steps of equal price: those of small ``favour`` are filled first.
+
+    Raises
+    ------
+    InputError
+        The price has another number of steps than the cars, or the stay of a car is too short for its energy.
     """
     from csmoifsa_aggregator.model import kernels
 
@@ -107,7 +112,7 @@ def respond_cars(cars: Cars, price: np.ndarray, favour: np.ndarray | None = None
 
 
 def draw_cars(n: int, n_steps: int = 96, seed: int = 1) -> Cars:
-    """Draw a fleet: two thirds at home at night, the others at work by day."""
+    """Draw a random fleet of ``n`` cars: about two thirds at home at night, the others at work by day."""
     rng = np.random.default_rng(seed)
     dt = 24.0 / n_steps
     home = rng.random(n) < 2.0 / 3.0
@@ -120,19 +125,19 @@ def draw_cars(n: int, n_steps: int = 96, seed: int = 1) -> Cars:
 
 
 def classes_of(cars: Cars, n_classes: int) -> tuple[Game, np.ndarray]:
-    """Group cars into about ``n_classes`` classes of like stay and like hours of charging.
+    """Group cars into about ``n_classes`` classes of similar stay and similar hours of charging.
 
-    Cars of one class add up exactly if stay and energy/power agree; the coarser the classes, the larger the error,
-    which evaluating the price on every car measures.
+    A class is exact if its cars agree in stay and in energy/power; the coarser the classes, the larger the error, which
+    `profit_on_all` measures.
 
     Returns
     -------
     (Game, (n,) int array)
-        The game at Wei's day-ahead price, and the class of every car.
+        Game of the classes at Wei's day-ahead price, and index of the class of every car.
     """
     hours = cars.energy_kwh / cars.power_kw
     key = np.zeros(len(cars), dtype=np.int64)
-    # finer and finer, as long as there are few enough; stays twice as fine as hours, which lost least on single cars
+    # refined until there are too many classes; stays twice as fine as hours, which had the least loss on single cars
     for parts in range(1, 400):
         wide = max(1, round(cars.n_steps / parts))
         fine = (cars.start // wide, cars.length // wide, np.floor(hours / (12.0 / max(1, parts // 2))).astype(np.int64))
@@ -168,7 +173,7 @@ def classes_of(cars: Cars, n_classes: int) -> tuple[Game, np.ndarray]:
 
 @dataclass(frozen=True)
 class FleetProfit:
-    """A price evaluated on every single car: profit and bills [currency], load (T,) [kW]."""
+    """Results of a price on every single car: profit and sum of the bills [currency], load (T,) [kW]."""
 
     profit: float
     bills: float
@@ -176,18 +181,18 @@ class FleetProfit:
 
 
 def profit_on_all(cars: Cars, game: Game, price: np.ndarray, target_kw: np.ndarray | None = None) -> FleetProfit:
-    """Return what a price earns when every car answers for itself.
+    """Return profit, bills and load at a price that every single car answers.
 
     Parameters
     ----------
     cars : Cars
         The fleet.
     game : Game
-        Costs of supply.
+        Game whose market supplies the cars.
     price : (T,) array
-        What cars pay.
+        Price that drivers pay [currency/kWh].
     target_kw : (T,) array, optional
-        How the aggregator would spread the cars over steps of equal price. 32 random parts of the fleet each fill such
+        Load to reach by the order of steps of equal price [kW]: 32 random parts of the fleet each fill such
         steps in their own order, drawn in proportion to it. Where left out, the steps cheapest to supply come first.
     """
     if target_kw is None:

@@ -1,9 +1,10 @@
 """The pricing game as a multi-objective problem: the leader's price vector, answered exactly by every driver.
 
-A mixed-integer program proves the greatest profit; a search gives the whole trade-off between profit, drivers' bill and
-the load curve. Any real vector stands for a price: it is moved as a whole, and cut off at the bounds, until its mean is
-right; then the best price that keeps the ranking of its steps is taken, a few times over. So a vector is a start from
-which prices climb, exactly. Ties go the leader's way (optimistic).
+A mixed-integer program proves the greatest profit; a search finds the whole trade-off between profit, drivers' bill and
+peak-valley difference. Any real vector stands for a price: it is shifted as a whole, and cut off at the bounds, until
+its mean is that of the game; then the price of greatest revenue with the same ranking of steps replaces it, a few times
+over, as long as profit rises. So a vector is the start of a climb in exact steps. Among steps of equal price, drivers
+fill those that are best for the leader first (optimistic).
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from csmoifsa.errors import InputError
 from csmoifsa_aggregator.model.game import Game
 
 OBJECTIVES = ("profit", "driver_bill", "peak_valley_kw")
-"""What the columns of F stand for; profit enters with a minus sign."""
+"""Names of the columns of F; profit enters with a minus sign."""
 
 
 class AggregatorPricing(Problem):
@@ -30,6 +31,11 @@ class AggregatorPricing(Problem):
         The game of stage one.
     base_kw : (T,) array, optional
         Load beside the cars [kW]; none where left out.
+
+    Raises
+    ------
+    InputError
+        The game is not `Game.separable` or its mean price is not fixed, or ``base_kw`` is not T finite numbers.
     """
 
     def __init__(self, game: Game, base_kw: Any = None) -> None:
@@ -42,27 +48,27 @@ class AggregatorPricing(Problem):
         self.base_kw = np.zeros(steps) if base_kw is None else np.array(base_kw, dtype=float)
         if self.base_kw.shape != (steps,) or not np.isfinite(self.base_kw).all():
             raise InputError(f"base_kw must be {steps} finite numbers")
-        # where both bounds are equal, a hair's breadth keeps the box from being empty; the price is cut off anyway
+        # where both bounds are equal, a width of 1e-9 keeps the box from being empty; prices are cut off anyway
         width = np.maximum(self.game.upper - self.game.lower, 1e-9)
         super().__init__(n_var=steps, n_obj=3, xl=self.game.lower, xu=self.game.lower + width)
 
     @property
     def kernel(self) -> Any:
-        """The compiled evaluator; see `csmoifsa.jit`."""
+        """Compiled evaluator ``f(X, data, F, G)`` of the objectives; see `csmoifsa.jit`."""
         from csmoifsa_aggregator.model.kernels import evaluate
 
         return evaluate
 
     @cached_property
     def kernel_data(self) -> np.ndarray:
-        """What `kernel` needs to know, shape (k,)."""
+        """Parameters of `kernel`, shape (k,): sizes, step, mean, series of each step, and classes."""
         game = self.game
         head = [game.n_steps, game.n_classes, game.dt_h, game.mean]
         series = (game.lower, game.upper, game.cheapest, self.base_kw, game.energy_kwh, game.step_kwh)
         return np.concatenate([head, *series, game.window.astype(float).ravel()])
 
     def prices(self, X: np.ndarray) -> np.ndarray:
-        """Return the prices that vectors (n, T) stand for, shape (n, T) [currency/kWh]."""
+        """Return the prices for which vectors ``X`` of shape (n, T) stand, shape (n, T) [currency/kWh]."""
         from csmoifsa_aggregator.model.kernels import read_price
 
         prices = np.empty(np.shape(X))
