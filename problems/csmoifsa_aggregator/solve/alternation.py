@@ -1,7 +1,8 @@
-"""Without integers: upper bounds and good prices from linear programs, alternated with the drivers' answers.
+"""Upper bounds and good prices of the pricing game from linear programs alone, without integers.
 
-The certificate's upper bound; from each response the best price, from each price the response, until nothing changes;
-and a search over rankings of the steps (`ranking`) between.
+`certify` returns the certificate's upper bound. `alternate` repeats two steps until the profit no longer grows: the
+best price for a response, and the drivers' response to that price. `improve` adds a search over rankings of the steps
+(`ranking`).
 """
 
 from __future__ import annotations
@@ -31,7 +32,23 @@ PROVEN = 1e-6
 
 @dataclass(frozen=True)
 class VerifiedPrice:
-    """Profit of a price with a response, computed without any solver's word for it (but for storage)."""
+    """A price with the drivers' response and its profit, recomputed without relying on a solver except for the storage.
+
+    Attributes
+    ----------
+    price : (T,) array
+        Price that drivers pay [currency/kWh].
+    response : FollowerResponse
+        Response of the drivers at this price.
+    profit : float
+        Bills less the cost of supply [currency]; minus infinity where the response is not feasible.
+    bills : float
+        Sum of the drivers' bills, V2G owners net of what they are paid [currency].
+    supply : Procurement
+        Cheapest supply of the response's load.
+    ev_cost : float
+        Cost of the drivers' energy without the storage [currency].
+    """
 
     price: np.ndarray
     response: FollowerResponse
@@ -42,9 +59,10 @@ class VerifiedPrice:
 
 
 def verify(game: Game, price: np.ndarray, response: FollowerResponse | None = None) -> VerifiedPrice:
-    """Return the profit of a price at the drivers' response, the optimistic one where left out.
+    """Return a price with its profit recomputed at the drivers' response, by default the optimistic one.
 
-    It is minus infinity where the response breaks the cap, or where V2G followers have no answer that can be supplied.
+    The profit is minus infinity where the response exceeds the import limit, or where no response of the V2G followers
+    can be supplied.
     """
     response = best_response(game, price) if response is None else response
     load = response.load_kw(game)
@@ -61,22 +79,27 @@ def verify(game: Game, price: np.ndarray, response: FollowerResponse | None = No
 
 
 def meets_bound(found: VerifiedPrice | None, bound: float) -> bool:
-    """Return whether a verified profit meets an upper bound."""
+    """Return whether a verified profit meets an upper bound to the relative tolerance `PROVEN`."""
     return found is not None and bound - found.profit <= PROVEN * max(abs(bound), 1e-9)
 
 
 def earns_more(found: VerifiedPrice | None, best: VerifiedPrice | None, step: float = 0.0) -> bool:
-    """Return whether a feasible profit exceeds another one, by a relative step if given."""
+    """Return whether a profit is feasible and exceeds another one by more than a relative step."""
     if found is None or not np.isfinite(found.profit):
         return False
     return best is None or not np.isfinite(best.profit) or found.profit > best.profit + step * abs(best.profit)
 
 
 def certify(game: Game, margin: float = 0.0) -> tuple[float, VerifiedPrice | None]:
-    """Return an upper bound and the best price that alternating two linear programs finds.
+    """Return an upper bound of the profit [currency] and the best price that `alternate` finds, None if it finds none.
 
-    From the price of greatest bills: drivers respond, the best price for that response is found, and so on until
-    nothing changes. From the cheapest response: the same.
+    The bound is the greatest sum of bills less the least cost, plus the storage's earnings where the game is separable.
+    `alternate` starts from the cheapest response, then from the drivers' response to the price of greatest bills.
+
+    Raises
+    ------
+    InputError
+        No plan serves everybody within the import limit, or V2G drivers discharge more than the others draw.
     """
     most_paid, price = greatest_bills(game)
     cost, cheapest = least_cost(game)
@@ -98,7 +121,11 @@ def certify(game: Game, margin: float = 0.0) -> tuple[float, VerifiedPrice | Non
 
 
 def _refuse_cap(game: Game) -> None:
-    """Say by how much the cap would have to rise; without one, V2G classes give what nobody takes."""
+    """Raise the error that no plan serves everybody.
+
+    The message states by how much the import limit would have to rise; where that is not the reason, that V2G classes
+    must discharge energy that nobody draws.
+    """
     cap = game.cap_kw
     missing, load = (0.0, np.zeros(game.n_steps)) if cap is None else least_excess(game)
     if cap is None or missing <= 1e-6 * float(load.max()):
@@ -117,7 +144,11 @@ def _refuse_cap(game: Game) -> None:
 def alternate(
     game: Game, response: FollowerResponse, margin: float, bound: float, rounds: int = 15
 ) -> VerifiedPrice | None:
-    """Return where alternating ends: the best price for a response, the response to that price, and so on."""
+    """Return the best price found by alternating the best price for a response and the response to that price.
+
+    None if no price keeps the first response, with the margin. A margin above zero rounds each response to whole steps
+    first. Ends when the profit no longer grows, when it meets the bound, or after ``rounds`` rounds.
+    """
     best: VerifiedPrice | None = None
     for _ in range(rounds):
         if margin > 0:
@@ -136,9 +167,9 @@ def alternate(
 
 
 def whole_steps(response: FollowerResponse, game: Game) -> FollowerResponse:
-    """Return a response near another one that takes whole steps and at most one in part: a strict margin allows this.
+    """Round a response to whole steps and at most one partial step per class, as a strict margin requires.
 
-    Each class fills the steps of which it took most.
+    Each class fills the steps of its greatest shares first. The V2G dispatch is unchanged.
     """
     x = np.empty_like(response.x)
     for k, share in enumerate(response.x):
@@ -148,10 +179,10 @@ def whole_steps(response: FollowerResponse, game: Game) -> FollowerResponse:
 
 
 def improve(game: Game, best: VerifiedPrice, margin: float, bound: float, tries: int) -> VerifiedPrice:
-    """Search over rankings from the best price, then alternate; same result every time.
+    """Return a better price, or the best one unchanged, by a search over rankings and then `alternate`; deterministic.
 
-    With a cap or supply curve drivers who are indifferent are best spread over steps of equal price, which no ranking
-    knows; there it goes on from prices near the best one.
+    With an import limit or supply curve, indifferent drivers are best spread over steps of equal price, which no
+    ranking can express; games that are not separable continue with `perturb`.
     """
     known = game.cars is None and (game.storage is None or game.separable)
     price = search_rankings(game, load_of_classes(game, margin), best.price, tries) if tries and known else None
@@ -164,7 +195,7 @@ def improve(game: Game, best: VerifiedPrice, margin: float, bound: float, tries:
 
 
 def perturb(game: Game, best: VerifiedPrice, margin: float, bound: float, rounds: int = 10) -> VerifiedPrice:
-    """Alternate again and again from a price near the best one (iterated local search)."""
+    """Return the best price found by `alternate` from perturbed best prices (iterated local search); deterministic."""
     rng = np.random.default_rng(0)
     for _ in range(rounds):
         noise = rng.choice([0.01, 0.03, 0.1]) * game.price_scale * rng.normal(size=game.n_steps)
@@ -174,7 +205,10 @@ def perturb(game: Game, best: VerifiedPrice, margin: float, bound: float, rounds
 
 
 def fit_mean(game: Game, price: np.ndarray) -> np.ndarray:
-    """Return a price moved up or down as a whole, and cut off at the bounds, until its mean is what it must be."""
+    """Return a price shifted by one constant and clipped to the bounds so that it has the game's mean, shape (T,).
+
+    Price and result in [currency/kWh]; the constant is found by bisection.
+    """
     low, high = float((game.lower - price).min()), float((game.upper - price).max())
     for _ in range(60):
         middle = 0.5 * (low + high)

@@ -1,4 +1,4 @@
-"""Batteries in a linear program: dynamics, limits and promised charge; and the owner's cheapest dispatch."""
+"""Batteries in a linear program (dynamics, limits, state of energy at departure) and the owner's cheapest dispatch."""
 
 from __future__ import annotations
 
@@ -13,7 +13,19 @@ from csmoifsa_aggregator.solve.lp import Program
 
 @dataclass(frozen=True)
 class Block:
-    """Places of the batteries in a program, each shape (M,): powers [kW] and content [kWh] per vehicle."""
+    """Column and row indices of the batteries in a program, per vehicle, by plugged step (`Batteries.places`).
+
+    Attributes
+    ----------
+    charge, discharge : (M,) int arrays
+        Columns of the charge and discharge power [kW].
+    soe : (M,) int array
+        Columns of the state of energy at the end of the step [kWh].
+    flow : (M,) int array
+        Rows of the dynamics of the state of energy [kWh].
+    n_binaries : int
+        Number of binaries that rule out charging and discharging at once.
+    """
 
     charge: np.ndarray
     discharge: np.ndarray
@@ -31,26 +43,26 @@ def add_batteries(
     sign: float = 1.0,
     binaries: np.ndarray | None = None,
 ) -> Block:
-    """Add the batteries to a program: dynamics, limits, promise, and their cost at two prices.
+    """Add batteries to a program: dynamics, limits, state of energy at departure, and their cost at two prices.
 
     Parameters
     ----------
     program : Program
-        Grows by three columns and one row a plugged step.
+        Program that grows by three columns and one row per plugged step, and by the binaries.
     cars : Batteries
-        The classes.
+        Classes of cars.
     buy, sell : (T,) array
-        Price of energy taken and given [currency/kWh]; wear is added.
+        Prices of energy charged and discharged [currency/kWh]; the wear of discharging is added to the cost.
     sign : float
         1 where costs are minimised, -1 where profit is maximised.
     binaries : (M,) bool array, optional
-        Where a binary is to rule out charging and discharging at once; `Batteries.circular` where left out.
+        Plugged steps where a binary rules out charging and discharging at once; by default `Batteries.circular`.
     """
     v, t = cars.places
     weight = sign * cars.count[v] * cars.dt_h
     charge = program.columns(v.size, upper=cars.charge_kw[v], cost=weight * buy[t])
     discharge = program.columns(v.size, upper=cars.discharge_kw[v], cost=weight * (cars.wear[v] - sell[t]))
-    # a car that comes home below the floor may only climb back to it, so the floor binds from where it can be reached
+    # a car that arrives below the floor charges at full power until it reaches it: the floor binds from then on
     low = np.minimum(cars.floor_kwh[v], _reachable(cars))
     low = np.where(cars.last, np.maximum(low, cars.departure_kwh[v]), low)
     soe = program.columns(v.size, low, np.maximum(cars.capacity_kwh[v], low))
@@ -74,7 +86,7 @@ def add_batteries(
 
 
 def _reachable(cars: Batteries) -> np.ndarray:
-    """Return the content reached by charging at full power from arrival on, shape (M,) [kWh]."""
+    """Return the state of energy reached by charging at full power from arrival on, shape (M,) [kWh]."""
     v, _ = cars.places
     place = np.arange(v.size)
     steps = place - np.maximum.accumulate(np.where(cars.first, place, 0)) + 1
@@ -82,7 +94,7 @@ def _reachable(cars: Batteries) -> np.ndarray:
 
 
 def read_dispatch(block: Block, x: np.ndarray, cars: Batteries, cost: float) -> Dispatch:
-    """Return the batteries' part of a solution."""
+    """Return the dispatch in a solution x: powers of all vehicles of a class [kW], state of energy per car [kWh]."""
     v, t = cars.places
     charge, discharge, soe = (np.zeros(cars.window.shape) for _ in range(3))
     soe[:] = np.nan
@@ -93,14 +105,21 @@ def read_dispatch(block: Block, x: np.ndarray, cars: Batteries, cost: float) -> 
 
 
 def cheapest_dispatch(cars: Batteries, buy: np.ndarray, sell: np.ndarray | None = None) -> Dispatch:
-    """Return the cheapest dispatch at given prices: a linear program, with binaries only where they matter.
+    """Return the owners' cheapest dispatch at two prices.
+
+    A linear program, with binaries only where charging and discharging at once could pay.
 
     Parameters
     ----------
     cars : Batteries
-        The classes.
+        Classes of cars.
     buy, sell : (T,) array
-        Prices of energy taken and given [currency/kWh]; the same where ``sell`` is left out.
+        Prices of energy charged and discharged [currency/kWh]; ``sell`` is ``buy`` where left out.
+
+    Raises
+    ------
+    InputError
+        No dispatch reaches the promised state of energy within a stay.
     """
     program = Program()
     block = add_batteries(program, cars, buy, buy if sell is None else sell)

@@ -1,9 +1,10 @@
-"""Bounds on the aggregator's best price from linear programs alone: the certificate without integers.
+"""Bounds on the aggregator's greatest profit from linear programs alone: the certificate without integers.
 
-Profit is what drivers pay less what their energy costs. Each driver pays the minimum of linear functions of the price,
-so the sum of bills is concave in the price, and ``max_c sum_k R_k(c) - min_e cost(e)`` is an upper bound: two linear
-programs. Conversely a response is kept by every price in a polyhedron, over which the sum of bills is linear: one
-linear program gives its best price, a lower bound. Where the bounds meet, the price is optimal, and proven.
+Profit is the drivers' bills less the cost of their energy. Each driver pays the minimum of linear functions of the
+price, so the sum of bills is concave in the price, and ``max_c sum_k R_k(c) - min_e cost(e)`` is an upper bound: two
+linear programs. Conversely the prices at which a response stays the cheapest form a polyhedron, over which the sum of
+bills is linear: one linear program finds its best price, a lower bound. Where the bounds meet, the price is proven
+optimal.
 """
 
 from __future__ import annotations
@@ -21,12 +22,20 @@ from csmoifsa_aggregator.solve.lp import Program
 from csmoifsa_aggregator.solve.supply import Supply, add_cars, add_load, add_supply
 
 PARTIAL = 1e-7
-"""Shares x nearer than this to 0 or 1 count as 0 or 1."""
+"""Distance of a share x from 0 or 1 below which it counts as 0 or 1."""
 
 
 @dataclass(frozen=True)
 class FollowerResponse:
-    """What all followers do: shares x (K, T) of the charge-only classes, and the V2G classes' dispatch if any."""
+    """Response of all followers to a price.
+
+    Attributes
+    ----------
+    x : (K, T) array
+        Charging of the charge-only classes, as share of their greatest power.
+    cars : Dispatch, optional
+        Dispatch of the V2G classes.
+    """
 
     x: np.ndarray
     cars: Dispatch | None = None
@@ -42,7 +51,10 @@ class FollowerResponse:
 
 
 def add_prices(program: Program, game: Game, cost: np.ndarray | float = 0.0) -> np.ndarray:
-    """Add the leader's price in units of `Game.price_scale`, bounded, its mean fixed or capped; returns the columns."""
+    """Add the leader's price with its bounds and mean to a program; return its columns (T,).
+
+    Prices are in units of `Game.price_scale`; the mean is fixed or bounded above, see `Game.mean_sense`.
+    """
     scale, steps = game.price_scale, game.n_steps
     columns = program.columns(steps, game.lower / scale, game.upper / scale, cost)
     total = game.mean * steps / scale
@@ -52,10 +64,10 @@ def add_prices(program: Program, game: Game, cost: np.ndarray | float = 0.0) -> 
 
 
 def add_bills(program: Program, game: Game, price: np.ndarray, unit: float) -> tuple[np.ndarray, np.ndarray]:
-    """Add ``sum_k R_k(c)`` to a maximisation by the followers' duals; returns the columns lambda (K,) and omega (M,).
+    """Add ``sum_k R_k(c)`` to a maximisation by the followers' duals; return the columns lambda (K,) and omega (M,).
 
-    ``R_k(c) = max lambda E - sum_t P dt omega_t`` with ``lambda - omega_t <= c_t``, ``omega >= 0``. Between the
-    quantiles of the price bounds lies a lambda for every price.
+    ``R_k(c) = max lambda E - sum_t P dt omega_t`` with ``lambda - omega_t <= c_t``, ``omega >= 0``. For every price
+    some optimal lambda lies between the quantiles of the price bounds.
     """
     k, t = np.nonzero(game.window)
     low, high = quantile(game.lower, game) / game.price_scale, quantile(game.upper, game) / game.price_scale
@@ -71,7 +83,19 @@ def add_bills(program: Program, game: Game, price: np.ndarray, unit: float) -> t
 
 @dataclass(frozen=True)
 class CarDuals:
-    """Columns of the V2G followers' duals, each (M,): value of energy, power limits, limits of the content."""
+    """Columns of the V2G followers' duals in a program, by plugged step (`Batteries.places`).
+
+    Attributes
+    ----------
+    value : (M,) int array
+        Columns of the value of energy in the battery, in units of `Game.price_scale`.
+    charge_limit, discharge_limit : (M,) int arrays
+        Columns of the multipliers of the power limits.
+    floor, capacity : (M,) int arrays
+        Columns of the multipliers of the least and greatest state of energy.
+    low, high : (M,) arrays
+        Least and greatest state of energy per vehicle [kWh], see `soe_limits`.
+    """
 
     value: np.ndarray
     charge_limit: np.ndarray
@@ -82,7 +106,7 @@ class CarDuals:
     high: np.ndarray
 
     def objective(self, cars: Batteries) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return class, column and coefficient of every term of the dual objective, per vehicle."""
+        """Return class, column and coefficient of every term of the dual objective per vehicle, three arrays."""
         v, _ = cars.places
         first = np.flatnonzero(cars.first)
         parts = (
@@ -97,10 +121,11 @@ class CarDuals:
 
 
 def add_car_duals(program: Program, game: Game, price: np.ndarray) -> CarDuals:
-    """Add the V2G followers' dual feasible set, in units of `Game.price_scale`.
+    """Add the V2G followers' dual feasible set to a program, in units of `Game.price_scale`; return its columns.
 
-    The value m of energy in the battery may be clipped to the range where neither charging at the least price is
-    refused nor discharging at the greatest: signs of all reduced costs survive, so these bounds lose no optimum.
+    The value m of energy in the battery is bounded: at the lower end charging pays at no price and discharging loses
+    at none, at the upper end the reverse. Clipping m to this range keeps the signs of all reduced costs, so these
+    bounds lose no optimum.
     """
     cars = game.cars
     assert cars is not None
@@ -133,7 +158,7 @@ def add_car_duals(program: Program, game: Game, price: np.ndarray) -> CarDuals:
 
 
 def soe_limits(cars: Batteries) -> tuple[np.ndarray, np.ndarray]:
-    """Return the least and greatest content at each place, shape (M,), as `add_batteries` sets them."""
+    """Return the least and greatest state of energy, two arrays (M,) [kWh], as `add_batteries` sets them."""
     program = Program()
     block = add_batteries(program, cars, np.zeros(cars.n_steps), np.zeros(cars.n_steps), binaries=_NONE)
     (lower, upper, _, _), _, _ = program.arrays()
@@ -144,7 +169,10 @@ _NONE = np.zeros(0, dtype=bool)
 
 
 def greatest_bills(game: Game) -> tuple[float, np.ndarray]:
-    """Return ``max_c sum R_k(c)``, V2G classes included, and a price that attains it."""
+    """Return the greatest sum of bills, ``max_c sum_k R_k(c)`` [currency], and a price (T,) that attains it.
+
+    V2G classes are included; the price is in [currency/kWh].
+    """
     program = Program(maximise=True)
     unit = float(game.energy_kwh.mean())
     price = add_prices(program, game)
@@ -161,7 +189,10 @@ def greatest_bills(game: Game) -> tuple[float, np.ndarray]:
 
 
 def least_cost(game: Game) -> tuple[float, FollowerResponse]:
-    """Return the least cost of serving everybody, as if the aggregator could command them, wear included."""
+    """Return the least cost of serving everybody by direct load control [currency], and a response that attains it.
+
+    Wear is included; the cost is infinite where no plan serves everybody.
+    """
     if game.separable:
         x = fill(np.argsort(game.cheapest, kind="stable"), game)
         return float(load_cost(game.power_kw @ x, game)), FollowerResponse(x)
@@ -171,10 +202,11 @@ def least_cost(game: Game) -> tuple[float, FollowerResponse]:
 def least_cost_within(
     game: Game, least: np.ndarray, most: np.ndarray, price: np.ndarray | None = None
 ) -> tuple[float, FollowerResponse]:
-    """Return the least cost of serving everybody with shares between bounds (K, T), a lower bound, and a plan for it.
+    """Return the least cost of serving everybody with shares between bounds (K, T) [currency], and a plan for it.
 
-    A linear program, with binaries only where buying while selling, or charging while discharging, would pay. Where a
-    price is given, the V2G classes only do what is cheapest for their owners at it.
+    A linear program, with binaries only where buying while selling, or charging while discharging, would pay; the cost
+    is the solver's lower bound, infinite where there is no plan. With a price, the V2G classes are restricted to the
+    dispatches that are cheapest for their owners at it.
     """
     scale = float(max(game.power_kw.max(), game.storage.power_kw if game.storage else 0.0))
     program = Program()
@@ -196,14 +228,14 @@ def least_cost_within(
 
 
 def supply_binaries(game: Game) -> int:
-    """Return how many binaries the program of least cost needs; 0 where it is a linear program."""
+    """Return the number of binaries in the program of `least_cost_within`; 0 where it is a linear program."""
     supply = add_supply(Program(), game, game.max_load_kw, with_cars=game.cars is not None)
     owners = 0 if game.cars is None else int(np.count_nonzero(game.cars.circular(game.lower, game.upper)))
     return supply.n_binaries + owners
 
 
 def least_excess(game: Game) -> tuple[float, np.ndarray]:
-    """Return by how much a cap must rise in all steps to serve everybody [kW], and a load that needs no more, (T,)."""
+    """Return the least rise of the import limit in all steps that serves everybody [kW], and a load within it, (T,)."""
     assert game.cap_kw is not None
     scale = float(game.power_kw.max())
     program = Program()
@@ -229,7 +261,7 @@ def least_excess(game: Game) -> tuple[float, np.ndarray]:
 
 
 def _owned(program: Program, game: Game, supply: Supply, scale: float, price: np.ndarray | None) -> Block:
-    """Add the V2G classes to a program of supply; with a price, only what is cheapest for the owners at it."""
+    """Add the V2G classes to a program of supply; with a price, only the dispatches cheapest for their owners at it."""
     cars = game.cars
     assert cars is not None
     nothing = np.zeros(game.n_steps)
@@ -242,9 +274,10 @@ def _owned(program: Program, game: Game, supply: Supply, scale: float, price: np
 
 
 def _keep_cheapest(program: Program, game: Game, block: Block, price: np.ndarray) -> None:
-    """Hold at its limit whatever has a reduced cost in the owners' program at a price: what is left is the cheapest.
+    """Restrict a program to the dispatches that are cheapest for the owners at a price.
 
-    A reduced cost below `TIE`, in the typical price, counts as none.
+    Every column with a reduced cost in the owners' own program is fixed at its limit; a reduced cost below `TIE` times
+    the typical price counts as zero.
     """
     cars = game.cars
     assert cars is not None
@@ -265,9 +298,9 @@ def _keep_cheapest(program: Program, game: Game, block: Block, price: np.ndarray
 
 
 def best_response(game: Game, price: np.ndarray) -> FollowerResponse:
-    """Return the response at a price, ties settled in the leader's favour (optimistic).
+    """Return the response at a price (T,) [currency/kWh], ties broken in the leader's favour (optimistic).
 
-    Where no answer can be supplied, what charge-only classes do is returned, and nothing for the V2G classes.
+    Where no response can be supplied, it holds the charge-only classes' shares and no V2G dispatch.
     """
     x = respond(price, game, favour=game.cheapest)
     if game.separable:
@@ -280,7 +313,8 @@ def best_response(game: Game, price: np.ndarray) -> FollowerResponse:
 def tie_face(price: np.ndarray, game: Game) -> tuple[np.ndarray, np.ndarray]:
     """Return the least and greatest share of each step among all cheapest responses, two arrays (K, T).
 
-    Steps cheaper than the marginal group are full, dearer ones empty; within the group everything goes.
+    Steps cheaper than the marginal group are full, dearer ones empty; within the group any share from 0 to 1 is
+    cheapest.
     """
     groups = tie_groups(price, TIE * game.price_scale)
     lam = np.where(game.window, groups[None, :], groups.max())
@@ -293,17 +327,17 @@ def tie_face(price: np.ndarray, game: Game) -> tuple[np.ndarray, np.ndarray]:
 
 
 def best_price(game: Game, response: FollowerResponse, margin: float = 0.0) -> np.ndarray | None:
-    """Return the price of greatest revenue under which a response stays the cheapest; None if there is none.
+    """Return the price of greatest revenue at which a response stays the cheapest, (T,) [currency/kWh]; None if none.
 
     Parameters
     ----------
     game : Game
-        The game.
+        Pricing game.
     response : FollowerResponse
-        Of all followers.
+        Response of all followers.
     margin : float
-        Steps that a class uses in full are cheaper by at least this much than the one it uses in part, and that one
-        than those it leaves [currency/kWh].
+        Least price difference between the steps that a class uses in full, the one it uses in part, and those it leaves
+        empty [currency/kWh].
     """
     scale = game.price_scale
     unit = float(game.energy_kwh.mean())
@@ -316,10 +350,10 @@ def best_price(game: Game, response: FollowerResponse, margin: float = 0.0) -> n
     k, t = np.nonzero(game.window)
     x = response.x[k, t]
     full, empty = x > 1.0 - PARTIAL, x < PARTIAL
-    # classes with a step in between have their lambda there; full steps are below it, by the margin
+    # lambda of a class with a partial step is that step's price; its full steps are cheaper by the margin
     n_partial = np.bincount(k, ~(full | empty), minlength=game.n_classes)
     if margin > 0 and (n_partial > 1).any():
-        return None  # steps that are taken in part cost the same: the drivers are indifferent
+        return None  # partial steps of a class cost the same, so the drivers are indifferent
     has_partial = n_partial > 0
     above = np.where(full & has_partial[k], margin / scale, np.where(full, 0.0, np.where(empty, -np.inf, 0.0)))
     below = np.where(empty, -margin / scale, np.where(full, np.inf, 0.0))
@@ -335,7 +369,10 @@ def best_price(game: Game, response: FollowerResponse, margin: float = 0.0) -> n
 
 
 def _keep_cars(program: Program, game: Game, price: np.ndarray, dispatch: Dispatch) -> None:
-    """Add that no V2G owner can do better than this dispatch: multipliers only of limits that it reaches."""
+    """Add the conditions that a dispatch is cheapest for every V2G owner (complementary slackness).
+
+    The multipliers of limits that the dispatch does not reach are fixed at zero.
+    """
     cars = game.cars
     assert cars is not None
     duals = add_car_duals(program, game, price)
@@ -352,7 +389,7 @@ def _keep_cars(program: Program, game: Game, price: np.ndarray, dispatch: Dispat
         (charge, duals.charge_limit, dt + 0.0 * eta, -eta * dt, 0.0 * eta),
         (discharge, duals.discharge_limit, -dt + 0.0 * eta, dt / eta, dt * cars.wear[v] / scale),
     ):
-        used = np.flatnonzero(power > near_kw)  # its reduced cost is not above zero, and `add_car_duals`: not below
+        used = np.flatnonzero(power > near_kw)  # its reduced cost: at most zero here, at least zero by `add_car_duals`
         row = program.rows(used.size, upper=-constant[used])
         program.add(row, price[t[used]], by_price[used])
         program.add(row, duals.value[used], by_value[used])

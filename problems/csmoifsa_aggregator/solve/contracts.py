@@ -1,10 +1,10 @@
-"""Stage two: what V2G contracts add, and who gains it.
+"""Stage two: the surplus of V2G contracts, and its split between owners and aggregator.
 
-The owner's bill stays what it was at stage one; the aggregator then charges and discharges the batteries, all of them
-together with the load of the other drivers, on the account of `costs`: the supply curve, real time and the import limit
-are those of stage one. The surplus ``G = cost(smart charging only) - cost(with V2G)``, wear already paid to the owner,
-is never negative, since not discharging is allowed. The share beta G goes to the owner, (1 - beta) G to the aggregator;
-one half each is Nash's bargain between two who both get nothing if they do not agree (reconstruction).
+The owner's bill is that of stage one; the aggregator then charges and discharges all batteries together with the load
+of the other drivers, at the costs of `costs`: the supply curve, real time and the import limit are those of stage one.
+The surplus ``G = cost(smart charging only) - cost(with V2G)``, wear already paid to the owner, is never negative, since
+not discharging is allowed. The share beta G goes to the owner, (1 - beta) G to the aggregator; beta = 1/2 is the Nash
+bargaining solution where both gain nothing without an agreement (reconstruction).
 """
 
 from __future__ import annotations
@@ -23,27 +23,27 @@ from csmoifsa_aggregator.solve.supply import Procurement, add_cars, add_sale, ad
 
 @dataclass(frozen=True, kw_only=True)
 class StageTwo:
-    """Stage two's plan and its money; all money in the scenario's currency a day.
+    """Plan, costs and surplus of stage two; all money in the scenario's currency per day.
 
     Attributes
     ----------
     smart, v2g : Dispatch
-        The cheapest charging without discharging, and the cheapest dispatch with it. Their cost is what serving these
-        cars adds to the cost of the others' load, the aggregator's storage and wear included.
+        Cheapest dispatch without and with discharging. Their cost is what serving these cars adds to the cost of the
+        other drivers' load, the aggregator's storage and wear included [currency].
     supply : Procurement
-        What the energy of all cars costs with V2G, wear left out.
+        Supply of all cars with V2G, wear excluded.
     surplus : float
-        G.
+        Surplus G [currency].
     class_surplus : (V,) array
-        By class, see `split_surplus`.
+        Part of the surplus of each class [currency], see `split_surplus`.
     owner_share, aggregator_share : float
-        beta G and (1 - beta) G.
+        Owners' share beta G and aggregator's share (1 - beta) G of the surplus [currency].
     wear_paid : float
-        To owners, for what their batteries gave; part of the cost already.
+        Payment to the owners for the wear of discharging [currency]; already part of the cost of ``v2g``.
     discharged_kwh : (V,) array
-        By class [kWh].
+        Energy that each class discharges [kWh].
     program : str
-        Which kind was needed: ``"linear program"`` or ``"... binaries"`` with the reason.
+        Kind of program solved, linear or mixed-integer with its number of binaries, and the reason.
     """
 
     smart: Dispatch
@@ -59,12 +59,12 @@ class StageTwo:
 
     @property
     def cost(self) -> float:
-        """What the aggregator pays for all cars: energy without its own storage, wear, and the owners' share."""
+        """Aggregator's cost of all cars without its own storage: energy, wear and the owners' share [currency]."""
         return self.supply.ev_cost + self.wear_paid + self.owner_share
 
     @property
     def total_cost(self) -> float:
-        """The same with what its own storage earns or costs."""
+        """Aggregator's cost of all cars with its own storage: energy, wear and the owners' share [currency]."""
         return self.supply.cost + self.wear_paid + self.owner_share
 
 
@@ -81,20 +81,21 @@ def stage_two(
     Parameters
     ----------
     cars : Batteries
-        The classes under V2G contract.
+        Classes under V2G contract.
     market : Market
-        Where the energy of all cars is bought.
-    give : (T,) array, optional
-        What a kWh given to the market earns [currency/kWh]; the day-ahead price where left out.
+        Market where the energy of all cars is bought.
+    sale_price : (T,) array, optional
+        Revenue of energy discharged to the market [currency/kWh]; the day-ahead price where left out.
     other_load_kw : (T,) array, optional
         Load of the drivers without contract [kW]; none where left out.
     beta : float
-        The owners' share of the surplus.
+        Owners' share of the surplus, from 0 to 1.
 
     Raises
     ------
     InputError
-        The cars cannot keep their promises within their stays and the import limit.
+        ``beta`` is outside 0 to 1, or no dispatch reaches the promised state of energy within the stays and the import
+        limit.
     """
     if not 0 <= beta <= 1:
         raise InputError(f"beta, the owners' share of the surplus, must be between 0 and 1, not {beta}")
@@ -105,7 +106,7 @@ def stage_two(
     v2g = plan_cars(cars, market, sale_price, plain)
     costs = [procure_cars(cars, one, market, sale_price, plain) for one in (smart, v2g)]
     wear = [float(cars.wear @ one.discharged_kwh(cars)) for one in (smart, v2g)]
-    if costs[0].cost + wear[0] < costs[1].cost + wear[1]:  # by a rounding error: V2G may leave discharging alone
+    if costs[0].cost + wear[0] < costs[1].cost + wear[1]:  # only by rounding: V2G need not discharge
         v2g, costs[1], wear[1] = smart, costs[0], wear[0]
     surplus = costs[0].cost + wear[0] - costs[1].cost - wear[1]
     smart, v2g = (
@@ -129,7 +130,7 @@ def stage_two(
 def procure_cars(
     cars: Batteries, dispatch: Dispatch, market: Market, sale_price: np.ndarray | None, other_load_kw: np.ndarray
 ) -> Procurement:
-    """Return what the energy of all cars costs, those of a dispatch and the others, (T,) [kW]; wear left out."""
+    """Return the cheapest supply of all cars, those of a dispatch and the others' load (T,) [kW]; wear excluded."""
     taken = other_load_kw + dispatch.charge_kw.sum(axis=0)
     if not cars.discharge_kw.any():
         return procure(taken, market)
@@ -137,23 +138,23 @@ def procure_cars(
 
 
 def plan_cars(cars: Batteries, market: Market, sale_price: np.ndarray | None, other_load_kw: np.ndarray) -> Dispatch:
-    """Return the cheapest dispatch of the batteries beside a load that is fixed, within the import limit.
+    """Return the cheapest dispatch of the batteries beside a fixed load, within the import limit.
 
     Parameters
     ----------
     cars : Batteries
-        The classes.
+        Classes under V2G contract.
     market : Market
-        Where the energy is bought, the aggregator's own storage included.
-    give : (T,) array or None
-        What a kWh given to the market earns [currency/kWh]; None if it cannot be sold.
+        Market where the energy is bought, the aggregator's own storage included.
+    sale_price : (T,) array or None
+        Revenue of energy discharged to the market [currency/kWh]; None if it cannot be sold.
     other_load_kw : (T,) array
-        The fixed load [kW].
+        Fixed load of the other drivers [kW].
 
     Raises
     ------
     InputError
-        No dispatch keeps the promises and the import limit.
+        No dispatch reaches the promised state of energy within the stays and the import limit.
     """
     most = (cars.discharge_kw * cars.count) @ cars.window
     greatest = other_load_kw + (cars.charge_kw * cars.count) @ cars.window
@@ -181,9 +182,10 @@ def plan_cars(cars: Batteries, market: Market, sale_price: np.ndarray | None, ot
 
 
 def _circular(cars: Batteries, market: Market, sale_price: np.ndarray | None) -> np.ndarray:
-    """Return where charging and discharging at once could pay, (M,): energy is worth from its least price up.
+    """Return whether charging and discharging at once could pay at each plugged step, shape (M,).
 
-    Beside a storage, which may be full, it may be worth less: there it could pay anywhere.
+    Without a storage, energy is worth at least the least price of supply or sale. With a storage, which may be full, it
+    may be worth less: then all steps of classes that can discharge count.
     """
     if market.storage is not None:
         return cars.discharge_kw[cars.places[0]] > 0
@@ -203,9 +205,10 @@ def split_surplus(
 ) -> np.ndarray:
     """Return each class's part of the surplus, shape (V,) [currency].
 
-    In each step the cost falls by what the charging moves, at the mean price between both loads, and by what is given,
-    at its mean value; a class has its part of both, less its wear. At prices that no load changes this is what the
-    class gains by itself. A class that would lose gets nothing, and the others' parts add up to the surplus.
+    In each step the cost falls by the charging that V2G avoids, at the mean price between both loads, and by the energy
+    discharged, at its mean value; the gain of a class is its part of both, less its wear. Where prices do not depend on
+    the load, this is the gain of the class alone. A class that would lose receives nothing, and the others' parts are
+    scaled to add up to the surplus.
     """
     before, after = (other_load_kw + one.charge_kw.sum(axis=0) for one in (smart, v2g))
     discharged = v2g.discharge_kw.sum(axis=0)

@@ -1,7 +1,8 @@
-"""Write the certificate of a solution of stage one; `proof` checks it without a solver.
+"""Certificates of stage-one solutions; `proof` checks them without a solver.
 
-Two linear programs give the multipliers: the response that bounds all bills, and the prices of the supply side. Where
-they do not meet the profit, the bound is a branch-and-bound's, and the certificate says that HiGHS is trusted there.
+Two linear programs yield the multipliers: the response that bounds all bills, and the prices of the supply side. Where
+they do not prove the solution's upper bound, and with V2G classes, the certificate states that HiGHS's bound is on
+trust.
 """
 
 from __future__ import annotations
@@ -23,14 +24,14 @@ from csmoifsa_aggregator.solve.supply import add_supply
 
 
 def write_certificate(game: Game, solution: Solution, path: str | Path) -> dict[str, Any]:
-    """Write a solution's certificate as JSON; returns it."""
+    """Write a solution's certificate to a JSON file and return it."""
     values = certificate(game, solution)
     write_json(path, values)
     return values
 
 
 def certificate(game: Game, solution: Solution) -> dict[str, Any]:
-    """Return a solution's certificate as a plain object."""
+    """Return a solution's certificate as an object that JSON can hold."""
     load = solution.load_kw(game)
     total = load.sum(axis=0)
     if solution.response.cars is not None:
@@ -58,7 +59,7 @@ def certificate(game: Game, solution: Solution) -> dict[str, Any]:
 
 
 def game_values(game: Game) -> dict[str, Any]:
-    """Return a game as a certificate holds it."""
+    """Return a game as the object under a certificate's key ``game``."""
     store, blocks, cars = game.storage, None, None
     if game.block_kw is not None and game.block_premium is not None:
         pairs = zip(game.block_kw.tolist(), game.block_premium.tolist(), strict=True)
@@ -98,7 +99,10 @@ _CAR = ("count", "charge_kw", "discharge_kw", "efficiency", "wear", "arrival_kwh
 
 
 def _v2g(game: Game, solution: Solution) -> list[dict[str, Any]] | None:
-    """Return each V2G class's dispatch and the value of a kWh in its battery at each place of its stay."""
+    """Return each V2G class's dispatch [kW] and the value of energy in its battery [currency/kWh] by step of its stay.
+
+    All per vehicle; None without V2G classes.
+    """
     cars, own = game.cars, solution.response.cars
     if cars is None or own is None:
         return None
@@ -117,12 +121,12 @@ def _v2g(game: Game, solution: Solution) -> list[dict[str, Any]] | None:
 
 
 def _schedule(game: Game, net: np.ndarray, solution: Solution) -> dict[str, Any]:
-    """Return purchases, sale and storage: with the storage's flows fixed, the cheapest supply by merit order."""
+    """Return purchases, sale and storage flows in each step [kW]: the cheapest supply for the storage's flows."""
     zero = np.zeros(game.n_steps)
     charge, discharge = solution.supply.charge_kw, solution.supply.discharge_kw
     charge = zero if charge is None else np.maximum(charge, 0.0)
     discharge = zero if discharge is None else np.maximum(discharge, 0.0)
-    if game.storage is not None:  # a round trip that costs nothing is left out; what is stored stays the same
+    if game.storage is not None:  # simultaneous flows are netted; the state of energy stays the same
         trip = game.storage.efficiency**2
         charge, discharge = np.maximum(charge - discharge / trip, 0.0), np.maximum(discharge - trip * charge, 0.0)
     need = net + charge - discharge  # bought less sold
@@ -132,7 +136,7 @@ def _schedule(game: Game, net: np.ndarray, solution: Solution) -> dict[str, Any]
     ahead, bought, sold = np.zeros((len(blocks), game.n_steps)), np.zeros(game.n_steps), np.zeros(game.n_steps)
     for t in steps:
         best = np.inf
-        # either nothing is sold, or nothing is bought in real time; sold between what must be and what is discharged
+        # no purchase in real time or no sale; a sale lies between the surplus that must be sold and the discharge
         for sale in (True, False):
             least = max(0.0, -need[t])
             if not sale and least > 1e-7 * max(1.0, discharge[t]):
@@ -153,7 +157,7 @@ def _schedule(game: Game, net: np.ndarray, solution: Solution) -> dict[str, Any]
 def _merit(
     game: Game, t: int, blocks: list[Any], need: float, discharge: float, least: float, *, sale: bool
 ) -> tuple[float, tuple[np.ndarray, float, float]]:
-    """Return the cheapest purchase of a step, with real-time energy or with a sale, and its cost per hour."""
+    """Return the least cost of a step per hour, and its purchases and sale [kW], with a sale or real-time energy."""
     program = Program()
     a = program.columns(len(blocks), upper=[w for w, _ in blocks], cost=[game.day_ahead[t] + e for _, e in blocks])
     b = program.columns(1, upper=0.0 if sale else np.inf, cost=game.buy[t])
@@ -170,7 +174,10 @@ def _merit(
 
 
 def _bills(game: Game) -> dict[str, Any]:
-    """Return the response whose dearest price is cheapest, and the multiplier of the mean."""
+    """Return the multipliers that bound all bills: a response (K, T) [kWh] and the mean's multiplier mu [kWh].
+
+    Among all responses it has the least bill at the price within bounds and mean that is dearest for it.
+    """
     unit = float(game.energy_kwh.mean())
     scale, steps = game.price_scale, game.n_steps
     program = Program()
@@ -192,7 +199,10 @@ def _bills(game: Game) -> dict[str, Any]:
 
 
 def _prices(game: Game) -> dict[str, Any]:
-    """Return the multipliers of the supply side's linear program: balance, cap, storage's content, sale."""
+    """Return the multipliers of the supply side's linear program, four lists by step [currency/kWh].
+
+    pi of the balance, nu of the import limit, m of the storage's state of energy, kappa of the sale.
+    """
     steps, dt = game.n_steps, game.dt_h
     program = Program()
     supply = add_supply(program, game, game.max_load_kw, binaries=False)

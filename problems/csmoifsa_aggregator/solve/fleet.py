@@ -1,8 +1,8 @@
-"""The price tuned on every single car: no classes, so what is promised is what is earned.
+"""Tuning of the price on every single car, without classes: the computed profit is that of the fleet itself.
 
-Cars that share a stay, first step and length, take their cheapest steps in the same order; summed over them, the m-th
-cheapest step of a stay takes an amount that no price changes. So millions of cars are a few thousand stays, and a
-ranking of the steps gives the load of all.
+Cars that share a stay (first step and length) use their cheapest steps in the same order; summed over them, the energy
+charged in the m-th cheapest step of a stay is the same at every price. So millions of cars reduce to a few thousand
+stays, and a ranking of the steps determines the load of all.
 """
 
 from __future__ import annotations
@@ -20,19 +20,19 @@ from csmoifsa_aggregator.solve.lp import Program
 from csmoifsa_aggregator.solve.ranking import search_rankings
 
 APART = 1e-6
-"""Steps next to each other in the ranking differ by at least this, in the typical price: no car is indifferent."""
+"""Least price difference of neighbours in the ranking, relative to the typical price, so that no car is indifferent."""
 
 
 @dataclass(frozen=True, eq=False)
 class Stays:
-    """All cars, by stay.
+    """All cars grouped by stay (first step and length).
 
     Attributes
     ----------
     start, length : (S,) int64 arrays
-        First step, and how many.
+        First step of each stay, and its number of steps.
     take_kwh : (S, T) array
-        What all cars of a stay together take in its m-th cheapest step [kWh].
+        Energy that all cars of a stay together charge in its m-th cheapest step [kWh].
     """
 
     start: np.ndarray
@@ -40,7 +40,7 @@ class Stays:
     take_kwh: np.ndarray
 
     def load_kwh(self, order: np.ndarray) -> np.ndarray:
-        """Return what all cars take in each step when they rank the steps so, shape (T,) [kWh]."""
+        """Return the energy that all cars charge in each step when ``order`` ranks the steps, shape (T,) [kWh]."""
         from csmoifsa_aggregator.model.kernels import stays_load
 
         load = np.zeros(order.size)
@@ -49,7 +49,13 @@ class Stays:
 
 
 def stays_of(cars: Cars) -> Stays:
-    """Group cars by stay, exactly."""
+    """Group cars by stay, without approximation.
+
+    Raises
+    ------
+    InputError
+        A stay is too short for the energy that its car needs.
+    """
     steps = cars.n_steps
     one = cars.power_kw * cars.dt_h
     missing = cars.energy_kwh - one * cars.length
@@ -68,23 +74,24 @@ def stays_of(cars: Cars) -> Stays:
 
 
 def tune(cars: Cars, game: Game, price: np.ndarray, *, tries: int = 3000) -> tuple[np.ndarray, FleetProfit]:
-    """Return a better price for these cars, and what it earns when each of them answers for itself.
+    """Return the best price found for these cars, (T,) [currency/kWh], and its profit when cars respond individually.
 
     Parameters
     ----------
     cars : Cars
-        The fleet.
+        Fleet of single cars.
     game : Game
         Price bounds, mean, and costs of supply.
     price : (T,) array
-        Where to start. Where the bounds leave no room to rank the steps it is kept, moved to the bounds and the mean.
+        Price to start from [currency/kWh]; where the bounds leave no room to rank the steps, the result is this price
+        fitted to the bounds and the mean.
     tries : int
-        Rankings to try; the same result every time.
+        Number of rankings to try; the result is deterministic.
 
     Raises
     ------
     InputError
-        A stay is too short, or the price is not one of the game's steps, which are those of the cars.
+        A stay is too short, the numbers of steps of cars and game differ, or the price is not T finite numbers.
     """
     price = _start(cars, game, price)
     stays, apart = stays_of(cars), np.full(game.n_steps, APART * game.price_scale)
@@ -104,21 +111,27 @@ def _start(cars: Cars, game: Game, price: np.ndarray) -> np.ndarray:
 
 
 def upper_bound(cars: Cars, game: Game, price: np.ndarray, *, rounds: int = 150) -> float:
-    """Return a profit that no price exceeds on these cars: the greatest sum of bills less the least cost [currency].
+    """Return an upper bound of the profit of any price on these cars: greatest sum of bills less least cost [currency].
 
-    The sum of bills is concave in the price, and the load at a price is its slope there: cutting planes, asked half-way
-    between the best price known and the planes' own optimum. What caps and supply curves add to the cost is left out.
+    The sum of bills is concave in the price, and the load at a price is its slope there. Cutting planes are added
+    half-way between the best price known and the planes' own optimum. What import limits and supply curves add to the
+    cost is left out.
 
     Parameters
     ----------
     cars : Cars
-        The fleet.
+        Fleet of single cars.
     game : Game
         Price bounds, mean, and costs of supply.
     price : (T,) array
-        Where to start; a good price saves rounds.
+        Price to start from [currency/kWh]; a good one saves rounds.
     rounds : int
-        Cutting planes, at most; the bound is one after any number of them.
+        Greatest number of cutting planes; the bound holds after any number of them.
+
+    Raises
+    ------
+    InputError
+        A stay is too short, the numbers of steps of cars and game differ, or the price is not T finite numbers.
     """
     price = _start(cars, game, price)
     stays = stays_of(cars)

@@ -3,7 +3,7 @@
 The product of price and energy is replaced exactly by strong duality, ``sum_t c_t e_kt = lambda_k E_k - sum_t P_k dt
 omega_kt``; big-M values come from quantiles of the price bounds (Wei et al. 2015, tightened here). A step whose price
 surely lies below a class's lambda, or surely above it, needs no row and no binary, so narrow price bounds make a small
-program. What the solver returns is verified: its price is made exact for its response, and drivers answer by sorting.
+program. The solver's solution is verified: its price is made exact for its response, and drivers respond by sorting.
 """
 
 from __future__ import annotations
@@ -27,13 +27,16 @@ from csmoifsa_aggregator.solve.lp import Program, ProgramSolution
 from csmoifsa_aggregator.solve.supply import Supply, add_cars, add_load, add_supply, procure
 
 BRANCHING = {"mip_heuristic_effort": 0.0, "mip_pscost_minreliable": 1, "mip_allow_restart": False}
-"""HiGHS settings that halved the time: good prices are at hand, and one trial of a branch says enough."""
+"""HiGHS options that halved the time: no heuristics, since good prices are known; one trial per branch; no restarts."""
 
 
 def solve_milp(
     game: Game, margin: float, time_limit: float | None, start: VerifiedPrice | None, gap: float = 0.3 * PROVEN
 ) -> tuple[VerifiedPrice | None, float, int]:
-    """Return the best price of the mixed-integer program, its proven bound, and the number of binaries."""
+    """Return the best price of the mixed-integer program, its proven bound [currency], and the number of binaries.
+
+    The price is None where none is found; the bound is minus infinity where the program is infeasible.
+    """
     milp = _Milp(game, margin)
     answer = milp.solve(time_limit, start, gap)
     bound = answer.bound * milp.money + milp.constant
@@ -45,7 +48,7 @@ def solve_milp(
 
 
 def ordered_lambdas(game: Game) -> tuple[np.ndarray, np.ndarray]:
-    """Return pairs of classes a, b with ``lambda_a <= lambda_b`` at every price, less those that follow from others.
+    """Return pairs of classes a, b with ``lambda_a <= lambda_b`` at every price, two int arrays, less implied pairs.
 
     Of the ``ceil(E_b / P_b dt)`` steps up to lambda_b at most ``|W_b - W_a|`` lie outside W_a; where the others are
     enough for class a, its lambda is no higher.
@@ -54,7 +57,7 @@ def ordered_lambdas(game: Game) -> tuple[np.ndarray, np.ndarray]:
     needs = np.ceil(game.energy_kwh / game.step_kwh - 1e-9)
     outside = window @ (1.0 - window.T)  # |W_b - W_a|
     below = needs[None, :] - outside.T >= needs[:, None]  # a, b
-    below &= ~(below.T & np.tri(game.n_classes, dtype=bool).T)  # of two equal ones, one direction
+    below &= ~(below.T & np.tri(game.n_classes, dtype=bool).T)  # of two classes with equal lambda, one direction
     np.fill_diagonal(below, False)
     for b in range(game.n_classes):
         below &= ~(below[:, b][:, None] & below[b][None, :])
@@ -63,9 +66,10 @@ def ordered_lambdas(game: Game) -> tuple[np.ndarray, np.ndarray]:
 
 
 class _Milp:
-    """The program, in prices per `Game.price_scale` and powers per mean class power.
+    """The mixed-integer program, prices in units of `Game.price_scale`, powers in units of the mean class power.
 
-    Arrays by entry, (M,), know the pairs of class k and step t for which it is open whether the class uses the step.
+    Arrays of shape (M,) run over the open entries: the pairs of class k and step t where the price bounds do not decide
+    whether the class uses the step.
     """
 
     def __init__(self, game: Game, margin: float) -> None:
@@ -75,7 +79,7 @@ class _Milp:
         self.extreme = game.separable or margin > 0
         self._entries()
         program = self.program = Program(maximise=True)
-        always_used = self.always * (game.step_kwh[:, None] / self.unit)  # pay the price itself: omega = lambda - c
+        always_used = self.always * (game.step_kwh[:, None] / self.unit)  # billed at the price: omega = lambda - c
         self.price = add_prices(program, game, always_used.sum(axis=0))
         lam_cost = game.energy_kwh / self.unit - always_used.sum(axis=1)
         self.lam = program.columns(game.n_classes, self.low, self.high, lam_cost)
@@ -90,7 +94,11 @@ class _Milp:
             self._buy_together()
 
     def _entries(self) -> None:
-        """Lambda lies between the quantiles of the price bounds; prices beyond them by the margin settle a step."""
+        """Find the entries that are always used and those that are open, and the big-M values.
+
+        Lambda lies between the quantiles of the price bounds; a step whose price lies beyond them by more than the
+        margin is decided.
+        """
         game, scale = self.game, self.game.price_scale
         delta = self.margin / scale
         self.low, self.high = quantile(game.lower, game) / scale, quantile(game.upper, game) / scale
@@ -106,7 +114,7 @@ class _Milp:
         self.most_sigma = np.maximum(0.0, upper[self.t] - self.low[self.k])
 
     def _followers(self) -> None:
-        """KKT conditions: c - lambda + omega - sigma = 0, complementarity by binaries; the objective's bills."""
+        """Add KKT conditions c - lambda + omega - sigma = 0, complementarity by binaries, and the objective's bills."""
         game, program, k, t = self.game, self.program, self.k, self.t
         size = k.size
         omega = program.columns(size, upper=self.most_omega, cost=-game.step_kwh[k] / self.unit)
@@ -117,7 +125,7 @@ class _Milp:
         energy = -game.cheapest[t] / game.price_scale * game.step_kwh[k] / self.unit * game.separable
         self.full = program.columns(size, 0.0, 1.0, energy, integer=True)
         self.open = np.flatnonzero(self.rest[k] > 0) if self.extreme else np.arange(size)
-        # extreme: the one step that is taken in part; otherwise: the steps that are left empty
+        # extreme: binaries of the one step that is used in part; otherwise: of the steps that are left empty
         part = (energy * self.rest[k])[self.open] if self.extreme else 0.0
         self.other = program.columns(self.open.size, 0.0, 1.0, part, integer=True)
         self.n_binaries = size + self.open.size
@@ -130,7 +138,10 @@ class _Milp:
             self._faces(sigma)
 
     def _extreme(self, sigma: np.ndarray, omega: np.ndarray, delta: float) -> None:
-        """Whole steps and at most one in part: x = full + rest * part. Exact where one step's cost knows no other's."""
+        """Add responses of whole steps and at most one in part, x = full + rest * part.
+
+        Exact where the cost of a step does not depend on the other steps.
+        """
         game, program, k, part = self.game, self.program, self.k, self.open
         used, some = np.bincount(k, minlength=game.n_classes) > 0, np.zeros(game.n_classes, dtype=bool)
         some[k[part]] = True
@@ -157,7 +168,7 @@ class _Milp:
             program.add(rows[part], self.other, weight[part])
 
     def _faces(self, sigma: np.ndarray) -> None:
-        """Shares anywhere on the face of cheapest responses: full <= x <= 1 - empty."""
+        """Add shares x anywhere on the face of cheapest responses, full <= x <= 1 - empty."""
         game, program, k = self.game, self.program, self.k
         size = k.size
         self.x = program.columns(size, upper=1.0)
@@ -177,7 +188,7 @@ class _Milp:
         program.add(row, self.other, -self.most_sigma)
 
     def _share_terms(self) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-        """Return (entries, columns, weights) that make up x where it is open."""
+        """Return the terms (entries, columns, weights) whose sum is the share x of each open entry."""
         every = np.arange(self.k.size)
         if not self.extreme:
             return [(every, self.x, np.ones(every.size))]
@@ -189,7 +200,7 @@ class _Milp:
             supply = procure(np.zeros(game.n_steps), game)
             self.constant = -supply.cost
         price = game.cheapest / game.price_scale
-        self.program.columns(1, 1.0, 1.0, -(always_used @ price).sum())  # the open steps' cost is their binaries'
+        self.program.columns(1, 1.0, 1.0, -(always_used @ price).sum())  # open steps: cost of their binaries
 
     def _buy_together(self) -> None:
         game, program = self.game, self.program
@@ -210,7 +221,7 @@ class _Milp:
             self._cars(supply, scale)
 
     def _cars(self, supply: Supply, scale: float) -> None:
-        """V2G classes as followers: their KKT conditions, their bills by strong duality less the wear they bear."""
+        """Add the V2G classes as followers: KKT conditions, and bills by strong duality less the wear they bear."""
         game, program, cars = self.game, self.program, self.game.cars
         assert cars is not None
         nothing = np.zeros(game.n_steps)
@@ -225,7 +236,7 @@ class _Milp:
         program.add(row, column, weight * cars.count[one] * game.price_scale / self.money)
         low, high = soe_limits(cars)
         dt, eta, wear = cars.dt_h, cars.efficiency[v], cars.wear[v] / game.price_scale
-        reduced = [  # (primal column, its lower and upper limit, price factor, value factor, constant, upper dual)
+        reduced = [  # (primal column, its upper limit, price factor, value factor, constant, upper dual)
             (block.charge, cars.charge_kw[v], dt, -eta * dt, 0.0 * wear, duals.charge_limit),
             (block.discharge, cars.discharge_kw[v], -dt, dt / eta, dt * wear, duals.discharge_limit),
         ]
@@ -253,7 +264,7 @@ class _Milp:
     def _at_limit(
         self, primal: np.ndarray, limit: np.ndarray, away: np.ndarray, dual: np.ndarray, big: np.ndarray
     ) -> None:
-        """A dual above zero only where the primal is at its limit; ``away`` is the farthest it can be from it."""
+        """Allow a dual above zero only where the primal is at its limit; ``away`` is its farthest value from it."""
         at = self.program.columns(primal.size, upper=1.0, integer=True)
         row = self.program.rows(primal.size, upper=0.0)
         self.program.add(row, dual, 1.0)
@@ -276,7 +287,7 @@ class _Milp:
         return session.run()
 
     def read(self, answer: ProgramSolution) -> VerifiedPrice | None:
-        """Return the solution, its price made exact for its response by one more linear program, verified."""
+        """Return the verified price of a solution, made exact for its response by one more linear program."""
         game = self.game
         x = self.always.astype(float)
         for entries, columns, weight in self._share_terms():

@@ -1,7 +1,7 @@
-"""The border to HiGHS: blocks of columns, rows and coefficients as numpy arrays, no modelling layer.
+"""Interface to HiGHS: blocks of columns, rows and coefficients as numpy arrays, no modelling layer.
 
 Tolerances stay at HiGHS's defaults: with 1e-9 it was seen to return false bounds. Scale the data to numbers near one
-instead, and verify what comes back.
+instead, and verify the solution.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ INF = highspy.kHighsInf
 
 @dataclass(frozen=True)
 class ProgramSolution:
-    """What a solve returned.
+    """Solution of a linear or mixed-integer program.
 
     Attributes
     ----------
     status : "optimal", "limit", "infeasible" or "unbounded"
-        ``"limit"``: stopped at the time limit; ``x`` is empty if nothing was found by then.
+        Outcome of the solve; ``"limit"``: stopped at the time limit.
     x : (n,) array
-        Values of the columns.
+        Values of the columns; empty if no solution was found.
     value, bound : float
-        Objective and its proven bound; equal for a linear program.
+        Objective and its proven bound; equal for a linear program that is solved.
     reduced, row_duals : (n,), (m,) array
-        Of a linear program that is solved: reduced costs of the columns and multipliers of the rows, with
+        Reduced costs of the columns and multipliers of the rows of a linear program that is solved, with
         ``reduced = cost - matrix.T @ row_duals``; else empty.
     """
 
@@ -42,12 +42,12 @@ class ProgramSolution:
 
     @property
     def found(self) -> bool:
-        """Whether there is a solution at all."""
+        """Whether a solution was found."""
         return self.x.size > 0
 
 
 class Program:
-    """A linear or mixed-integer program, ``min`` or ``max`` of cost x, built block by block."""
+    """A linear or mixed-integer program, ``min`` or ``max`` of ``cost @ x``, built block by block."""
 
     def __init__(self, *, maximise: bool = False) -> None:
         self.maximise = maximise
@@ -66,7 +66,7 @@ class Program:
         *,
         integer: bool = False,
     ) -> np.ndarray:
-        """Add a block of columns; returns their indices in the given shape. Bounds and costs broadcast to it."""
+        """Add a block of columns and return their indices in its shape; bounds and costs broadcast to it."""
         size = int(np.prod(shape))
         block = [np.broadcast_to(np.asarray(one, dtype=float), shape).ravel() for one in (lower, upper, cost)]
         self._columns.append((*block, np.full(size, integer)))
@@ -75,7 +75,7 @@ class Program:
         return np.arange(first, self.n_columns).reshape(shape)
 
     def rows(self, shape: int | tuple[int, ...], lower: ArrayLike = -INF, upper: ArrayLike = INF) -> np.ndarray:
-        """Add a block of rows ``lower <= ... <= upper``; returns their indices in the given shape."""
+        """Add a block of rows ``lower <= matrix @ x <= upper`` and return their indices in its shape."""
         size = int(np.prod(shape))
         block = [np.broadcast_to(np.asarray(one, dtype=float), shape).ravel() for one in (lower, upper)]
         self._rows.append((block[0], block[1]))
@@ -84,33 +84,33 @@ class Program:
         return np.arange(first, self.n_rows).reshape(shape)
 
     def add(self, rows: ArrayLike, columns: ArrayLike, values: ArrayLike) -> None:
-        """Add coefficients; the three broadcast to one shape, equal places are summed."""
+        """Add coefficients; the arguments broadcast to one shape, values at the same row and column are summed."""
         block = np.broadcast_arrays(np.asarray(rows), np.asarray(columns), np.asarray(values, dtype=float))
         self._terms.append((block[0].ravel(), block[1].ravel(), block[2].ravel()))
 
     def fix(self, columns: np.ndarray, values: ArrayLike) -> None:
-        """Hold columns at values; the two broadcast to one shape."""
+        """Fix columns at values; the arguments broadcast to one shape."""
         block = np.broadcast_arrays(columns, np.asarray(values, dtype=float))
         self._fixed.append((block[0].ravel(), block[1].ravel()))
 
     def open(self, *, time_limit: float | None = None, gap: float = 1e-7) -> Session:
-        """Hand the program to HiGHS; the session can be changed and solved again from where it stands."""
+        """Pass the program to HiGHS and return a session that can be changed and solved again from the last basis."""
         return Session(self, time_limit, gap)
 
     def solve(self, *, time_limit: float | None = None, gap: float = 1e-7) -> ProgramSolution:
-        """Solve once.
+        """Solve the program once and return its solution.
 
         Parameters
         ----------
         time_limit : float, optional
-            Seconds after which the best found so far is returned.
+            Time after which the best solution so far is returned [s].
         gap : float
             Relative gap at which a mixed-integer program counts as solved.
         """
         return self.open(time_limit=time_limit, gap=gap).run()
 
     def arrays(self) -> tuple[Any, ...]:
-        """Return (lower, upper, cost, integer), (row lower, row upper) and the matrix by columns."""
+        """Return (lower, upper, cost, integer) of columns, (lower, upper) of rows, and the matrix by columns."""
         from scipy.sparse import coo_array
 
         lower, upper, cost, integer = (np.concatenate(part) for part in zip(*self._columns, strict=True))
@@ -156,7 +156,7 @@ class Session:
         self._highs.setOptionValue(name, value)
 
     def suggest(self, columns: np.ndarray, values: np.ndarray) -> None:
-        """Offer values of some columns to start from; HiGHS completes them."""
+        """Set values of some columns to start from; HiGHS completes the others."""
         self._highs.setSolution(columns.size, columns.astype(np.int32), values.astype(float))
 
     def costs(self, columns: np.ndarray, values: np.ndarray) -> None:
@@ -176,7 +176,7 @@ class Session:
         )
 
     def run(self) -> ProgramSolution:
-        """Solve from where the session stands."""
+        """Solve from the last basis and return the solution."""
         highs = self._highs
         highs.run()
         status, info = highs.getModelStatus(), highs.getInfo()

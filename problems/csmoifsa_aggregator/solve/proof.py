@@ -1,14 +1,16 @@
 """Check a certificate of stage one without any solver, in exact fractions.
 
-A certificate holds a game, a price, what every class does, what the aggregator buys and sells, the claimed profit and
-upper bound, and multipliers. Weak duality turns any multipliers into a bound, so nobody's rounding has to be trusted:
+A certificate holds a game, a price, the response of every class, the aggregator's purchases and sales, the claimed
+profit and upper bound, and multipliers. Weak duality turns any multipliers into a bound, so no rounding has to be
+trusted:
 
 * bills: for any response y of the classes, ``sum_k R_k(c) <= sum_t c_t y_t <= mu T mean + sum_t max over the bounds of
-  (y_t - mu) c_t``, for any mu (mu >= 0 where the mean is capped);
-* cost: for any prices pi of the balance, nu >= 0 of the cap, m of the storage's content and kappa >= 0 of what may be
-  sold, the minimum of the Lagrangian over boxes, each class filling the cheapest steps at ``pi + nu``.
+  (y_t - mu) c_t``, for any mu (mu >= 0 where the mean is only bounded above);
+* cost: for any prices pi of the balance, nu >= 0 of the import limit, m of the storage's state of energy and
+  kappa >= 0 of the sale limit, the cost is at least the minimum of the Lagrangian over boxes, where each class fills
+  the cheapest steps at ``pi + nu``.
 
-A certificate is data from others: it is read strictly, its size is limited, and nothing in it is executed.
+A certificate is untrusted data: it is read strictly, its size is limited, and nothing in it is executed.
 """
 
 from __future__ import annotations
@@ -26,29 +28,29 @@ FORMAT = "csmoifsa stage one certificate 1"
 LARGEST = 20_000_000
 """Greatest size of a certificate [bytes]."""
 SLACK = Fraction(1, 10**6)
-"""Relative tolerance of all checks: a solver's numbers are not exact, and what is claimed holds to a millionth."""
+"""Relative tolerance of all checks: a solver's numbers are not exact, so claims are checked to a millionth."""
 
 Series = list[Fraction]
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the check of a certificate found.
+    """Result of the check of a certificate.
 
     Attributes
     ----------
     faults : list of str
-        What is false, one sentence each; empty where everything checked holds.
+        Failed checks, one sentence each; empty where everything checked holds.
     profit : float
-        Recomputed from the game and the schedules [currency].
+        Profit recomputed from the game and the schedules [currency].
     bound : float or None
-        Upper bound recomputed from the multipliers [currency]; None where it is taken on trust.
+        Upper bound recomputed from the multipliers [currency]; None where the certificate's bound is on trust.
     claimed_bound : float
-        The upper bound that the certificate states [currency].
+        Upper bound that the certificate states [currency].
     status : "proven" or "gap"
-        As claimed.
+        Status that the certificate claims.
     margin : float
-        The strict margin that was checked [currency/kWh]; 0: ties are in the aggregator's favour.
+        Strict margin that was checked [currency/kWh]; 0: ties are broken in the aggregator's favour.
     """
 
     faults: list[str]
@@ -60,7 +62,7 @@ class Verdict:
 
 
 def verify_certificate(path: str | Path) -> Verdict:
-    """Read and check a certificate.
+    """Read a certificate from a JSON file, check it, and return the verdict.
 
     Raises
     ------
@@ -110,7 +112,7 @@ _MULTIPLIERS = ("response_kwh", "mu", "pi", "nu", "m", "kappa")
 
 
 class _Game:
-    """The game of a certificate, all numbers exact."""
+    """The game of a certificate, all numbers as exact fractions."""
 
     def __init__(self, values: Any) -> None:
         game = _table(values, "game", _GAME)
@@ -153,7 +155,7 @@ class _Game:
         return [self.power[k] * self.dt if open_ else Fraction(0) for open_ in self.window[k]]
 
     def fill(self, k: int, price: Series) -> Fraction:
-        """Return what a class pays at least at a price."""
+        """Return the least bill of a class at a price [currency]."""
         left, paid, most = self.energy[k], Fraction(0), self.most(k)
         for t in sorted(range(self.steps), key=lambda t: price[t]):
             taken = min(left, most[t])
@@ -177,7 +179,7 @@ def _pair(value: Any) -> tuple[Fraction | None, Fraction]:
 
 
 class _Car:
-    """One V2G class: per vehicle, by place of its stay."""
+    """One V2G class of a certificate: quantities per vehicle, series by step of its stay."""
 
     def __init__(self, values: Any, steps: int) -> None:
         car = _table(values, "a V2G class", _CARS)
@@ -201,7 +203,7 @@ class _Car:
 
 
 def check(values: Any) -> Verdict:
-    """Check a certificate that has been read; see `verify_certificate`."""
+    """Check a certificate that has been parsed and return the verdict; see `verify_certificate`."""
     keys = ("format", "game", "margin", "price", "load_kw", "v2g", "supply", "profit", "upper_bound", "status", "bound")
     one = _table(values, "the certificate", keys)
     if one["format"] != FORMAT:
@@ -272,9 +274,10 @@ def _class_faults(game: _Game, price: Series, load: list[Series], margin: Fracti
 
 
 def _battery_faults(game: _Game, price: Series, values: Any, net: Series, faults: list[str]) -> Series:
-    """Check the V2G classes: dynamics, limits, and optimality by the multipliers of their content; return the net load.
+    """Check dynamics, limits and optimality of the V2G classes; return the net load with them, by step [kW].
 
-    Weak duality: the cost of one vehicle is at least the minimum of its Lagrangian over the boxes of its variables.
+    Optimality follows from the multipliers of the state of energy by weak duality: the cost of one vehicle is at least
+    the minimum of its Lagrangian over the boxes of its variables.
     """
     if game.cars is None:
         if values is not None:
@@ -307,7 +310,7 @@ def _battery_faults(game: _Game, price: Series, values: Any, net: Series, faults
 
 
 def _cost(game: _Game, values: Any, net: Series, faults: list[str]) -> Fraction:
-    """Return what the supply costs; check the balance, the exclusions and the storage."""
+    """Return the cost of the supply [currency]; check the balance, the exclusions and the storage."""
     supply = _table(values, "supply", _SUPPLY)
     n, dt = game.steps, game.dt
     ahead = _matrix(supply["ahead_kw"], "ahead_kw", len(game.blocks), n)
@@ -342,7 +345,7 @@ def _cost(game: _Game, values: Any, net: Series, faults: list[str]) -> Fraction:
 
 
 def _bound(game: _Game, values: Any, faults: list[str], claimed: Fraction, money: Fraction) -> Fraction | None:
-    """Return the upper bound of the multipliers; None where the certificate takes a solver's word for its bound."""
+    """Return the upper bound of the multipliers [currency]; None where the certificate's bound is on trust."""
     if not isinstance(values, dict) or values.get("kind") not in ("linear programs", "on trust"):
         raise InputError("bound.kind must be 'linear programs' or 'on trust'")
     if values["kind"] == "on trust":
@@ -362,7 +365,10 @@ def _bound(game: _Game, values: Any, faults: list[str], claimed: Fraction, money
 
 
 def most_bills(game: _Game, response: list[Series], mu: Fraction) -> Fraction:
-    """Return a bound of what drivers pay at any price: the response, made exactly feasible, at its dearest price."""
+    """Return an upper bound of the drivers' bills at any price [currency], by weak duality; see the module docstring.
+
+    The response is first made exactly feasible.
+    """
     total = [Fraction(0)] * game.steps
     for k, row in enumerate(response):
         most = game.most(k)
@@ -378,7 +384,7 @@ def most_bills(game: _Game, response: list[Series], mu: Fraction) -> Fraction:
 
 
 def least_cost(game: _Game, pi: Series, nu: Series, m: Series, kappa: Series) -> Fraction:
-    """Return a bound of what any load of the classes costs at least, by weak duality; see the head of the module."""
+    """Return a lower bound of the cost of any class load [currency], by weak duality; see the module docstring."""
     zero, dt, n = Fraction(0), game.dt, game.steps
     nu, kappa = ([max(one, zero) for one in row] for row in (nu, kappa))
     nu = nu if game.cap is not None else [zero] * n

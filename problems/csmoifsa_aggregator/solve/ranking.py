@@ -1,8 +1,9 @@
-"""A search over rankings of the steps: everything that drivers do follows from which step is cheaper than which.
+"""Search over rankings of the steps by price; the ranking alone determines the drivers' response.
 
-Given a ranking the load is known, and the best price that keeps the ranking is an exact linear program, solved here in
-a fraction of a millisecond (`kernels.best_of_order`). So a good price is found by moving a few steps up or down, again
-and again. It needs no classes: whatever turns a ranking into a load will do, also millions of single cars.
+For each ranking the load is known, and the best price that keeps the ranking is an exact linear program, solved here in
+a fraction of a millisecond (`kernels.best_of_order`). The search moves a few steps up or down in the ranking and keeps
+improvements. It needs no classes: any function from a ranking to a load can be searched, also that of millions of
+single cars.
 """
 
 from __future__ import annotations
@@ -16,15 +17,19 @@ from csmoifsa_aggregator.model.follower import TIE, fill, tie_groups
 from csmoifsa_aggregator.model.game import Game
 
 PENALTY = 10.0
-"""Cost of a kWh above the cap, in the typical price, while searching."""
+"""Penalty per kWh above the import limit during the search, relative to the typical price."""
 
 LoadOfRanking = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
-"""From a ranking, (T,) steps from cheap to dear, to the load (T,) [kWh] and how much dearer each place of the ranking
-must be than the one before, (T,) [currency/kWh]."""
+"""Function of a ranking, (T,) steps from cheap to dear, that returns the load, (T,) [kWh], and the least price
+difference between each place of the ranking and the one before, (T,) [currency/kWh]."""
 
 
 def load_of_classes(game: Game, margin: float = 0.0) -> LoadOfRanking:
-    """Return how the classes of a game answer; the step a class ends with keeps the margin to its neighbours."""
+    """Return the function from a ranking to the load of a game's classes.
+
+    The margin separates the last step that a class uses from the next dearer one and, where it is used in part, from
+    the next cheaper one.
+    """
 
     def answer(order: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         x = fill(order, game)
@@ -41,7 +46,11 @@ def load_of_classes(game: Game, margin: float = 0.0) -> LoadOfRanking:
 
 
 def search_rankings(game: Game, answer: LoadOfRanking, price: np.ndarray, tries: int) -> np.ndarray | None:
-    """Return the best price found from a start, the same every time; None if no price keeps the start's ranking."""
+    """Return the best price found from a starting price, (T,) [currency/kWh]; deterministic.
+
+    Where no price keeps the ranking of the start, that of the day-ahead price is the start; None if none keeps it
+    either.
+    """
     rng = np.random.default_rng(0)
     best, score = _priced(game, answer, _ranked(game, price))
     if best is None:
@@ -64,7 +73,10 @@ def _ranked(game: Game, price: np.ndarray) -> np.ndarray:
 
 
 def _priced(game: Game, answer: LoadOfRanking, order: np.ndarray) -> tuple[np.ndarray | None, float]:
-    """Return the best price of a ranking and its profit, less a penalty above the cap; None if no price keeps it."""
+    """Return the best price of a ranking and its profit less the penalty above the import limit.
+
+    None and minus infinity if no price keeps the ranking.
+    """
     from csmoifsa_aggregator.model.kernels import best_of_order
 
     load, apart = answer(order)

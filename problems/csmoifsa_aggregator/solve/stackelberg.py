@@ -1,8 +1,8 @@
-"""Stage one: the aggregator's best day-ahead price against drivers who answer it, with proof of optimality.
+"""Stage one: the aggregator's best day-ahead price for drivers who respond to it, with proof of optimality.
 
 First the certificate of linear programs (`alternation`); where its bounds do not meet, a mixed-integer program
-(`integers`), in large games near the best price first and then everywhere. Whatever a solver returns is verified:
-drivers answer the returned price by sorting, and "proven" is said only if that profit and the bound agree to 1e-6.
+(`integers`), in large games near the best price first and then everywhere. Every solver result is verified: drivers
+respond to the returned price by sorting, and the status is "proven" only if that profit and the bound agree to 1e-6.
 """
 
 from __future__ import annotations
@@ -34,48 +34,49 @@ from csmoifsa_aggregator.solve.supply import Procurement
 __all__ = ["MARGIN", "PROVEN", "Solution", "fit_mean", "solve_game"]
 
 WIDTHS = (0.01, 0.02)
-"""How far the search goes from the best price, in the typical price."""
+"""Greatest distances of the search from the best price, relative to the typical price."""
 
 MARGIN = 2e-3
-"""Default strict margin, in the typical price: steps used are cheaper by this than others, so nobody is indifferent."""
+"""Default strict margin between steps used and others, relative to the typical price, so that nobody is indifferent."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Solution:
-    """A price, what it earns, and how firm that is.
+    """A price with its verified profit and the upper bound of the profit of any price.
 
     Attributes
     ----------
     status : "proven" or "gap"
-        Whether verified profit and upper bound agree.
+        Whether verified profit and upper bound agree to `PROVEN`.
     price : (T,) array
-        What drivers pay [currency/kWh].
+        Price that drivers pay [currency/kWh].
     response : FollowerResponse
-        What they do, ties settled in the leader's favour.
+        Response of the drivers, ties broken in the leader's favour.
     objective : float
-        Profit, verified: drivers answer the price by sorting [currency].
+        Verified profit, with drivers who respond to the price by sorting [currency].
     ev_margin, storage : float
-        Its parts: bills less procurement of the cars' energy, and what the storage earns.
+        Parts of the profit: bills less procurement of the cars' energy, and the storage's earnings [currency].
     bills, procurement : float
-        What drivers pay (V2G owners net of what they are paid), and what their energy costs [currency].
+        Bills of the drivers (V2G owners net of what they are paid), and cost of their energy [currency].
     optimistic, guaranteed : float
-        Profit at this price if indifferent drivers do what suits the leader best, or worst.
+        Profit at this price if indifferent drivers choose what is best, or worst, for the leader [currency].
     upper_bound, gap : float
-        No price earns more at this margin; distance of ``objective`` from that, relative to it.
+        Upper bound of the profit of any price at this margin [currency], and distance of ``objective`` from it,
+        relative to it.
     margin : float
-        The strict margin kept [currency/kWh].
+        Strict margin kept [currency/kWh].
     binaries : int
-        Binary variables of the program that gave the bound; 0 where linear programs were enough.
+        Number of binary variables of the program behind the bound; 0 where linear programs were enough.
     seconds : float
-        It took.
+        Wall-clock time of the search [s].
     method : "certificate", "milp" or "alternation"
-        What found it.
+        Method that found the price.
     supply : Procurement
-        Storage schedule and costs.
+        Supply of the response's load: storage schedule and costs.
     evidence : str
         Source of the upper bound: ``"linear programs"`` (greatest bills less least cost), ``"linear programs, the
         supply's with binaries"`` (where buying and selling exclude each other), or ``"branch and bound"`` of the game.
-        The module `evidence` writes it down for a check without solver.
+        The module `evidence` writes a certificate of it that is checked without a solver.
     """
 
     status: str
@@ -110,34 +111,35 @@ def solve_game(
     integers: bool | None = None,
     tries: int | None = None,
 ) -> Solution:
-    """Find the aggregator's best price.
+    """Find the aggregator's best price and return it with its verified profit and upper bound.
 
     Parameters
     ----------
     game : Game
-        The day.
+        Pricing game of the day.
     margin : float, optional
-        Strict margin [currency/kWh]; 0 for the optimistic game of the literature, and always where V2G classes answer
-        the price. Where left out, 0.2 % of the mean of the day-ahead price's absolute value.
+        Strict margin [currency/kWh]; 0 for the optimistic game of the literature, and always where V2G classes respond
+        to the price. Where left out, 0.2 % of the mean of the day-ahead price's absolute value.
     time_limit : float, optional
-        Seconds for the mixed-integer program.
+        Time for the mixed-integer program [s].
     integers : bool, optional
         Whether a mixed-integer program may be used; where left out, up to 60 classes.
     tries : int, optional
-        Rankings to search where the linear programs' bounds do not meet; where left out, 8,000 for games so large that
-        a mixed-integer program needs a good start, else none.
+        Number of rankings to search where the linear programs' bounds do not meet; where left out, 8,000 for games so
+        large that a mixed-integer program needs a good start, else none.
 
     Raises
     ------
     InputError
-        No price within the bounds keeps the margin, or the cap; the message names the hour and the excess.
+        The margin is negative or not finite, no plan serves everybody, or no price within the bounds keeps the margin
+        or the import limit; for the import limit the message names the hour and the excess.
     """
     begin = time.perf_counter()
     margin = MARGIN * game.price_scale if margin is None else margin
     if not (np.isfinite(margin) and margin >= 0):
         raise InputError(f"margin must be from 0 up, not {margin}")
     if margin > 0 and game.cars is not None:
-        margin = 0.0  # owners of batteries choose continuously: there is no margin that settles all their ties
+        margin = 0.0  # owners of batteries choose continuously: no margin breaks all their ties
     bound, best = certify(game, margin)
     binaries, method = supply_binaries(game), "certificate"
     evidence = "linear programs" if binaries == 0 else "linear programs, the supply's with binaries"
@@ -155,7 +157,7 @@ def solve_game(
             method = "milp"
             best = found if best is None or earns_more(found, best) else best
             reached = -np.inf if best is None else best.profit
-            if proven >= reached - PROVEN * abs(reached):  # what has been verified refutes a lower one
+            if proven >= reached - PROVEN * abs(reached):  # a verified profit refutes a lower bound
                 evidence = "branch and bound" if proven < bound else evidence
                 bound = min(bound, proven)
     if best is None or not np.isfinite(best.profit):
@@ -165,10 +167,10 @@ def solve_game(
 
 
 def search(game: Game, best: VerifiedPrice, margin: float, bound: float, deadline: float) -> VerifiedPrice:
-    """Look for a better price near the best one: the mixed-integer program within narrow price bounds, step by step.
+    """Return the best price found near the best one so far, by mixed-integer programs within narrow price bounds.
 
-    With every price held to a hundredth of the typical price around the best one, most steps of most classes are
-    settled, and the program is small; when it finds nothing more, twice the width is tried.
+    With every price held within a hundredth of the typical price of the best one, most steps of most classes are
+    decided, and the program is small; when it finds nothing more, twice the width is tried.
     """
     for width in WIDTHS:
         improved = True
@@ -189,18 +191,20 @@ def search(game: Game, best: VerifiedPrice, margin: float, bound: float, deadlin
 
 
 def _no_price(game: Game, best: VerifiedPrice | None, margin: float, *, proven: bool) -> InputError:
-    """Return why there is no price: drivers would break the cap, V2G drivers give too much, or the margin is too wide.
+    """Return the error that there is no price.
+
+    Its reasons: drivers would exceed the import limit, V2G drivers discharge too much, or the margin is too wide.
 
     Parameters
     ----------
     game : Game
-        The day.
+        Pricing game of the day.
     best : VerifiedPrice, optional
-        A price that keeps the margin.
+        Price that keeps the margin.
     margin : float
         Strict margin [currency/kWh].
     proven : bool
-        Whether there is none, or only none was found.
+        True if there is no price, False if only none was found.
     """
     none = "no price" if proven else "no price was found that"
     if best is None and game.cap_kw is not None:
@@ -228,7 +232,7 @@ def _no_price(game: Game, best: VerifiedPrice | None, margin: float, *, proven: 
 def _solution(
     game: Game, best: VerifiedPrice, bound: float, margin: float, binaries: int, method: str, seconds: float
 ) -> Solution:
-    # a solver's bound may lie below the truth by its tolerance; what has been verified is true
+    # a solver's bound may be too low by its tolerance; the verified profit is exact
     gap = max(0.0, bound - best.profit) / max(abs(bound), 1e-9)
     sound = bound >= best.profit - PROVEN * max(abs(best.profit), 1e-9)
     worst = respond(best.price, game, favour=-game.cheapest)

@@ -1,6 +1,6 @@
 """The supply side as a program: day-ahead purchase, real-time balance, supply curve, import limit and storage.
 
-The account is that of `costs`, with the aggregator's own storage beside it: ``load + charge - discharge = A + B - S``;
+The costs are those of `costs`, with the aggregator's own storage added: ``load + charge - discharge = A + B - S``;
 no more is sold than the storage discharges (Wei et al. 2015). Buying and selling at once, or charging and discharging
 at once, is ruled out by a binary in those steps only where it could pay.
 """
@@ -20,7 +20,7 @@ from csmoifsa_aggregator.solve.lp import Program
 
 @dataclass(frozen=True)
 class Supply:
-    """Places of the supply side in a program: rows of the balance and of the import limit, columns, and the storage.
+    """Row and column indices of the supply side in a program.
 
     Attributes
     ----------
@@ -31,13 +31,13 @@ class Supply:
     columns : int array
         All columns of the supply side.
     bought : (T,) int array
-        Columns of what is bought in real time.
-    charge, discharge, content : (T,) int arrays or None
-        Columns of the storage.
+        Columns of the real-time purchase.
+    charge, discharge, soe : (T,) int arrays or None
+        Columns of the storage's charge and discharge power and its state of energy; None without a storage.
     n_binaries : int
-        How many steps needed one.
+        Number of binaries.
     flow, own : (T,) int arrays or None
-        Rows of the storage's content, and those that allow to sell only what it discharges.
+        Rows of the storage's dynamics, and rows that limit the sale to its discharge; None without a storage.
     """
 
     balance: np.ndarray
@@ -67,19 +67,20 @@ def add_supply(
     Parameters
     ----------
     program : Program
-        Grows by the columns and rows of the supply side.
+        Program that grows by the columns and rows of the supply side.
     market : Market
         Prices, storage, supply curve and import limit.
-    greatest_kw : (T,) array
-        More than this the cars never take together [kW].
+    max_load_kw : (T,) array
+        Upper bound of the cars' total load [kW].
     with_cars : bool
-        Whether batteries of drivers give energy as well.
+        Whether batteries of drivers discharge as well.
     scale : float
-        Powers are in units of this many kW.
+        Unit of powers in the program [kW].
     sign : float
         1 where costs are minimised, -1 where profit is maximised.
     binaries : bool
-        Whether to rule out what cannot be done at once; without, the program is linear, and its optimum a bound.
+        Whether binaries rule out charging while discharging, and buying while selling; without them the program is
+        linear, and its optimum a bound.
     """
     steps = market.n_steps
     money = sign * scale * market.dt_h
@@ -117,7 +118,7 @@ def _add_storage(
         program.add(balance, block, value)
     before = np.zeros(steps)
     before[0] = store.initial_kwh / scale
-    flow = program.rows(steps, before, before)  # content_t - content_{t-1} - eta ch dt + dis dt / eta = 0
+    flow = program.rows(steps, before, before)  # soe_t - soe_{t-1} - eta ch dt + dis dt / eta = 0
     program.add(flow, soe, 1.0)
     program.add(flow[1:], soe[:-1], -1.0)
     program.add(flow, charge, -store.efficiency * dt)
@@ -139,11 +140,14 @@ def _exclude(
     bought: np.ndarray,
     sold: np.ndarray,
 ) -> int:
-    """Add a binary to each step in which charging while discharging, or buying while selling, would pay."""
+    """Add a binary to each step in which charging while discharging, or buying while selling, would pay.
+
+    Returns the number of binaries.
+    """
     assert market.storage is not None
     eta, power = market.storage.efficiency, market.storage.power_kw / scale
-    # a round trip pays if its loss costs less than its sale brings; to lose energy, where a price is negative; and to
-    # sell what V2G cars give, which must not be sold unless it has been stored
+    # a round trip pays where its loss costs less than its sale earns; where a price is negative, since it loses energy;
+    # and to sell energy that V2G cars discharge, which may be sold only after it has been stored
     least = market.least_price
     circular = (eta**2 * np.maximum(market.sell, least) > least) | (np.minimum(market.sell, least) < 0)
     circular = np.flatnonzero(circular | with_cars)
@@ -173,23 +177,23 @@ def add_sale(
     max_load_kw: np.ndarray,
     scale: float,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Add the sale of what batteries of drivers give; returns its rows, for what they give, and its columns, each (T,).
+    """Add the sale of energy that batteries of drivers discharge; return its rows and its columns, each (T,).
 
-    The caller adds what is given to the rows with coefficient -1/scale. Where selling pays more than buying in real
-    time, a binary rules out both at once.
+    The caller adds the discharge to the rows with coefficient -1/scale. Where selling earns more than buying in real
+    time costs, a binary rules out both at once.
 
     Parameters
     ----------
     program, supply : Program, Supply
-        Grow by it; costs are minimised.
+        Program that grows by the sale, costs minimised, and its supply side.
     market : Market
-        Where the energy is bought.
-    give : (T,) array
-        What a kWh sold earns [currency/kWh].
-    most_kw, max_load_kw : (T,) array
-        The most that batteries give, and that cars take, together [kW].
+        Market where the energy is bought.
+    sale_price : (T,) array
+        Revenue of energy sold [currency/kWh].
+    max_discharge_kw, max_load_kw : (T,) array
+        Upper bounds of the total discharge of the batteries and of the total load of the cars [kW].
     scale : float
-        Powers are in units of this many kW.
+        Unit of powers in the program [kW].
     """
     sold = program.columns(market.n_steps, upper=max_discharge_kw / scale, cost=-scale * market.dt_h * sale_price)
     program.add(supply.balance, sold, -1.0)
@@ -213,7 +217,7 @@ def _with_storage(max_load_kw: np.ndarray, market: Market) -> np.ndarray:
 
 
 def add_load(program: Program, game: Game, supply: Supply, x: np.ndarray, scale: float) -> None:
-    """Connect columns x (K, T) of followers' shares to the balance, and to the import limit."""
+    """Add the followers' load, columns x (K, T) of shares, to the balance and the import limit."""
     k, t = np.nonzero(game.window)
     share = game.power_kw[k] / scale
     program.add(supply.balance[t], x[k, t], -share)
@@ -222,7 +226,7 @@ def add_load(program: Program, game: Game, supply: Supply, x: np.ndarray, scale:
 
 
 def add_cars(program: Program, supply: Supply, cars: Batteries, block: Block, scale: float) -> None:
-    """Connect batteries to the balance, and to the import limit; what they give relieves it."""
+    """Add batteries' charging and discharging to the balance and the import limit; discharging relieves the limit."""
     v, t = cars.places
     for columns, share in ((block.charge, cars.count[v] / scale), (block.discharge, -cars.count[v] / scale)):
         program.add(supply.balance[t], columns, -share)
@@ -232,16 +236,16 @@ def add_cars(program: Program, supply: Supply, cars: Batteries, block: Block, sc
 
 @dataclass(frozen=True)
 class Procurement:
-    """The cheapest supply of a load.
+    """Costs and storage schedule of the cheapest supply of a load.
 
     Attributes
     ----------
     cost : float
-        Of everything, storage included [currency].
+        Cost of the supply, storage included [currency]; infinite where the load cannot be supplied.
     ev_cost : float
-        What the load costs without storage [currency].
+        Cost of the load without storage [currency].
     charge_kw, discharge_kw, soe_kwh : (T,) arrays or None
-        The storage.
+        Charge and discharge power [kW] and state of energy [kWh] of the storage.
     """
 
     cost: float
@@ -261,8 +265,7 @@ def procure(
 ) -> Procurement:
     """Return the cheapest way to supply a load; `costs.step_costs` explains the arguments, each shape (T,).
 
-    Unless ``may_lose``, all that is given must be taken by the load or the storage; the cost is infinite where it
-    cannot be.
+    Unless ``may_lose``, the load or the storage must use all energy discharged; the cost is infinite where they cannot.
     """
     ev_cost = float(step_costs(load_kw, market, discharge_kw, sale_price).sum())
     if market.storage is None:
@@ -279,7 +282,7 @@ def procure(
         if sale_price is not None:
             own, _ = add_sale(program, supply, market, sale_price, discharge_kw, greatest, scale)
             program.add(own, discharged, -1.0)
-        elif may_lose:  # what no car takes, and not the storage either, is lost
+        elif may_lose:  # energy that neither the cars nor the storage use is lost
             lost = program.columns(market.n_steps, upper=np.maximum(discharge_kw - load_kw, 0.0) / scale)
             program.add(supply.balance, lost, -1.0)
     answer = program.solve(gap=1e-9)
