@@ -17,7 +17,7 @@ import numpy as np
 from csmoifsa.errors import InputError, did_you_mean
 from csmoifsa_aggregator.dispatch import forecast as forecasts
 from csmoifsa_aggregator.dispatch.plan import DispatchPlan, Setpoints
-from csmoifsa_aggregator.dispatch.state import damage_explained, read_state, restore_plan, restored, write_state
+from csmoifsa_aggregator.dispatch.state import SAVED, damage_explained, read_state, restore_plan, restored, write_state
 from csmoifsa_aggregator.solve.batteries import add_batteries
 from csmoifsa_aggregator.solve.lp import Program, Session
 from csmoifsa_energy.arrays import frozen
@@ -33,12 +33,6 @@ _FUSE = 10.0
 
 _STATE = ("_known", "_here", "_gone", "_until", "_jump", "_fixed")
 """Names of the arrays that `step` changes before it decides, and restores if an input or the forecast fails."""
-
-_SAVED = {
-    **{"position_kw": "position_kw", "known": "_known", "last": "_last", "here": "_here", "gone": "_gone"},
-    **{"until": "_until", "jump": "_jump", "fixed": "_fixed", "answer": "_answers"},
-}
-"""Keys of the state file, and the attributes of `RollingDispatcher` saved under them."""
 
 
 class RollingDispatcher:
@@ -87,7 +81,7 @@ class RollingDispatcher:
         self._x = self._solve(plan.day_ahead)
         if plan.planned_kw is not None:
             self._x = plan.planned_kw[:, self._v, self._t] / cars.count[self._v]
-            self._soe = self._soe_after(self._x)
+            self._soe = self.plan.cars.soe_after(self._x, self._jump)
         self.position_kw = self._net(self._x)
 
     # ---- the program ----
@@ -198,14 +192,6 @@ class RollingDispatcher:
         self._soe = answer.x[self._block.soe]
         return np.maximum(np.array([answer.x[self._block.charge], answer.x[self._block.discharge]]), 0.0)
 
-    def _soe_after(self, x: np.ndarray) -> np.ndarray:
-        """Return the state of energy after each step, (M,) per vehicle [kWh], under powers (2, M) per vehicle [kW]."""
-        cars, v = self.plan.cars, self._v
-        eta = cars.efficiency[v]
-        gain = (eta * x[0] - x[1] / eta) * cars.dt_h + self._jump
-        total, first = gain.cumsum(), np.flatnonzero(cars.first)
-        return total - np.repeat(total[first] - gain[first], cars.length)
-
     def _net(self, x: np.ndarray) -> np.ndarray:
         weight = (x[0] - x[1]) * self.plan.cars.count[self._v]
         return np.bincount(self._t, weight, minlength=self.plan.cars.n_steps)
@@ -258,7 +244,7 @@ class RollingDispatcher:
         if now < self._last:
             raise InputError(f"step {now} is over: the last one decided was {self._last}")
         if now == self._last and self._answers is not None:
-            return _setpoints(self._answers)
+            return Setpoints.from_dict(self._answers)
         notes: list[str] = []
         before = {name: getattr(self, name).copy() for name in _STATE}
         try:
@@ -403,13 +389,8 @@ class RollingDispatcher:
         notes += [f"{name} will lack {kwh:.3g} kWh a vehicle at departure" for name, kwh in short.items()]
         if self._above.size and self._above[now] > 1e-6 * self._unit:
             notes.append(f"the import limit of step {now} is exceeded by {self._above[now]:.3g} kW")
-        answer = Setpoints(
-            now,
-            dict(zip(names, power[0].tolist(), strict=True)),
-            dict(zip(names, power[1].tolist(), strict=True)),
-            tuple(notes),
-            short,
-        )
+        charge, discharge = (dict(zip(names, row.tolist(), strict=True)) for row in power)
+        answer = Setpoints(now, charge, discharge, tuple(notes), short)
         self._answers = asdict(answer)
         return answer
 
@@ -435,7 +416,7 @@ class RollingDispatcher:
 
     def save(self, path: str | Path) -> None:
         """Write the state, the plan included, as one JSON file, which replaces an existing one as a whole."""
-        write_state(path, self.plan, {name: getattr(self, own) for name, own in _SAVED.items()})
+        write_state(path, self.plan, {name: getattr(self, own) for name, own in SAVED.items()})
 
     @classmethod
     def load(
@@ -460,13 +441,9 @@ class RollingDispatcher:
         state = read_state(path)
         with damage_explained(path):
             self = cls(restore_plan(state, path, code=trust or forecaster is not None), forecaster)
-            for name, own in _SAVED.items():
+            for name, own in SAVED.items():
                 setattr(self, own, restored(state[name], getattr(self, own)))
         assert self._session is not None
         self._bound_all(self._session)
         self._x = self._solve(self._expect(max(self._last, 0)))
         return self
-
-
-def _setpoints(answer: dict[str, Any]) -> Setpoints:
-    return Setpoints(**{**answer, "notes": tuple(answer["notes"])})

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -91,3 +93,8 @@ class Setpoints:
     discharge_kw: dict[str, float]
     notes: tuple[str, ...] = ()
     unserved_kwh: dict[str, float] = field(default_factory=dict)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Setpoints:
+        """Return setpoints from their fields as JSON holds them."""
+        return cls(**{**values, "notes": tuple(values["notes"])})

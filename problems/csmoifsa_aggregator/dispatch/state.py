@@ -18,6 +18,12 @@ from csmoifsa_aggregator.model.battery import Batteries
 _TERMS = ("other_load_kw", "cap_kw", "sale_ratio", "planned_kw")
 """Names of the optional arrays of a `DispatchPlan`."""
 
+SAVED = {
+    **{"position_kw": "position_kw", "known": "_known", "last": "_last", "here": "_here", "gone": "_gone"},
+    **{"until": "_until", "jump": "_jump", "fixed": "_fixed", "answer": "_answers"},
+}
+"""Keys of the state file, and the attributes of `RollingDispatcher` saved under them."""
+
 
 def write_state(path: str | Path, plan: DispatchPlan, progress: Mapping[str, Any]) -> None:
     """Write a plan and its progress as one JSON file, which replaces an existing one as a whole.

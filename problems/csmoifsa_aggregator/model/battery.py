@@ -144,6 +144,22 @@ class Batteries:
         v, t = self.places
         return (self.efficiency[v] ** 2 * (sell[t] - self.wear[v]) > buy[t]) & (self.discharge_kw[v] > 0)
 
+    def soe_after(self, x: np.ndarray, jump: np.ndarray) -> np.ndarray:
+        """Return the state of energy of one vehicle after each plugged step, shape (M,) [kWh].
+
+        Parameters
+        ----------
+        x : (2, M) array
+            Charge and discharge power of one vehicle in each plugged step [kW].
+        jump : (M,) array
+            Energy that enters in a step otherwise, such as on arrival or by a measurement [kWh].
+        """
+        v, _ = self.places
+        eta = self.efficiency[v]
+        gain = (eta * x[0] - x[1] / eta) * self.dt_h + jump
+        total, first = gain.cumsum(), np.flatnonzero(self.first)
+        return total - np.repeat(total[first] - gain[first], self.length)
+
     def only_charging(self) -> Batteries:
         """Return the same classes without discharging."""
         return replace(self, discharge_kw=np.zeros(self.n_classes))
