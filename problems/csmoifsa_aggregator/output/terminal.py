@@ -66,13 +66,13 @@ def _notes(summary: dict[str, Any]) -> list[str]:
 def _show_contracts(contracts: dict[str, Any], money: str) -> None:
     console = stdout()
     console.print(
-        f"\nV2G contracts ({contracts['program']}): {contracts['discharged_kwh']:,.1f} kWh given, surplus "
+        f"\nV2G contracts ({contracts['program']}): {contracts['discharged_kwh']:,.1f} kWh discharged, surplus "
         f"{contracts['surplus']:,.2f} {money}, of it to owners {contracts['owner_share']:,.2f}, to the aggregator "
         f"{contracts['aggregator_share']:,.2f}; wear paid {contracts['wear_paid']:,.2f}",
         soft_wrap=True,
     )
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for name in ("class", "vehicles", "surplus", "owner's gain a vehicle", "given, kWh"):
+    for name in ("class", "vehicles", "surplus", "owner's gain a vehicle", "discharged, kWh"):
         table.add_column(name, justify="left" if name == "class" else "right")
     for one in contracts["by_class"]:
         table.add_row(
