@@ -134,6 +134,39 @@ def test_at_prices_that_no_load_changes_each_split_surplus_what_it_would_alone(s
     assert two.class_surplus.sum() == pytest.approx(two.surplus)
 
 
+def test_a_class_may_discharge_beside_one_that_may_not():
+    market = single_price(np.linspace(0.4, 0.02, 12), 1.0)
+    one = cars(names=("a",), **{key: getattr(cars(), key)[:1] for key in ("count", "arrival_kwh", "departure_kwh")},
+               start=[0], length=[9])  # fmt: skip
+    alone = stage_two(one, market).surplus
+    for kw in ([7.0, 0.0], [0.0, 7.0]):
+        two = stage_two(cars(discharge_kw=kw), market)
+        assert two.surplus > 0.1
+        assert two.discharged_kwh[np.argmin(kw)] == 0.0
+    assert stage_two(cars(discharge_kw=[7.0, 0.0]), market).class_surplus == pytest.approx([alone, 0.0], abs=1e-6)
+
+
+def test_classes_that_charge_in_one_step_share_its_price():
+    """On a supply curve the price of a step follows from the charging of all classes together, here 3 + 3 kW."""
+    group = cars(count=[1.0, 1.0], wear=0.0, n_steps=2, start=[0, 0], length=[2, 2], departure_kwh=15.0)
+    market = replace(single_price(np.array([0.1, 0.1]), 1.0), buy=np.full(2, 9.0), block_kw=np.array([4.0, np.inf]),
+                     block_premium=np.array([0.0, 0.3]))  # fmt: skip
+    zero = np.zeros((2, 2))
+
+    def charging(rows):
+        return Dispatch(charge_kw=np.array(rows), discharge_kw=zero, soe_kwh=zero, cost=0.0)
+
+    # step 0: 4 kW at 0.1 and 2 kW at 0.4, mean price of the 3 kW avoided (0.1 + 2 x 0.4) / 3 = 0.3; step 1: 3 kW at 0.1
+    smart, v2g = charging([[3.0, 0.0], [3.0, 0.0]]), charging([[0.0, 2.0], [3.0, 0.0]])
+    parts = split_surplus(group, smart, v2g, market, market.day_ahead, np.zeros(2), 0.7)
+    assert parts == pytest.approx([0.7, 0.0])
+    v2g = charging([[1.0, 3.0], [2.0, 0.5]])  # avoided 2 and 1 kW at 0.3, moved to 3 and 0.5 kW at 0.1
+    parts = split_surplus(group, smart, v2g, market, market.day_ahead, np.zeros(2), 0.55)
+    assert parts == pytest.approx([0.3, 0.25])
+    other = charging([[1.0, 5.0], [2.0, 0.0]])  # step 1: 5 kW cost 0.1 x 4 + 0.4, so 0.16 each; gains 2 x 0.3 - 0.8 < 0
+    assert split_surplus(group, smart, other, market, market.day_ahead, np.zeros(2), 0.6) == pytest.approx([0.0, 0.6])
+
+
 def test_half_of_the_surplus_is_the_owners_if_nothing_else_is_said():
     two = stage_two(cars(), single_price(np.linspace(0.02, 0.4, 12), 1.0))
     assert two.surplus > 0.1
