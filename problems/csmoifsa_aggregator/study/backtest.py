@@ -18,7 +18,7 @@ from csmoifsa_aggregator.inputs.case import Case
 from csmoifsa_aggregator.inputs.market import MarketPrices
 from csmoifsa_aggregator.inputs.steps import refine
 from csmoifsa_aggregator.model.battery import Batteries, longest_stay
-from csmoifsa_aggregator.solve.stackelberg import MARGIN, solve_game
+from csmoifsa_aggregator.solve.stackelberg import solve_game
 from csmoifsa_aggregator.study.baselines import DayAccount, baselines, contracts, other_load, stages
 from csmoifsa_aggregator.study.rolling import RollingResult, Terms, roll_day
 
@@ -247,9 +247,8 @@ def _run_day(
 ) -> RolledDay:
     game, cars = case.game, case.cars
     assert cars is not None
-    strict = MARGIN * game.price_scale if margin is None else margin
     try:
-        solution = solve_game(game, margin=strict)
+        solution = solve_game(game, margin=margin)
     except InputError:  # a day whose bounds leave no room for the margin, or on which it breaks the import limit
         try:
             solution = solve_game(game, margin=0.0)
