@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, time
 from typing import Protocol, TypeAlias
 
 import numpy as np
@@ -9,7 +11,19 @@ from numpy.typing import ArrayLike, NDArray
 
 Array: TypeAlias = NDArray[np.float64]
 
-__all__ = ["Array", "ArrayLike", "Evaluator", "Problem"]
+Json: TypeAlias = "None | bool | int | float | str | Sequence[Json] | Mapping[str, Json]"
+"""A value that a JSON file can hold."""
+
+JsonObject: TypeAlias = "dict[str, Json]"
+"""An object of a JSON file, its values by key."""
+
+TomlValue: TypeAlias = "bool | int | float | str | datetime | date | time | list[TomlValue] | dict[str, TomlValue]"
+"""A value that a TOML file can hold."""
+
+TomlTable: TypeAlias = "dict[str, TomlValue]"
+"""A table of a TOML file, its values by key."""
+
+__all__ = ["Array", "ArrayLike", "Evaluator", "Json", "JsonObject", "Problem", "TomlTable", "TomlValue"]
 
 
 class Evaluator(Protocol):
