@@ -183,7 +183,7 @@ def solve(
 
     [bold]Example:[/bold]  csmoifsa solve my_problem.py:Bridge --algorithm nsga2 --set n_offsprings=20 --out out/bridge
     """
-    chosen, given = parse_settings("--set", settings), parse_settings("--param", params)
+    chosen, values = parse_settings("--set", settings), parse_settings("--param", params)
     from csmoifsa.plugins import load_algorithm, load_problem
 
     if out is None and (resume or checkpoint_every is not None):
@@ -193,7 +193,7 @@ def solve(
 
     # keep what a problem or an algorithm prints out of the answer on stdout
     with contextlib.redirect_stdout(sys.stderr), watch_compilation(_say_compiling):
-        target = load_problem(problem, **given)
+        target = load_problem(problem, **values)
         method = load_algorithm(algorithm, problem=target, pop_size=pop_size, **chosen)
         from csmoifsa import runs
         from csmoifsa.fronts import true_front
@@ -218,7 +218,7 @@ def solve(
     }
     if out is not None:
         shape = {"n_var": target.n_var, "n_obj": target.n_obj, "n_constr": target.n_ieq_constr + target.n_eq_constr}
-        asked = {"n_eval_budget": n_eval, "pop_size": pop_size, "settings": chosen, "params": given}
+        asked = {"n_eval_budget": n_eval, "pop_size": pop_size, "settings": chosen, "params": values}
         with result_folder(out, "solve") as place:
             runs.write_run(run, place, {**answer, "feasible": run.feasible, **shape, **asked})
             if figures:

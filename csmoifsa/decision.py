@@ -69,8 +69,8 @@ def scores(F: ArrayLike, /, *, weights: ArrayLike | None = None) -> np.ndarray:
                 f"weights must be {mu.shape[1]} numbers >= 0, not all 0; got {np.asarray(weights).tolist()}"
             )
         mu = mu * importance
-    content = mu.sum(axis=1)
-    return content / content.sum()
+    total = mu.sum(axis=1)
+    return total / total.sum()
 
 
 def compromise(F: ArrayLike, /, *, weights: ArrayLike | None = None) -> int:
@@ -93,11 +93,11 @@ def extremes(F: ArrayLike, /) -> list[int]:
     [1, 2]
     """
     front = _front(F)
-    content = scores(front)
+    total = scores(front)
     rows = []
     for column in front.T:
         best = np.flatnonzero(column == column.min())
-        rows.append(int(best[content[best].argmax()]))
+        rows.append(int(best[total[best].argmax()]))
     return rows
 
 

@@ -55,13 +55,13 @@ def _calculate(problem: Any, n_points: int) -> np.ndarray | None:
     if "n_points" in inspect.signature(problem.pareto_front).parameters:  # overridden without pymoo's cache
         return problem.pareto_front(n_points=n_points)
     parameters = inspect.signature(problem._calc_pareto_front).parameters
-    given: dict[str, Any] = {}
+    arguments: dict[str, Any] = {}
     for name in ("n_points", "n_pareto_points"):
         if name in parameters:
-            given[name] = n_points
+            arguments[name] = n_points
     if "ref_dirs" in parameters:
-        given["ref_dirs"] = _lattice(problem.n_obj, n_points)
-    return problem.pareto_front(use_cache=False, set_cache=False, **given)
+        arguments["ref_dirs"] = _lattice(problem.n_obj, n_points)
+    return problem.pareto_front(use_cache=False, set_cache=False, **arguments)
 
 
 def _lattice(n_obj: int, n_points: int) -> np.ndarray:

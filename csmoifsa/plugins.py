@@ -358,8 +358,8 @@ def _build(label: str, target: Any, params: Mapping[str, Any], **more: Any) -> A
     except InputError as error:
         raise InputError(f"{label}: {error}") from error
     except (TypeError, ValueError, ArithmeticError, AttributeError) as error:
-        given = ", ".join(f"{name}={value!r}" for name, value in params.items()) or "no parameters"
-        raise InputError(f"{label} cannot be built with {given}: {type(error).__name__}: {error}") from error
+        values = ", ".join(f"{name}={value!r}" for name, value in params.items()) or "no parameters"
+        raise InputError(f"{label} cannot be built with {values}: {type(error).__name__}: {error}") from error
 
 
 def _check_names(target: Any, params: Mapping[str, Any]) -> None:

@@ -63,18 +63,18 @@ def check_state(
         An array is missing, has another shape or type, or a value that no run can have; the message names the array.
     """
     _check_arrays(state, template)
-    count, n_eval, generation, planned, told = (int(value) for value in state["counters"])
+    count, n_eval, generation, planned, evaluated = (int(value) for value in state["counters"])
     rows = len(template["offspring_parent"])
-    fine = 0 <= count <= capacity and 0 <= told <= planned <= rows and planned >= 1
-    fine = fine and max(count, told) <= n_eval <= LARGEST and 0 <= generation <= LARGEST
+    fine = 0 <= count <= capacity and 0 <= evaluated <= planned <= rows and planned >= 1
+    fine = fine and max(count, evaluated) <= n_eval <= LARGEST and 0 <= generation <= LARGEST
     fine = (
         fine
         and (planned == first if generation == 0 else count > 0)
-        and (generation > 0 or (count > 0) == (told == planned))
+        and (generation > 0 or (count > 0) == (evaluated == planned))
     )
     if not fine:
         raise _refusal("counters", "do not fit each other")
-    used = count + (told if told < planned else 0)  # later rows hold data of earlier generations
+    used = count + (evaluated if evaluated < planned else 0)  # later rows hold data of earlier generations
     for name in template:
         _check_numbers(name, state[name][:used] if name.startswith("population_") else state[name])
     for name, (low, high) in {"population_rank": (0, len(state["population_rank"])), **ranges}.items():
@@ -85,8 +85,8 @@ def check_state(
 
 def check_parents(state: State) -> None:
     """Check that parents of offspring in evaluation are rows in use (engines whose parents are rows of the board)."""
-    count, _, generation, planned, told = (int(value) for value in state["counters"])
-    if generation > 0 and told < planned and state["offspring_parent"][:planned].max() >= count:
+    count, _, generation, planned, evaluated = (int(value) for value in state["counters"])
+    if generation > 0 and evaluated < planned and state["offspring_parent"][:planned].max() >= count:
         raise _refusal("offspring_parent", "names rows that are not in use")
 
 

@@ -168,8 +168,9 @@ def scale(n_ev: int) -> None:
             blocks = {"block_kw": np.array([width, width, width, np.inf])}
             curved = replace(game, **blocks, block_premium=np.array([0.0, 0.02, 0.05, 0.1]))
             grow(cars, curved, solve_game(curved, margin=0.0, integers=False, tries=3000), "supply curve")
-            capped = replace(game, cap_kw=np.full(steps, 0.6 * peak))
-            grow(cars, capped, solve_game(capped, margin=0.0, integers=False, tries=3000), "cap at 60 % of the peak")
+            limited = replace(game, import_limit_kw=np.full(steps, 0.6 * peak))
+            solution = solve_game(limited, margin=0.0, integers=False, tries=3000)
+            grow(cars, limited, solution, "import limit: 60 % of the peak")
 
 
 def grow(cars: Cars, game: Game, s: Solution, leader: str) -> None:
@@ -200,17 +201,17 @@ def main() -> None:
     parser.add_argument("--game", type=Path, action="append", default=[])
     parser.add_argument("--time-limit", type=float, default=120.0)
     parser.add_argument("--n-ev", type=int, default=3_000_000)
-    given = parser.parse_args()
-    for part in given.parts:
+    options = parser.parse_args()
+    for part in options.parts:
         print(f"\n### {part}\n")
         if part == "solver":
-            solver(given.game, given.time_limit)
+            solver(options.game, options.time_limit)
         elif part == "search":
-            search(given.game)
+            search(options.game)
         elif part == "step":
             step()
         elif part == "scale":
-            scale(given.n_ev)
+            scale(options.n_ev)
         else:
             parser.error(f"there is no part {part!r}; there are solver, search, step, scale")
 

@@ -123,8 +123,8 @@ class CaseFiles:
         """Return ``base`` with ``changes`` laid over it, without what is not inherited or is stated another way."""
         kept = {key: value for key, value in base.items() if key not in self.not_inherited}
         for table, *names in self.either:
-            given, old = changes.get(table), kept.get(table)
-            if isinstance(given, dict) and isinstance(old, dict) and given.keys() & set(names):
+            new, old = changes.get(table), kept.get(table)
+            if isinstance(new, dict) and isinstance(old, dict) and new.keys() & set(names):
                 kept[table] = {key: value for key, value in old.items() if key not in names}
         return merge(kept, changes)
 

@@ -85,8 +85,8 @@ def _sentences(
         by_key.setdefault(place, []).append(one)
         known[place] = [each.name for each in fields(owner)] + list(more if owner is model else ())
     whole = [place for place in by_key if not any(other[: len(place)] == place != other for other in by_key)]
-    told = [_sentence(*name((*begin, *place)), by_key[place], known[place]) for place in whole]
-    return sorted(told, key=lambda one: "unknown key" not in one)  # a misspelt key explains a missing one
+    sentences = [_sentence(*name((*begin, *place)), by_key[place], known[place]) for place in whole]
+    return sorted(sentences, key=lambda one: "unknown key" not in one)  # a misspelt key explains a missing one
 
 
 def _place(parts: Place, model: type, *, unknown: bool) -> tuple[Place, Any]:
@@ -137,12 +137,12 @@ def _sentence(begin: str, place: Place, errors: list[Any], known: list[str]) -> 
 
 def _wanted(errors: list[Any]) -> str:
     """Return what a value must be; of several kinds, each."""
-    told = []
+    texts = []
     for one in errors:
         text = one["msg"]
         for theirs, ours in _WORDS:
             text = text.replace(theirs, ours)
-        told.append(text)
-    first, *others = dict.fromkeys(told)
+        texts.append(text)
+    first, *others = dict.fromkeys(texts)
     kinds = [first, *(text.removeprefix("must be ") for text in others)]
     return " or ".join(kinds) if len(kinds) < 3 else f"{', '.join(kinds[:-1])}, or {kinds[-1]}"

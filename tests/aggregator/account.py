@@ -84,8 +84,12 @@ def least_cost(cars, market, sale, plain) -> float:
         supply = [*((at + b, 1.0) for b in range(nb + 1)), (at + nb + 1, -1.0)]
         row([*supply, *less, *discharge], plain[t], plain[t])
         row([(at + nb + 1, 1.0), *((column, -value) for column, value in discharge)], -np.inf, 0.0)
-        if market.cap_kw is not None:
-            row([*charge, *((column, -value) for column, value in discharge)], -np.inf, market.cap_kw[t] - plain[t])
+        if market.import_limit_kw is not None:
+            row(
+                [*charge, *((column, -value) for column, value in discharge)],
+                -np.inf,
+                market.import_limit_kw[t] - plain[t],
+            )
     for v, stay in enumerate(stays):
         eta, reached = cars.efficiency[v], cars.arrival_kwh[v]
         for i in range(len(stay)):
@@ -126,8 +130,8 @@ def draw_case(seed: int, **limits) -> Case:
         count = float(rng.integers(5, 50))
         classes.append({"name": f"c{k}", "count": count, "power_kw": 4.0, "window": window})
     contract = {
-        "share": float(rng.choice([0.3, 0.7, 1.0])),
-        "beta": float(rng.choice([0.0, 0.5])),
+        "v2g_share": float(rng.choice([0.3, 0.7, 1.0])),
+        "owner_share": float(rng.choice([0.0, 0.5])),
         "capacity_kwh": 40.0,
         "floor_kwh": 4.0,
         "arrival_kwh": float(rng.uniform(8.0, 15.0)),

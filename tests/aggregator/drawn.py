@@ -5,7 +5,10 @@ import numpy as np
 from csmoifsa_aggregator.model.battery import Batteries
 from csmoifsa_aggregator.model.game import Game, Storage
 
-KINDS = ("resale", "resale", "resale", "storage", "plain", "cap", "blocks", "everything", "v2g", "v2g and storage")
+KINDS = (
+    *("resale", "resale", "resale", "storage", "plain", "import limit", "blocks", "everything"),
+    *("v2g", "v2g and storage"),
+)
 """What the seeds go through. ``resale``: selling always pays at least the cheaper way to buy, real-time energy is
 often cheaper than day-ahead, and there is a storage, so that selling keeps the load from buying in real time."""
 
@@ -53,7 +56,9 @@ def draw_game(seed):
         count=np.ones(classes),
         dt_h=dt,
         storage=_storage(rng) if has_storage else None,
-        cap_kw=_cap(rng, power, steps) if kind == "cap" or (kind == "everything" and rng.random() < 0.5) else None,
+        import_limit_kw=_import_limit(rng, power, steps)
+        if kind == "import limit" or (kind == "everything" and rng.random() < 0.5)
+        else None,
         **(_blocks(rng, power) if kind == "blocks" or (kind == "everything" and rng.random() < 0.7) else {}),
         cars=_cars(rng, steps, dt) if v2g else None,
     )
@@ -69,7 +74,7 @@ def _storage(rng):
     )
 
 
-def _cap(rng, power, steps):
+def _import_limit(rng, power, steps):
     return np.round(power.sum() * rng.uniform(0.5, 1.4, steps), 1)
 
 

@@ -75,10 +75,10 @@ def best_profit(game, margin=0.0):
     load = [[] for _ in range(game.n_steps)]  # terms of each step's load [kW]
     for k in range(game.n_classes):
         _class_at_margin(model, game, k, price, load, margin) if margin > 0 else _class(model, game, k, price, load)
-    if game.cap_kw is not None:
-        for terms, cap in zip(load, game.cap_kw, strict=True):
+    if game.import_limit_kw is not None:
+        for terms, limit in zip(load, game.import_limit_kw, strict=True):
             if terms:
-                model.row(terms, most=cap)
+                model.row(terms, most=limit)
     if game.cars is not None:
         for v in range(game.cars.n_classes):
             _battery(model, game, v, price, load)

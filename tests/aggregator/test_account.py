@@ -5,11 +5,11 @@ import pytest
 
 from csmoifsa_aggregator.inputs.case import load_case, plugged
 from csmoifsa_aggregator.study.baselines import driver_groups
-from csmoifsa_aggregator.study.gains import stakeholder_impact
+from csmoifsa_aggregator.study.impact import stakeholder_impact
 from csmoifsa_aggregator.study.study import run_day
 from csmoifsa_energy.clock import windows_of
 
-BATTERY = 'base = "wei-v2g"\n[contract]\nshare = 0.5\nstage_one = "battery"\n'
+BATTERY = 'base = "wei-v2g"\n[contract]\nv2g_share = 0.5\nstage_one = "battery"\n'
 
 
 @pytest.fixture(scope="module", params=["wei-2015", "wei-v2g", "portfolio", "battery"])

@@ -43,7 +43,7 @@ def test_certificates_of_random_games_hold_without_a_solver():
     assert shown["plain"] >= 5
     assert shown["resale"] >= 3
     assert shown["blocks"]
-    assert shown["cap"]
+    assert shown["import limit"]
 
 
 def test_any_multipliers_give_an_upper_bound():
@@ -98,7 +98,7 @@ def shift(values, path, by):
         ("storage", [(("supply", "ahead_kw", 0, 5), 1e4), (("supply", "sold_kw", 5), 1e4)], "more is sold"),
         ("storage", [(("supply", "charge_kw", 5), 1e4), (("supply", "ahead_kw", 0, 5), 1e4)], "exceeds its power"),
         ("storage", [(("supply", "ahead_kw", 0, 5), -900.0), (("supply", "real_time_kw", 5), 900.0)], "below zero"),
-        ("storage", [(("game", "storage", "capacity_kwh"), -150.0)], "content leaves its limits"),
+        ("storage", [(("game", "storage", "capacity_kwh"), -150.0)], "state of energy leaves its limits"),
         ("storage", [(("game", "storage", "power_kw"), 50.0)], "the multipliers show"),
         ("storage", [(("bound", "pi", 12), -0.2)], "the multipliers show"),
         ("margin", [(("margin",), 1e-3)], "has no margin of 0.002"),

@@ -72,15 +72,15 @@ def test_what_is_not_allowed_and_not_counted_is_said(run_cli):
     assert "at stage one the storage adds 2,336.04" in answer.out
 
 
-def test_a_cap_that_drivers_break(run_cli, tmp_path):
-    path = tmp_path / "cap.toml"
-    path.write_text('base = "portfolio"\n[limits]\ncap_kw = 6000\n')
+def test_an_import_limit_that_drivers_exceed(run_cli, tmp_path):
+    path = tmp_path / "import_limit.toml"
+    path.write_text('base = "portfolio"\n[limits]\nimport_limit_kw = 6000\n')
     answer = run_cli("ev", "aggregate", path)
     assert answer.code == 2
     assert "in hour 2 they draw 4500 kW more than the 6000 kW allowed; try --margin 0" in answer.err
     got = json.loads(run_cli("ev", "aggregate", path, "--margin", 0, "--json").out)
     assert got["guaranteed"] is None
-    over = {one["plan"]: one["over_cap_kw"] for one in got["plans"]}
+    over = {one["plan"]: one["import_excess_kw"] for one in got["plans"]}
     assert over["stage one"] == pytest.approx(0.0, abs=1e-3)
     assert over["with V2G"] == pytest.approx(0.0, abs=1e-3)
     assert over["uncontrolled charging"] > 1000
@@ -265,7 +265,7 @@ BATTERY = TAXIS.replace("energy_kwh = 10\n", "") + NOON + "capacity_kwh = 40\n"
         ('base = "wei-2015"\n[price]\nmeen = 0.5\n', "unknown key 'price.meen'. Did you mean 'mean'"),
         ('base = "wei-2015"\n[price]\nmean = 0.9\n', "exclude the mean price 0.9"),
         ('base = "nowhere"\n', "no case 'nowhere' to build on"),
-        ('base = "wei-2015"\n[contract]\nshare = 0.5\n', "night: the key 'capacity_kwh' is missing"),
+        ('base = "wei-2015"\n[contract]\nv2g_share = 0.5\n', "night: the key 'capacity_kwh' is missing"),
         ('base = "wei-v2g"\n[contract]\nefficiency = -0.9\n', "contract: efficiency must be above 0"),
         ('base = "wei-v2g"\n[contract]\ndeparture_kwh = 60.0\n', "night"),
         ('base = "wei-2015"\n[market]\nday_ahead = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7]\n', "7 values"),
@@ -283,7 +283,7 @@ BATTERY = TAXIS.replace("energy_kwh = 10\n", "") + NOON + "capacity_kwh = 40\n"
         ('base = "wei-2015"\n[limits]\nblock_kw = [-1]\nblock_premium = [0]\n', "block 1 of the supply curve .* -1"),
         (TAXIS + 'count = "many"\nwindow = "12:00-18:00"\n', "taxis: count must be a number, not 'many'"),
         (TAXIS + "count = 3\nwindow = 5\n", "taxis: window must be a text or a list, not 5"),
-        (TAXIS + 'count = 3\nbeta = 0.5\nwindow = "12:00-18:00"\n', "taxis: unknown key 'beta'"),
+        (TAXIS + 'count = 3\nowner_share = 0.5\nwindow = "12:00-18:00"\n', "taxis: unknown key 'owner_share'"),
         (TAXIS + 'count = 3\nwindow = "12:00-13:00"\n', "taxis: its window of 1 h .* 15 kWh short of the 30 kWh"),
     ],
 )
@@ -310,7 +310,7 @@ def test_brackets_and_dollars_in_names_are_text(run_cli, tmp_path):
 
 def test_that_no_margin_settles_v2g_followers_is_said(run_cli, tmp_path):
     path = tmp_path / "mine.toml"
-    path.write_text('base = "wei-v2g"\n[contract]\nshare = 0.1\nstage_one = "battery"\n')
+    path.write_text('base = "wei-v2g"\n[contract]\nv2g_share = 0.1\nstage_one = "battery"\n')
     answer = run_cli("ev", "aggregate", path, "--time-limit", 5)
     assert answer.code == 0, answer.err
     assert "No strict margin is kept" in answer.out
@@ -368,9 +368,9 @@ def test_missing_hours_in_a_json_case(run_cli, tmp_path):
         ("[price]\nlower = [0.1, 0.2]\n", "price.lower has 2 values for 24 steps: 22 missing"),
         ("[price]\nmean_sense = '>='\n", "price.mean_sense must be '==' or '<=', not '>='"),
         ("[price]\nband = -1\n", "price: band must be a number from 0 up, not -1"),
-        ("[limits]\ncap_kw = nan\n", "limits.cap_kw"),
-        ("[limits]\ncap_kw = [nan, 1]\n", "limits.cap_kw.0: must be a number or inf, not nan"),
-        ("[contract]\nbeta = 2\n", "contract: beta must be between 0 and 1, not 2"),
+        ("[limits]\nimport_limit_kw = nan\n", "limits.import_limit_kw"),
+        ("[limits]\nimport_limit_kw = [nan, 1]\n", "limits.import_limit_kw.0: must be a number or inf, not nan"),
+        ("[contract]\nowner_share = 2\n", "contract: owner_share must be between 0 and 1, not 2"),
         ("[contract]\nstage_one = 'x'\n", "contract.stage_one must be 'charging' or 'battery', not 'x'"),
         (
             "[storage]\npower_kw = 1\ncapacity_kwh = 2\ninitial_kwh = 3\nefficiency = 1\n",
@@ -391,9 +391,9 @@ def test_every_mistake_is_told_by_its_key(tmp_path, text, words):
 
 def test_no_limit_may_be_written_as_inf(tmp_path):
     path = tmp_path / "mine.toml"
-    path.write_text('base = "wei-2015"\n[limits]\ncap_kw = inf\nblock_kw = [100, inf]\nblock_premium = [0, 0.1]\n')
+    path.write_text('base = "wei-2015"\n[limits]\nimport_limit_kw = inf\nblock_kw = [100, inf]\nblock_premium = [0, 0.1]\n')
     game = load_case(path).game
-    assert np.isinf(game.cap_kw).all()
+    assert np.isinf(game.import_limit_kw).all()
     assert game.block_kw.tolist() == [100.0, np.inf]
 
 

@@ -47,7 +47,7 @@ def test_reference_figures_on_the_cars_of_wei(wear, cost, gain, discharged):
     assert two.surplus == pytest.approx(gain, abs=1e-6)
     assert discharged is None or two.discharged_kwh.sum() == pytest.approx(discharged, abs=1e-6)
     assert "linear program" in two.program
-    assert two.owner_share + two.aggregator_share == pytest.approx(two.surplus)
+    assert two.owner_gain + two.aggregator_gain == pytest.approx(two.surplus)
     assert two.class_surplus.sum() == pytest.approx(two.surplus)
     physics(group, two.v2g)
     physics(group.only_charging(), two.smart)
@@ -64,9 +64,9 @@ def test_surplus_is_never_negative_and_physics_hold(seed):
     group = cars(wear=float(rng.choice([0.0, 0.02, 0.2])))
     buy = rng.normal(0.05, 0.06, 12)
     sell = buy * rng.choice([0.8, 1.0, 1.3])
-    two = stage_two(group, single_price(buy, 1.0), sell, beta=0.3)
+    two = stage_two(group, single_price(buy, 1.0), sell, owner_share=0.3)
     assert two.surplus >= -1e-9
-    assert two.owner_share == pytest.approx(0.3 * two.surplus)
+    assert two.owner_gain == pytest.approx(0.3 * two.surplus)
     physics(group, two.v2g)
     needed = group.circular(buy, sell).any()
     assert ("mixed-integer" in two.program) == needed
@@ -104,8 +104,8 @@ def test_bad_cars(changes, words):
 
 
 def test_beta_outside_its_range():
-    with pytest.raises(InputError, match="beta"):
-        stage_two(cars(), single_price(np.full(12, 0.1), 1.0), beta=1.2)
+    with pytest.raises(InputError, match="owner_share"):
+        stage_two(cars(), single_price(np.full(12, 0.1), 1.0), owner_share=1.2)
 
 
 @pytest.mark.parametrize("size", [1.0, 0.01])
@@ -170,12 +170,12 @@ def test_classes_that_charge_in_one_step_share_its_price():
 def test_half_of_the_surplus_is_the_owners_if_nothing_else_is_said():
     two = stage_two(cars(), single_price(np.linspace(0.02, 0.4, 12), 1.0))
     assert two.surplus > 0.1
-    assert two.owner_share == pytest.approx(two.surplus / 2)
+    assert two.owner_gain == pytest.approx(two.surplus / 2)
 
 
 def test_promises_that_the_import_limit_does_not_let_be_kept_are_refused():
     price = np.linspace(0.02, 0.4, 12)
-    with pytest.raises(InputError, match=r"promises within their windows and limits\.cap_kw$"):
+    with pytest.raises(InputError, match=r"promises within their windows and limits\.import_limit_kw$"):
         stage_two(cars(), single_price(price, 1.0, np.full(12, 1.0)))
 
 
@@ -263,7 +263,7 @@ def test_two_contracts_in_one_portfolio():
     assert plans["with V2G"].profit >= plans["stage one"].profit - 1e-6
     assert plans["with V2G"].driver_cost <= plans["stage one"].driver_cost + 1e-9
     gained = plans["stage one"].driver_cost - plans["with V2G"].driver_cost
-    assert gained == pytest.approx(study.second.owner_share)
+    assert gained == pytest.approx(study.second.owner_gain)
     assert plans["uncontrolled charging"].profit < plans["stage one"].profit
     energy = [one.load_kw.sum() for one in study.accounts[:4]]
     assert energy == pytest.approx([energy[0]] * 4)
@@ -271,7 +271,7 @@ def test_two_contracts_in_one_portfolio():
 
 def test_stage_one_battery_takes_v2g_drivers_out_of_the_plain_classes(tmp_path):
     path = tmp_path / "mine.toml"
-    path.write_text('base = "wei-v2g"\n[contract]\nshare = 0.5\nstage_one = "battery"\n')
+    path.write_text('base = "wei-v2g"\n[contract]\nv2g_share = 0.5\nstage_one = "battery"\n')
     case = load_case(path)
     assert case.game.cars is not None
     assert case.game.count.tolist() == [25, 10, 5]

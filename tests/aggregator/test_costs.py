@@ -58,14 +58,14 @@ def studied(case):
     try:
         return run_day(case, margin=0.0)
     except InputError:
-        assert case.game.cap_kw is not None
-        return run_day(replace(case, game=replace(case.game, cap_kw=None)), margin=0.0)
+        assert case.game.import_limit_kw is not None
+        return run_day(replace(case, game=replace(case.game, import_limit_kw=None)), margin=0.0)
 
 
 @pytest.mark.parametrize("seed", range(40))
 def test_same_load_same_cost_whatever_stage_asks(seed):
-    cap = {"cap_kw": float(np.random.default_rng(seed).choice([120.0, 1e6]))} if seed % 3 == 0 else {}
-    case = draw_case(seed, **cap)
+    limit = {"import_limit_kw": float(np.random.default_rng(seed).choice([120.0, 1e6]))} if seed % 3 == 0 else {}
+    case = draw_case(seed, **limit)
     study = studied(case)
     case, game, none = study.case, study.case.game, np.zeros(case.game.n_steps)
     for one in study.accounts[:4]:  # baselines and stage one: nobody gives
@@ -85,7 +85,7 @@ def test_same_load_same_cost_whatever_stage_asks(seed):
         taken, discharged = plain + two.v2g.charge_kw.sum(axis=0), two.v2g.discharge_kw.sum(axis=0)
         energy = plain_cost(taken, discharged, game, case.v2g_sell if discharged.any() else None)
         wear = float(case.cars.wear @ two.v2g.discharge_kw.sum(axis=1)) * game.dt_h
-        profit = study.solution.bills - energy - wear - two.owner_share
+        profit = study.solution.bills - energy - wear - two.owner_gain
         assert last.profit == pytest.approx(profit, rel=1e-9, abs=1e-9)
         rolled = Terms(game, case.v2g_sell, plain).energy_cost(two.v2g.charge_kw.sum(axis=0), discharged)
         assert rolled == pytest.approx(energy, rel=1e-9, abs=1e-9)
@@ -93,7 +93,7 @@ def test_same_load_same_cost_whatever_stage_asks(seed):
 
 @pytest.mark.parametrize("seed", range(40))
 def test_stage_two_is_the_cheapest_and_never_worse_than_stage_one(seed):
-    case = draw_case(100 + seed, **({"cap_kw": 150.0} if seed % 3 == 0 else {}))
+    case = draw_case(100 + seed, **({"import_limit_kw": 150.0} if seed % 3 == 0 else {}))
     study = studied(case)
     case, game = study.case, study.case.game
     first, last = study.accounts[3], study.accounts[-1]
@@ -108,10 +108,10 @@ def test_stage_two_is_the_cheapest_and_never_worse_than_stage_one(seed):
         best = least_cost(group, game, case.v2g_sell, plain)
         assert mine.cost + alone == pytest.approx(best, rel=1e-6, abs=1e-6)
     assert two.surplus >= -1e-9
-    assert two.owner_share == pytest.approx(case.beta * two.surplus)
+    assert two.owner_gain == pytest.approx(case.owner_share * two.surplus)
     assert (two.class_surplus >= 0).all()
     assert two.class_surplus.sum() == pytest.approx(two.surplus, abs=1e-9)
-    assert study.over_cap_kw(last) <= 1e-4
+    assert study.import_excess_kw(last) <= 1e-4
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -129,7 +129,9 @@ def test_a_storage_of_the_aggregator_is_part_of_the_account(seed):
     plain, two = other_load(case, study.solution), study.second
     assert last.profit + last.storage == pytest.approx(study.solution.bills - two.total_cost, abs=1e-9)
     # the storage and the others' load beside it: no worse than either planned without the other
-    apart = stage_two(case.cars, replace(case.game, storage=None), case.v2g_sell, other_load_kw=plain, beta=case.beta)
+    apart = stage_two(
+        case.cars, replace(case.game, storage=None), case.v2g_sell, other_load_kw=plain, owner_share=case.owner_share
+    )
     left = procure_cars(case.cars, apart.v2g, case.game, case.v2g_sell, plain).cost
     assert two.supply.cost + two.wear_paid <= left + apart.wear_paid + 1e-5
 
@@ -188,7 +190,7 @@ def test_contracts_that_cost_the_aggregator_are_left_unused():
     day = {"day_ahead": [0.01, 0.02, 0.1, 0.11, 0.1, 0.12, 0.2, 0.2]}
     one = {"name": "a", "count": 10, "power_kw": 4.0, "window": ["00:00-06:00", "12:00-21:00"]}
     contract = {
-        **{"share": 1.0, "capacity_kwh": 40.0, "arrival_kwh": 10.0, "departure_kwh": 20.0, "efficiency": 1.0},
+        **{"v2g_share": 1.0, "capacity_kwh": 40.0, "arrival_kwh": 10.0, "departure_kwh": 20.0, "efficiency": 1.0},
         **{"discharge_kw": 0.0},
     }
     study = run_day(case_from_dict({"market": day, "classes": [one], "contract": contract}))
@@ -199,7 +201,7 @@ def test_contracts_that_cost_the_aggregator_are_left_unused():
 
 def test_a_battery_that_takes_another_energy_than_stage_one_sells_is_refused():
     one = {"name": "night", "count": 1, "power_kw": 7.0, "window": "18:00-06:00", "energy_kwh": 5.0}
-    contract = {"share": 1.0, "capacity_kwh": 60.0, "arrival_kwh": 30.0, "departure_kwh": 54.0, "efficiency": 0.95}
+    contract = {"v2g_share": 1.0, "capacity_kwh": 60.0, "arrival_kwh": 30.0, "departure_kwh": 54.0, "efficiency": 0.95}
     values = {"market": {"day_ahead": [0.1] * 24}, "classes": [one], "contract": contract}
     with pytest.raises(InputError, match=r"night: energy_kwh 5 is not what its battery takes .* 25\.2632 kWh"):
         case_from_dict(values)
@@ -216,7 +218,7 @@ def test_a_day_of_23_values_must_say_how_long_a_step_is():
 
 def test_owners_who_answer_the_price_are_not_paid_twice(tmp_path):
     path = tmp_path / "battery.toml"
-    path.write_text('base = "wei-v2g"\n[contract]\nshare = 0.3\nstage_one = "battery"\n')
+    path.write_text('base = "wei-v2g"\n[contract]\nv2g_share = 0.3\nstage_one = "battery"\n')
     case, prices = load_case(path), load_case(path).game.day_ahead
     stamps, hour = datetime(2025, 6, 1), timedelta(hours=1)
     series = MarketPrices(stamps, hour, np.tile(prices, 3), "HERE")
@@ -275,7 +277,7 @@ def test_the_strict_margin_scales_with_the_price_level():
 @pytest.mark.parametrize("seed", range(6))
 def test_rolling_keeps_the_import_limit_and_pays_the_account(seed):
     rng = np.random.default_rng(seed)
-    case = draw_case(300 + seed, cap_kw=170.0)
+    case = draw_case(300 + seed, import_limit_kw=170.0)
     group = replace(case.cars, start=np.minimum(case.cars.start, 8 - case.cars.length), discharge_kw=4.0)
     game, plain = case.game, rng.uniform(0.0, 60.0, 8)
     sale_price = game.day_ahead - 0.5 * np.abs(game.day_ahead)
@@ -305,7 +307,7 @@ def test_a_dispatcher_keeps_its_terms_over_a_crash(tmp_path):
         day_ahead=prices,
         past=np.zeros((0, 12)),
         other_load_kw=np.full(12, 5.0),
-        cap_kw=np.where(np.arange(12) < 2, np.inf, 25.0),
+        import_limit_kw=np.where(np.arange(12) < 2, np.inf, 25.0),
         sale_ratio=np.where(np.arange(12) < 6, 0.5, np.nan),
     )
     whole, first = RollingDispatcher(plan), RollingDispatcher(plan)
@@ -328,7 +330,7 @@ def test_a_dispatcher_keeps_the_import_limit_before_its_promises():
         day_ahead=np.full(12, 0.1),
         past=np.zeros((0, 12)),
         other_load_kw=np.full(12, 20.0),
-        cap_kw=np.r_[np.full(11, 22.0), 19.0],
+        import_limit_kw=np.r_[np.full(11, 22.0), 19.0],
     )
     dispatcher = RollingDispatcher(plan)
     answers = [dispatcher.step(now, 0.1) for now in range(12)]

@@ -12,7 +12,7 @@ from csmoifsa_aggregator.dispatch.dispatch import DispatchPlan, RollingDispatche
 T = 12
 
 
-def least_cost(group, price, sale_price, plain, cap):
+def least_cost(group, price, sale_price, plain, limit):
     """Return the least cost of the day: charging, less what is given or sold, and wear [currency].
 
     Columns: charge (V, T), discharge (V, T) of a class's vehicles together [kW], sold (T,) [kW].
@@ -43,7 +43,7 @@ def least_cost(group, price, sale_price, plain, cap):
         left[sold[t]] = -1.0
         own[sold[t]], own[discharged[:, t]] = 1.0, -1.0
         rows += [left, own, net]
-        limits += [plain[t], 0.0, cap[t] - plain[t]]
+        limits += [plain[t], 0.0, limit[t] - plain[t]]
     answer = linprog(cost, A_ub=np.array(rows), b_ub=limits, bounds=np.column_stack([np.zeros(len(upper)), upper]))
     assert answer.status == 0
     return answer.fun
@@ -57,17 +57,17 @@ def test_the_plan_is_the_cheapest(seed, dt):
     price = random.uniform(0.02, 0.4, T)
     ratio = random.uniform(0.4, 1.0, T) if seed % 4 else np.full(T, 0.7)
     plain = random.uniform(0.0, 25.0, T) if seed % 2 else np.zeros(T)
-    cap = plain + random.uniform(12.0, 40.0, T)
+    limit = plain + random.uniform(12.0, 40.0, T)
     plan = DispatchPlan(
-        cars=group, day_ahead=price, past=np.zeros((0, T)), other_load_kw=plain, sale_ratio=ratio, cap_kw=cap
+        cars=group, day_ahead=price, past=np.zeros((0, T)), other_load_kw=plain, sale_ratio=ratio, import_limit_kw=limit
     )
     room = RollingDispatcher(plan)
     charge, discharged, soe = (np.nan_to_num(table) for table in room.powers())
     net = group.count @ (charge - discharged)
-    assert (net + plain <= cap + 1e-6).all()
+    assert (net + plain <= limit + 1e-6).all()
     np.testing.assert_allclose(net, room.position_kw, atol=1e-9)
     sold = np.maximum(-(net + plain), 0.0)  # no more than must be, since it earns less than the price
     cost = dt * (price @ net + (price * (1.0 - ratio)) @ sold + group.wear @ (group.count * discharged.sum(axis=1)))
-    assert cost == pytest.approx(least_cost(group, price, ratio * price, plain, cap), abs=1e-6)
+    assert cost == pytest.approx(least_cost(group, price, ratio * price, plain, limit), abs=1e-6)
     for v, last in ((0, 8), (1, 11)):
         assert soe[v, last] >= group.departure_kwh[v] - 1e-6

@@ -334,7 +334,7 @@ def test_a_forecaster_cannot_write_what_is_known():
 def test_an_import_limit_that_other_drivers_exceed_is_said():
     plain = np.where(np.arange(12) == 1, 30.0, 0.0)
     plan = DispatchPlan(
-        cars=cars(), day_ahead=AHEAD, past=np.zeros((0, 12)), other_load_kw=plain, cap_kw=np.full(12, 25.0)
+        cars=cars(), day_ahead=AHEAD, past=np.zeros((0, 12)), other_load_kw=plain, import_limit_kw=np.full(12, 25.0)
     )
     room = RollingDispatcher(plan)
     for k in range(12):
@@ -343,7 +343,11 @@ def test_an_import_limit_that_other_drivers_exceed_is_said():
         assert net + plain[k] <= 25.0 + 1e-6  # the batteries give what the others take beyond it
         assert answer.notes == ()
     plan = DispatchPlan(
-        cars=cars(discharge_kw=0.0), day_ahead=AHEAD, past=np.zeros((0, 12)), other_load_kw=plain, cap_kw=plan.cap_kw
+        cars=cars(discharge_kw=0.0),
+        day_ahead=AHEAD,
+        past=np.zeros((0, 12)),
+        other_load_kw=plain,
+        import_limit_kw=plan.import_limit_kw,
     )
     room = RollingDispatcher(plan)
     notes = [room.step(k, float(AHEAD[k])).notes for k in range(12)]

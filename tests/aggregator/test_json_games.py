@@ -35,6 +35,8 @@ def test_bad_short_forms_are_told_by_their_key(changes, words):
 
 
 def test_long_and_short_keys_of_a_storage_say_the_same():
-    short = game_from_dict({**GAME, "storage": {"Pmax": 1, "Smax": 2, "S0": 0, "eta": 0.9}, "cap_kw": 9, "T": 2})
+    short = game_from_dict(
+        {**GAME, "storage": {"Pmax": 1, "Smax": 2, "S0": 0, "eta": 0.9}, "import_limit_kw": 9, "T": 2}
+    )
     assert short.storage == Storage(power_kw=1.0, capacity_kwh=2.0, initial_kwh=0.0, efficiency=0.9)
-    assert short.cap_kw.tolist() == [9.0, 9.0]
+    assert short.import_limit_kw.tolist() == [9.0, 9.0]

@@ -157,8 +157,8 @@ def test_tuning_keeps_a_cap_and_minds_a_supply_curve():
     cars = draw_cars(2000, 24)
     game, _ = classes_of(cars, 40)
     free = tune(cars, game, game.day_ahead, tries=300)[1]
-    capped = replace(game, cap_kw=np.full(24, 0.7 * free.load_kw.max()))
-    assert tune(cars, capped, game.day_ahead, tries=1500)[1].load_kw.max() <= capped.cap_kw[0] * (1 + 1e-9)
+    limited = replace(game, import_limit_kw=np.full(24, 0.7 * free.load_kw.max()))
+    assert tune(cars, limited, game.day_ahead, tries=1500)[1].load_kw.max() <= limited.import_limit_kw[0] * (1 + 1e-9)
     width = 0.2 * free.load_kw.max()
     curve = replace(game, block_kw=np.array([width, np.inf]), block_premium=np.array([0.0, 0.03]))
     start = tune(cars, game, game.day_ahead, tries=300)[0]
@@ -249,7 +249,7 @@ def test_the_search_comes_near_the_proven_optimum():
 
 
 def test_what_the_problem_cannot_take():
-    with pytest.raises(InputError, match="no cap"):
-        AggregatorPricing(game=replace(WEI, cap_kw=np.full(24, 200.0)))
+    with pytest.raises(InputError, match="no import limit"):
+        AggregatorPricing(game=replace(WEI, import_limit_kw=np.full(24, 200.0)))
     with pytest.raises(InputError, match="base_kw"):
         AggregatorPricing(WEI, base_kw=[1.0])

@@ -20,8 +20,8 @@ from ev.browser import Browser, find_chromium
 
 HOSTILE = '<img src=x onerror="window.pwned=1"></script><script>window.pwned=2</script>&amp;"\u2028'
 SECTIONS = {
-    "day": ("proof", "pricing", "loading", "gaining", "profiting", "curves", "comparing", "contracts", "own_storage",
-            "numbers", "assuming"),
+    "day": ("proof", "pricing", "loading", "impact_section", "profiting", "curves", "comparing", "contracts",
+            "own_storage", "numbers", "assuming"),
     "roll": ("reducing", "gaining", "profiting", "curves", "comparing", "depending", "missing", "numbers", "assuming"),
 }  # fmt: skip
 
@@ -31,7 +31,7 @@ def day(tmp_path_factory):
     """A folder with a day: contracts, storage, and names that would like to be markup."""
     folder = tmp_path_factory.mktemp("day")
     (folder / "my.toml").write_text(
-        f'base = "wei-v2g"\ntitle = {json.dumps(HOSTILE)}\ncurrency = "<i>$</i>"\n[contract]\nshare = 0.5\n'
+        f'base = "wei-v2g"\ntitle = {json.dumps(HOSTILE)}\ncurrency = "<i>$</i>"\n[contract]\nv2g_share = 0.5\n'
         "[storage]\npower_kw = 100.0\ncapacity_kwh = 300.0\ninitial_kwh = 100.0\nefficiency = 0.9\n"
         f"[[classes]]\nname = {json.dumps(HOSTILE)}\ncount = 20\npower_kw = 3.0\nwindow = '19:00-08:00'\n"
         "[[classes]]\nname = 'day'\ncount = 10\npower_kw = 3.0\nwindow = '07:00-20:00'\n",
@@ -158,9 +158,9 @@ def test_page_of_a_day_in_a_browser(day, browser):
     rows = list(csv.DictReader(io.StringIO(browser.run("study.loadCsv()"))))
     total = sum(float(value) for row in rows for name, value in row.items() if name != "hours")
     assert total == pytest.approx(sum(day_data(day)["plans_load"]["with V2G"]))
-    before = numbers(browser, "#gains")
+    before = numbers(browser, "#impact")
     browser.run("study.compare('flat price')")
-    assert numbers(browser, "#gains") != before
+    assert numbers(browser, "#impact") != before
     assert len(browser.run("study.copy()").split("\n")) == 25
     assert browser.run("document.querySelectorAll('#soc .js-plotly-plot').length") == 2
     assert not browser.run("document.getElementById('own_storage').hidden")

@@ -233,15 +233,15 @@ def test_steps_that_the_bounds_settle_keep_the_margin(lower, upper, total, taken
     assert bound == pytest.approx(profit, abs=1e-5)
 
 
-def test_a_capped_mean_is_never_worse_than_a_fixed_one():
-    fixed, capped = (solve_game(replace(WEI, mean=0.56, mean_sense=s), margin=0.0) for s in ("==", "<="))
-    assert capped.objective >= fixed.objective - 1e-9
-    assert capped.price.mean() <= 0.56 + 1e-9
+def test_a_mean_with_an_upper_bound_is_never_worse_than_a_fixed_one():
+    fixed, bounded = (solve_game(replace(WEI, mean=0.56, mean_sense=s), margin=0.0) for s in ("==", "<="))
+    assert bounded.objective >= fixed.objective - 1e-9
+    assert bounded.price.mean() <= 0.56 + 1e-9
 
 
 def test_cap_spreads_the_load():
     free = solve_game(WEI, margin=0.0)
-    game = replace(WEI, cap_kw=np.full(24, 120.0))
+    game = replace(WEI, import_limit_kw=np.full(24, 120.0))
     s = solve_game(game, margin=0.0)
     assert s.status == "proven"
     assert s.load_kw(game).sum(axis=0).max() <= 120.0 + 1e-6
@@ -250,7 +250,7 @@ def test_cap_spreads_the_load():
     check(game, s)
 
 
-def evening(cap_kw, power_kw=70.0):
+def evening(import_limit_kw, power_kw=70.0):
     """Return a game of one class that needs 200 kWh in nine hours; prices are far apart, so it cannot be spread."""
     p = np.tile([0.3, 0.55, 0.42, 0.8, 0.66, 0.38], 4)
     return replace(
@@ -264,7 +264,7 @@ def evening(cap_kw, power_kw=70.0):
         window=(np.arange(24) >= 21)[None] | (np.arange(24) < 6)[None],
         count=[10],
         names=(),
-        cap_kw=np.full(24, cap_kw),
+        import_limit_kw=np.full(24, import_limit_kw),
     )
 
 
@@ -276,8 +276,10 @@ def test_a_cap_that_no_price_keeps_is_refused_by_hour_and_excess(margin):
     assert "\n" not in str(told.value)
 
 
-def test_a_cap_below_what_commanded_charging_needs_is_refused_by_the_excess():
-    with pytest.raises(InputError, match=r"limits.cap_kw is too low.*12.22 kW more than the 10 kW allowed in hour"):
+def test_an_import_limit_below_the_need_of_direct_load_control_is_refused_by_the_excess():
+    with pytest.raises(
+        InputError, match=r"limits.import_limit_kw is too low.*12.22 kW more than the 10 kW allowed in hour"
+    ):
         solve_game(evening(10.0))  # 200 kWh in 9 h: 22.22 kW
     assert solve_game(evening(70.0), margin=0.0).status == "proven"
 

@@ -102,7 +102,7 @@ def readers() -> dict[str, tuple[str, bytes, Callable[[Path], object]]]:
         **{
             "W": [[1, 1, 0, 1], [0, 1, 1, 1]],
             "dt": 1.0,
-            "cap_kw": [9, 9, 9, 9],
+            "import_limit_kw": [9, 9, 9, 9],
             "block_kw": [4.0],
             "block_premium": [0.1],
         },

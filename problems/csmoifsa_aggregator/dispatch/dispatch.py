@@ -91,7 +91,7 @@ class RollingDispatcher:
         program = Program()
         self._short = program.columns(cars.n_classes)  # first, so that binaries move no other column
         self._sold = program.columns(cars.n_steps * self._sale)
-        self._excess = program.columns(cars.n_steps * (self.plan.cap_kw is not None))
+        self._excess = program.columns(cars.n_steps * (self.plan.import_limit_kw is not None))
         self._block = block = add_batteries(
             program, cars, prices / self._scale, prices / self._scale, binaries=binaries
         )
@@ -115,11 +115,12 @@ class RollingDispatcher:
             program.add(left, self._sold, 1.0)
             program.add(own, self._sold, 1.0)
             program.add(own[t], discharged, -share)
-        if self.plan.cap_kw is not None:
-            cap = program.rows(self.plan.cars.n_steps, upper=(self.plan.cap_kw - self._other_load) / self._unit)
-            program.add(cap[t], taken, share)
-            program.add(cap[t], discharged, -share)
-            program.add(cap, self._excess, -1.0)
+        if self.plan.import_limit_kw is not None:
+            upper = (self.plan.import_limit_kw - self._other_load) / self._unit
+            limit = program.rows(self.plan.cars.n_steps, upper=upper)
+            program.add(limit[t], taken, share)
+            program.add(limit[t], discharged, -share)
+            program.add(limit, self._excess, -1.0)
 
     def _open(self) -> None:
         self._session = self._build(np.zeros(0, dtype=bool), self.plan.day_ahead).open()

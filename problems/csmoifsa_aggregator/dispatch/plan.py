@@ -28,7 +28,7 @@ class DispatchPlan:
         Name of the forecaster: ``"ar1"``, ``"none"``, or a function of your own as ``module:function``.
     other_load_kw : (T,) array, optional
         Load of the drivers who are not dispatched [kW]; 0 where left out.
-    cap_kw : (T,) array, optional
+    import_limit_kw : (T,) array, optional
         Import limit: the greatest net load of all cars together [kW]; no limit where left out.
     sale_ratio : (T,) array, optional
         Ratio of the sale price to the price: a kWh sold to the market earns ``price + (ratio - 1) |price|``; 1 where
@@ -48,14 +48,14 @@ class DispatchPlan:
     past: np.ndarray
     forecaster: str = "ar1"
     other_load_kw: np.ndarray | None = None
-    cap_kw: np.ndarray | None = None
+    import_limit_kw: np.ndarray | None = None
     sale_ratio: np.ndarray | None = None
     planned_kw: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         for name, shape in (
             ("other_load_kw", ()),
-            ("cap_kw", ()),
+            ("import_limit_kw", ()),
             ("sale_ratio", ()),
             ("planned_kw", (2, len(self.cars.names))),
         ):

@@ -15,7 +15,7 @@ from csmoifsa_aggregator.dispatch.forecast import refuse_code
 from csmoifsa_aggregator.dispatch.plan import DispatchPlan
 from csmoifsa_aggregator.model.battery import Batteries
 
-_TERMS = ("other_load_kw", "cap_kw", "sale_ratio", "planned_kw")
+_TERMS = ("other_load_kw", "import_limit_kw", "sale_ratio", "planned_kw")
 """Names of the optional arrays of a `DispatchPlan`."""
 
 SAVED = {
@@ -89,8 +89,10 @@ def restore_plan(state: Any, path: str | Path, *, code: bool) -> DispatchPlan:
     if not code:
         refuse_code(state["forecaster"], path)
     terms = {name: None if state.get(name) is None else np.array(state[name], dtype=float) for name in _TERMS}
-    if terms["cap_kw"] is not None:
-        terms["cap_kw"] = np.where(np.isnan(terms["cap_kw"]), np.inf, terms["cap_kw"])  # no limit
+    if terms["import_limit_kw"] is not None:
+        terms["import_limit_kw"] = np.where(
+            np.isnan(terms["import_limit_kw"]), np.inf, terms["import_limit_kw"]
+        )  # no limit
     return DispatchPlan(cars=cars, day_ahead=day_ahead, past=past, forecaster=state["forecaster"], **terms)
 
 

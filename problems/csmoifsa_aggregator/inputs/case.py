@@ -50,9 +50,9 @@ class Case:
         Batteries of the drivers under V2G contract.
     owner : (V,) int array
         Index, among the classes of the case file, of the class that each V2G class is part of.
-    share : (K,) array
+    v2g_share : (K,) array
         Part of each class of the game under V2G contract, from 0 to 1.
-    beta : float
+    owner_share : float
         Owners' part of the surplus of the V2G contract, from 0 to 1.
     v2g_sell : (T,) array
         Price of energy discharged to the grid [currency/kWh].
@@ -66,8 +66,8 @@ class Case:
     game: Game
     cars: Batteries | None
     owner: np.ndarray
-    share: np.ndarray
-    beta: float
+    v2g_share: np.ndarray
+    owner_share: float
     v2g_sell: np.ndarray
     roll: RollKeys = field(default_factory=RollKeys)
 
@@ -99,7 +99,7 @@ class Case:
                 day_ahead=day_ahead,
                 window=np.roll(game.window, -begin, axis=1),
                 mean=float(np.clip(mean, series["lower"].mean(), series["upper"].mean())),
-                cap_kw=None if game.cap_kw is None else np.roll(game.cap_kw, -begin),
+                import_limit_kw=None if game.import_limit_kw is None else np.roll(game.import_limit_kw, -begin),
                 cars=cars if game.cars is not None else None,
                 **series,
             ),
@@ -169,8 +169,8 @@ def _plain_case(game: Game, currency: str) -> Case:
         game=game,
         cars=None,
         owner=np.zeros(0, dtype=int),
-        share=nobody,
-        beta=0.5,
+        v2g_share=nobody,
+        owner_share=0.5,
         v2g_sell=game.day_ahead,
     )
 
@@ -189,7 +189,7 @@ def case_from_dict(values: Mapping[str, Any]) -> Case:
     contract = keys.contract
     classes = [_class_values(k, one, contract, steps) for k, one in enumerate(keys.classes)]
     game = _game(keys, p, classes)
-    share = np.array([one["share"] for one in classes])
+    share = np.array([one["v2g_share"] for one in classes])
     owner = np.flatnonzero(share > 0)
     case = Case(
         name=game.name,
@@ -198,8 +198,8 @@ def case_from_dict(values: Mapping[str, Any]) -> Case:
         game=game,
         cars=_batteries([classes[k] for k in owner], steps, dt) if owner.size else None,
         owner=owner,
-        share=share,
-        beta=contract.beta,
+        v2g_share=share,
+        owner_share=contract.owner_share,
         v2g_sell=p + (contract.sell_ratio - 1.0) * np.abs(p),
         roll=keys.roll,
     )
@@ -243,7 +243,9 @@ def _game(keys: CaseKeys, p: np.ndarray, classes: list[dict[str, Any]]) -> Game:
         count=np.array([one["count"] for one in classes]),
         dt_h=24.0 / steps,
         storage=keys.storage,
-        cap_kw=None if limits.cap_kw is None else _series(limits.cap_kw, "limits.cap_kw", steps),
+        import_limit_kw=None
+        if limits.import_limit_kw is None
+        else _series(limits.import_limit_kw, "limits.import_limit_kw", steps),
         block_kw=None if limits.block_kw is None else np.atleast_1d(limits.block_kw),
         block_premium=None if limits.block_premium is None else np.atleast_1d(limits.block_premium),
         names=tuple(one["name"] for one in classes),
@@ -254,7 +256,7 @@ def _with_followers(case: Case) -> Case:
     """Return the case with V2G drivers moved from the charge-only classes to batteries that answer the price."""
     if case.cars is None:
         return case
-    left = 1.0 - case.share
+    left = 1.0 - case.v2g_share
     keep = left > 1e-12
     if not keep.any():
         raise InputError("contract.stage_one = 'battery' needs at least one class with drivers without V2G contract")
@@ -268,19 +270,21 @@ def _with_followers(case: Case) -> Case:
         names=tuple(name for name, one in zip(game.names, keep, strict=True) if one),
         cars=case.cars,
     )
-    return replace(case, game=fewer, share=np.zeros(int(keep.sum())))
+    return replace(case, game=fewer, v2g_share=np.zeros(int(keep.sum())))
 
 
 def _class_values(k: int, own: ClassKeys, contract: ContractKeys, steps: int) -> dict[str, Any]:
     """Return the values of a class, with those of the contract for keys that the class leaves out."""
     name = f"class {k + 1}" if own.name is None else own.name
     one = {"name": name, "count": own.count, "power_kw": own.power_kw, "energy_kwh": own.energy_kwh}
-    for key in ("share", *_BATTERY):
+    for key in ("v2g_share", *_BATTERY):
         value = getattr(own, key)
         one[key] = getattr(contract, key) if value is None else value
     missing = [key for key in ("capacity_kwh", "arrival_kwh", "departure_kwh") if one[key] is None]
-    if missing and (one["share"] > 0 or one["energy_kwh"] is None):
-        raise InputError(f"{name}: the key {missing[0]!r} is missing" + ("" if one["share"] else " (or 'energy_kwh')"))
+    if missing and (one["v2g_share"] > 0 or one["energy_kwh"] is None):
+        raise InputError(
+            f"{name}: the key {missing[0]!r} is missing" + ("" if one["v2g_share"] else " (or 'energy_kwh')")
+        )
     if one["energy_kwh"] is None:
         if not one["departure_kwh"] > one["arrival_kwh"]:
             raise InputError(
@@ -288,7 +292,7 @@ def _class_values(k: int, own: ClassKeys, contract: ContractKeys, steps: int) ->
                 "where energy_kwh is left out"
             )
         one["energy_kwh"] = (one["departure_kwh"] - one["arrival_kwh"]) / one["efficiency"]
-    if one["share"] > 0:
+    if one["v2g_share"] > 0:
         _match_energy(one)
     if one["discharge_kw"] is None:
         one["discharge_kw"] = one["power_kw"]
@@ -345,7 +349,7 @@ def _batteries(classes: list[dict[str, Any]], steps: int, dt: float) -> Batterie
 
     return Batteries(
         names=tuple(f"{one['name']}, V2G" for one in classes),
-        count=column("count") * column("share"),
+        count=column("count") * column("v2g_share"),
         charge_kw=column("power_kw"),
         discharge_kw=column("discharge_kw"),
         capacity_kwh=column("capacity_kwh"),

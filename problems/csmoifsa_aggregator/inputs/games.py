@@ -45,7 +45,7 @@ class GameKeys(Parameters):
         Number of steps, checked against the length of p.
     storage : Storage, optional
         The aggregator's own battery; its keys may be Pmax, Smax, S0, eta.
-    cap_kw : float or tuple of float, optional
+    import_limit_kw : float or tuple of float, optional
         Import limit [kW], one for all steps or one a step.
     block_kw, block_premium : float or tuple of float, optional
         Size of each block of a supply curve [kW], and its price above p [currency/kWh].
@@ -69,7 +69,7 @@ class GameKeys(Parameters):
     dt: float | None = None
     T: float | None = None
     storage: Storage | None = None
-    cap_kw: Limit | tuple[Limit, ...] | None = None
+    import_limit_kw: Limit | tuple[Limit, ...] | None = None
     block_kw: Limit | tuple[Limit, ...] | None = None
     block_premium: Series | None = None
     names: tuple[str, ...] = ()
@@ -108,7 +108,7 @@ def game_from_dict(values: Mapping[str, Any]) -> Game:
         count=count,
         dt_h=dt,
         storage=keys.storage,
-        cap_kw=_cap(keys.cap_kw, len(p)),
+        import_limit_kw=_limit_series(keys.import_limit_kw, len(p)),
         block_kw=None if keys.block_kw is None else np.atleast_1d(keys.block_kw),
         block_premium=None if keys.block_premium is None else np.atleast_1d(keys.block_premium),
         names=keys.names,
@@ -156,7 +156,7 @@ def _step_hours(keys: GameKeys, steps: int) -> float:
     return 24.0 / steps if keys.dt is None else keys.dt
 
 
-def _cap(values: float | tuple[float, ...] | None, steps: int) -> np.ndarray | None:
+def _limit_series(values: float | tuple[float, ...] | None, steps: int) -> np.ndarray | None:
     if values is None:
         return None
     return np.array(values) if isinstance(values, tuple) else np.full(steps, values)

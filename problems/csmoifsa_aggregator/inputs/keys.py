@@ -107,7 +107,7 @@ class LimitKeys(Parameters):
 
     Attributes
     ----------
-    cap_kw : float or tuple of float, optional
+    import_limit_kw : float or tuple of float, optional
         Import limit: greatest net load of all cars together [kW], kept by stage one, the contracts and rolling; ``inf``
         for none.
     block_kw : float or tuple of float, optional
@@ -116,7 +116,7 @@ class LimitKeys(Parameters):
         Price of each block of the supply curve above p [currency/kWh], rising from block to block.
     """
 
-    cap_kw: Limit | tuple[Limit, ...] | None = None
+    import_limit_kw: Limit | tuple[Limit, ...] | None = None
     block_kw: Limit | tuple[Limit, ...] | None = None
     block_premium: Series | None = None
 
@@ -127,9 +127,9 @@ class ContractKeys(Parameters):
 
     Attributes
     ----------
-    share : float
+    v2g_share : float
         Part of the drivers under V2G contract, from 0 to 1; a class may state its own.
-    beta : float
+    owner_share : float
         Owners' part of the surplus of the V2G contract, from 0 to 1.
     capacity_kwh : float, optional
         Battery capacity of one car [kWh].
@@ -152,8 +152,8 @@ class ContractKeys(Parameters):
         charging and discharging of their batteries.
     """
 
-    share: float = 0.0
-    beta: float = 0.5
+    v2g_share: float = 0.0
+    owner_share: float = 0.5
     capacity_kwh: float | None = None
     floor_kwh: float = 0.0
     arrival_kwh: float | None = None
@@ -165,7 +165,7 @@ class ContractKeys(Parameters):
     stage_one: Literal["charging", "battery"] = "charging"
 
     def __post_init__(self) -> None:
-        require_fraction(self, "share", "beta")
+        require_fraction(self, "v2g_share", "owner_share")
         require_efficiency(self, "efficiency")
 
 
@@ -186,7 +186,7 @@ class ClassKeys(Parameters):
     energy_kwh : float, optional
         Energy that one car draws from the grid in a day [kWh]; follows from the battery where left out, and must agree
         with it under contract.
-    share, capacity_kwh, floor_kwh, arrival_kwh, departure_kwh, efficiency, wear, discharge_kw : float, optional
+    v2g_share, capacity_kwh, floor_kwh, arrival_kwh, departure_kwh, efficiency, wear, discharge_kw : float, optional
         Value of this class for the key of the same name in ``[contract]``, whose value holds where left out.
     """
 
@@ -195,7 +195,7 @@ class ClassKeys(Parameters):
     count: float
     power_kw: float
     energy_kwh: float | None = None
-    share: float | None = None
+    v2g_share: float | None = None
     capacity_kwh: float | None = None
     floor_kwh: float | None = None
     arrival_kwh: float | None = None
@@ -206,7 +206,7 @@ class ClassKeys(Parameters):
 
     def __post_init__(self) -> None:
         require_positive(self, "count", "power_kw", *self._there("energy_kwh"))
-        require_fraction(self, *self._there("share"))
+        require_fraction(self, *self._there("v2g_share"))
         require_efficiency(self, *self._there("efficiency"))
 
     def _there(self, name: str) -> tuple[str, ...]:

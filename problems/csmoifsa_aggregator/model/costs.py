@@ -68,7 +68,7 @@ class Market:
         Length of a step [h].
     storage : Storage, optional
         The aggregator's own battery.
-    cap_kw : (T,) array, optional
+    import_limit_kw : (T,) array, optional
         Import limit: the greatest net load of all cars together [kW].
     block_kw, block_premium : (B,) arrays, optional
         Sizes [kW] and premiums [currency/kWh] of the blocks of a supply curve: of the energy bought ahead, the first
@@ -82,7 +82,7 @@ class Market:
     sell: np.ndarray
     dt_h: float
     storage: Storage | None = None
-    cap_kw: np.ndarray | None = None
+    import_limit_kw: np.ndarray | None = None
     block_kw: np.ndarray | None = None
     block_premium: np.ndarray | None = None
 
@@ -112,9 +112,9 @@ class Market:
         return self.block_kw, self.block_premium
 
 
-def single_price(price: np.ndarray, dt_h: float, cap_kw: np.ndarray | None = None) -> Market:
+def single_price(price: np.ndarray, dt_h: float, import_limit_kw: np.ndarray | None = None) -> Market:
     """Return a market with one price for any amount, such as that of real time; price (T,) [currency/kWh]."""
-    return Market(day_ahead=price, buy=price, sell=price, dt_h=dt_h, cap_kw=cap_kw)
+    return Market(day_ahead=price, buy=price, sell=price, dt_h=dt_h, import_limit_kw=import_limit_kw)
 
 
 def purchase(load_kw: np.ndarray, market: Market) -> np.ndarray:
@@ -187,9 +187,9 @@ def step_costs(
     return np.minimum(alone, _purchase_and_sale(load_kw, discharge_kw, market, sale_price)) * market.dt_h
 
 
-def over_cap(net_kw: np.ndarray, market: Market) -> float:
+def import_excess(net_kw: np.ndarray, market: Market) -> float:
     """Return the greatest excess over the steps of a net load, shape (T,), over the import limit [kW]."""
-    return 0.0 if market.cap_kw is None else float(np.maximum(net_kw - market.cap_kw, 0.0).max())
+    return 0.0 if market.import_limit_kw is None else float(np.maximum(net_kw - market.import_limit_kw, 0.0).max())
 
 
 def price_ratio(series: np.ndarray, price: np.ndarray) -> np.ndarray | None:

@@ -66,7 +66,7 @@ class Game(Market):
     def __post_init__(self) -> None:
         for name in ("day_ahead", "buy", "sell", "lower", "upper", "energy_kwh", "power_kw", "count"):
             object.__setattr__(self, name, frozen(getattr(self, name), float))
-        for name in ("cap_kw", "block_kw", "block_premium"):
+        for name in ("import_limit_kw", "block_kw", "block_premium"):
             if getattr(self, name) is not None:
                 object.__setattr__(self, name, frozen(getattr(self, name), float))
         object.__setattr__(self, "window", frozen(self.window, bool))
@@ -107,7 +107,7 @@ class Game(Market):
 
         So either ``p <= p^b`` and ``p^s >= p``, or ``p^s = p^b < p``. The signs of the prices do not matter.
         """
-        if self.cap_kw is not None or self.block_kw is not None or self.cars is not None:
+        if self.import_limit_kw is not None or self.block_kw is not None or self.cars is not None:
             return False
         beside = (self.day_ahead <= self.buy) | (self.sell <= self.buy)
         apart = (self.sell >= self.cheapest) & beside
@@ -132,7 +132,7 @@ def _check_shapes(game: Game) -> None:
         raise InputError(f"a game needs at least one step and one class, not {steps} and {classes}")
     if not (np.isfinite(game.dt_h) and game.dt_h > 0):
         raise InputError(f"dt must be a number of hours above 0, not {game.dt_h}")
-    for name in ("buy", "sell", "lower", "upper", "cap_kw"):
+    for name in ("buy", "sell", "lower", "upper", "import_limit_kw"):
         value = getattr(game, name)
         if value is not None and value.shape != (steps,):
             missing = steps - value.size
@@ -196,8 +196,10 @@ def _check_prices(game: Game) -> None:
             f"the price bounds exclude the mean price {game.mean:g}: even the upper bounds average {most:g}, "
             f"{game.mean - most:g} too low"
         )
-    if game.cap_kw is not None and not (game.cap_kw >= 0).all():
-        raise InputError(f"cap_kw of {game.hour(int((~(game.cap_kw >= 0)).argmax()))} must be from 0 up")
+    if game.import_limit_kw is not None and not (game.import_limit_kw >= 0).all():
+        raise InputError(
+            f"import_limit_kw of {game.hour(int((~(game.import_limit_kw >= 0)).argmax()))} must be from 0 up"
+        )
 
 
 def _check_classes(game: Game) -> None:
@@ -225,5 +227,5 @@ _KEY_OF = {
     "energy_kwh": "E",
     "power_kw": "Pm",
     "count": "n",
-    "cap_kw": "cap_kw",
+    "import_limit_kw": "import_limit_kw",
 }

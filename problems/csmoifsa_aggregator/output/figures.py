@@ -222,7 +222,13 @@ def draw_state_of_energy(table: pd.DataFrame) -> Figure:
         )
         soe = np.append(rows["arrival_kwh"].iloc[0], rows["soe_kwh"])
         upper.plot(
-            np.append(hours, hours[-1] + step), soe, color=BLUE, marker="o", markersize=3, label="content", zorder=3
+            np.append(hours, hours[-1] + step),
+            soe,
+            color=BLUE,
+            marker="o",
+            markersize=3,
+            label="state of energy",
+            zorder=3,
         )
         upper.scatter(
             [hours[-1] + step], [rows["departure_kwh"].iloc[-1]], marker="D", s=55, facecolor="white", edgecolor=BLACK,
@@ -240,7 +246,7 @@ def draw_state_of_energy(table: pd.DataFrame) -> Figure:
         _hours(lower, hours)
         upper.grid(axis="y", alpha=0.3)
         if k == 0:
-            upper.set_ylabel("content of a vehicle [kWh]")
+            upper.set_ylabel("state of energy of a vehicle [kWh]")
             lower.set_ylabel("power of the class [kW]")
             upper.legend(fontsize=8, framealpha=0.8, edgecolor="none")
             lower.legend(frameon=False, fontsize=8)

@@ -13,7 +13,7 @@ from csmoifsa.files import write_csv, write_json
 from csmoifsa.folders import result_folder
 from csmoifsa_aggregator.inputs.case import Case
 from csmoifsa_aggregator.study.backtest import Backtest, mean_accounts
-from csmoifsa_aggregator.study.gains import stakeholder_impact
+from csmoifsa_aggregator.study.impact import stakeholder_impact
 from csmoifsa_aggregator.study.study import DayStudy
 from csmoifsa_energy.clock import windows_of
 from csmoifsa_energy.impact import impact_rows
@@ -47,7 +47,11 @@ def summarise_day(study: DayStudy) -> dict[str, Any]:
         "classes": list(game.names),
         "dt_h": game.dt_h,
         "plans": [
-            {**one.row(), "hours_outside_bounds": study.hours_outside(one), "over_cap_kw": study.over_cap_kw(one)}
+            {
+                **one.row(),
+                "hours_outside_bounds": study.hours_outside(one),
+                "import_excess_kw": study.import_excess_kw(one),
+            }
             for one in study.accounts
         ],
         "stakeholder_impact": [
@@ -74,7 +78,7 @@ def summarise_day(study: DayStudy) -> dict[str, Any]:
 def assumptions(case: Case) -> dict[str, Any]:
     """Return a case's assumptions on market, drivers, batteries and limits as plain values; of classes, per vehicle."""
     game, cars = case.game, case.cars
-    share = {name: float(one) for name, one in zip(game.names, case.share, strict=True)}
+    share = {name: float(one) for name, one in zip(game.names, case.v2g_share, strict=True)}
     answer: dict[str, Any] = {
         "mean": game.mean,
         "mean_sense": game.mean_sense,
@@ -94,11 +98,11 @@ def assumptions(case: Case) -> dict[str, Any]:
             for k, name in enumerate(game.names)
         ],
         "storage": None if game.storage is None else asdict(game.storage),
-        "greatest_cap_kw": None if game.cap_kw is None else float(game.cap_kw.max()),
+        "greatest_import_limit_kw": None if game.import_limit_kw is None else float(game.import_limit_kw.max()),
         "supply_blocks": 0 if game.block_kw is None else len(game.block_kw),
     }
     if cars is not None:
-        answer["owners_share"] = case.beta
+        answer["owner_share"] = case.owner_share
         answer["v2g_sell_over_day_ahead"] = _ratio(case.v2g_sell, game.day_ahead)
         columns = ("charge_kw", "discharge_kw", "capacity_kwh", "floor_kwh", "arrival_kwh", "departure_kwh")
         answer["batteries"] = [
@@ -130,8 +134,8 @@ def _contracts(study: DayStudy) -> dict[str, Any]:
         "smart_cost": two.smart.cost,
         "v2g_cost": two.v2g.cost,
         "surplus": two.surplus,
-        "owner_share": two.owner_share,
-        "aggregator_share": two.aggregator_share,
+        "owner_gain": two.owner_gain,
+        "aggregator_gain": two.aggregator_gain,
         "wear_paid": two.wear_paid,
         "discharged_kwh": float(two.discharged_kwh.sum()),
         "by_class": [
@@ -139,7 +143,7 @@ def _contracts(study: DayStudy) -> dict[str, Any]:
                 "class": name,
                 "vehicles": float(cars.count[v]),
                 "surplus": float(two.class_surplus[v]),
-                "owner_gain_per_vehicle": float(study.case.beta * two.class_surplus[v] / cars.count[v]),
+                "owner_gain_per_vehicle": float(study.case.owner_share * two.class_surplus[v] / cars.count[v]),
                 "discharged_kwh": float(two.discharged_kwh[v]),
             }
             for v, name in enumerate(cars.names)

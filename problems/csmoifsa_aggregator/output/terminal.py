@@ -28,7 +28,7 @@ def show_day(summary: dict[str, Any], title: str) -> None:
         f"profit {summary['objective']:,.6f} {money} a day, {verdict}, by {how} in {summary['seconds']:.2f} s",
         soft_wrap=True,
     )
-    against = "they break the cap" if summary["guaranteed"] is None else f"{summary['guaranteed']:,.2f}"
+    against = "they exceed the import limit" if summary["guaranteed"] is None else f"{summary['guaranteed']:,.2f}"
     console.print(
         f"bills {summary['bills']:,.2f} - procurement {summary['procurement']:,.2f} = EV margin "
         f"{summary['ev_margin']:,.2f}; storage {summary['storage']:,.2f}; "
@@ -50,10 +50,10 @@ def _notes(summary: dict[str, Any]) -> list[str]:
     if outside:
         names = ", ".join(f"{one['plan']} ({one['hours_outside_bounds']:g} h)" for one in outside)
         notes.append(f"Outside the price bounds, so for comparison only: {names}.")
-    over = [one for one in summary["plans"] if one["over_cap_kw"] > 1e-6 * one["peak_kw"]]
+    over = [one for one in summary["plans"] if one["import_excess_kw"] > 1e-6 * one["peak_kw"]]
     if over:
-        names = ", ".join(f"{one['plan']} (by {one['over_cap_kw']:,.0f} kW)" for one in over)
-        notes.append(f"Above the cap, which only stage one and the contracts are made to keep: {names}.")
+        names = ", ".join(f"{one['plan']} (by {one['import_excess_kw']:,.0f} kW)" for one in over)
+        notes.append(f"Above the import limit, which only stage one and the contracts are made to keep: {names}.")
     if summary["contracts_unused"]:
         notes.append(summary["contracts_unused"])
     if summary["storage"]:
@@ -67,8 +67,8 @@ def _show_contracts(contracts: dict[str, Any], money: str) -> None:
     console = stdout()
     console.print(
         f"\nV2G contracts ({contracts['program']}): {contracts['discharged_kwh']:,.1f} kWh discharged, surplus "
-        f"{contracts['surplus']:,.2f} {money}, of it to owners {contracts['owner_share']:,.2f}, to the aggregator "
-        f"{contracts['aggregator_share']:,.2f}; wear paid {contracts['wear_paid']:,.2f}",
+        f"{contracts['surplus']:,.2f} {money}, of it to owners {contracts['owner_gain']:,.2f}, to the aggregator "
+        f"{contracts['aggregator_gain']:,.2f}; wear paid {contracts['wear_paid']:,.2f}",
         soft_wrap=True,
     )
     table = Table(box=None, pad_edge=False, header_style="dim")

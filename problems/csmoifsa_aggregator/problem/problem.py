@@ -41,7 +41,9 @@ class AggregatorPricing(Problem):
     def __init__(self, game: Game, base_kw: Any = None) -> None:
         self.game = game
         if not self.game.separable:
-            raise InputError("the pricing problem knows no cap, supply curve or V2G followers; use 'ev aggregate'")
+            raise InputError(
+                "the pricing problem knows no import limit, supply curve or V2G followers; use 'ev aggregate'"
+            )
         if self.game.mean_sense != "==":
             raise InputError("the pricing problem needs a fixed mean price, mean_sense '=='")
         steps = self.game.n_steps

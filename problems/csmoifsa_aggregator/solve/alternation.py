@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from csmoifsa.errors import InputError
-from csmoifsa_aggregator.model.costs import over_cap
+from csmoifsa_aggregator.model.costs import import_excess
 from csmoifsa_aggregator.model.follower import TIE, fill, tie_groups
 from csmoifsa_aggregator.model.game import Game
 from csmoifsa_aggregator.solve.bounds import (
@@ -72,7 +72,7 @@ def verify(game: Game, price: np.ndarray, response: FollowerResponse | None = No
         bills += float(response.cars.net_kw @ price) * game.dt_h
         load, discharged = load + response.cars.charge_kw.sum(axis=0), response.cars.discharge_kw.sum(axis=0)
     supply = procure(load, game, discharged, may_lose=False)
-    feasible = over_cap(response.net_kw(game), game) <= 1e-6 * max(1.0, float(load.max()))
+    feasible = import_excess(response.net_kw(game), game) <= 1e-6 * max(1.0, float(load.max()))
     feasible &= game.cars is None or response.cars is not None
     profit = bills - supply.cost if feasible else -np.inf
     return VerifiedPrice(price, response, profit, bills, supply, supply.ev_cost)
@@ -104,7 +104,7 @@ def certify(game: Game, margin: float = 0.0) -> tuple[float, VerifiedPrice | Non
     most_paid, price = greatest_bills(game)
     cost, cheapest = least_cost(game)
     if not np.isfinite(cost):
-        _refuse_cap(game)
+        _refuse_import_limit(game)
     separable_storage = 0.0
     if game.separable and game.storage is not None:
         load = cheapest.load_kw(game)
@@ -120,24 +120,24 @@ def certify(game: Game, margin: float = 0.0) -> tuple[float, VerifiedPrice | Non
     return bound, best
 
 
-def _refuse_cap(game: Game) -> None:
-    """Raise the error that no plan serves everybody.
+def _refuse_import_limit(game: Game) -> None:
+    """Raise the error that no plan serves all drivers.
 
     The message states by how much the import limit would have to rise; where that is not the reason, that V2G classes
     must discharge energy that nobody draws.
     """
-    cap = game.cap_kw
-    missing, load = (0.0, np.zeros(game.n_steps)) if cap is None else least_excess(game)
-    if cap is None or missing <= 1e-6 * float(load.max()):
+    limit = game.import_limit_kw
+    missing, load = (0.0, np.zeros(game.n_steps)) if limit is None else least_excess(game)
+    if limit is None or missing <= 1e-6 * float(load.max()):
         raise InputError(
-            "no plan serves everybody, even if the aggregator commanded all charging: V2G drivers must give energy "
-            "that nobody takes; lower their arrival_kwh or share, or set contract.stage_one = 'charging'"
+            "no plan serves all drivers, even under direct load control: V2G drivers must discharge energy that no "
+            "other driver draws; lower their arrival_kwh or v2g_share, or set contract.stage_one = 'charging'"
         )
-    worst = int((load - cap).argmax())
+    worst = int((load - limit).argmax())
     raise InputError(
-        f"limits.cap_kw is too low: even if the aggregator commanded all charging, drivers would draw at least "
-        f"{missing:.4g} kW more than the {cap[worst]:g} kW allowed in {game.hour(worst)}; raise the cap by that, or "
-        "let fewer cars charge"
+        f"limits.import_limit_kw is too low: even under direct load control drivers would draw at least "
+        f"{missing:.4g} kW more than the {limit[worst]:g} kW allowed in {game.hour(worst)}; raise the limit by that, "
+        "or let fewer cars charge"
     )
 
 

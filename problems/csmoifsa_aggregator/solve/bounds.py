@@ -236,7 +236,7 @@ def supply_binaries(game: Game) -> int:
 
 def least_excess(game: Game) -> tuple[float, np.ndarray]:
     """Return the least rise of the import limit in all steps that serves everybody [kW], and a load within it, (T,)."""
-    assert game.cap_kw is not None
+    assert game.import_limit_kw is not None
     scale = float(game.power_kw.max())
     program = Program()
     excess = program.columns(1, cost=1.0)
@@ -244,15 +244,15 @@ def least_excess(game: Game) -> tuple[float, np.ndarray]:
     x = program.columns(k.size, upper=1.0)
     need = program.rows(game.n_classes, game.energy_kwh / game.step_kwh, game.energy_kwh / game.step_kwh)
     program.add(need[k], x, 1.0)
-    cap = program.rows(game.n_steps, upper=game.cap_kw / scale)
-    program.add(cap[t], x, game.power_kw[k] / scale)
-    program.add(cap, excess, -1.0)
+    limit = program.rows(game.n_steps, upper=game.import_limit_kw / scale)
+    program.add(limit[t], x, game.power_kw[k] / scale)
+    program.add(limit, excess, -1.0)
     nothing, block = np.zeros(game.n_steps), None
     if game.cars is not None:
         block = add_batteries(program, game.cars, nothing, nothing, binaries=_NONE)
         v, at = game.cars.places
-        program.add(cap[at], block.charge, game.cars.count[v] / scale)
-        program.add(cap[at], block.discharge, -game.cars.count[v] / scale)
+        program.add(limit[at], block.charge, game.cars.count[v] / scale)
+        program.add(limit[at], block.discharge, -game.cars.count[v] / scale)
     answer = program.solve()
     load = np.bincount(t, answer.x[x] * game.power_kw[k], minlength=game.n_steps)
     if game.cars is not None and block is not None:

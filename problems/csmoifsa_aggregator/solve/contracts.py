@@ -36,7 +36,7 @@ class StageTwo:
         Surplus G [currency].
     class_surplus : (V,) array
         Part of the surplus of each class [currency], see `split_surplus`.
-    owner_share, aggregator_share : float
+    owner_gain, aggregator_gain : float
         Owners' share beta G and aggregator's share (1 - beta) G of the surplus [currency].
     wear_paid : float
         Payment to the owners for the wear of discharging [currency]; already part of the cost of ``v2g``.
@@ -51,8 +51,8 @@ class StageTwo:
     supply: Procurement
     surplus: float
     class_surplus: np.ndarray
-    owner_share: float
-    aggregator_share: float
+    owner_gain: float
+    aggregator_gain: float
     wear_paid: float
     discharged_kwh: np.ndarray
     program: str
@@ -60,12 +60,12 @@ class StageTwo:
     @property
     def cost(self) -> float:
         """Aggregator's cost of all cars without its own storage: energy, wear and the owners' share [currency]."""
-        return self.supply.ev_cost + self.wear_paid + self.owner_share
+        return self.supply.ev_cost + self.wear_paid + self.owner_gain
 
     @property
     def total_cost(self) -> float:
         """Aggregator's cost of all cars with its own storage: energy, wear and the owners' share [currency]."""
-        return self.supply.cost + self.wear_paid + self.owner_share
+        return self.supply.cost + self.wear_paid + self.owner_gain
 
 
 def stage_two(
@@ -74,7 +74,7 @@ def stage_two(
     sale_price: np.ndarray | None = None,
     *,
     other_load_kw: np.ndarray | None = None,
-    beta: float = 0.5,
+    owner_share: float = 0.5,
 ) -> StageTwo:
     """Plan the V2G classes at day-ahead prices and share the surplus.
 
@@ -88,17 +88,17 @@ def stage_two(
         Revenue of energy discharged to the market [currency/kWh]; the day-ahead price where left out.
     other_load_kw : (T,) array, optional
         Load of the drivers without contract [kW]; none where left out.
-    beta : float
+    owner_share : float
         Owners' share of the surplus, from 0 to 1.
 
     Raises
     ------
     InputError
-        ``beta`` is outside 0 to 1, or no dispatch reaches the promised state of energy within the stays and the import
-        limit.
+        ``owner_share`` is outside 0 to 1, or no dispatch reaches the promised state of energy within the stays and
+        the import limit.
     """
-    if not 0 <= beta <= 1:
-        raise InputError(f"beta, the owners' share of the surplus, must be between 0 and 1, not {beta}")
+    if not 0 <= owner_share <= 1:
+        raise InputError(f"owner_share, the owners' share of the surplus, must be between 0 and 1, not {owner_share}")
     sale_price = market.day_ahead if sale_price is None else sale_price
     plain = np.zeros(market.n_steps) if other_load_kw is None else other_load_kw
     alone = procure(plain, market).cost
@@ -119,8 +119,8 @@ def stage_two(
         supply=costs[1],
         surplus=surplus,
         class_surplus=split_surplus(cars, smart, v2g, market, sale_price, plain, surplus),
-        owner_share=beta * surplus,
-        aggregator_share=(1.0 - beta) * surplus,
+        owner_gain=owner_share * surplus,
+        aggregator_gain=(1.0 - owner_share) * surplus,
         wear_paid=wear[1],
         discharged_kwh=v2g.discharged_kwh(cars),
         program=_program(cars, v2g, market, sale_price),
@@ -163,8 +163,8 @@ def plan_cars(cars: Batteries, market: Market, sale_price: np.ndarray | None, ot
     supply = add_supply(program, market, greatest, with_cars=bool(most.any()), scale=scale)
     load = program.columns(market.n_steps, other_load_kw / scale, other_load_kw / scale)
     program.add(supply.balance, load, -1.0)
-    if supply.cap is not None:
-        program.add(supply.cap, load, 1.0)
+    if supply.import_limit is not None:
+        program.add(supply.import_limit, load, 1.0)
     nothing = np.zeros(market.n_steps)
     block = add_batteries(
         program, cars, nothing, nothing, binaries=_circular(cars, market, sale_price)
@@ -176,7 +176,7 @@ def plan_cars(cars: Batteries, market: Market, sale_price: np.ndarray | None, ot
         program.add(own[t], block.discharge, -cars.count[v] / scale)
     answer = program.solve(gap=1e-9)
     if not answer.found:
-        limit = "" if market.cap_kw is None else " and limits.cap_kw"
+        limit = "" if market.import_limit_kw is None else " and limits.import_limit_kw"
         raise InputError(f"the batteries cannot keep their promises within their windows{limit}")
     return read_dispatch(block, answer.x, cars, answer.value)
 

@@ -79,7 +79,7 @@ def game_values(game: Game) -> dict[str, Any]:
         "W": game.window.astype(int).tolist(),
         "dt": float(game.dt_h),
         "storage": None if store is None else {key: float(getattr(store, key)) for key in _STORE},
-        "cap_kw": None if game.cap_kw is None else game.cap_kw.tolist(),
+        "import_limit_kw": None if game.import_limit_kw is None else game.import_limit_kw.tolist(),
         "blocks": blocks,
         "cars": cars,
     }
@@ -211,15 +211,15 @@ def _prices(game: Game) -> dict[str, Any]:
     need = program.rows(game.n_classes, game.energy_kwh / dt, game.energy_kwh / dt)
     program.add(need[k], x, 1.0)
     program.add(supply.balance[t], x, -1.0)
-    cap = supply.cap
-    if cap is not None:
-        program.add(cap[t], x, 1.0)
+    limit = supply.import_limit
+    if limit is not None:
+        program.add(limit[t], x, 1.0)
     duals = program.solve().row_duals
     zero = np.zeros(steps)
     flow, own = (zero, zero) if supply.flow is None or supply.own is None else (duals[supply.flow], duals[supply.own])
     return {
         "pi": (duals[supply.balance] / dt).tolist(),
-        "nu": zero.tolist() if cap is None else (-duals[cap] / dt).tolist(),
+        "nu": zero.tolist() if limit is None else (-duals[limit] / dt).tolist(),
         "m": (-flow).tolist(),
         "kappa": (-own / dt).tolist(),
     }

@@ -105,7 +105,10 @@ def _matrix(value: Any, name: str, rows: int, n: int) -> list[Series]:
     return [_series(one, f"row {k + 1} of {name}", n) for k, one in enumerate(value)]
 
 
-_GAME = ("p", "pb", "ps", "lb", "ub", "mean", "mean_sense", "E", "Pm", "W", "dt", "storage", "cap_kw", "blocks", "cars")
+_GAME = (
+    *("p", "pb", "ps", "lb", "ub", "mean", "mean_sense", "E", "Pm", "W", "dt"),
+    *("storage", "import_limit_kw", "blocks", "cars"),
+)
 _CARS = ("count", "charge_kw", "discharge_kw", "efficiency", "wear", "arrival_kwh", "places", "low_kwh", "high_kwh")
 _SUPPLY = ("ahead_kw", "real_time_kw", "sold_kw", "charge_kw", "discharge_kw")
 _MULTIPLIERS = ("response_kwh", "mu", "pi", "nu", "m", "kappa")
@@ -127,7 +130,8 @@ class _Game:
         self.classes = k = len(self.energy)
         self.power = _series(game["Pm"], "Pm", k)
         self.window = _matrix(game["W"], "W", k, n)
-        self.cap = None if game["cap_kw"] is None else _series(game["cap_kw"], "cap_kw", n)
+        limit = game["import_limit_kw"]
+        self.import_limit = None if limit is None else _series(limit, "import_limit_kw", n)
         self.store = None
         if game["storage"] is not None:
             store = _table(game["storage"], "storage", ("power_kw", "capacity_kwh", "initial_kwh", "efficiency"))
@@ -217,10 +221,10 @@ def check(values: Any) -> Verdict:
     faults = [*_price_faults(game, price), *_class_faults(game, price, load, margin)]
     net = [sum((row[t] for row in load), Fraction(0)) for t in range(game.steps)]
     net = _battery_faults(game, price, one["v2g"], net, faults)
-    if game.cap is not None:
-        worst = max(load_t - cap for load_t, cap in zip(net, game.cap, strict=True))
+    if game.import_limit is not None:
+        worst = max(load_t - limit for load_t, limit in zip(net, game.import_limit, strict=True))
         if worst > SLACK * max(net):
-            faults.append(f"the load exceeds the cap by {float(worst):g} kW")
+            faults.append(f"the load exceeds the import limit by {float(worst):g} kW")
     bills = sum((c * n for c, n in zip(price, net, strict=True)), Fraction(0)) * game.dt
     earned = bills - _cost(game, one["supply"], net, faults)
     money = max(abs(earned), SLACK * game.scale * sum(game.energy, Fraction(0)))
@@ -296,7 +300,7 @@ def _battery_faults(game: _Game, price: Series, values: Any, net: Series, faults
             soe += (eta * ch[i] - dis[i] / eta) * dt
             limits = -slack <= ch[i] <= car.charge_kw + slack and -slack <= dis[i] <= car.discharge_kw + slack
             if not limits or not car.low[i] - big <= soe <= car.high[i] + big:
-                faults.append(f"V2G class {v + 1} breaks a limit of power or content in step {t}")
+                faults.append(f"V2G class {v + 1} breaks a limit of power or state of energy in step {t}")
                 break
             net[t] += car.count * (ch[i] - dis[i])
             cost += dt * (price[t] * ch[i] + (car.wear - price[t]) * dis[i])
@@ -334,7 +338,7 @@ def _cost(game: _Game, values: Any, net: Series, faults: list[str]) -> Fraction:
             wrong = wrong or f"the storage exceeds its power, or charges and discharges at once, in step {t}"
         soe += (eta * charge[t] - discharge[t] / eta) * dt
         if game.store is not None and not -SLACK * n * power <= soe <= game.store["capacity_kwh"] + SLACK * n * power:
-            wrong = wrong or f"the storage's content leaves its limits in step {t}"
+            wrong = wrong or f"the storage's state of energy leaves its limits in step {t}"
         prices = [game.p[t] + premium for _, premium in game.blocks]
         cost += dt * sum(a * c for a, c in zip(bought_ahead, prices, strict=True))
         cost += dt * (game.pb[t] * bought[t] - game.ps[t] * sold[t])
@@ -387,13 +391,13 @@ def least_cost(game: _Game, pi: Series, nu: Series, m: Series, kappa: Series) ->
     """Return a lower bound of the cost of any class load [currency], by weak duality; see the module docstring."""
     zero, dt, n = Fraction(0), game.dt, game.steps
     nu, kappa = ([max(one, zero) for one in row] for row in (nu, kappa))
-    nu = nu if game.cap is not None else [zero] * n
+    nu = nu if game.import_limit is not None else [zero] * n
     pi = [min(x, b) for x, b in zip(pi, game.pb, strict=True)]  # unlimited purchases bound the price of the balance
     for width, premium in game.blocks:
         if width is None:
             pi = [min(x, p + premium) for x, p in zip(pi, game.p, strict=True)]
     bound = sum(game.fill(k, [a + b for a, b in zip(pi, nu, strict=True)]) for k in range(game.classes))
-    bound -= sum(v * c for v, c in zip(nu, game.cap or [zero] * n, strict=True)) * dt
+    bound -= sum(v * c for v, c in zip(nu, game.import_limit or [zero] * n, strict=True)) * dt
     for width, premium in game.blocks:
         if width is not None:
             bound += dt * sum(min(zero, p + premium - x) * width for p, x in zip(game.p, pi, strict=True))

@@ -90,7 +90,7 @@ def _priced(game: Game, answer: LoadOfRanking, order: np.ndarray) -> tuple[np.nd
         return None, -np.inf
     price = np.clip(price + rise, game.lower, game.upper)
     profit = float(load @ price) - float(load_cost(load / game.dt_h, game))
-    if game.cap_kw is not None:
-        over = np.maximum(load / game.dt_h - game.cap_kw, 0.0).sum() * game.dt_h
+    if game.import_limit_kw is not None:
+        over = np.maximum(load / game.dt_h - game.import_limit_kw, 0.0).sum() * game.dt_h
         profit -= PENALTY * game.price_scale * over
     return price, profit

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from csmoifsa.errors import InputError
-from csmoifsa_aggregator.model.costs import over_cap
+from csmoifsa_aggregator.model.costs import import_excess
 from csmoifsa_aggregator.model.follower import respond
 from csmoifsa_aggregator.model.game import Game
 from csmoifsa_aggregator.solve.alternation import (
@@ -207,25 +207,25 @@ def _no_price(game: Game, best: VerifiedPrice | None, margin: float, *, proven: 
         True if there is no price, False if only none was found.
     """
     none = "no price" if proven else "no price was found that"
-    if best is None and game.cap_kw is not None:
-        best = certify(replace(game, cap_kw=None), margin)[1]
+    if best is None and game.import_limit_kw is not None:
+        best = certify(replace(game, import_limit_kw=None), margin)[1]
     if best is None:
         return InputError(
             f"no price within the bounds leaves a margin of {margin:g} between the hours used and the others; allow "
             "less with --margin, or more room in the prices: price.band, or price.lower and price.upper (lb and ub)"
         )
-    if over_cap(load := best.response.net_kw(game), game) <= 0 or game.cap_kw is None:
+    if import_excess(load := best.response.net_kw(game), game) <= 0 or game.import_limit_kw is None:
         return InputError(
             f"{none} makes V2G drivers give no more than the others take, and the aggregator "
-            "cannot sell it; lower contract.share, or set contract.stage_one = 'charging'"
+            "cannot sell it; lower contract.v2g_share, or set contract.stage_one = 'charging'"
         )
-    worst = int((load - game.cap_kw).argmax())
+    worst = int((load - game.import_limit_kw).argmax())
     sharing = "--margin 0, which lets drivers share hours of equal price, or " if margin > 0 else ""
     return InputError(
-        f"{none} keeps drivers below limits.cap_kw"
+        f"{none} keeps drivers below limits.import_limit_kw"
         + (f" with a strict margin of {margin:g}" if margin > 0 else "")
-        + f": in {game.hour(worst)} they draw {load[worst] - game.cap_kw[worst]:g} kW more than the "
-        f"{game.cap_kw[worst]:g} kW allowed; try {sharing}a higher cap"
+        + f": in {game.hour(worst)} they draw {load[worst] - game.import_limit_kw[worst]:g} kW more than the "
+        f"{game.import_limit_kw[worst]:g} kW allowed; try {sharing}a higher limit"
     )
 
 

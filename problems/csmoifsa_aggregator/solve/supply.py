@@ -26,7 +26,7 @@ class Supply:
     ----------
     balance : (T,) int array
         Rows to which loads are added with coefficient -1/scale.
-    cap : (T,) int array or None
+    import_limit : (T,) int array or None
         Rows of the import limit, to which loads are added with 1/scale.
     columns : int array
         All columns of the supply side.
@@ -41,7 +41,7 @@ class Supply:
     """
 
     balance: np.ndarray
-    cap: np.ndarray | None
+    import_limit: np.ndarray | None
     columns: np.ndarray
     bought: np.ndarray
     charge: np.ndarray | None
@@ -85,7 +85,7 @@ def add_supply(
     steps = market.n_steps
     money = sign * scale * market.dt_h
     balance = program.rows(steps, 0.0, 0.0)
-    cap = None if market.cap_kw is None else program.rows(steps, upper=market.cap_kw / scale)
+    limit = None if market.import_limit_kw is None else program.rows(steps, upper=market.import_limit_kw / scale)
     parts = []
     for kw, extra in zip(*market.blocks, strict=True):
         parts.append(program.columns(steps, upper=kw / scale, cost=money * (market.day_ahead + extra)))
@@ -94,13 +94,13 @@ def add_supply(
     for part in parts:
         program.add(balance, part, 1.0)
     if market.storage is None:
-        return Supply(balance, cap, np.concatenate(parts), bought, None, None, None, 0)
+        return Supply(balance, limit, np.concatenate(parts), bought, None, None, None, 0)
     charge, discharge, soe, sold, flow, own = _add_storage(program, market, scale, money, balance)
     n_binaries = 0
     if binaries:
         n_binaries = _exclude(program, market, max_load_kw, with_cars, scale, charge, discharge, bought, sold)
     every = np.concatenate([*parts, charge, discharge, soe, sold])
-    return Supply(balance, cap, every, bought, charge, discharge, soe, n_binaries, flow, own)
+    return Supply(balance, limit, every, bought, charge, discharge, soe, n_binaries, flow, own)
 
 
 def _add_storage(
@@ -221,8 +221,8 @@ def add_load(program: Program, game: Game, supply: Supply, x: np.ndarray, scale:
     k, t = np.nonzero(game.window)
     share = game.power_kw[k] / scale
     program.add(supply.balance[t], x[k, t], -share)
-    if supply.cap is not None:
-        program.add(supply.cap[t], x[k, t], share)
+    if supply.import_limit is not None:
+        program.add(supply.import_limit[t], x[k, t], share)
 
 
 def add_cars(program: Program, supply: Supply, cars: Batteries, block: Block, scale: float) -> None:
@@ -230,8 +230,8 @@ def add_cars(program: Program, supply: Supply, cars: Batteries, block: Block, sc
     v, t = cars.places
     for columns, share in ((block.charge, cars.count[v] / scale), (block.discharge, -cars.count[v] / scale)):
         program.add(supply.balance[t], columns, -share)
-        if supply.cap is not None:
-            program.add(supply.cap[t], columns, share)
+        if supply.import_limit is not None:
+            program.add(supply.import_limit[t], columns, share)
 
 
 @dataclass(frozen=True)

@@ -198,7 +198,7 @@ def dispatchable(case: Case) -> Case:
         n_steps=game.n_steps,
         dt_h=game.dt_h,
     )
-    return replace(case, cars=cars, owner=np.arange(game.n_classes), share=np.ones(game.n_classes), beta=0.0)
+    return replace(case, cars=cars, owner=np.arange(game.n_classes), v2g_share=np.ones(game.n_classes), owner_share=0.0)
 
 
 def _days(

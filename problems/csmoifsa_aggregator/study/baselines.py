@@ -71,9 +71,9 @@ class DayAccount:
 
 def driver_groups(case: Case) -> tuple[tuple[str, ...], np.ndarray]:
     """Return names and numbers of cars (G,) of the groups: classes without contract, then those with a V2G contract."""
-    plain = case.share < 1.0
+    plain = case.v2g_share < 1.0
     names = [name for name, one in zip(case.game.names, plain, strict=True) if one]
-    count = (case.game.count * (1.0 - case.share))[plain]
+    count = (case.game.count * (1.0 - case.v2g_share))[plain]
     if case.cars is None:
         return tuple(names), count
     return (*names, *case.cars.names), np.concatenate([count, case.cars.count])
@@ -158,7 +158,7 @@ def _account(case: Case, name: str, price: np.ndarray, x: np.ndarray, own_kw: np
 def _bill_per_car(case: Case, price: np.ndarray, x: np.ndarray, own_kw: np.ndarray | None) -> np.ndarray:
     game = case.game
     each = (x @ price) * game.step_kwh / game.count
-    plain = each[case.share < 1.0]
+    plain = each[case.v2g_share < 1.0]
     if case.cars is None:
         return plain
     if own_kw is None:  # those under contract pay what their class pays
@@ -176,7 +176,7 @@ def stages(case: Case, solution: Solution, second: StageTwo | None) -> list[DayA
         return [first]
     share = np.zeros(len(first.per_car))
     if case.cars is not None:
-        share[-case.cars.n_classes :] = case.beta * second.class_surplus / case.cars.count
+        share[-case.cars.n_classes :] = case.owner_share * second.class_surplus / case.cars.count
     return [
         first,
         DayAccount(
@@ -185,7 +185,7 @@ def stages(case: Case, solution: Solution, second: StageTwo | None) -> list[DayA
             load_kw=other_load(case, solution) + second.v2g.net_kw,
             profit=solution.bills - second.cost,
             storage=second.supply.ev_cost - second.supply.cost,
-            driver_cost=solution.bills - second.owner_share,
+            driver_cost=solution.bills - second.owner_gain,
             per_car=first.per_car - share,
         ),
     ]
@@ -193,7 +193,7 @@ def stages(case: Case, solution: Solution, second: StageTwo | None) -> list[DayA
 
 def other_load(case: Case, solution: Solution) -> np.ndarray:
     """Return the load of the drivers without V2G contract, shape (T,) [kW]."""
-    return (solution.response.x * ((1.0 - case.share) * case.game.power_kw)[:, None]).sum(axis=0)
+    return (solution.response.x * ((1.0 - case.v2g_share) * case.game.power_kw)[:, None]).sum(axis=0)
 
 
 def contracts(case: Case, solution: Solution) -> StageTwo | None:
@@ -201,7 +201,7 @@ def contracts(case: Case, solution: Solution) -> StageTwo | None:
 
     Drivers who answer the price with their own batteries have none: their dispatch is their own, paid for by the price.
     """
-    if case.cars is None or not np.any(case.share > 0):
+    if case.cars is None or not np.any(case.v2g_share > 0):
         return None
     plain = other_load(case, solution)
-    return stage_two(case.cars, case.game, case.v2g_sell, other_load_kw=plain, beta=case.beta)
+    return stage_two(case.cars, case.game, case.v2g_sell, other_load_kw=plain, owner_share=case.owner_share)

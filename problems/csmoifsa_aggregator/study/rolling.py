@@ -97,7 +97,7 @@ class Terms:
 
     def at(self, real_time: np.ndarray) -> Terms:
         """Return the same terms in a market that buys any amount at the real-time price, (T,) [currency/kWh]."""
-        market = single_price(real_time, self.market.dt_h, self.market.cap_kw)
+        market = single_price(real_time, self.market.dt_h, self.market.import_limit_kw)
         sale_price = None
         if self.sale_price is not None:
             sale_price = real_time + (self.ratio(self.market.day_ahead) - 1.0) * np.abs(real_time)
@@ -151,7 +151,7 @@ def roll_day(
         past=past,
         forecaster=name or "none",
         other_load_kw=terms.other_load_kw,
-        cap_kw=terms.market.cap_kw,
+        import_limit_kw=terms.market.import_limit_kw,
         sale_ratio=terms.ratio(day_ahead),
         planned_kw=None if terms.plan is None else np.array([terms.plan.charge_kw, terms.plan.discharge_kw]),
     )

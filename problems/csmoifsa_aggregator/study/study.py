@@ -9,7 +9,7 @@ import numpy as np
 
 from csmoifsa.errors import InputError
 from csmoifsa_aggregator.inputs.case import Case
-from csmoifsa_aggregator.model.costs import over_cap
+from csmoifsa_aggregator.model.costs import import_excess
 from csmoifsa_aggregator.model.follower import duality_gap
 from csmoifsa_aggregator.solve.contracts import StageTwo
 from csmoifsa_aggregator.solve.stackelberg import Solution, solve_game
@@ -46,12 +46,12 @@ class DayStudy:
         outside = (account.price < game.lower - slack) | (account.price > game.upper + slack)
         return float(outside.sum()) * game.dt_h
 
-    def over_cap_kw(self, account: DayAccount) -> float:
+    def import_excess_kw(self, account: DayAccount) -> float:
         """Return the greatest excess of an account's load over the import limit [kW].
 
         Only stage one and the contracts are made to keep the limit.
         """
-        return over_cap(account.load_kw, self.case.game)
+        return import_excess(account.load_kw, self.case.game)
 
     @cached_property
     def class_load(self) -> dict[str, np.ndarray]:
@@ -67,8 +67,10 @@ class DayStudy:
         """Load of each group of drivers with the contracts, (T,) [kW]; of V2G classes, charged less discharged."""
         if self.second is None or self.case.cars is None:
             return self.class_load
-        left = self.solution.load_kw(self.case.game) * (1.0 - self.case.share)[:, None]
-        load = {name: one for name, one, s in zip(self.case.game.names, left, self.case.share, strict=True) if s < 1}
+        left = self.solution.load_kw(self.case.game) * (1.0 - self.case.v2g_share)[:, None]
+        load = {
+            name: one for name, one, s in zip(self.case.game.names, left, self.case.v2g_share, strict=True) if s < 1
+        }
         powers = self.second.v2g.charge_kw - self.second.v2g.discharge_kw
         return load | dict(zip(self.case.cars.names, powers, strict=True))
 

@@ -1,19 +1,19 @@
 "use strict";
-// One day of the aggregator: its price with proof, load by class, who gains, contracts.
+// One day of the aggregator: its price with proof, load by class, stakeholder impact, contracts.
 (function () {
   const { D, T, $, config, plain, fill, number, stepped, fillTable, fillImpact, addOption, save } = Page;
   const { BLUE, VERMILION, GREEN, planName, className, trimmed, money, unit, edges, hover, hourAxis, layout } = Aggregator;
   const S = D.summary, n = D.hours.length;
   const state = { against: D.baselines[0], ready: false };
   const values = {
-    money: D.money, objective: money(S.objective), bound: money(S.upper_bound), guaranteed: S.guaranteed === null ? T.cap_broken : money(S.guaranteed), gap: trimmed(100 * S.gap, 4),
+    money: D.money, objective: money(S.objective), bound: money(S.upper_bound), guaranteed: S.guaranteed === null ? T.import_limit_exceeded : money(S.guaranteed), gap: trimmed(100 * S.gap, 4),
     margin: trimmed(S.margin, 6), binaries: S.binaries, seconds: number(S.seconds, 2), storage: money(S.storage),
   };
 
   function fillProof() {
     $("summary").textContent = fill(S.status === "proven" ? T.proven : T.not_proven, values);
     const broken = S.guaranteed === null, same = !broken && Math.abs(S.guaranteed - S.objective) <= 1e-6 * Math.max(1, Math.abs(S.objective));
-    const ties = broken ? T.ties_cap : same ? (S.margin > 0 ? T.ties_margin : T.ties_none) : T.ties_less;
+    const ties = broken ? T.ties_import_limit : same ? (S.margin > 0 ? T.ties_margin : T.ties_none) : T.ties_less;
     $("how").textContent = [fill(T.solved, { n: A().length, steps: n }), fill(T.methods[S.method === "certificate" && S.binaries > 0 ? "certificate_with_binaries" : S.method], values), fill(ties, values)].join(" ");
     const facts = [
       [T.status, S.status === "proven" ? T.is_proven : T.is_not_proven],
@@ -45,7 +45,7 @@
 
   function compare(name) {
     state.against = name;
-    fillImpact($("gains"), S.stakeholder_impact.filter((one) => one.against === name));
+    fillImpact($("impact"), S.stakeholder_impact.filter((one) => one.against === name));
   }
 
   // ---- contracts ---------------------------------------------------------------------------------------------------------
@@ -56,11 +56,11 @@
     const counted = C.program.match(/(\d+) binaries: (.*)$/);
     const program = counted ? fill(T.program_binaries, { n: counted[1], why: Page.word(counted[2]) }) : T.program_linear;
     $("contracts_text").textContent = fill(T.contracts_text, {
-      money: D.money, surplus: money(C.surplus), smart: money(C.smart_cost), v2g: money(C.v2g_cost), owners: money(C.owner_share),
-      aggregator: money(C.aggregator_share), wear: money(C.wear_paid), kwh: number(C.discharged_kwh, 1),
+      money: D.money, surplus: money(C.surplus), smart: money(C.smart_cost), v2g: money(C.v2g_cost), owners: money(C.owner_gain),
+      aggregator: money(C.aggregator_gain), wear: money(C.wear_paid), kwh: number(C.discharged_kwh, 1),
     }) + " " + program;
     Aggregator.drawStack("load_v2g", D.stacks["with V2G"]);
-    const share = S.assumptions.owners_share, names = C.by_class.map((one) => one.class);
+    const share = S.assumptions.owner_share, names = C.by_class.map((one) => one.class);
     const part = (name, factor, colour, pattern) => ({
       type: "bar", name, x: names.map(plain), y: C.by_class.map((one) => factor * one.surplus),
       hovertemplate: `%{x}<br>${name}: %{y:,.2f} ${plain(D.money)}<extra></extra>`,
@@ -71,7 +71,7 @@
         barmode: "relative", legend: { orientation: "h", y: 1.12, font: { size: 11 } }, xaxis: { type: "category", automargin: true },
         yaxis: { title: { text: plain(unit(T.surplus_axis)) } },
       }), { ...config, displayModeBar: false });
-    fillTable($("contracts_table"), [T.class, T.vehicles, unit(T.surplus), unit(T.owner_gain), T.given],
+    fillTable($("contracts_table"), [T.class, T.vehicles, unit(T.surplus), unit(T.owner_gain), T.discharged],
       C.by_class.map((one) => [one.class, trimmed(one.vehicles, 1), money(one.surplus), number(one.owner_gain_per_vehicle, 3), number(one.discharged_kwh, 1)]), 1);
     D.stays.forEach(addStay);
     if (D.stays_left_out) $("stays_note").textContent = fill(T.stays_left_out, { shown: D.stays.length, n: D.stays_left_out });
@@ -86,7 +86,7 @@
     drawStay(place, one);
   }
 
-  // content within its band above, power below
+  // state of energy within its band above, power below
   function drawStay(place, one) {
     const steps = one.charge_kw.length, x = [...Array(steps + 1).keys()].map((k) => one.begin_h + k * one.step_h);
     const end = x[steps], middle = x.slice(0, -1).map((h) => h + one.step_h / 2);
@@ -95,7 +95,7 @@
       marker: { color: colour, line: { color: "#000000", width: 0.4 }, pattern: { shape: pattern, fgcolor: "#303030", bgcolor: colour, size: 6, solidity: 0.18 } },
     });
     Plotly.newPlot(place, [
-      { type: "scatter", mode: "lines+markers", name: T.content, x, y: one.soe_kwh, line: { color: BLUE, width: 2 }, marker: { size: 4 }, hovertemplate: "%{y:,.1f} kWh<extra></extra>" },
+      { type: "scatter", mode: "lines+markers", name: T.soe, x, y: one.soe_kwh, line: { color: BLUE, width: 2 }, marker: { size: 4 }, hovertemplate: "%{y:,.1f} kWh<extra></extra>" },
       { type: "scatter", mode: "markers", name: T.promised, x: [end], y: [one.departure_kwh], cliponaxis: false, marker: { symbol: "diamond-open", size: 11, color: "#000000" }, hovertemplate: `${T.promised}: %{y:,.1f} kWh<extra></extra>` },
       bar(T.charging, 1, one.charge_kw, GREEN, ""), bar(T.to_grid, -1, one.discharge_kw, VERMILION, "/"),
     ], layout({
@@ -141,8 +141,8 @@
   Aggregator.fillPlans($("plans"), S.plans);
   const note = [T.plans_note];
   if (S.plans.some((one) => one.hours_outside_bounds > 0)) note.push(T.outside_note);
-  const over = S.plans.filter((one) => one.over_cap_kw > 1e-6 * one.peak_kw);
-  if (over.length) note.push(fill(T.over_cap, { names: over.map((one) => `${planName(one.plan)} (+${number(one.over_cap_kw, 0)} kW)`).join(", ") }));
+  const over = S.plans.filter((one) => one.import_excess_kw > 1e-6 * one.peak_kw);
+  if (over.length) note.push(fill(T.above_import_limit, { names: over.map((one) => `${planName(one.plan)} (+${number(one.import_excess_kw, 0)} kW)`).join(", ") }));
   if (D.storage) note.push(fill(T.storage_note, values));
   if (S.contracts_unused) note.push(T.contracts_unused);
   $("plans_note").textContent = note.join(" ");

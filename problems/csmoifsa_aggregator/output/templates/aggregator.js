@@ -101,12 +101,12 @@ const Aggregator = (function () {
 
   function fillAssumptions(more) {
     const lines = [
-      fill(A.mean_sense === "==" ? T.mean_fixed : T.mean_capped, { mean: trimmed(A.mean, 6), unit: `${D.money}/kWh` }),
+      fill(A.mean_sense === "==" ? T.mean_fixed : T.mean_at_most, { mean: trimmed(A.mean, 6), unit: `${D.money}/kWh` }),
       ...["lower", "upper", "buy", "sell"].map((name) => over(name, A[`${name}_over_day_ahead`])),
-      ...(A.greatest_cap_kw === null ? [] : [fill(T.cap, { kw: number(A.greatest_cap_kw, 0) })]),
+      ...(A.greatest_import_limit_kw === null ? [] : [fill(T.import_limit, { kw: number(A.greatest_import_limit_kw, 0) })]),
       ...(A.supply_blocks ? [fill(T.blocks, { n: A.supply_blocks })] : []),
       ...(A.storage ? [fill(T.storage_of, { power: number(A.storage.power_kw, 0), capacity: number(A.storage.capacity_kwh, 0), initial: number(A.storage.initial_kwh, 0), efficiency: trimmed(A.storage.efficiency) })] : []),
-      ...(A.batteries && !S.v2g_followers ? [fill(T.owners_share, { share: share(A.owners_share) })] : []),
+      ...(A.batteries && !S.v2g_followers ? [fill(T.owner_share, { share: share(A.owner_share) })] : []),
       ...more,
     ];
     fillList($("assumptions"), lines);
@@ -115,7 +115,7 @@ const Aggregator = (function () {
     ]), 2);
     if (A.batteries) {
       $("under_contract").hidden = false;
-      fillTable($("batteries"), [T.class, T.plugged, T.vehicles, T.battery_power, T.capacity, T.contents, T.efficiency, unit(T.wear)], A.batteries.map((one) => [
+      fillTable($("batteries"), [T.class, T.plugged, T.vehicles, T.battery_power, T.capacity, T.energies, T.efficiency, unit(T.wear)], A.batteries.map((one) => [
         one.class, one.plugged_in.join(", "), trimmed(one.vehicles, 1), `${trimmed(one.charge_kw, 2)} / ${trimmed(one.discharge_kw, 2)}`, trimmed(one.capacity_kwh, 1),
         [one.arrival_kwh, one.floor_kwh, one.departure_kwh].map((value) => trimmed(value, 1)).join(" / "), trimmed(one.efficiency, 3), trimmed(one.wear, 4),
       ]), 2);

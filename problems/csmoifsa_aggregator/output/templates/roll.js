@@ -21,7 +21,7 @@
       shapes: [{ type: "line", x0: 33, x1: 33, yref: "paper", y0: 0, y1: 1, line: { dash: "dash", width: 1.5, color: "#000000" } }],
       annotations: [{ x: 33, yref: "paper", y: 1, yanchor: "bottom", text: T.thesis, showarrow: false, font: { size: 11 } }],
     }), { ...config, displayModeBar: false });
-    fillTable($("nodes"), [T.node, T.days, `${T.reduction} [%]`, T.interval, T.phi, unit(T.plan_loss), unit(T.rolling_loss), unit(T.gain_per_day), T.days_gained, T.short], S.nodes.map((one) => [
+    fillTable($("nodes"), [T.node, T.days, `${T.reduction} [%]`, T.interval, T.phi, unit(T.plan_loss), unit(T.rolling_loss), unit(T.gain_per_day), T.days_gained, T.unserved], S.nodes.map((one) => [
       one.node, String(one.days), percent(one.rho, 1), interval(one), number(one.phi, 2), money(one.plan_loss_per_day), money(one.rolling_loss_per_day),
       money(one.gain_per_day), `${one.days_gained} / ${one.days}`, trimmed(one.unserved_kwh, 1),
     ]), 1);
@@ -59,13 +59,13 @@
     Aggregator.drawWaterfall("waterfall", one.plans);
     Aggregator.drawCurves("plans_load", D.plans_load[k]);
     Aggregator.fillPlans($("plans"), one.plans);
-    fillTable($("table"), [T.day, unit(T.plan_loss_day), unit(T.rolling_loss_day), unit(T.gain_axis), T.short, T.stage_one], days.day.map((day, row) => [
+    fillTable($("table"), [T.day, unit(T.plan_loss_day), unit(T.rolling_loss_day), unit(T.gain_axis), T.unserved, T.stage_one], days.day.map((day, row) => [
       day, money(days.plan_loss[row]), money(days.rolling_loss[row]), money(days.gain[row]), trimmed(days.unserved_kwh[row], 1), T.statuses[days.stage_one[row]],
     ]), 1);
     fillList($("depends"), [T.depends_process, fill(T.depends_phi, { phi: number(one.phi, 2) }), T.depends_known, fill(T.forecasts[S.forecast] || T.forecasts.own, { name: S.forecast }), T.depends_thesis]);
     fillList($("late"), [
       T.known[S.known], T.missing_file, T.missing_live, fill(T.learnt, { n: one.training_days }),
-      fill(one.unserved_kwh > 1e-6 ? T.short_some : T.short_none, { kwh: trimmed(one.unserved_kwh, 1) }),
+      fill(one.unserved_kwh > 1e-6 ? T.unserved_some : T.unserved_none, { kwh: trimmed(one.unserved_kwh, 1) }),
       fill(T.proven_days, { n: one.stage_one_proven_days, days: one.days }),
     ]);
   }
@@ -76,7 +76,7 @@
   $("csv_days").addEventListener("click", () => save("days.csv", daysCsv(), "text/csv"));
   drawRho();
   show(0);
-  Aggregator.fillAssumptions([...(S.assumptions.all_under_direct_control ? [T.all_under_direct_control] : []), T.ratios_kept, T.begin.replace("{hour}", D.hours[0].slice(0, 5)), T.settled]);
+  Aggregator.fillAssumptions([...(S.assumptions.all_under_direct_control ? [T.all_under_direct_control] : []), T.ratios_kept, T.begin.replace("{hour}", D.hours[0].slice(0, 5)), T.deviations]);
   state.ready = true;
   window.study = { state, show, daysCsv, copy: () => Aggregator.copyTable($("table")) };
 })();

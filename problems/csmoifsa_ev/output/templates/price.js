@@ -96,8 +96,8 @@
         hovertemplate: `${T[name]} ${number(x[p], 2)} ${plain(D.unit)}<extra></extra>`,
       };
     });
-    const given = D.discharging[state.selected];
-    [0, 1].filter((p) => given[p]).forEach((p) => {
+    const discharging = D.discharging[state.selected];
+    [0, 1].filter((p) => discharging[p]).forEach((p) => {
       const steps = D.period.map((one, k) => [one, k]).filter(([one]) => one === periods[p]).map(([, k]) => k);
       bars.push({
         type: "scatterpolar", mode: "markers", name: `${T.discharge}, ${T[periods[p]]}: ${number(x[3 + p], 1)}`,
@@ -173,12 +173,12 @@
   }
 
   function tariffUrdb() {
-    const x = D.tariffs[state.selected], given = D.discharging[state.selected];
+    const x = D.tariffs[state.selected], discharging = D.discharging[state.selected];
     const document = JSON.parse(JSON.stringify(D.urdb));
     document.name = `${D.title}: ${nameOf(state.selected)}`;
     document.energyratestructure = [0, 1, 2].map((p) => {
       const tier = { unit: "kWh", rate: x[p] / D.per_currency };
-      if (given[p]) tier.sell = x[3 + p] / D.per_currency;
+      if (discharging[p]) tier.sell = x[3 + p] / D.per_currency;
       return [tier];
     });
     return JSON.stringify(document, null, 2);
