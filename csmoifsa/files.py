@@ -57,7 +57,7 @@ def read_bytes(path: str | Path, what: str = "file", most: int = MOST_BYTES) -> 
             if stat.S_ISDIR(kind):
                 raise InputError(f"{begin}: it is a folder; name a file")
             if not stat.S_ISREG(kind):
-                raise InputError(f"{begin}: it is a device or a pipe; save what it gives as a file and name that")
+                raise InputError(f"{begin}: it is a device or a pipe; save its output as a file and name that")
         with open(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)), "rb") as file:
             opened = os.fstat(file.fileno())
             if not stat.S_ISREG(opened.st_mode):
@@ -116,11 +116,11 @@ def parse_toml(text: str, source: str) -> dict[str, Any]:
     import tomllib
 
     if _LONG_KEY.search(text):
-        raise InputError(f"{source} is not a TOML file of ours: tables are nested deeper than {MOST_NESTED}")
+        raise InputError(f"{source} cannot be read: tables are nested deeper than {MOST_NESTED}")
     try:
         values = tomllib.loads(text)
     except RecursionError:
-        raise InputError(f"{source} is not a TOML file of ours: it is nested too deep") from None
+        raise InputError(f"{source} cannot be read: it is nested too deep") from None
     except (ValueError, OverflowError) as error:  # of which TOMLDecodeError is one
         raise InputError(f"{source} is not a TOML file: {_first_line(error)}") from None
     return _checked(values, source, finite=False)
@@ -166,7 +166,7 @@ def parse_json(text: str, source: str, what: str = "file") -> Any:
         place = f"{source}, line {error.lineno}, column {error.colno}"
         raise InputError(f"{place}: the {what} is not a JSON file: {error.msg}") from None
     except RecursionError:
-        raise InputError(f"{source}: the {what} is not a JSON file of ours: it is nested too deep") from None
+        raise InputError(f"{source}: the {what} cannot be read: it is nested too deep") from None
     except (ValueError, OverflowError) as error:
         raise InputError(f"{source}: the {what} is not a JSON file that can be read: {_first_line(error)}") from None
     return _checked(values, source, finite=True)

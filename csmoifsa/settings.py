@@ -49,14 +49,14 @@ class Settings:
     Attributes
     ----------
     pop_size : int
-        Individuals in the population, and the most solutions of the answer.
+        Number of individuals in the population, and greatest number of solutions returned.
     n_offsprings : int
         Offspring of a generation, between two selections; raise it to the number of workers for parallel evaluation.
     n_active : int
         Least crowded individuals of the first front that are cloned (immunity) and that forage; while nothing is
         feasible, it is the fifth of the population with the least violation instead.
     n_leaders : int
-        The least crowded of those, which the others follow.
+        Least crowded of the active individuals, which others follow.
     eta_crossover, eta_mutation : float
         Distribution indices of the clones' simulated binary crossover and polynomial mutation.
     mutations_per_clone : float
@@ -70,8 +70,8 @@ class Settings:
     cauchy_scale : float
         Scale of a forager's Cauchy-distributed jumps along one coordinate, as a share of the coordinate's range.
     reuse_penalty : float
-        How much less the crowding distance of an individual counts each time it was cloned or foraged from:
-        distance / (1 + reuse_penalty * times).
+        Penalty r on the crowding distance of an individual that was cloned or foraged from k times:
+        distance / (1 + r k).
     memory_size : int
         Number of lengths of long steps that succeeded, which foragers use again.
     min_probability : float
@@ -88,7 +88,7 @@ class Settings:
     one_shot_truncation : bool
         Truncate a front all at once instead of one at a time; for comparison only.
     behaviours : tuple of str
-        Which behaviours take part, by name; all of `BEHAVIOURS` by default.
+        Names of the behaviours in use; all of `BEHAVIOURS` by default.
     """
 
     pop_size: int = setting(100, 2, 1_000_000)

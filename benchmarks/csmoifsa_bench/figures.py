@@ -16,7 +16,7 @@ from csmoifsa.text import figure_text as shown
 from csmoifsa_bench.measure import MORE_IS_BETTER, TITLES, Results
 from csmoifsa_bench.statistics import Ranking, performance_profile, rank_over_problems
 
-# Okabe and Ito's colours, told apart by colour-blind readers too; then matplotlib's for long lists
+# Okabe and Ito's colours, distinct to colour-blind readers too; then matplotlib's for long lists
 COLOURS = (
     *("#0b5fa5", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#8c6d1f"),
     *("#7f7f7f", "#9467bd", "#bcbd22", "#17becf", "#e377c2", "#8c564b", "#2ca02c", "#ff9896"),

@@ -94,7 +94,7 @@ def verify(
 ) -> None:
     """Check a certificate without any solver, in exact fractions: price, answers, schedules, profit, upper bound.
 
-    Exit code 1: checked, and false; 2: it cannot be checked.
+    The exit code is 1 if the certificate is false, and 2 if it cannot be checked.
 
     [bold]Example:[/bold]  csmoifsa ev verify proof.json --case wei-2015
     """

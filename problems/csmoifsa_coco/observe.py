@@ -1,4 +1,4 @@
-"""Runs that COCO's own observer watches, and how many of COCO's targets they reached.
+"""Run algorithms under COCO's own observer, and count the targets of COCO that they reached.
 
 The observer keeps an archive of every non-dominated candidate that was evaluated and measures its hypervolume, scaled
 by COCO's ideal and nadir points, against a reference value that comes with the package (instances 1 to 10; for 11 to 15
@@ -91,7 +91,7 @@ def observe(
     Raises
     ------
     InputError
-        Nothing of that name, a number that the suite does not have, or too small a budget.
+        There is no algorithm of that name, the suite has no such function, or the budget is too small.
     """
     from pymoo.optimize import minimize
 

@@ -1,4 +1,4 @@
-"""Arrays that nobody can change."""
+"""Read-only copies of arrays."""
 
 from __future__ import annotations
 

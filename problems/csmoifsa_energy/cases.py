@@ -11,7 +11,7 @@ from csmoifsa.errors import InputError, did_you_mean
 from csmoifsa.files import read_toml
 
 SOURCES = frozenset({"csv", "file", "values_mw"})
-"""Keys that say where the data of a table comes from; a table that has one replaces that of the base whole."""
+"""Keys that name the source of a table's data; a table with such a key replaces the base's table as a whole."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,15 +21,15 @@ class CaseFiles:
     Attributes
     ----------
     folder : Path
-        Holds the bundled files, ``NAME.toml``.
+        Folder of the bundled files, ``NAME.toml``.
     what : str
-        What messages call a file, such as ``"scenario"``.
+        Name of the kind of file in messages, such as ``"scenario"``.
     files : tuple of tuples of str
         Places of the keys that may name a file; a relative path starts at the folder of the TOML file.
     default : str, optional
         The bundled case that a file without ``base`` builds on; it stands alone where left out.
     not_inherited : tuple of str
-        Keys at the top that hold for the file itself, not for those that build on it.
+        Top-level keys that a file does not take over from its base.
     either : tuple of (str, str, str)
         A table and two keys of it that state one value, such as ``("price", "mean", "mean_ratio")``: the one of a file
         replaces the other of its base.
@@ -62,7 +62,7 @@ class CaseFiles:
         return self.folder / f"{name}.toml"
 
     def read(self, path: Path) -> dict[str, Any]:
-        """Return what one file says itself, with whole paths; its base is not read.
+        """Return the values of one file, without those of its base; paths in it are made whole.
 
         Raises
         ------
@@ -88,7 +88,7 @@ class CaseFiles:
         values : dict
             From `read`.
         path : Path
-            The file that they come from.
+            File that holds the values.
 
         Raises
         ------
@@ -132,8 +132,8 @@ class CaseFiles:
 def merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
     """Return ``base`` with ``changes`` laid over it, table by table; lists are replaced whole.
 
-    A table that says where its data comes from (`SOURCES`) is replaced whole, too: settings of another file are none
-    of this one.
+    A table that names the source of its data (`SOURCES`) is replaced whole, too, since the base's settings describe
+    another file.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Plain values of a file become checked parameters; what is wrong with them is said by their keys."""
+"""Convert the plain values of a file to checked parameters; errors name the keys."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _WORDS = (
     *(("a valid array", "a list"), ("a valid boolean", "true or false"), ("a valid integer", "a whole number")),
     *(("a valid number", "a number"), ("a valid string", "a text")),
 )
-"""pydantic's words and a user's."""
+"""Phrases of pydantic's messages, each with its replacement."""
 
 
 @lru_cache
@@ -40,24 +40,24 @@ def check_values(
     name: Callable[[Place], tuple[str, Place]] = lambda place: ("", place),
     strict: bool = True,
 ) -> T:
-    """Return the dataclass that plain values of a file describe.
+    """Return the dataclass built from the plain values of a file.
 
     Parameters
     ----------
     model : type
         A dataclass of `Parameters`.
     values : dict
-        Of TOML, JSON or the command line.
+        Values from TOML, JSON or the command line.
     source : str
-        Begins the message, such as ``"my.toml: "``.
+        Beginning of the message, such as ``"my.toml: "``.
     place : tuple
-        Where the values stand in their file.
+        Path of the values in their file.
     more : sequence of str
-        Further keys at the top that are known, for hints.
+        Further top-level keys, for hints at misspelt ones.
     name : callable
-        Turns a place into the beginning of a sentence and the rest of the place.
+        Function that splits a place into the beginning of a sentence and the rest of the place.
     strict : bool
-        Whether no text or truth value passes for a number.
+        Whether texts and truth values are refused where a number is expected.
 
     Raises
     ------
@@ -77,7 +77,7 @@ def _plain(value: Any) -> Any:
 def _sentences(
     error: ValidationError, model: type, begin: Place, more: Sequence[str], name: Callable[[Place], tuple[str, Place]]
 ) -> list[str]:
-    """Return one sentence a key; where a value may be of several kinds, the kind that fits best speaks."""
+    """Return one sentence for each key; where a value may be of several kinds, that of the kind that fits best."""
     by_key: dict[Place, list[Any]] = {}
     known: dict[Place, list[str]] = {}
     for one in error.errors(include_url=False):
@@ -86,7 +86,8 @@ def _sentences(
         known[place] = [each.name for each in fields(owner)] + list(more if owner is model else ())
     whole = [place for place in by_key if not any(other[: len(place)] == place != other for other in by_key)]
     sentences = [_sentence(*name((*begin, *place)), by_key[place], known[place]) for place in whole]
-    return sorted(sentences, key=lambda one: "unknown key" not in one)  # a misspelt key explains a missing one
+    # unknown keys first, since a misspelt key explains a missing one
+    return sorted(sentences, key=lambda one: "unknown key" not in one)
 
 
 def _place(parts: Place, model: type, *, unknown: bool) -> tuple[Place, Any]:
@@ -119,7 +120,7 @@ def _leaves(annotation: Any) -> list[Any]:
 
 
 def _sentence(begin: str, place: Place, errors: list[Any], known: list[str]) -> str:
-    """Say what is wrong with one key, in a user's words."""
+    """Return the sentence that states the fault of one key."""
     key = ".".join(str(part) for part in place)
     kind, message, value = errors[0]["type"], errors[0]["msg"], errors[0]["input"]
     if kind == _UNKNOWN:
@@ -136,7 +137,7 @@ def _sentence(begin: str, place: Place, errors: list[Any], known: list[str]) -> 
 
 
 def _wanted(errors: list[Any]) -> str:
-    """Return what a value must be; of several kinds, each."""
+    """Return the condition on a value, such as "must be a number"; all conditions where several kinds are allowed."""
     texts = []
     for one in errors:
         text = one["msg"]

@@ -53,7 +53,7 @@ def write_page(
     page : str
         Name of the page: its template, script and labels are ``<page>.html.j2``, ``.js`` and ``.<language>.json``.
     data : dict
-        What its script draws, as plain values.
+        Plain values that its script draws.
     title : str
         Title of the page; may come from a user's file.
     language : "en" or "zh"

@@ -320,7 +320,7 @@ def check(
         if not as_json:
             for fault in found.faults:
                 stderr().print(f"- {fault}", soft_wrap=True, markup=False)
-        raise InputFaultsError([f"{len(found.faults)} thing(s) to mend in {path}"])
+        raise InputFaultsError([f"{len(found.faults)} fault(s) in {path}"])
     if not as_json:
         from csmoifsa_ev.output.terminal import show_inspection
 

@@ -22,7 +22,7 @@ from csmoifsa.problem import CompiledProblem
 
 
 class Model(CompiledProblem):
-    """A member of the suite; the subclasses say which.
+    """Base class of the problems of the suite; a subclass sets the attributes.
 
     Attributes
     ----------

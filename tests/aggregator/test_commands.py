@@ -391,7 +391,8 @@ def test_every_mistake_is_told_by_its_key(tmp_path, text, words):
 
 def test_no_limit_may_be_written_as_inf(tmp_path):
     path = tmp_path / "mine.toml"
-    path.write_text('base = "wei-2015"\n[limits]\nimport_limit_kw = inf\nblock_kw = [100, inf]\nblock_premium = [0, 0.1]\n')
+    limits = "import_limit_kw = inf\nblock_kw = [100, inf]\nblock_premium = [0, 0.1]\n"
+    path.write_text(f'base = "wei-2015"\n[limits]\n{limits}')
     game = load_case(path).game
     assert np.isinf(game.import_limit_kw).all()
     assert game.block_kw.tolist() == [100.0, np.inf]

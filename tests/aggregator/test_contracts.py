@@ -275,5 +275,5 @@ def test_stage_one_battery_takes_v2g_drivers_out_of_the_plain_classes(tmp_path):
     case = load_case(path)
     assert case.game.cars is not None
     assert case.game.count.tolist() == [25, 10, 5]
-    with pytest.raises(InputError, match="V2G classes know 24 steps, the prices 6"):
+    with pytest.raises(InputError, match="V2G classes have 24 steps, but there are 6 prices"):
         replace(TINY, cars=case.cars)

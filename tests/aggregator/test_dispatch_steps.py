@@ -131,7 +131,7 @@ def test_what_a_car_lacks_that_leaves_at_an_announced_step():
 @pytest.mark.parametrize(
     ("day_ahead", "start", "words"),
     [
-        (AHEAD[:11], [0, 3], "day_ahead has 11 prices, the classes know 12 steps"),
+        (AHEAD[:11], [0, 3], "day_ahead has 11 prices, but the classes have 12 steps"),
         (np.where(np.arange(12) == 4, np.nan, AHEAD), [0, 3], "the day-ahead price of step 4 is not a number"),
         (AHEAD, [0, 4], "b stays beyond the end of the horizon"),
     ],
@@ -142,7 +142,7 @@ def test_bad_plans_are_named(day_ahead, start, words):
 
 
 def test_a_perfect_forecast_is_refused_in_real_time():
-    with pytest.raises(InputError, match="a perfect forecast cannot be had in real time"):
+    with pytest.raises(InputError, match="no perfect forecast exists in real time"):
         RollingDispatcher(DispatchPlan(cars=cars(), day_ahead=AHEAD, past=np.zeros((0, 12)), forecaster="perfect"))
 
 

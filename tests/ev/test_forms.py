@@ -237,7 +237,7 @@ def test_the_same_local_prices_with_an_offset_are_the_same_prices(tmp_path):
     assert moved.per_kwh[0] == VALUES[2] / 1000
     assert any("are brought to the clock of UTC" in note for note in moved.notes)
     write(two, [line.replace("+02:00", "Z") for line in two.read_text().splitlines()])
-    with pytest.raises(InputError, match="written with UTC; say on which clock the days are wanted"):
+    with pytest.raises(InputError, match="written with UTC; state the clock of the local days"):
         load_prices(two)
 
 
@@ -361,7 +361,7 @@ def test_excel(tmp_path):
     with pytest.raises(InputError, match=r"has 2 sheets: A, B; choose one with sheet = 'A' \(or --sheet\)"):
         Load(**options).read()
     np.testing.assert_array_equal(Load(**options, sheet="B").read().values, want.values)
-    with pytest.raises(InputError, match="has no sheet 'C' with content"):
+    with pytest.raises(InputError, match="has no sheet 'C' with data"):
         Load(**options, sheet="C").read()
     path.write_bytes(b"PK\x03\x04 no Excel")
     with pytest.raises(InputError, match="is not an Excel file"):

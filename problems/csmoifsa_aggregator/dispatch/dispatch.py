@@ -60,7 +60,7 @@ class RollingDispatcher:
         self.plan = plan
         self._forecast = forecaster or forecasts.find_forecaster(plan.forecaster)
         if self._forecast is None:
-            raise InputError("a perfect forecast cannot be had in real time; choose ar1, none or module:function")
+            raise InputError("no perfect forecast exists in real time; choose ar1, none or module:function")
         cars = plan.cars
         self._v, self._t = cars.places
         self._scale = float(np.abs(plan.day_ahead).mean()) or 1.0
@@ -69,13 +69,13 @@ class RollingDispatcher:
         self._here = np.zeros(cars.n_classes, dtype=bool)
         self._gone = np.zeros(cars.n_classes, dtype=bool)
         self._until = cars.start + cars.length  # first step after the stay
-        self._jump = np.where(cars.first, cars.arrival_kwh[self._v], 0.0)  # added to the state besides charging [kWh]
+        self._jump = np.where(cars.first, cars.arrival_kwh[self._v], 0.0)  # energy added other than by charging [kWh]
         self._fixed = np.full((2, self._v.size), np.nan)  # power per vehicle [kW]; NaN: not yet decided
         self._answers: dict[str, Any] | None = None
         self._session: Session | None = None
         self._other_load = np.zeros(cars.n_steps) if plan.other_load_kw is None else plan.other_load_kw
         self._ratio = np.ones(cars.n_steps) if plan.sale_ratio is None else plan.sale_ratio
-        self._sale = bool((self._ratio != 1.0).any())  # at the price itself, selling and serving others earn the same
+        self._sale = bool((self._ratio != 1.0).any())  # at a ratio of 1, selling earns what serving other cars saves
         self._unit = float((cars.count * np.maximum(cars.charge_kw, cars.discharge_kw)).sum())
         self._open()
         self._x = self._solve(plan.day_ahead)

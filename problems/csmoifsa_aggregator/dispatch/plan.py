@@ -63,7 +63,9 @@ class DispatchPlan:
             if value is not None and np.shape(value) != (*shape, self.cars.n_steps):
                 raise InputError(f"{name} must have shape {(*shape, self.cars.n_steps)}, not {np.shape(value)}")
         if self.day_ahead.shape != (self.cars.n_steps,):
-            raise InputError(f"day_ahead has {self.day_ahead.size} prices, the classes know {self.cars.n_steps} steps")
+            raise InputError(
+                f"day_ahead has {self.day_ahead.size} prices, but the classes have {self.cars.n_steps} steps"
+            )
         bad = np.flatnonzero(~np.isfinite(self.day_ahead))
         if bad.size:
             raise InputError(f"the day-ahead price of step {bad[0]} is not a number")

@@ -218,7 +218,7 @@ def _class_first(place: tuple[str | int, ...], values: Mapping[str, Any]) -> tup
 def _day_ahead(values: tuple[float, ...]) -> np.ndarray:
     if len(values) < 2 or 1440 % len(values):
         raise InputError(
-            f"market.day_ahead has {len(values)} values, which divide no day into whole minutes; bring 24, 48 or 96"
+            f"market.day_ahead has {len(values)} values, which give no step of whole minutes; supply 24, 48 or 96"
         )
     return np.array(values)
 

@@ -150,7 +150,7 @@ def _step_hours(keys: GameKeys, steps: int) -> float:
         raise InputError(f"p has {steps} values but T is {keys.T:g}: {abs(keys.T - steps):g} hours are missing")
     if keys.dt is None and 1440 % steps:
         raise InputError(
-            f"dt is missing: p has {steps} values, which divide no day into steps of whole minutes; bring 24, 48 or "
+            f"dt is missing: p has {steps} values, which give no step of whole minutes; supply 24, 48 or "
             "96 of them, or state dt, the length of a step in hours"
         )
     return 24.0 / steps if keys.dt is None else keys.dt

@@ -144,15 +144,15 @@ def _check_shapes(game: Game) -> None:
     if game.window.shape != (classes, steps):
         raise InputError(f"W must be {classes} classes x {steps} steps, not {' x '.join(map(str, game.window.shape))}")
     if game.cars is not None and game.cars.n_steps != steps:
-        raise InputError(f"the V2G classes know {game.cars.n_steps} steps, the prices {steps}")
+        raise InputError(f"the V2G classes have {game.cars.n_steps} steps, but there are {steps} prices")
     if len(game.names) != classes:
         raise InputError(f"there are {classes} classes but {len(game.names)} names")
     every = [*game.names, *(() if game.cars is None else game.cars.names)]
     if len(set(every)) < len(every):
         twice = next(name for name in every if every.count(name) > 1)
-        raise InputError(f"two classes are called {twice!r}; call one of them otherwise")
+        raise InputError(f"two classes are called {twice!r}; rename one of them")
     if "hour" in every:
-        raise InputError("no class can be called 'hour', which is the first column of the tables; call it otherwise")
+        raise InputError("no class can be called 'hour', which is the first column of the tables; rename it")
     if (game.block_kw is None) != (game.block_premium is None) or (
         game.block_kw is not None and game.block_premium is not None and game.block_kw.shape != game.block_premium.shape
     ):

@@ -82,7 +82,7 @@ def respond_cars(cars: Cars, price: np.ndarray, favour: np.ndarray | None = None
     steps_of_day = cars.n_steps
     price = np.ascontiguousarray(price, dtype=float)
     if price.shape != (steps_of_day,):
-        raise InputError(f"the price has {price.size} steps, the cars know {steps_of_day}")
+        raise InputError(f"the price has {price.size} steps, but the cars have {steps_of_day}")
     groups = tie_groups(price, TIE * (float(np.abs(price).mean()) or 1.0))
     order = np.lexsort((np.zeros(steps_of_day) if favour is None else favour, groups)).astype(np.int64)
     steps = np.empty((steps_of_day, steps_of_day + 1, steps_of_day), dtype=np.int64)

@@ -1,6 +1,6 @@
 """Figures of the aggregator, drawn from the files of a result folder, so that they can be drawn again.
 
-Colours, dashes and hatches as in `csmoifsa_ev.output.figures`: distinct to colour-blind readers and in
+Colours, dashes and hatches are those of `csmoifsa_ev.output.figures`: distinct to colour-blind readers and in
 greyscale.
 """
 
@@ -22,7 +22,7 @@ from csmoifsa_energy.figures import BLACK, BLUE, GREEN, GREY, ORANGE, SKY, VERMI
 CLASS_STYLES = [(BLUE, ""), (ORANGE, "///"), (GREEN, "..."), (SKY, "\\\\\\"), (VERMILION, "xxx"), (GREY, "++")]
 
 
-@rc_context({"text.parse_math": False})  # a $ in a name is a $
+@rc_context({"text.parse_math": False})  # draw a dollar sign as such, not as the start of a formula
 def draw_day(folder: Path) -> list[Path]:
     """Draw price, load by class, profit by stage and, with contracts, state of energy; return the files."""
     summary, tables = read_results(folder, ["price", "load", "plans", "plans_load"], "aggregate")

@@ -45,7 +45,7 @@ def show_day(summary: dict[str, Any], title: str) -> None:
 def _notes(summary: dict[str, Any]) -> list[str]:
     notes = []
     if "v2g_followers" in summary:
-        notes.append("No strict margin is kept: V2G drivers answer the price, and none settles all their ties.")
+        notes.append("No strict margin is kept: V2G drivers respond to the price, and no margin breaks all their ties.")
     outside = [one for one in summary["plans"] if one["hours_outside_bounds"]]
     if outside:
         names = ", ".join(f"{one['plan']} ({one['hours_outside_bounds']:g} h)" for one in outside)

@@ -1,10 +1,10 @@
 """The pricing game as a multi-objective problem: the leader's price vector, answered exactly by every driver.
 
 A mixed-integer program proves the greatest profit; a search finds the whole trade-off between profit, drivers' bill and
-peak-valley difference. Any real vector stands for a price: it is shifted as a whole, and cut off at the bounds, until
-its mean is that of the game; then the price of greatest revenue with the same ranking of steps replaces it, a few times
-over, as long as profit rises. So a vector is the start of a climb in exact steps. Among steps of equal price, drivers
-fill those that are best for the leader first (optimistic).
+peak-valley difference. Any real vector is accepted as a price: it is shifted as a whole, and clipped to the bounds, so
+that its mean is that of the game. Then the price of greatest revenue with the same ranking of steps replaces it, a few
+times over, as long as profit rises: a vector is the start of a local search whose steps are exact. Among steps of equal
+price, drivers fill those that are best for the leader first (optimistic).
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class AggregatorPricing(Problem):
         self.game = game
         if not self.game.separable:
             raise InputError(
-                "the pricing problem knows no import limit, supply curve or V2G followers; use 'ev aggregate'"
+                "the pricing problem accepts no import limit, supply curve or V2G followers; use 'ev aggregate'"
             )
         if self.game.mean_sense != "==":
             raise InputError("the pricing problem needs a fixed mean price, mean_sense '=='")

@@ -99,7 +99,7 @@ def certify(game: Game, margin: float = 0.0) -> tuple[float, VerifiedPrice | Non
     Raises
     ------
     InputError
-        No plan serves everybody within the import limit, or V2G drivers discharge more than the others draw.
+        No plan serves all drivers within the import limit, or V2G drivers discharge more than the others draw.
     """
     most_paid, price = greatest_bills(game)
     cost, cheapest = least_cost(game)

@@ -189,9 +189,9 @@ def greatest_bills(game: Game) -> tuple[float, np.ndarray]:
 
 
 def least_cost(game: Game) -> tuple[float, FollowerResponse]:
-    """Return the least cost of serving everybody by direct load control [currency], and a response that attains it.
+    """Return the least cost of serving all drivers by direct load control [currency], and a response that attains it.
 
-    Wear is included; the cost is infinite where no plan serves everybody.
+    Wear is included; the cost is infinite where no plan serves all drivers.
     """
     if game.separable:
         x = fill(np.argsort(game.cheapest, kind="stable"), game)
@@ -202,7 +202,7 @@ def least_cost(game: Game) -> tuple[float, FollowerResponse]:
 def least_cost_within(
     game: Game, least: np.ndarray, most: np.ndarray, price: np.ndarray | None = None
 ) -> tuple[float, FollowerResponse]:
-    """Return the least cost of serving everybody with shares between bounds (K, T) [currency], and a plan for it.
+    """Return the least cost of serving all drivers with shares between bounds (K, T) [currency], and a plan for it.
 
     A linear program, with binaries only where buying while selling, or charging while discharging, would pay; the cost
     is the solver's lower bound, infinite where there is no plan. With a price, the V2G classes are restricted to the
@@ -235,7 +235,7 @@ def supply_binaries(game: Game) -> int:
 
 
 def least_excess(game: Game) -> tuple[float, np.ndarray]:
-    """Return the least rise of the import limit in all steps that serves everybody [kW], and a load within it, (T,)."""
+    """Return the least rise of the import limit, equal in all steps, that serves all drivers [kW], and a load (T,)."""
     assert game.import_limit_kw is not None
     scale = float(game.power_kw.max())
     program = Program()

@@ -103,7 +103,7 @@ def tune(cars: Cars, game: Game, price: np.ndarray, *, tries: int = 3000) -> tup
 def _start(cars: Cars, game: Game, price: np.ndarray) -> np.ndarray:
     price = np.ascontiguousarray(price, dtype=float)
     if cars.n_steps != game.n_steps:
-        raise InputError(f"the cars must know the {game.n_steps} steps of the game; they know {cars.n_steps}")
+        raise InputError(f"the cars must have the {game.n_steps} steps of the game, not {cars.n_steps}")
     if price.shape != (game.n_steps,) or not np.isfinite(price).all():
         what = f"an array of shape {price.shape}" if price.shape != (game.n_steps,) else "some that are not finite"
         raise InputError(f"price must be {game.n_steps} finite numbers, one a step, not {what}")

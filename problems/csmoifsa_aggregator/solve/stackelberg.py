@@ -131,7 +131,7 @@ def solve_game(
     Raises
     ------
     InputError
-        The margin is negative or not finite, no plan serves everybody, or no price within the bounds keeps the margin
+        The margin is negative or not finite, no plan serves all drivers, or no price within the bounds keeps the margin
         or the import limit; for the import limit the message names the hour and the excess.
     """
     begin = time.perf_counter()

@@ -258,7 +258,8 @@ def _run_day(
         second = contracts(case, solution)
     except InputError as error:
         raise InputError(f"{day}: {error}") from None
-    plan = solution.response.cars if second is None else second.v2g  # None: owners answer the price
+    # without contracts the owners respond to the price of stage one
+    plan = solution.response.cars if second is None else second.v2g
     terms = Terms(game, case.v2g_sell if second is not None else None, other_load(case, solution), plan)
     rolled = roll_day(cars, game.day_ahead, real_time, past=past, forecaster=forecaster, known=known, terms=terms)
     accounts = [*baselines(case), *stages(case, solution, second)]

@@ -28,7 +28,7 @@ KNOWN = ("current", "last", "nothing")
 class RollingResult:
     """Loads and costs of one day carried out by plan, with rolling, and with perfect foresight.
 
-    Costs are those of all cars' energy in two settlements, wear included [currency].
+    Costs are those of all cars' energy, paid day-ahead and in real time, wear included [currency].
 
     Attributes
     ----------

@@ -155,7 +155,7 @@ def _one_offset(table: Table, offsets: set[timedelta], clock: Clock, key: str) -
         return f"{table.path}: all stamps carry {names[0]}; the days are those of that clock"
     what = f"the offsets {' and '.join(names[:4])}" if len(offsets) > 1 else "UTC"
     raise InputError(
-        f"{table.path}: stamps are written with {what}; say on which clock the days are wanted: {key}.time_zone = "
+        f"{table.path}: stamps are written with {what}; state the clock of the local days: {key}.time_zone = "
         "'America/New_York' (or --time-zone), or 'UTC'"
     )
 

@@ -22,7 +22,7 @@ def read_sheet(path: Path, what: str, sheet: str | None) -> list[tuple[int, list
     Raises
     ------
     InputError
-        It is no Excel file, it has no such sheet, or it has several with content and none is chosen.
+        The file is no Excel file, it has no such sheet, or it has several sheets with data and none is chosen.
     """
     import pandas as pd
 
@@ -42,7 +42,7 @@ def read_sheet(path: Path, what: str, sheet: str | None) -> list[tuple[int, list
     names = [str(name) for name, frame in frames.items() if not frame.dropna(how="all").empty]
     if sheet is not None and sheet not in names:
         raise InputError(
-            f"{path} has no sheet {sheet!r} with content; it has {', '.join(names)}." + did_you_mean(sheet, names)
+            f"{path} has no sheet {sheet!r} with data; it has {', '.join(names)}." + did_you_mean(sheet, names)
         )
     if sheet is None and len(names) > 1:
         raise InputError(
@@ -51,7 +51,7 @@ def read_sheet(path: Path, what: str, sheet: str | None) -> list[tuple[int, list
     if not names:
         return []
     frame = frames[names[0] if sheet is None else sheet]
-    frame = frame.loc[:, frame.notna().any()]  # columns without any content
+    frame = frame.loc[:, frame.notna().any()]  # columns without any value
     rows = []
     for number, values in enumerate(frame.itertuples(index=False), start=1):
         cells = [_text(value) for value in values]
@@ -61,7 +61,7 @@ def read_sheet(path: Path, what: str, sheet: str | None) -> list[tuple[int, list
 
 
 def _text(value: Any) -> str:
-    """Return a cell's content as text."""
+    """Return the value of a cell as text."""
     if value is None or (isinstance(value, float) and value != value):
         return ""
     if isinstance(value, datetime):

@@ -29,7 +29,7 @@ class Load(FileSeries):
     def __post_init__(self) -> None:
         super().__post_init__()
         if (self.values_mw is None) == (self.csv is None):
-            raise InputError("the load must be either values_mw or csv, one of the two")
+            raise InputError("the load needs either values_mw or csv, and not both")
 
     def with_settings(self, settings: Mapping[str, Any]) -> Load:
         """Return the load with some settings of its file replaced; with ``csv`` among them, of another file.
@@ -64,7 +64,9 @@ class Load(FileSeries):
             return self.read_file("load")
         values = np.array(self.values_mw, dtype=float)
         if len(values) < 4 or 1440 % len(values):
-            raise InputError(f"values_mw: a day of {len(values)} values has no whole-minute step; bring 24, 48 or 96")
+            raise InputError(
+                f"values_mw has {len(values)} values, which give no step of whole minutes; supply 24, 48 or 96"
+            )
         if values.min() < 0:
             raise InputError(f"values_mw: load cannot be negative, but value {int(values.argmin()) + 1} is")
         return DailySeries(values[None], [] if self.day is None else [self.day], [], self.time_zone or "")

@@ -65,13 +65,13 @@ class Scenario(Parameters):
     Attributes
     ----------
     name, title : str
-        For results and figures.
+        Name in results, and title of figures.
     load, tariff, prices, fleet, response, v2g, grid, satisfaction
-        One part a subject, each described at its own class.
+        Parts of the scenario, each described at its class.
     published : Published, optional
-        Only kept while the scenario is a bundled case, unchanged.
+        Figures that the case's paper prints; None where the scenario differs from the bundled case.
     notes : tuple of str
-        What imported files hold that the model does not use.
+        Sentences on parts of imported files that the model does not use.
     """
 
     name: str
@@ -96,9 +96,9 @@ class Scenario(Parameters):
         fill: Literal["error", "interpolate"] | None = None,
         load: Mapping[str, Any] | None = None,
     ) -> Scenario:
-        """Return the scenario with another recovery, number of cars, fleet seed or fill; None keeps what is there.
+        """Return the scenario with another recovery, number of cars, fleet seed or fill; None: unchanged.
 
-        ``load`` holds settings of the load's file by name, among them ``csv``, the file itself.
+        ``load`` holds settings of the load file by name, such as ``csv``, its path.
         """
         if recovery not in (None, "uniform", "valley-filling"):
             raise InputError(f"recovery must be 'uniform' or 'valley-filling', not {recovery!r}")
@@ -127,7 +127,7 @@ def load_scenario(path: str | Path | None = None, *, case: str | None = None) ->
     path : path, optional
         A TOML file of changes to a bundled case; None for the case as it is.
     case : str, optional
-        That case. The file may name it itself, as ``base = "..."``; otherwise it is ``paper-2022``.
+        Name of the bundled case; where left out, the one that the file names as ``base = "..."``, or ``paper-2022``.
 
     Raises
     ------
@@ -159,7 +159,7 @@ def scenario_values(path: str | Path | None, case: str | None = None) -> tuple[d
 
 
 def import_files(values: dict[str, Any]) -> list[str]:
-    """Put what tariff and vehicle files hold in their place; return notes on what was left out."""
+    """Insert the values of tariff and vehicle files into the tables that name them; return notes on parts left out."""
     notes: list[str] = []
     fleet, tariff = values.get("fleet"), values.get("tariff")
     if isinstance(fleet, dict) and isinstance(fleet.get("vehicles"), str):
@@ -250,5 +250,5 @@ def _resampled(values: np.ndarray, n_steps: int) -> np.ndarray:
 
 
 def validate(values: dict[str, Any], source: str) -> Scenario:
-    """Turn plain values into a Scenario; strict JSON rules, so that no text or truth value passes for a number."""
+    """Build a Scenario from plain values by strict JSON rules, which refuse texts and truth values for numbers."""
     return check_values(Scenario, values, source, more=("base",))

@@ -218,7 +218,7 @@ def urdb_document(
     """
     minutes = windows.period_of_minute().reshape(24, 60)
     if windows.inside_hours:
-        raise InputError("URDB knows whole hours only, but a window begins or ends within an hour")
+        raise InputError("URDB holds whole hours only, but a window begins or ends within an hour")
     structure = []
     for period in range(3):
         tier: dict[str, Any] = {"unit": "kWh", "rate": round(float(charge[period]) / per_currency, 10)}

@@ -1,6 +1,6 @@
 """The study's five figures, drawn from its files, so that they can be drawn again.
 
-Colours are Okabe and Ito's, told apart by colour-blind readers; markers, dashes and hatches do the same in greyscale.
+Okabe and Ito's colours are distinct to colour-blind readers; markers, dashes and hatches are distinct in greyscale.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ GROUP_STYLES = {
 }
 
 
-@rc_context({"text.parse_math": False})  # a $ in a title is a $
+@rc_context({"text.parse_math": False})  # draw a dollar sign as such, not as the start of a formula
 def draw_all(folder: Path, *, dpi: int = 150) -> list[Path]:
     """Draw fig1 to fig5 of a study's folder into ``folder/figures``, each as PNG and PDF.
 

@@ -1,4 +1,4 @@
-"""The files of a study: tables an analyst opens in a spreadsheet, and one summary for programs."""
+"""Write the files of a study: CSV tables for spreadsheets, and one summary in JSON for programs."""
 
 from __future__ import annotations
 

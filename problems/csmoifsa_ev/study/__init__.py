@@ -1,1 +1,1 @@
-"""Searching, choosing, explaining and calibrating: what an analyst asks of the model."""
+"""Studies with the model: search, choice of a tariff, impact, robustness and calibration."""

@@ -94,7 +94,7 @@ def compare_with_paper(study: Study) -> list[dict[str, Any]]:
             "0 to 1",
             published.after_satisfaction,
             out.satisfaction,
-            "The paper's formula is not printed; ours counts energy moved and hours waited. At the paper's "
+            "The paper's formula is not printed; ours counts the energy shifted and its delay. At the paper's "
             f"satisfaction our peak falls by {twin_fall:,.0f} MW: its two figures are not reached together.",
         ),
     ]

@@ -159,7 +159,7 @@ def fit_jointly(
         values, breach, _ = figures(z)
         return float((((values / wanted) - 1.0) ** 2).sum() + breach)
 
-    # warnings and progress are not wanted, polishing by gradients is no use on kinks
+    # no progress display, and no polishing by gradients, which fails at the kinks of the ramps
     options: dict[str, Any] = {"seed": seed}  # newer releases of scipy call it rng and still take this
     found: Any = differential_evolution(
         cost, ranges, maxiter=generations, popsize=4, tol=0, atol=0, polish=False, init="sobol", **options
