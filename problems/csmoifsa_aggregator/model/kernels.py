@@ -54,24 +54,24 @@ def fleet_response(
     bill: np.ndarray,
     load: np.ndarray,
 ) -> int:
-    """Answer a price, car by car: m cheapest steps at full power and a rest in the next one.
+    """Compute each car's response to a price: full power in its m cheapest steps, the rest in the next one.
 
     Parameters
     ----------
     start, length : (n,) int64 arrays
         Stays.
     energy, step_kwh : (n,) arrays
-        Demand, and what one step at full power holds [kWh].
+        Energy demand, and energy of one step at full power [kWh].
     price : (T,) array
-        What cars pay.
+        Price that drivers pay.
     steps, sums
         From `fleet_tables`.
     whole, part : (T, T + 1, T + 1) arrays
         Zero on entry; work space.
     bill : (n,) array
-        Written: what each car pays.
+        Bill of each car [currency]; written.
     load : (T,) array
-        Written: energy taken in each step [kWh].
+        Energy charged in each step [kWh]; written.
 
     Returns
     -------
@@ -108,7 +108,7 @@ def fleet_response(
 
 @jit
 def stays_load(order: np.ndarray, start: np.ndarray, length: np.ndarray, take: np.ndarray, load: np.ndarray) -> None:
-    """Add to ``load`` (T,) what all stays (S,) take when their steps are ranked so; ``take`` (S, T) by rank."""
+    """Add to ``load`` (T,) the energy that all stays charge at a ranking of the steps; ``take`` (S, T) is by rank."""
     size = order.shape[0]
     for s in range(start.shape[0]):
         a, n, m = start[s], length[s], 0
@@ -131,7 +131,7 @@ HEADER = 4  # then lower, upper, cheapest, base load (T each), energy, step ener
 
 @jit
 def fit_mean(x: np.ndarray, lower: np.ndarray, upper: np.ndarray, mean: float, c: np.ndarray) -> None:
-    """Write to ``c`` the price ``x`` moved as a whole, cut off at the bounds, until its mean is right."""
+    """Write to ``c`` the price ``x`` moved as a whole, cut off at the bounds, until its mean is the required one."""
     size = x.shape[0]
     low, high = 1e300, -1e300
     for t in range(size):
@@ -163,7 +163,7 @@ def rank(c: np.ndarray, favour: np.ndarray, order: np.ndarray) -> None:
 
 @jit
 def answer(order: np.ndarray, data: np.ndarray, at: int, load: np.ndarray) -> None:
-    """Write to ``load`` what all classes take [kWh] when they fill the steps in this order."""
+    """Write to ``load`` the energy of all classes [kWh] when they fill the steps in this order."""
     size, classes = int(data[STEPS]), int(data[CLASSES])
     for t in range(size):
         load[t] = 0.0
@@ -211,8 +211,8 @@ def best_of_order(
 ) -> bool:
     """Write to ``c`` the price of greatest revenue that keeps the ranking of the steps: an exact linear program.
 
-    With a multiplier on the sum of prices the program falls to `climb`, since its corners know only prices that are a
-    bound of some step. Two corners on either side of the right sum close in on the multiplier, and are mixed.
+    With a multiplier on the sum of prices `climb` solves the program, since at its corners each price is a bound of
+    some step. Two corners on either side of the right sum close in on the multiplier, and are mixed.
     """
     size = order.shape[0]
     weight, low, high = np.empty(size), np.empty(size), np.empty(size)
@@ -266,7 +266,7 @@ def best_of_order(
 
 @jit
 def read_price(x: np.ndarray, data: np.ndarray, best: np.ndarray) -> tuple[float, float, float]:
-    """Write to ``best`` the price that a vector stands for; return minus profit, drivers' bill and peak-valley."""
+    """Write to ``best`` the price found from a vector; return minus profit, drivers' bill and peak-valley."""
     size = int(data[STEPS])
     lower, upper = data[HEADER : HEADER + size], data[HEADER + size : HEADER + 2 * size]
     cheapest, base = data[HEADER + 2 * size : HEADER + 3 * size], data[HEADER + 3 * size : HEADER + 4 * size]
