@@ -25,7 +25,11 @@ from csmoifsa_bench.cells import Cell
 from csmoifsa_bench.recorder import Exhausted, Recorder, Snapshot
 from csmoifsa_bench.rivals import Task, generations
 
-PACKAGES = ("csmoifsa", "numpy", "numba", "pymoo", "moocore", "joblib", "pygmo", "jmetalpy", "platypus-opt")
+# whose versions are written beside each run
+PACKAGES = (
+    *("csmoifsa", "numpy", "numba", "pymoo", "moocore", "joblib", "pygmo", "jmetalpy", "platypus-opt"),
+    *("pymoode", "comocma", "cma", "deap", "coco-experiment"),
+)
 
 
 OURS = frozenset(ALGORITHMS)

@@ -20,10 +20,10 @@ from csmoifsa.text import visible_values
 METRICS = ("igd", "igd_plus", "hypervolume", "epsilon", "convergence", "uniformity", "error_ratio")
 PAPER_METRICS = ("convergence", "uniformity", "error_ratio")
 MOST_BUDGET = 100_000_000
-LIBRARIES = ("pymoo", "pygmo", "jmetalpy", "platypus")
+LIBRARIES = ("pymoo", "pygmo", "jmetalpy", "platypus", "pymoode", "comocma", "deap")
 
 Metric = Literal["igd", "igd_plus", "hypervolume", "epsilon", "convergence", "uniformity", "error_ratio"]
-Library = Literal["pymoo", "pygmo", "jmetalpy", "platypus"]
+Library = Literal["pymoo", "pygmo", "jmetalpy", "platypus", "pymoode", "comocma", "deap"]
 Name = Field(min_length=1, max_length=1000, pattern=r"^[^\x00-\x1f|]+$")
 
 
@@ -75,7 +75,8 @@ class AlgorithmEntry(_Strict):
     name : str
         Name for `csmoifsa.plugins.load_algorithm`, or name of the library's class.
     library : str
-        ``"pymoo"`` (also for csmoifsa's algorithms and your own), ``"pygmo"``, ``"jmetalpy"`` or ``"platypus"``.
+        ``"pymoo"`` (also for csmoifsa's algorithms and your own), ``"pygmo"``, ``"jmetalpy"``, ``"platypus"``,
+        ``"pymoode"``, ``"comocma"`` or ``"deap"``.
     label : str
         Name in tables and figures; by default ``name``, after that of a library other than pymoo.
     settings : dict

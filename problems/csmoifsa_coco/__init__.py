@@ -19,10 +19,10 @@ MISSING = "needs the package coco-experiment; install it with: pip install 'csmo
 
 
 def _factory(function: int) -> Callable[..., Any]:
-    def build(dimension: int = 10, instance: int = 1) -> Any:
+    def build(dimension: int = 10, instance: int = 1, half_width: float = 100.0) -> Any:
         from csmoifsa_coco.problems import BbobBiobj
 
-        return BbobBiobj(function, dimension, instance)
+        return BbobBiobj(function, dimension, instance, half_width)
 
     build.__doc__ = f"COCO's bbob-biobj function {function}: two BBOB functions at once."
     return build

@@ -31,20 +31,25 @@ class BbobBiobj(Problem):
         Number of variables: 2, 3, 5, 10, 20 or 40.
     instance : int
         From 1 to 15: where the optima lie, how the space is rotated.
+    half_width : float
+        The search space is [-half_width, half_width] in each variable, above 0 and at most 100. COCO's own region of
+        interest has 100; the optima of both objectives lie in [-5, 5].
 
     Raises
     ------
     InputError
-        The suite has no such function, dimension or instance.
+        The suite has no such function, dimension or instance, or the half-width is out of range.
     """
 
-    def __init__(self, function: int, dimension: int = 10, instance: int = 1) -> None:
+    def __init__(self, function: int, dimension: int = 10, instance: int = 1, half_width: float = 100.0) -> None:
         self.function = _within("function", function, FUNCTIONS)
         self.instance = _within("instance", instance, INSTANCES)
         dimension = whole_number("dimension", dimension, least=1)
         if dimension not in DIMENSIONS:
             raise InputError(f"dimension must be one of {', '.join(map(str, DIMENSIONS))}, got {dimension}")
-        super().__init__(n_var=dimension, n_obj=2, xl=-100.0, xu=100.0, vtype=float)
+        if isinstance(half_width, bool) or not isinstance(half_width, int | float) or not 0 < half_width <= 100:
+            raise InputError(f"half_width must be a number above 0 and at most 100, got {half_width!r}")
+        super().__init__(n_var=dimension, n_obj=2, xl=-float(half_width), xu=float(half_width), vtype=float)
         self._opened: Any = None
 
     def name(self) -> str:

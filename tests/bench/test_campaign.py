@@ -24,8 +24,9 @@ from csmoifsa_bench import campaign
 from csmoifsa_bench.campaign import run_campaign
 from csmoifsa_bench.cells import grid
 from csmoifsa_bench.execute import RunOutcome, execute
+from csmoifsa_bench.rivals import require
 from csmoifsa_bench.store import Store
-from csmoifsa_bench.suite import check_suite, parse_suite
+from csmoifsa_bench.suite import LIBRARIES, check_suite, parse_suite
 
 WANTED = 48
 
@@ -189,6 +190,17 @@ def test_a_missing_library_is_told_before_the_first_run(tmp_path, monkeypatch):
     monkeypatch.setattr("csmoifsa_bench.rivals.installed", lambda library: library == "pymoo")
     with pytest.raises(InputError, match=r"pygmo.*csmoifsa\[peers\].*--algorithms"):
         run_campaign(suite(algorithms=[{"name": "nsga2", "library": "pygmo"}]), tmp_path / "r.sqlite", jobs=1)
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_each_missing_library_has_its_command(library, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(InputError) as caught:
+        require(library)
+    # pymoode asks for another pymoo than ours, so that no extra can hold it
+    command = {"pymoo": "pip install pymoo", "pymoode": "pip install --no-deps pymoode"}
+    assert f"algorithms of {library} need the package" in str(caught.value)
+    assert command.get(library, "pip install 'csmoifsa[peers]'") + ", or choose others" in str(caught.value)
 
 
 # ---------------------------------------------------------------------------------------------- a campaign as a process

@@ -25,6 +25,7 @@ def test_bundled_suites_are_found_and_valid():
     names = bundled_names()
     wanted = {"smoke", "zdt", "zdt-iterations", "zdt-shifted", "zdt-rotated", "dtlz", "wfg", "uf", "ev", "peers"}
     wanted |= {"constrained", "many", "re", *(f"bbob-biobj-{d}{part}" for d in (5, 10, 20) for part in ("", "-tuning"))}
+    wanted |= {"bbob-biobj-10-near"}
     assert wanted <= set(names)
     for name in names:
         suite = load_suite(name)
@@ -45,7 +46,7 @@ def test_bundled_suites_are_found_and_valid():
         ({"algorithms": []}, ["algorithms", "at least 1"]),
         ({"algorithms": [{"nam": "nsga2"}]}, ["algorithms[1].name", "needed"]),
         ({"algorithms": [{"name": "nsga2", "libary": "pymoo"}]}, ["algorithms[1].libary", "'library'"]),
-        ({"algorithms": [{"name": "nsga2", "library": "deap"}]}, ["algorithms[1].library", "'deap'"]),
+        ({"algorithms": [{"name": "nsga2", "library": "jmetal"}]}, ["algorithms[1].library", "'jmetal'"]),
         ({"algorithms": [{"name": "nsga2"}, {"name": "nsga2"}]}, ["label 'nsga2'", "twice"]),
         ({"algorithms": [{"name": "nsga2"}, {"name": "nsga2", "label": "b"}]}, ["'nsga2' and 'b'", "same"]),
         ({"problems": [{"name": "zdt1", "params": {"seed": 1}, "draw": "seed"}]}, ["draw", "params"]),

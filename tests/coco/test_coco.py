@@ -35,6 +35,14 @@ def test_a_name_and_its_parameters_are_coco_s_own(function, dimension, instance)
     np.testing.assert_array_equal(problem.xu, problem.coco.upper_bounds)
 
 
+def test_a_narrower_search_changes_the_box_and_no_value(random):
+    near, whole = (PROBLEMS["bbob-biobj-f12"](dimension=3, instance=6, half_width=w) for w in (5, 100))
+    assert (near.xl == -5).all()
+    assert (near.xu == 5).all()
+    X = random.uniform(-5, 5, (4, 3))
+    np.testing.assert_array_equal(near.evaluate(X), whole.evaluate(X))
+
+
 def test_there_are_55_names():
     assert len(PROBLEMS) == 55
     assert sorted(PROBLEMS)[::54] == ["bbob-biobj-f01", "bbob-biobj-f55"]
@@ -83,6 +91,9 @@ def test_the_recorder_counts_what_coco_counts(algorithm):
         ((1, 5, 16), "instance must be from 1 to 15, got 16"),
         ((1, 5, 0), "instance must be a whole number of at least 1, got 0"),
         ((1, 5.0, 1), "dimension must be a whole number"),
+        ((1, 5, 1, 0), "half_width must be a number above 0 and at most 100, got 0"),
+        ((1, 5, 1, 101.0), "half_width must be a number above 0 and at most 100, got 101.0"),
+        ((1, 5, 1, "5"), "half_width must be a number above 0 and at most 100, got '5'"),
     ],
 )
 def test_what_the_suite_does_not_have_is_refused(arguments, says):
@@ -113,6 +124,16 @@ def test_the_suites_keep_tuning_and_held_out_apart(dimension):
         assert all(p.params == {"dimension": dimension} for p in suite.problems)
         functions[part] = [int(p.name.removeprefix("bbob-biobj-f")) for p in suite.problems]
     assert functions == {"": list(range(2, 56, 2)), "-tuning": list(range(1, 56, 2))}
+
+
+def test_the_suite_in_the_narrow_box_differs_in_nothing_else():
+    near, whole = (load_suite(f"bbob-biobj-10{part}") for part in ("-near", ""))
+    assert all(p.params == {"dimension": 10, "half_width": 5} for p in near.problems)
+    changed = {p.name: p.vary for p in near.problems}
+    assert changed == {p.name: p.vary for p in whole.problems}
+    assert near.model_dump(exclude={"name", "title", "problems"}) == whole.model_dump(
+        exclude={"name", "title", "problems"}
+    )
 
 
 # ---- COCO's observer ----

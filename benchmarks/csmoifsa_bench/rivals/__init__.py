@@ -14,9 +14,20 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from csmoifsa.errors import InputError
+from csmoifsa.errors import InputError, did_you_mean
 
-_PACKAGES = {"pymoo": "pymoo", "pygmo": "pygmo", "jmetalpy": "jmetal", "platypus": "platypus"}
+_PEERS = "pip install 'csmoifsa[peers]'"
+# library -> module, and how to install it
+_PACKAGES = {
+    "pymoo": ("pymoo", "pip install pymoo"),
+    "pygmo": ("pygmo", _PEERS),
+    "jmetalpy": ("jmetal", _PEERS),
+    "platypus": ("platypus", _PEERS),
+    "comocma": ("comocma", _PEERS),
+    "deap": ("deap", _PEERS),
+    # its metadata asks for pymoo 0.6.1 and no other, so it cannot stand in an extra; it runs with 0.6.2
+    "pymoode": ("pymoode", "pip install --no-deps pymoode"),
+}
 
 
 @dataclass(frozen=True)
@@ -87,12 +98,34 @@ def generations(library: str, problem: Any, task: Task) -> Iterator[Generation]:
 def require(library: str) -> None:
     """Raise `InputError` if a library is not installed."""
     if not installed(library):
+        package, command = _PACKAGES[library]
         raise InputError(
-            f"algorithms of {library} need the package {_PACKAGES[library]}: pip install 'csmoifsa[peers]', "
-            "or choose others with --algorithms"
+            f"algorithms of {library} need the package {package}: {command}, or choose others with --algorithms"
         )
 
 
 def installed(library: str) -> bool:
     """Return whether a library can be imported."""
-    return importlib.util.find_spec(_PACKAGES[library]) is not None
+    return importlib.util.find_spec(_PACKAGES[library][0]) is not None
+
+
+def check_name(library: str, name: str, known: tuple[str, ...]) -> None:
+    """Raise `InputError` if a library, under its own spelling, has no algorithm ``name`` among the ``known`` ones."""
+    if name not in known:
+        raise InputError(
+            f"{library} has no algorithm {name!r} here; known are {', '.join(known)}." + did_you_mean(name, list(known))
+        )
+
+
+def refuse_constraints(label: str, problem: Any, *, equalities_only: bool = False) -> None:
+    """Raise `InputError` if a problem has constraints, or equality constraints, which an algorithm cannot handle."""
+    if problem.n_eq_constr or (problem.n_ieq_constr and not equalities_only):
+        kind = "equality constraints" if equalities_only else "constraints"
+        raise InputError(f"{label} handles no {kind}; leave it out with --algorithms")
+
+
+def random_start(problem: Any, task: Task) -> np.ndarray:
+    """Return the task's initial population, (pop_size, n_var), or one drawn uniformly within the bounds."""
+    if task.start is not None:
+        return task.start
+    return np.random.default_rng(task.seed).uniform(problem.xl, problem.xu, (task.pop_size, problem.n_var))

@@ -1,4 +1,4 @@
-"""Platypus's algorithms with its defaults. They handle constraints.
+"""Platypus's algorithms with its defaults. All but IBEA handle constraints.
 
 Platypus draws from Python's global generator, which `execute.quiet` seeds.
 """
@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from csmoifsa.errors import InputError, did_you_mean
-from csmoifsa_bench.rivals import Generation, Task
+from csmoifsa.errors import InputError
+from csmoifsa_bench.rivals import Generation, Task, check_name, refuse_constraints
 
 ALGORITHMS = ("NSGAII", "SMPSO", "GDE3", "SPEA2", "IBEA", "OMOPSO", "EpsMOEA")
 _SWARMS = ("SMPSO", "OMOPSO")
@@ -22,11 +22,9 @@ def generations(problem: Any, task: Task) -> Iterator[Generation]:
     """Yield after every step; see `csmoifsa_bench.rivals`."""
     import platypus
 
-    if task.name not in ALGORITHMS:
-        raise InputError(
-            f"Platypus has no algorithm {task.name!r} here; known are {', '.join(ALGORITHMS)}."
-            + did_you_mean(task.name, list(ALGORITHMS))
-        )
+    check_name("Platypus", task.name, ALGORITHMS)
+    if task.name == "IBEA":
+        refuse_constraints("Platypus's IBEA", problem)
     adapted = _adapt(platypus, problem)
     settings = dict(task.settings)
     if task.start is not None:

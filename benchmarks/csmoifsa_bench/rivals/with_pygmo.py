@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from csmoifsa.errors import InputError, did_you_mean
-from csmoifsa_bench.rivals import Generation, Task
+from csmoifsa.errors import InputError
+from csmoifsa_bench.rivals import Generation, Task, check_name, random_start, refuse_constraints
 
 ALGORITHMS = ("nsga2", "moead", "moead_gen", "nspso", "maco")
 _WITH_MEMORY = ("nspso", "maco")
@@ -42,21 +42,15 @@ class _Adapted:
 def generations(problem: Any, task: Task) -> Iterator[Generation]:
     """Yield at every stop; see `csmoifsa_bench.rivals`."""
     pygmo: Any = importlib.import_module("pygmo")  # its names are made in C++, unknown to type checkers
-    if task.name not in ALGORITHMS:
-        raise InputError(
-            f"pygmo has no algorithm {task.name!r} here; known are {', '.join(ALGORITHMS)}."
-            + did_you_mean(task.name, list(ALGORITHMS))
-        )
-    if problem.n_ieq_constr or problem.n_eq_constr:
-        raise InputError(f"pygmo's {task.name} handles no constraints; leave it out with --algorithms")
+    check_name("pygmo", task.name, ALGORITHMS)
+    refuse_constraints(f"pygmo's {task.name}", problem)
     settings = {**({"memory": True} if task.name in _WITH_MEMORY else {}), **task.settings}
     if task.name == "maco":
         settings.setdefault("ker", min(63, task.pop_size))  # its default archive must not exceed the population
     if task.name.startswith("moead") and problem.n_obj > 2:  # its default grid has no place for most population sizes
         settings.setdefault("weight_generation", "low discrepancy")
     population = pygmo.population(pygmo.problem(_Adapted(problem)), seed=task.seed)
-    start = task.start if task.start is not None else _random_start(problem, task)
-    for x in start:
+    for x in random_start(problem, task):
         population.push_back(x)
     generation = 0
     yield Generation(task.pop_size, generation + 1, population.get_x, task.start is not None)
@@ -72,7 +66,3 @@ def generations(problem: Any, task: Task) -> Iterator[Generation]:
         population = pygmo.algorithm(method).evolve(population)
         generation, seed = total, (seed * 48271) % (2**31 - 1)  # another stream for the next stretch
         yield Generation((generation + 1) * task.pop_size, generation + 1, population.get_x, task.start is not None)
-
-
-def _random_start(problem: Any, task: Task) -> np.ndarray:
-    return np.random.default_rng(task.seed).uniform(problem.xl, problem.xu, (task.pop_size, problem.n_var))

@@ -15,7 +15,7 @@ from csmoifsa.plugins import load_algorithm
 from csmoifsa_bench.rivals import Generation, Task
 
 
-class _FixedSampling(Sampling):
+class FixedSampling(Sampling):
     """Sampling operator of pymoo that returns a fixed initial population."""
 
     def __init__(self, X: np.ndarray):
@@ -29,9 +29,14 @@ class _FixedSampling(Sampling):
 def generations(problem: Any, task: Task) -> Iterator[Generation]:
     """Yield after every generation; see `csmoifsa_bench.rivals`."""
     algorithm, same_start = _build(problem, task)
-    algorithm = deepcopy(algorithm)  # SPEA2's default survival is one object for all its instances, with a memory
     if hasattr(algorithm, "engine"):
         algorithm.sampling = task.start if same_start else None  # ours take the array itself
+    yield from follow(algorithm, problem, task, same_start)
+
+
+def follow(algorithm: Any, problem: Any, task: Task, same_start: bool) -> Iterator[Generation]:
+    """Run an algorithm of pymoo's interface on a problem; yield after every generation."""
+    algorithm = deepcopy(algorithm)  # SPEA2's default survival is one object for all its instances, with a memory
     algorithm.setup(problem, termination=("n_gen", 2**62), seed=task.seed)
     while algorithm.has_next():
         algorithm.next()
@@ -42,7 +47,7 @@ def _build(problem: Any, task: Task) -> tuple[Any, bool]:
     options = {"problem": problem, "pop_size": task.pop_size, **task.settings}
     if task.start is not None and "sampling" not in task.settings:
         with suppress(InputError):  # no initial population is accepted, or settings are wrong: the next line reports it
-            return load_algorithm(task.name, **options, sampling=_FixedSampling(task.start)), True
+            return load_algorithm(task.name, **options, sampling=FixedSampling(task.start)), True
     return load_algorithm(task.name, **options), False
 
 
