@@ -35,8 +35,6 @@ class BulletinBoard:
         Numbers of variables, objectives and further columns that travel with each individual.
     all_ranks : bool
         True keeps dominated fronts too while there is room, as the paper's step 3 does; False keeps the first only.
-    one_shot_truncation : bool
-        True removes all surplus rows at once, by the crowding before the truncation; False removes one at a time.
     """
 
     def __init__(
@@ -48,12 +46,10 @@ class BulletinBoard:
         n_extra: int,
         *,
         all_ranks: bool,
-        one_shot_truncation: bool = False,
     ):
         rows = capacity + room
         self.capacity = capacity
         self.n_ranks = rows if all_ranks else 1
-        self.one_shot_truncation = one_shot_truncation
         self.count = 0
         self.population = Population(
             X=np.zeros((rows, n_var)),
@@ -78,9 +74,7 @@ class BulletinBoard:
     def select(self, n_new: int) -> None:
         """Compare the ``n_new`` newcomers with the individuals in use and keep the best."""
         eliminated = np.zeros(self.count + n_new, bool)
-        self.count = environmental_selection(
-            self.population, self.count, eliminated, self.capacity, self.n_ranks, self.one_shot_truncation
-        )
+        self.count = environmental_selection(self.population, self.count, eliminated, self.capacity, self.n_ranks)
 
     def front(self, n_new: int = 0) -> Front:
         """Return copies of the non-dominated rows, the first ``n_new`` newcomers included; the board is unchanged."""
@@ -88,8 +82,6 @@ class BulletinBoard:
         population, count = self.population, self.count
         if n_new:
             population = Population(*(column[:rows].copy() for column in population))
-            count = environmental_selection(
-                population, count, np.zeros(rows, bool), self.capacity, 1, self.one_shot_truncation
-            )
+            count = environmental_selection(population, count, np.zeros(rows, bool), self.capacity, 1)
         first = np.flatnonzero(population.rank[:count] == 0)
         return Front(population.X[first], population.F[first], population.CV[first], population.extra[first])

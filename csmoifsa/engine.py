@@ -106,7 +106,6 @@ class Engine(ABC):
             self.n_obj,
             n_extra,
             all_ranks=self.all_ranks,
-            one_shot_truncation=getattr(settings, "one_shot_truncation", False),
         )
         latin_hypercube(self.offspring.X[: settings.pop_size], self.seed)
         if initial is not None:

@@ -85,8 +85,6 @@ class Settings:
     competition : bool
         Parent-offspring competition: the worse of each child and its parent is eliminated, even where it is better
         than others of the population.
-    one_shot_truncation : bool
-        Truncate a front all at once instead of one at a time; for comparison only.
     behaviours : tuple of str
         Names of the behaviours in use; all of `BEHAVIOURS` by default.
     """
@@ -110,7 +108,6 @@ class Settings:
     credit_rate: float = setting(0.05, 0.0, 1.0)
     gain_tolerance: float = setting(1e-4, 0.0, 1.0)
     competition: bool = True
-    one_shot_truncation: bool = False
     behaviours: tuple[str, ...] = BEHAVIOURS
 
     def __post_init__(self):

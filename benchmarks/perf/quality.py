@@ -57,7 +57,6 @@ ABLATION = [
     Contender("20 offspring", settings={"n_offsprings": 20}),
     Contender("100 offspring", settings={"n_offsprings": 100}),
     Contender("no contraction", settings={"attraction": 0.0}),
-    Contender("one-shot truncation", settings={"one_shot_truncation": True}),
 ]
 
 

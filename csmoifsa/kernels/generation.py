@@ -66,9 +66,7 @@ def accept_offspring(
     update_credit(population, count, offspring, n, memory, settings)
     if settings.competition:
         compete_with_parents(population, count, offspring, n, eliminated)
-    return environmental_selection(
-        population, count, eliminated, settings.pop_size, count + n, settings.one_shot_truncation
-    )  # fmt: skip
+    return environmental_selection(population, count, eliminated, settings.pop_size, count + n)
 
 
 @jit(forceinline=True)

@@ -79,14 +79,11 @@ def move_survivors(population: Population, order: Indices, survives: Flags, n_su
 
 
 @jit(forceinline=True)
-def environmental_selection(
-    population: Population, count: int, eliminated: Flags, capacity: int, n_ranks: int, one_shot: bool
-) -> int:
+def environmental_selection(population: Population, count: int, eliminated: Flags, capacity: int, n_ranks: int) -> int:
     """Keep the best rows that are not ``eliminated`` (rows,), at most ``capacity``, in place; return how many.
 
     The survivors are in the first rows. Rows from ``count`` on, as many as ``eliminated`` has more, are newcomers.
-    Whole fronts are kept rank by rank, at most ``n_ranks`` of them, and the one that does not fit is truncated
-    (``one_shot``: see `truncate`).
+    Whole fronts are kept rank by rank, at most ``n_ranks`` of them, and the one that does not fit is truncated.
     """
     order = sort_candidates(population, count, eliminated)
     total = order.size
@@ -104,7 +101,7 @@ def environmental_selection(
                 front[n] = order[s]
                 n += 1
         room = min(n, capacity - n_survivors)
-        truncate(population.F, front[:n], room, one_shot, population.crowding, kept[:n])
+        truncate(population.F, front[:n], room, population.crowding, kept[:n])
         for s in range(n):
             survives[front[s]] = kept[s]
         n_survivors += room

@@ -23,29 +23,12 @@ def objective_range(F: Matrix, rows: Indices, k: int) -> float:
 
 
 @jit(forceinline=True)
-def truncate(F: Matrix, front: Indices, size: int, one_shot: bool, crowding: Vector, kept: Flags) -> None:
-    """Keep the ``size`` least crowded rows of ``front`` (n,).
-
-    With ``one_shot`` they are removed by their crowding at the start, else it is found again after each removal.
-    """
-    first_size = front.size if one_shot else size
+def truncate(F: Matrix, front: Indices, size: int, crowding: Vector, kept: Flags) -> None:
+    """Keep the ``size`` least crowded rows of ``front`` (n,): remove one at a time and find the crowding again."""
     if F.shape[1] == 2:
-        truncate_two_objectives(F, front, first_size, crowding, kept)
+        truncate_two_objectives(F, front, size, crowding, kept)
     else:
-        truncate_many_objectives(F, front, first_size, crowding, kept)
-    if one_shot:
-        truncate_at_once(front, size, crowding, kept)
-
-
-@jit
-def truncate_at_once(front: Indices, size: int, crowding: Vector, kept: Flags) -> None:
-    """Unmark in ``kept`` (n,) the most crowded rows of ``front`` (n,) until ``size`` are left; crowding stays."""
-    for _ in range(front.size - size):
-        out = -1
-        for s in range(front.size):
-            if kept[s] and (out < 0 or crowding[front[s]] < crowding[front[out]]):
-                out = s
-        kept[out] = False
+        truncate_many_objectives(F, front, size, crowding, kept)
 
 
 @jit
@@ -107,8 +90,13 @@ def two_nearest(D: Matrix, kept: Flags, i: int, nearest: Matrix) -> None:
 
 @jit
 def squared_distances(F: Matrix, front: Indices, extreme: Flags) -> Matrix:
-    """Return squared distances (n, n) of the rows of ``front`` (n,); set ``extreme`` (n,) at each objective's best."""
-    n = front.size
+    """Return squared distances (n, n) of the rows of ``front`` (n,); set ``extreme`` (n,) at each objective's best.
+
+    With more than three objectives the density is shifted: from s to t only those objectives count in which t is worse
+    than s (Li, Yang and Liu 2014, doi:10.1109/TEVC.2013.2262178). Nearly all rows are mutually non-dominated there, and
+    a row far behind the front would be kept for being alone.
+    """
+    n, shifted = front.size, F.shape[1] > 3
     D = np.empty((n, n))  # np.empty throughout: np.zeros alone costs a second of first compile
     scaled = np.empty(n)
     for k in range(F.shape[1]):
@@ -121,10 +109,14 @@ def squared_distances(F: Matrix, front: Indices, extreme: Flags) -> Matrix:
         for s in range(n):
             for t in range(s):
                 step = scaled[s] - scaled[t]
-                D[s, t] = step * step if k == 0 else D[s, t] + step * step
-    for s in range(n):
-        for t in range(s):
-            D[t, s] = D[s, t]
+                worse, better = (max(step, 0.0), min(step, 0.0)) if shifted else (step, step)  # s beside t
+                D[s, t] = better * better if k == 0 else D[s, t] + better * better
+                if shifted:
+                    D[t, s] = worse * worse if k == 0 else D[t, s] + worse * worse
+    if not shifted:
+        for s in range(n):
+            for t in range(s):
+                D[t, s] = D[s, t]
     return D
 
 

@@ -73,12 +73,15 @@ def truncate_two(F, keep):
 
 
 def truncate_many(F, keep):
-    """Return kept rows and their space; everything is found anew each time."""
+    """Return kept rows and their space; everything is found anew each time.
+
+    With more than three objectives each other row is moved first to where it is no better than row i in any objective.
+    """
     G, n_obj = scaled(F), F.shape[1]
     rows, extremes = list(range(len(F))), {int(np.argmin(F[:, k])) for k in range(n_obj)}
 
     def nearest(i):
-        ds = sorted(math.dist(G[i], G[j]) for j in rows if j != i)
+        ds = sorted(math.dist(G[i], np.maximum(G[i], G[j]) if n_obj > 3 else G[j]) for j in rows if j != i)
         return [*ds, math.inf, math.inf][:2]
 
     while len(rows) > keep:

@@ -95,7 +95,7 @@ def test_thinning_equals_the_plain_one(n_obj, seed, n, data):
     keep = data.draw(st.integers(1, n))
     F = front_of(seed, n, n_obj)
     crowding, kept, rows = np.zeros(n), np.empty(n, np.bool_), np.arange(n)
-    truncation.truncate(F, rows, keep, False, crowding, kept)
+    truncation.truncate(F, rows, keep, crowding, kept)
     expected, free = (oracle.truncate_two if n_obj == 2 else oracle.truncate_many)(F, keep)
     assert np.flatnonzero(kept).tolist() == sorted(expected)
     np.testing.assert_allclose(
@@ -106,13 +106,11 @@ def test_thinning_equals_the_plain_one(n_obj, seed, n, data):
 BOOL = st.booleans()
 
 
-@given(SEEDS, st.integers(1, 40), st.integers(2, 4), st.integers(1, 40), BOOL, BOOL, BOOL, BOOL)
-def test_selection_keeps_whole_fronts_first(seed, n, n_obj, capacity, coarse, violated, all_ranks, one_shot):
+@given(SEEDS, st.integers(1, 40), st.integers(2, 4), st.integers(1, 40), BOOL, BOOL, BOOL)
+def test_selection_keeps_whole_fronts_first(seed, n, n_obj, capacity, coarse, violated, all_ranks):
     F, CV = random_rows(seed, n, n_obj, coarse=coarse, violated=violated)
     population, before = population_of(F, CV), population_of(F, CV)
-    kept = selection.environmental_selection(
-        population, 0, np.zeros(n, bool), capacity, n if all_ranks else 1, one_shot
-    )
+    kept = selection.environmental_selection(population, 0, np.zeros(n, bool), capacity, n if all_ranks else 1)
     rank = np.array(oracle.ranks(F, CV))
     assert kept == min(capacity, n if all_ranks else int((rank == 0).sum()))
     # every kept fish is one of the old ones, with all its columns, and none is kept twice
@@ -136,10 +134,10 @@ def test_the_rest_is_selected_as_if_eliminated_rows_had_never_been(seed, n_obj, 
     rng, total = np.random.default_rng(seed), count + newcomers
     F, CV = random_rows(seed, total, n_obj, coarse=coarse, violated=True)
     eliminated, population = rng.random(total) < 0.4, population_of(F, CV)
-    selection.environmental_selection(population, 0, np.zeros(count, bool), total, total, False)  # sorts the first rows
-    kept = selection.environmental_selection(population, count, eliminated, total, total, False)
+    selection.environmental_selection(population, 0, np.zeros(count, bool), total, total)  # sorts the first rows
+    kept = selection.environmental_selection(population, count, eliminated, total, total)
     alone = population_of(F[~eliminated], CV[~eliminated])
-    assert kept == selection.environmental_selection(alone, 0, np.zeros((~eliminated).sum(), bool), total, total, False)
+    assert kept == selection.environmental_selection(alone, 0, np.zeros((~eliminated).sum(), bool), total, total)
     for column in ("F", "CV", "rank"):
         mine, other = (getattr(s, column)[s.order[:kept]] for s in (population, alone))
         assert (mine == other).all()
@@ -165,7 +163,7 @@ def test_accepting_offspring_by_hand(competition):
     # two parents; a child that dominates the first, and a child that the second dominates
     F = np.array([[1.0, 2.0], [2.0, 1.0], [0.5, 2.0], [3.0, 1.0]])
     population = population_of(F, np.zeros(4))
-    selection.environmental_selection(population, 0, np.zeros(2, bool), 4, 4, False)
+    selection.environmental_selection(population, 0, np.zeros(2, bool), 4, 4)
     memory = Memory(np.full(len(BEHAVIOURS), 0.1), np.zeros(2))
     numbers = parameters_of(Settings(pop_size=4, n_offsprings=2, competition=competition, credit_rate=0.5))
     count = generation.accept_offspring(population, 2, offspring_of([0, 1], np.array([1, 2])), memory, numbers)
@@ -181,12 +179,6 @@ def test_least_crowded(seed, count, most):
     rank[0] = 0
     expected = sorted(np.flatnonzero(rank == 0).tolist(), key=lambda i: -space[i])[:most]
     assert parents.least_crowded(rank, space, count, most).tolist() == expected
-
-
-def test_dropping_at_once_by_hand():
-    alive = np.ones(4, np.bool_)
-    truncation.truncate_at_once(np.array([3, 1, 0, 2]), 2, np.array([5.0, 0.1, np.inf, 0.2]), alive)
-    assert alive.tolist() == [False, False, True, True]
 
 
 def test_clone_shares_by_hand():
@@ -230,7 +222,7 @@ def test_every_behaviour_equals_the_plain_one(seed, count, n_obj, b, n_var, know
         rng.random((count, n_var)), rng.normal(size=(count, n_var)), F, CV, np.empty((count, 0)),
         np.zeros(count, np.int64), np.zeros(count), rng.integers(0, 4, count).astype(float), np.arange(count),
     )  # fmt: skip
-    selection.environmental_selection(population, 0, np.zeros(count, bool), count, count, False)
+    selection.environmental_selection(population, 0, np.zeros(count, bool), count, count)
     chosen = Settings(n_offsprings=8, n_active=5, n_leaders=3)
     offspring = Offspring(np.zeros((8, n_var)), np.zeros((8, n_var)), np.zeros(8, np.int64), np.zeros(8, np.int64))
     memory = Memory(np.full(4, 0.1), np.zeros(4))
@@ -248,7 +240,7 @@ def test_every_behaviour_equals_the_plain_one(seed, count, n_obj, b, n_var, know
 def test_each_row_draws_its_behaviour_from_the_probabilities():
     F, CV = random_rows(1, 20, 2)
     population, n = population_of(F, CV), 4000
-    selection.environmental_selection(population, 0, np.zeros(20, bool), 20, 20, False)
+    selection.environmental_selection(population, 0, np.zeros(20, bool), 20, 20)
     memory = Memory(np.array([0.2, 0.4, 0.1, 0.8]), np.zeros(4))
     task = Task(np.arange(3), np.zeros(3), np.ones(3), np.array([True, True, False, True]), 5)
     offspring = offspring_of(np.zeros(n, np.int64))
