@@ -7,14 +7,19 @@ import math
 from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-ASKED = "asked_for"  # name of the attribute in which `csmoifsa.plugins.load_problem` stores a problem's parameters
+from csmoifsa.plugins import ASKED
+
+if TYPE_CHECKING:
+    from pymoo.core.problem import Problem
+
+    from csmoifsa.typing import Json, JsonObject
 
 
-def fingerprint(problem: Any) -> dict[str, Any]:
+def fingerprint(problem: Problem) -> JsonObject:
     """Return class, sizes, bounds and parameters of a problem as values that JSON holds.
 
     Parameters are the arguments of `csmoifsa.plugins.load_problem` (of a file a hash of its content), those arguments
@@ -32,13 +37,13 @@ def fingerprint(problem: Any) -> dict[str, Any]:
     }
 
 
-def difference(saved: Any, mine: dict[str, Any]) -> str:
+def difference(saved: object, mine: JsonObject) -> str:
     """Return in words the first difference between a saved and a problem's own fingerprint; empty if equal."""
     if not isinstance(saved, Mapping):
         return "it names no problem"
     for key, value in mine.items():
         other = saved.get(key)
-        if key == "parameters" and isinstance(other, Mapping):
+        if key == "parameters" and isinstance(other, Mapping) and isinstance(value, Mapping):
             for name in sorted({*other, *value}, key=str):
                 if other.get(name) != value.get(name):
                     return f"its {_short(name)} is {_short(other.get(name))}, here it is {_short(value.get(name))}"
@@ -47,8 +52,8 @@ def difference(saved: Any, mine: dict[str, Any]) -> str:
     return ""
 
 
-def _parameters(problem: Any) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+def _parameters(problem: Problem) -> JsonObject:
+    found: JsonObject = {}
     for name, value in {**_kept_arguments(problem), **getattr(problem, ASKED, {})}.items():
         if (plain := _plain(value)) is not None or value is None:
             found[f"parameter {name}"] = plain
@@ -57,7 +62,7 @@ def _parameters(problem: Any) -> dict[str, Any]:
     return found
 
 
-def _kept_arguments(problem: Any) -> dict[str, Any]:
+def _kept_arguments(problem: Problem) -> dict[str, object]:
     try:
         names = inspect.signature(type(problem).__init__).parameters
     except (TypeError, ValueError):
@@ -65,7 +70,7 @@ def _kept_arguments(problem: Any) -> dict[str, Any]:
     return {name: vars(problem)[name] for name in names if name in vars(problem)}
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> Json:
     """Return a value as JSON types: a hash for an array or a file, None for a type that cannot be compared."""
     if isinstance(value, np.generic):
         value = value.item()
@@ -91,6 +96,6 @@ def _hash(content: bytes) -> str:
     return f"sha256 {sha256(content).hexdigest()[:16]}"
 
 
-def _short(value: Any) -> str:
+def _short(value: object) -> str:
     text = "".join(letter if letter.isprintable() else "?" for letter in str(value)[:100])
     return text if len(text) <= 80 else f"{text[:77]}..."

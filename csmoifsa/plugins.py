@@ -17,17 +17,21 @@ import sys
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
+from types import FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any
 
 from csmoifsa.errors import InputError, did_you_mean
-from csmoifsa.identity import ASKED
 
 if TYPE_CHECKING:
+    import numpy as np
     from pymoo.core.algorithm import Algorithm
     from pymoo.core.problem import Problem
+    from typer import Typer
+    from typer._click.core import Command
 
+ASKED = "asked_for"  # name of the attribute in which `load_problem` stores a problem's parameters
 ALGORITHMS = {"csmoifsa": "csmoifsa.algorithm:CSMOIFSA", "moafsa": "csmoifsa.algorithm:MOAFSA"}
 
 # pymoo's own multi-objective problems that need no arguments, for messages and listings; others load by name too.
@@ -57,7 +61,7 @@ def problem_names() -> list[str]:
     return _names(_registered("csmoifsa.problems")[0])
 
 
-def load_problem(spec: str, /, **params: Any) -> Problem:
+def load_problem(spec: str, /, **params: object) -> Problem:
     """Build a problem.
 
     Parameters
@@ -91,7 +95,7 @@ def algorithm_names() -> list[str]:
     return sorted({*_names(_registered("csmoifsa.algorithms")[0]), *_pymoo_algorithms()})
 
 
-def load_algorithm(spec: str, /, *, problem: Problem, pop_size: int = 100, **settings: Any) -> Algorithm:
+def load_algorithm(spec: str, /, *, problem: Problem, pop_size: int = 100, **settings: object) -> Algorithm:
     """Build an algorithm.
 
     Parameters
@@ -127,7 +131,7 @@ def load_algorithm(spec: str, /, *, problem: Problem, pop_size: int = 100, **set
     for name in settings.keys() & _RUN_PARAMETERS:
         raise InputError(f"{label}: {name} is not a setting of the algorithm")
     own = inspect.signature(target).parameters
-    sizes: dict[str, Any] = {}
+    sizes: dict[str, object] = {}
     if "ref_dirs" in own:
         sizes["ref_dirs"] = reference_directions(problem.n_obj, pop_size)
     if "pop_size" in own or ("ref_dirs" not in own and _takes_anything(own)):
@@ -135,7 +139,7 @@ def load_algorithm(spec: str, /, *, problem: Problem, pop_size: int = 100, **set
     return _build(label, target, settings, **sizes)
 
 
-def reference_directions(n_obj: int, n_points: int) -> Any:
+def reference_directions(n_obj: int, n_points: int) -> np.ndarray:
     """Return exactly ``n_points`` reference directions, (n_points, n_obj), evenly spread over the unit simplex.
 
     Das and Dennis's lattice (1998) where one of that size exists, else points of least Riesz energy (Blank 2021).
@@ -157,7 +161,7 @@ def command_names() -> list[str]:
     return _names(_registered("csmoifsa.commands")[0])
 
 
-def load_command(name: str) -> Any:
+def load_command(name: str) -> Command | Typer | FunctionType:
     """Return the typer application or click command that a plugin registered as ``name``."""
     return _find("csmoifsa.commands", "command", name)
 
@@ -203,19 +207,16 @@ def describe(name: str) -> str:
 # ---- finding ----
 
 
-def _registered(group: str) -> tuple[dict[str, tuple[Any, str]], list[str]]:
+def _registered(group: str) -> tuple[dict[str, tuple[object, str]], list[str]]:
     """Return name -> (target, package) of a group, and one sentence for each package that could not be loaded."""
-    found: dict[str, tuple[Any, str]] = {}
+    found: dict[str, tuple[object, str]] = {}
     broken: list[str] = []
 
     def complain(sentence: str) -> None:
         broken.append(sentence)
         warnings.warn(sentence, RuntimeWarning, stacklevel=4)
 
-    # this package first, so that no plugin replaces its zdt1
-    entries = sorted(entry_points(group=group), key=lambda e: (_package(e) != "csmoifsa", _package(e), e.name))
-    for entry in entries:
-        package = _package(entry)
+    for package, entry in _entries(group, tuple((place, _changed(place)) for place in sys.path)):
         try:
             names = entry.load()
         except Exception as error:  # a plugin may raise anything at its import
@@ -232,11 +233,31 @@ def _registered(group: str) -> tuple[dict[str, tuple[Any, str]], list[str]]:
     return found, broken
 
 
-def _package(entry: Any) -> str:
+@cache
+def _entries(group: str, places: tuple[tuple[str, int], ...]) -> list[tuple[str, EntryPoint]]:
+    """Return (package, entry point) of a group.
+
+    The answer is cached, because the metadata of all installed packages are read for it. ``places`` are the folders of
+    the search path and the times of their last change, so that a package installed meanwhile is found.
+    """
+    entries = [(_package(entry), entry) for entry in entry_points(group=group)]
+    # this package first, so that no plugin replaces its zdt1
+    return sorted(entries, key=lambda pair: (pair[0] != "csmoifsa", pair[0], pair[1].name))
+
+
+def _changed(place: str) -> int:
+    """Return the time of the last change of a folder or file [ns], 0 if there is none."""
+    try:
+        return os.stat(place or os.curdir).st_mtime_ns
+    except OSError:
+        return 0
+
+
+def _package(entry: EntryPoint) -> str:
     return entry.dist.name if entry.dist else entry.module
 
 
-def _names(registered: Mapping[str, tuple[Any, str]]) -> list[str]:
+def _names(registered: Mapping[str, tuple[object, str]]) -> list[str]:
     return sorted(name for name, (target, _) in registered.items() if not isinstance(target, InputError))
 
 
@@ -244,7 +265,7 @@ def _find(
     group: str,
     kind: str,
     spec: str,
-    fallback: Callable[[str], Any] = lambda name: None,
+    fallback: Callable[[str], object] = lambda name: None,
     others: Iterable[str] | Callable[[], Iterable[str]] = (),
 ) -> Any:
     """Return the object that ``spec`` names: registered, at ``module:name`` or ``file.py:name``, or one of pymoo's."""
@@ -291,7 +312,7 @@ def _import(spec: str, label: str) -> Any:
     return getattr(module, attribute)
 
 
-def _import_file(path: Path) -> Any:
+def _import_file(path: Path) -> ModuleType:
     if not path.is_file():
         raise FileNotFoundError(path)
     name = f"csmoifsa_file_{path.stem}"
@@ -308,11 +329,11 @@ def _import_file(path: Path) -> Any:
     return module
 
 
-def _pymoo_problem(name: str) -> Callable[..., Any] | None:
+def _pymoo_problem(name: str) -> Callable[..., Problem] | None:
     """Return a factory for one of pymoo's problems, or None if it has none of that name."""
     from pymoo.problems import get_problem
 
-    def factory(**params: Any) -> Any:
+    def factory(**params: object) -> Problem:
         problem = get_problem(name, **{**_PYMOO_DEFAULTS.get(name, {}), **params})
         _check_names(type(problem), params)  # pymoo ignores unknown names
         return problem
@@ -327,7 +348,7 @@ def _pymoo_problem(name: str) -> Callable[..., Any] | None:
 
 
 @cache
-def _pymoo_algorithms() -> dict[str, Any]:
+def _pymoo_algorithms() -> dict[str, type[Algorithm]]:
     """Return name -> class of pymoo's multi-objective algorithms that need no argument but a population size."""
     from pymoo.algorithms import moo
     from pymoo.core.algorithm import Algorithm
@@ -348,7 +369,7 @@ def _pymoo_algorithms() -> dict[str, Any]:
 # ---- building ----
 
 
-def _build(label: str, target: Any, params: Mapping[str, Any], **more: Any) -> Any:
+def _build(label: str, target: object, params: Mapping[str, object], **more: object) -> Any:
     """Call a class or factory; raise `InputError` with one sentence for unknown or refused parameters."""
     if not callable(target):
         raise InputError(f"{label} is of type {type(target).__name__}, not a class or a factory")
@@ -362,7 +383,7 @@ def _build(label: str, target: Any, params: Mapping[str, Any], **more: Any) -> A
         raise InputError(f"{label} cannot be built with {values}: {type(error).__name__}: {error}") from error
 
 
-def _check_names(target: Any, params: Mapping[str, Any]) -> None:
+def _check_names(target: Callable[..., object], params: Mapping[str, object]) -> None:
     accepted = _accepted(target)
     for name in params:
         if accepted is not None and name not in accepted:
@@ -370,7 +391,7 @@ def _check_names(target: Any, params: Mapping[str, Any]) -> None:
             raise InputError(f"unknown parameter {name!r}.{hint}")
 
 
-def _accepted(target: Any) -> list[str] | None:
+def _accepted(target: Callable[..., object]) -> list[str] | None:
     """Return the parameter names of a class or factory, or None if it accepts any name and checks them itself.
 
     The parameters of base classes count where a class passes ``**kwargs`` to them. pymoo's base classes accept and

@@ -199,8 +199,9 @@ def test_help_loads_nothing_heavy(run_python):
         "try:\n    main()\nexcept SystemExit as stop:\n    assert not stop.code"
     )
     loaded, seconds = cheapest(run_python, code)
+    _, least = cheapest(run_python, "import typer, typer.core, typer.rich_utils, rich.console")
     assert loaded == "[]"
-    assert seconds < 0.5
+    assert seconds < 2.0 * least  # whatever the machine: without typer and rich there is no help
 
 
 def test_listing_the_problems_names_needs_no_compiler(run_python):
