@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import math
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
 
 import numpy as np
 from pymoo.core.algorithm import Algorithm
@@ -20,6 +21,7 @@ from pymoo.core.individual import Individual, default_config
 from pymoo.core.population import Population
 from pymoo.core.problem import Problem
 from pymoo.core.result import Result
+from pymoo.core.termination import Termination
 from pymoo.termination.max_eval import MaximumFunctionCallTermination
 from pymoo.termination.max_gen import MaximumGenerationTermination
 from pymoo.util.display.display import Display
@@ -32,8 +34,15 @@ from csmoifsa.errors import InputError, did_you_mean
 from csmoifsa.identity import difference, fingerprint
 from csmoifsa.kernels.space import total_violation
 from csmoifsa.moafsa import FishSwarm, SwarmSettings
-from csmoifsa.requirements import n_eval_budget, offers_kernel, refuse_unsuitable
+from csmoifsa.requirements import bounds_of, evaluated, n_eval_budget, offers_kernel, refuse_unsuitable
 from csmoifsa.settings import Settings
+from csmoifsa.typing import ArrayLike
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+T = TypeVar("T")
+Sampling: TypeAlias = ArrayLike | Population | None
 
 LONGEST_STRETCH = 100  # generations between two returns to Python, where Ctrl-C takes effect
 EQUALITY_TOLERANCE = default_config()["cv_eq"]["eps"]  # pymoo's default, so that both compute the same CV
@@ -64,7 +73,7 @@ class EngineAlgorithm(Algorithm):
         Options of pymoo's ``Algorithm``, such as termination, callback, output, verbose, save_history and seed.
     """
 
-    def __init__(self, engine_class: type[Engine], settings: Any, *, sampling: Any = None, **options: Any):
+    def __init__(self, engine_class: type[Engine], settings: Any, *, sampling: Sampling = None, **options: Any):
         self._view: tuple[int, Population, Population] | None = None
         super().__init__(output=options.pop("output", MultiObjectiveOutput()), **options)
         self.engine_class = engine_class
@@ -79,18 +88,19 @@ class EngineAlgorithm(Algorithm):
         return self.settings.pop_size
 
     # -------------------------------------------------------------------------------------------------------- set-up
-    def _setup(self, problem: Problem, **kwargs: Any) -> None:
+    def _setup(self, problem: Problem, **kwargs: object) -> None:
         refuse_unsuitable(problem)
         if self.seed is None:
             self.seed = secrets.randbits(48)
         initial = self.sampling.get("X") if isinstance(self.sampling, Population) else self.sampling
+        low, high = bounds_of(problem)
         self.engine = self.engine_class(
             problem.n_var,
             problem.n_obj,
             settings=self.settings,
             seed=self.seed,
-            xl=np.asarray(problem.xl, dtype=float),
-            xu=np.asarray(problem.xu, dtype=float),
+            xl=low,
+            xu=high,
             n_extra=problem.n_ieq_constr + problem.n_eq_constr,
             initial=initial,
         )
@@ -111,7 +121,7 @@ class EngineAlgorithm(Algorithm):
         self.evaluator.n_eval = self._engine.n_eval
         finished = self._engine.n_eval // self.pop_size
         self.n_iter = finished + 1  # the generation that comes next or is under way
-        termination: Any = self.termination
+        termination = self._termination
         last = termination.n_max_gen if type(termination) is MaximumGenerationTermination else math.inf
         if self._engine.n_eval >= n_eval_budget(termination) or finished >= last:
             termination.terminate()
@@ -133,7 +143,7 @@ class EngineAlgorithm(Algorithm):
             "engine": self.engine_class.__name__,
             "settings": engine.describe(),
             "seed": engine.seed,
-            "problem": fingerprint(self.problem),
+            "problem": fingerprint(self._problem),
         }
         write_checkpoint(path, facts, engine.state)
 
@@ -159,7 +169,7 @@ class EngineAlgorithm(Algorithm):
         if other := difference(facts["problem"], fingerprint(problem)):
             raise InputError(f"{path} is of another problem: {other}")
         algorithm = cls._restored(path, facts)
-        low, high = (np.asarray(bound, dtype=float) for bound in (problem.xl, problem.xu))
+        low, high = bounds_of(problem)
         width = max(int(np.sum(high > low)), 1)
         # before anything is allocated: the file must hold as many rows as its settings ask for
         rows = max(algorithm.pop_size, getattr(algorithm.settings, "n_offsprings", 0))
@@ -184,7 +194,7 @@ class EngineAlgorithm(Algorithm):
         return algorithm
 
     @classmethod
-    def _options_of(cls, engine: str, values: dict[str, Any]) -> dict[str, Any]:
+    def _options_of(cls, engine: str, values: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return the constructor's arguments for an engine with these settings."""
         return values
 
@@ -214,13 +224,12 @@ class EngineAlgorithm(Algorithm):
             left -= done
         self.n_iter = (self.n_iter or 1) + n - 1
         self._post_advance()
-        termination: Any = self.termination
-        if termination.has_terminated():
+        if self._termination.has_terminated():
             self.finalize()
 
     def _run_compiled(self, most: int) -> int:
         """Run whole generations if the problem offers a compiled evaluator; return the number of evaluations."""
-        problem: Any = self.problem
+        problem = self._problem
         if not isinstance(self.engine, ImmuneFishSwarm) or not offers_kernel(problem):
             return 0
         return self.engine.run_generations(
@@ -229,9 +238,9 @@ class EngineAlgorithm(Algorithm):
 
     def _evaluate(self, most: int) -> int:
         """Evaluate the offspring of one generation through the problem; return the number of evaluations."""
-        problem: Any = self.problem
+        problem = self._problem
         X = self._engine.ask(most)
-        out = problem.evaluate(X, return_values_of=["F", "G", "H"], return_as_dictionary=True, algorithm=self)
+        out = evaluated(problem, X, algorithm=self)
         self._tell(out["F"], out["G"], out["H"])
         return len(X)
 
@@ -242,11 +251,10 @@ class EngineAlgorithm(Algorithm):
 
     def _stretch(self) -> int:
         """Return how many generations can run without a break: one if a callback, history or display observes them."""
-        display: Any = self.display
-        watched = (
-            self.save_history or type(self.callback) is not Callback or display.verbose or display.progress is not None
-        )
-        if watched or type(display) is not Display:
+        display = self.display
+        if self.save_history or type(self.callback) is not Callback or type(display) is not Display:
+            return 1
+        if display.verbose or display.progress is not None:
             return 1
         if type(self.termination) is MaximumFunctionCallTermination:
             left = self.termination.n_max_evals - self.evaluator.n_eval
@@ -257,11 +265,21 @@ class EngineAlgorithm(Algorithm):
             return 1
         return int(min(max(math.ceil(generations), 1), LONGEST_STRETCH)) if generations < math.inf else LONGEST_STRETCH
 
-    def _tell(self, F: Any, G: Any, H: Any) -> None:
-        problem: Any = self.problem
+    def _tell(self, F: np.ndarray, G: np.ndarray, H: np.ndarray) -> None:
+        problem = self._problem
         constraints, CV = np.ascontiguousarray(np.column_stack([G, H]), dtype=float), np.empty(len(F))
         total_violation(constraints, problem.n_ieq_constr, EQUALITY_TOLERANCE, CV)
         self._engine.tell(F, CV, constraints)
+
+    @property
+    def _problem(self) -> Problem:
+        if self.problem is None:
+            raise InputError("call setup(problem) first")
+        return self.problem
+
+    @property
+    def _termination(self) -> Termination:
+        return cast(Termination, self.termination)  # pymoo's set-up turns a name or a tuple into one
 
     @property
     def _engine(self) -> Engine:
@@ -276,13 +294,13 @@ class EngineAlgorithm(Algorithm):
     def _infill(self) -> Population:
         return Population.new(X=self._engine.ask(self._evaluations_left()))
 
-    def _initialize_advance(self, infills: Population | None = None, **kwargs: Any) -> None:
+    def _initialize_advance(self, infills: Population | None = None, **kwargs: object) -> None:
         self._advance(infills)
 
-    def _advance(self, infills: Population | None = None, **kwargs: Any) -> bool:
+    def _advance(self, infills: Population | None = None, **kwargs: object) -> bool:
         if infills is None:
             raise InputError("tell(infills=...) needs the population that ask() returned, evaluated")
-        problem: Any = self.problem
+        problem = self._problem
         F, G, H = (np.asarray(infills.get(key)) for key in "FGH")
         n_ieq, n_eq = problem.n_ieq_constr, problem.n_eq_constr
         if G.size != len(infills) * n_ieq or H.size != len(infills) * n_eq:
@@ -302,12 +320,12 @@ class EngineAlgorithm(Algorithm):
             everybody = Front(*(getattr(population, name)[:count].copy() for name in Front._fields))
             pop = self._population(everybody._replace(X=engine.place(everybody.X)))
             waiting = engine.n_told < engine.n_planned  # newcomers evaluated, but not yet in the population
-            opt: Any = self._population(engine.front()) if waiting else pop[population.rank[:count] == 0]
+            opt = self._population(engine.front()) if waiting else cast(Population, pop[population.rank[:count] == 0])
             self._view = engine.n_eval, pop, opt
         return self._view[1:]
 
     def _population(self, rows: Front) -> Population:
-        problem: Any = self.problem
+        problem = self._problem
         n_ieq = problem.n_ieq_constr
         individuals = []
         for x, f, cv, c in zip(rows.X, rows.F, rows.CV[:, None], rows.extra, strict=True):
@@ -322,7 +340,7 @@ class EngineAlgorithm(Algorithm):
         return self._look()[0] if self._started() else None
 
     @pop.setter
-    def pop(self, value: Any) -> None:
+    def pop(self, value: object) -> None:
         pass  # pymoo assigns it, but here it is derived from the engine's arrays
 
     @property
@@ -331,7 +349,7 @@ class EngineAlgorithm(Algorithm):
         return self._look()[1] if self._started() else None
 
     @opt.setter
-    def opt(self, value: Any) -> None:
+    def opt(self, value: object) -> None:
         pass
 
     def _started(self) -> bool:
@@ -341,7 +359,7 @@ class EngineAlgorithm(Algorithm):
     def _set_optimum(self) -> None:
         pass
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> Mapping[str, object]:
         return self.__dict__ | {"_view": None}
 
 
@@ -374,7 +392,7 @@ class CSMOIFSA(EngineAlgorithm):
     True
     """
 
-    def __init__(self, pop_size: int = 100, *, paper: bool = False, sampling: Any = None, **settings: Any):
+    def __init__(self, pop_size: int = 100, *, paper: bool = False, sampling: Sampling = None, **settings: Any):
         kind = SwarmSettings if paper else Settings
         mine, options = split_settings(kind, settings)
         if paper:
@@ -383,7 +401,7 @@ class CSMOIFSA(EngineAlgorithm):
         super().__init__(FishSwarm if paper else ImmuneFishSwarm, chosen, sampling=sampling, **options)
 
     @classmethod
-    def _options_of(cls, engine: str, values: dict[str, Any]) -> dict[str, Any]:
+    def _options_of(cls, engine: str, values: Mapping[str, Any]) -> Mapping[str, Any]:
         return {**values, "paper": engine == FishSwarm.__name__}
 
 
@@ -393,7 +411,7 @@ class MOAFSA(EngineAlgorithm):
     Parameters as `CSMOIFSA`; its settings are the fields of `csmoifsa.moafsa.SwarmSettings`.
     """
 
-    def __init__(self, pop_size: int = 100, *, sampling: Any = None, **settings: Any):
+    def __init__(self, pop_size: int = 100, *, sampling: Sampling = None, **settings: Any):
         mine, options = split_settings(SwarmSettings, settings)
         super().__init__(FishSwarm, SwarmSettings(pop_size=pop_size, **mine), sampling=sampling, **options)
 
@@ -405,7 +423,7 @@ PYMOO_OPTIONS = (
 )  # fmt: skip
 
 
-def split_settings(kind: type, values: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+def split_settings(kind: type[DataclassInstance], values: Mapping[str, T]) -> tuple[dict[str, T], dict[str, T]]:
     """Split keyword arguments into fields of the settings class and pymoo's options; unknown names are errors."""
     known = [name for name in kind.__dataclass_fields__ if not name.startswith("_")]
     for name in values:

@@ -12,9 +12,10 @@ import json
 import os
 import shutil
 import zipfile
+from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,13 +23,16 @@ from csmoifsa import npy
 from csmoifsa.errors import InputError
 from csmoifsa.files import atomic_write, read_bytes
 
+if TYPE_CHECKING:
+    from csmoifsa.typing import Json
+
 FORMAT = "csmoifsa-checkpoint"
 VERSION = 2
 _MARK = b"sha256:"
 _COMMENT = len(_MARK) + 64
 
 
-def write_checkpoint(path: str | Path, facts: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
+def write_checkpoint(path: str | Path, facts: Mapping[str, Json], arrays: dict[str, np.ndarray]) -> None:
     """Write a checkpoint; an undamaged one that it replaces is kept as ``<name>.previous``, a damaged one is not.
 
     Parameters

@@ -10,8 +10,10 @@ import inspect
 import sys
 import time
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from types import FunctionType
+from typing import TYPE_CHECKING, Any
 
 import typer
 from typer.core import TyperGroup
@@ -22,6 +24,13 @@ from csmoifsa.errors import InputError
 from csmoifsa.files import output_folder
 from csmoifsa.folders import result_folder
 
+if TYPE_CHECKING:
+    from pymoo.core.algorithm import Algorithm
+    from pymoo.core.problem import Problem
+    from typer._click.core import Command, Context
+
+    from csmoifsa.typing import JsonObject
+
 MOST_TOLD = 4000
 """Largest length of an error message shown [characters]."""
 
@@ -29,12 +38,12 @@ MOST_TOLD = 4000
 class _Commands(TyperGroup):
     """The commands of this package, and those of plugins, which are imported when they are called or listed."""
 
-    def list_commands(self, ctx: Any) -> list[str]:
+    def list_commands(self, ctx: Context) -> list[str]:
         from csmoifsa.plugins import command_names
 
         return [*super().list_commands(ctx), *(name for name in command_names() if " " not in name)]
 
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+    def get_command(self, ctx: Context, cmd_name: str) -> Command | None:
         if (own := super().get_command(ctx, cmd_name)) is not None:
             return own
         from csmoifsa.plugins import command_names, load_command
@@ -57,7 +66,7 @@ class _Commands(TyperGroup):
         return command
 
 
-def _as_command(found: Any, name: str) -> Any:
+def _as_command(found: Command | typer.Typer | FunctionType, name: str) -> Command:
     """Return a typer application, a plain function or a click command as a command of this name."""
     if inspect.isfunction(found):
         alone = typer.Typer(add_completion=False, rich_markup_mode="rich")
@@ -101,7 +110,7 @@ def _end(message: str) -> None:
     sys.exit(2)
 
 
-def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
+def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
     stderr().print(f"warning: {message}", style="yellow", markup=False, soft_wrap=True)
 
 
@@ -126,7 +135,7 @@ def list_command(as_json: bool = JSON_OPTION) -> None:
     """
     from csmoifsa.plugins import PYMOO_PROBLEMS, algorithm_names, describe, load_problem, problem_names
 
-    rows: list[dict[str, Any]] = []
+    rows: list[JsonObject] = []
     for name in problem_names():
         try:
             problem = load_problem(name)
@@ -239,9 +248,11 @@ def solve(
         raise typer.Exit(1)
 
 
-def _resumed(method: Any, problem: Any, path: Path) -> Any:
+def _resumed(method: Algorithm, problem: Problem, path: Path) -> Algorithm:
     """Return the saved run, or ``method`` if there is none; `InputError` for another algorithm or other settings."""
-    if not hasattr(method, "save"):
+    from csmoifsa.algorithm import EngineAlgorithm
+
+    if not isinstance(method, EngineAlgorithm):
         raise InputError(f"{type(method).__name__} cannot be resumed; csmoifsa and moafsa can")
     if not path.exists():
         stderr().print(f"no checkpoint {path} yet: starting from the beginning")
@@ -292,7 +303,7 @@ def warmup(as_json: bool = JSON_OPTION) -> None:
     stdout().print(f"Ready in {total:.1f} s.")
 
 
-def parse_settings(option: str, pairs: list[str]) -> dict[str, Any]:
+def parse_settings(option: str, pairs: list[str]) -> JsonObject:
     """Turn ``["a=1", "b=0.5", "c=true", "d=text"]`` into a dict with int, float, bool, None and str values.
 
     Raises
@@ -300,7 +311,7 @@ def parse_settings(option: str, pairs: list[str]) -> dict[str, Any]:
     InputError
         An entry is not NAME=VALUE, or a name occurs twice.
     """
-    values: dict[str, Any] = {}
+    values: JsonObject = {}
     for pair in pairs:
         name, equals, text = pair.partition("=")
         name = name.strip()
@@ -339,7 +350,7 @@ def _print_answer(answer: dict[str, Any], front_known: bool, out: Path | None, f
         console.print(f"Written: {out}/front.csv, run.json{', front.png' if figures else ''}", soft_wrap=True)
 
 
-def _print_table(header: list[str], rows: list[list[Any]]) -> None:
+def _print_table(header: list[str], rows: Sequence[Sequence[object]]) -> None:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)

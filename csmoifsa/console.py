@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.console import Console
@@ -15,14 +15,17 @@ from rich.text import Text
 from csmoifsa.errors import InputError
 from csmoifsa.text import json_text, visible
 
+if TYPE_CHECKING:
+    from csmoifsa.typing import Json
+
 JSON_OPTION = typer.Option(False, "--json", help="Print one JSON object on stdout and nothing else there.")
 
 
 class _PlainConsole(Console):
     """A console that prints texts literally: no markup unless requested, no emoji codes, no terminal commands."""
 
-    def __init__(self, **options: Any) -> None:
-        super().__init__(highlight=False, markup=False, emoji=False, **options)
+    def __init__(self, *, stderr: bool = False) -> None:
+        super().__init__(highlight=False, markup=False, emoji=False, stderr=stderr)
 
     def render_str(self, text: str, **options: Any) -> Text:
         return super().render_str(visible(text, "\n\t"), **options)
@@ -52,7 +55,7 @@ def stderr() -> Console:
     return _PlainConsole(stderr=True)
 
 
-def print_json(value: Any) -> None:
+def print_json(value: Json) -> None:
     """Print a value as JSON on one line of stdout; raises `InputError` if that cannot be written."""
     ascii_only = (getattr(sys.stdout, "encoding", None) or "utf-8").lower().replace("_", "-") not in ("utf-8", "utf8")
     text = json_text(value, ascii_only=ascii_only) + "\n"

@@ -5,8 +5,6 @@ The front may come from any source. Objectives are minimised; a maximised quanti
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -143,7 +141,7 @@ def knee(F: ArrayLike, /) -> int:
     """
     front = _front(F)
     scaled = 1.0 - membership(front)
-    corners: Any = scaled[extremes(front)]
+    corners = scaled[extremes(front)]
     normal, _, rank, _ = np.linalg.lstsq(corners, np.ones(len(corners)), rcond=None)
     if rank < len(corners) or not (normal > 0).all():
         normal = np.ones(scaled.shape[1])

@@ -28,7 +28,7 @@ from csmoifsa.kernels.records import Memory, Offspring, Task, parameters_of
 from csmoifsa.kernels.space import latin_hypercube, place
 from csmoifsa.settings import BEHAVIOURS, Settings
 from csmoifsa.states import check_parents, check_state
-from csmoifsa.typing import Array, ArrayLike, Evaluator
+from csmoifsa.typing import Array, ArrayLike, Evaluator, JsonObject
 
 
 class Engine(ABC):
@@ -270,7 +270,7 @@ class Engine(ABC):
         """Return the arrays of state, by name, that the subclass adds."""
         return {}
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self) -> JsonObject:
         """Return the settings as plain values, for records of a run."""
         return asdict(self.settings)
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from csmoifsa.files import atomic_write
@@ -59,7 +59,7 @@ def save_figure(figure: Figure, path: str | Path) -> None:
         figure.savefig(file, format=path.suffix[1:])
 
 
-def _parallel(axes: Any, F: np.ndarray, true_front: np.ndarray | None) -> None:
+def _parallel(axes: Axes, F: np.ndarray, true_front: np.ndarray | None) -> None:
     """Draw one line for each candidate, each objective scaled between its least and greatest value."""
     both = F if true_front is None else np.vstack([F, true_front])
     low, extent = both.min(axis=0), np.ptp(both, axis=0)

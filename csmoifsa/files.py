@@ -13,10 +13,17 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 from csmoifsa.errors import InputError
 from csmoifsa.text import csv_text, from_csv, json_visible, visible_values
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+    from csmoifsa.typing import Json, TomlTable
+
+T = TypeVar("T")
 
 MOST_BYTES = 512 * 2**20
 """Largest size of a table file [bytes]: more than ten years of one-minute values in a wide table."""
@@ -94,7 +101,7 @@ def read_text(path: str | Path, what: str = "file", most: int = MOST_BYTES) -> s
     return text
 
 
-def read_toml(path: str | Path, what: str = "file") -> dict[str, Any]:
+def read_toml(path: str | Path, what: str = "file") -> TomlTable:
     """Return the values of a TOML file; control characters in its texts become escapes.
 
     Raises
@@ -105,7 +112,7 @@ def read_toml(path: str | Path, what: str = "file") -> dict[str, Any]:
     return parse_toml(read_text(path, what, MOST_SETTINGS_BYTES), str(path))
 
 
-def parse_toml(text: str, source: str) -> dict[str, Any]:
+def parse_toml(text: str, source: str) -> TomlTable:
     """Return the values of a TOML text.
 
     Raises
@@ -150,8 +157,8 @@ def parse_json(text: str, source: str, what: str = "file") -> Any:
     def refuse(name: str) -> None:
         raise InputError(f"{source}: {name} is not a number; a finite one was expected")
 
-    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found: dict[str, Any] = {}
+    def once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+        found: dict[str, object] = {}
         for key, value in pairs:
             if key in found:
                 raise InputError(f"{source}: the key {key[:100]!r} is given twice; keep one")
@@ -172,9 +179,9 @@ def parse_json(text: str, source: str, what: str = "file") -> Any:
     return _checked(values, source, finite=True)
 
 
-def _checked(values: Any, source: str, *, finite: bool) -> Any:
+def _checked(values: T, source: str, *, finite: bool) -> T:
     """Return the values with visible texts; refuse deep nesting, ints beyond 64 bits, infinities if ``finite``."""
-    left: list[tuple[Any, int]] = [(values, 0)]
+    left: list[tuple[object, int]] = [(values, 0)]
     while left:
         value, depth = left.pop()
         if isinstance(value, dict | list):
@@ -267,14 +274,14 @@ def atomic_write(path: str | Path, mode: str = "w") -> Iterator[IO[Any]]:
             part.unlink(missing_ok=True)
 
 
-def write_json(path: str | Path, value: Any) -> None:
+def write_json(path: str | Path, value: Json) -> None:
     """Write a value as indented JSON, keys in their order; raises ``ValueError`` for NaN and infinity."""
     text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
     with atomic_write(path) as file:
         file.write(json_visible(text, "\n") + "\n")
 
 
-def write_csv(path: str | Path, table: Any, *, float_format: str | None = "%.10g") -> None:
+def write_csv(path: str | Path, table: DataFrame, *, float_format: str | None = "%.10g") -> None:
     """Write a pandas table as CSV without its index; texts and headers pass through `csmoifsa.text.csv_text`."""
     texts = table.rename(columns=lambda name: csv_text(str(name)))
     texts = texts.apply(
@@ -288,7 +295,7 @@ def write_csv(path: str | Path, table: Any, *, float_format: str | None = "%.10g
         texts.to_csv(file, index=False, float_format=float_format, lineterminator="\n")
 
 
-def read_csv(path: str | Path) -> Any:
+def read_csv(path: str | Path) -> DataFrame:
     """Return a pandas table that `write_csv` wrote, with the original texts (`csmoifsa.text.from_csv`)."""
     import pandas as pd
 

@@ -11,13 +11,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from math import comb
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import moocore
 import numpy as np
 
+if TYPE_CHECKING:
+    from pymoo.core.problem import Problem
 
-def true_front(problem: Any, n_points: int = 1000) -> np.ndarray | None:
+    from csmoifsa.typing import ArrayLike
+
+
+def true_front(problem: Problem, n_points: int = 1000) -> np.ndarray | None:
     """Return points of a problem's true Pareto front, or None where it is not known on this machine.
 
     Parameters
@@ -38,13 +43,13 @@ def true_front(problem: Any, n_points: int = 1000) -> np.ndarray | None:
             points = _calculate(problem, n_points)
         except OSError:  # a download that has not been made
             return None
-    if points is None or len(points) == 0:
+    if points is None or np.size(points) == 0:
         return None
     points = np.atleast_2d(np.asarray(points, dtype=float))
     return np.unique(points[moocore.is_nondominated(points, keep_weakly=True)], axis=0)
 
 
-def _calculate(problem: Any, n_points: int) -> np.ndarray | None:
+def _calculate(problem: Problem, n_points: int) -> ArrayLike | None:
     family = type(problem).__name__ if type(problem).__module__.startswith("pymoo.problems.many.") else ""
     if family in ("DTLZ5", "DTLZ6"):
         return _dtlz5(problem.n_obj, n_points)
@@ -55,7 +60,7 @@ def _calculate(problem: Any, n_points: int) -> np.ndarray | None:
     if "n_points" in inspect.signature(problem.pareto_front).parameters:  # overridden without pymoo's cache
         return problem.pareto_front(n_points=n_points)
     parameters = inspect.signature(problem._calc_pareto_front).parameters
-    arguments: dict[str, Any] = {}
+    arguments: dict[str, int | np.ndarray] = {}
     for name in ("n_points", "n_pareto_points"):
         if name in parameters:
             arguments[name] = n_points
@@ -146,7 +151,7 @@ def _no_downloads() -> Iterator[None]:
 
     remote = Remote.get_instance()
 
-    def load(*path: str, **options: Any) -> Any:
+    def load(*path: str, **options: str) -> object:
         if not Path(str(remote.folder), *path).exists():
             raise FileNotFoundError("/".join(path))
         return Remote.load(remote, *path, **options)

@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
-from types import ModuleType
+from types import FunctionType, ModuleType
 from typing import Annotated, Any, get_args, get_type_hints
 
 import numpy as np
@@ -78,14 +78,14 @@ def jit(*signature: Any, cache: bool = True, **options: Any) -> Callable[..., An
 class KernelCache(FunctionCache):
     """numba's cache on disk, renewed when any of the function's `kernel_files` changes."""
 
-    def __init__(self, function: Callable[..., Any]):
+    def __init__(self, function: FunctionType):
         super().__init__(function)
         files = tuple((path.parent.name, path.name, digest(path)) for path in kernel_files(function))
         stamp = self._impl.locator.get_source_stamp(), files
         self._cache_file = IndexDataCacheFile(self._cache_path, self._impl.filename_base, stamp)
 
 
-def kernel_files(function: Callable[..., Any]) -> list[Path]:
+def kernel_files(function: FunctionType) -> list[Path]:
     """Return the files that a function's machine code may depend on, sorted.
 
     These are the function's own file, all kernels of its package, all kernels of the packages from which its module
@@ -125,12 +125,12 @@ def watch_compilation(notify: Callable[[], None]) -> Iterator[None]:
     class Listener(event.Listener):
         notified = False
 
-        def on_start(self, event: Any) -> None:
+        def on_start(self, event: event.Event) -> None:
             if not self.notified:
                 self.notified = True
                 notify()
 
-        def on_end(self, event: Any) -> None:
+        def on_end(self, event: event.Event) -> None:
             pass
 
     with event.install_listener("numba:compile", Listener()):

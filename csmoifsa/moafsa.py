@@ -278,7 +278,7 @@ class FishSwarm(Engine):
             column[fish[accepted]] = new[name][accepted]
 
 
-def part(rows: dict[str, np.ndarray], which: Any) -> dict[str, np.ndarray]:
+def part(rows: dict[str, np.ndarray], which: np.ndarray | slice) -> dict[str, np.ndarray]:
     """Return the selected rows of every column."""
     return {name: column[which] for name, column in rows.items()}
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import html
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from csmoifsa import __version__
 from csmoifsa.files import atomic_write
 from csmoifsa.text import script_json, visible
+
+if TYPE_CHECKING:
+    from csmoifsa.typing import Json
 
 
 def template_text(packages: tuple[str, ...], name: str) -> str:
@@ -19,7 +22,13 @@ def template_text(packages: tuple[str, ...], name: str) -> str:
 
 
 def write_page(
-    path: str | Path, packages: tuple[str, ...], template: str, *, data: Any, scripts: tuple[str, ...], **values: Any
+    path: str | Path,
+    packages: tuple[str, ...],
+    template: str,
+    *,
+    data: Json,
+    scripts: tuple[str, ...],
+    **values: object,
 ) -> None:
     """Write a page from the ``templates`` of packages.
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TypeGuard, cast
 
 import numpy as np
 from pymoo.core.problem import Problem
 from pymoo.core.termination import TerminateIfAll
 
 from csmoifsa.errors import InputError
+from csmoifsa.typing import Problem as CompiledProblem
 
 
 def refuse_unsuitable(problem: Problem) -> None:
@@ -32,7 +33,7 @@ def refuse_unsuitable(problem: Problem) -> None:
         raise InputError(f"{name} has no bounds: give every variable a lower bound xl and an upper bound xu")
 
 
-def offers_kernel(problem: Any) -> bool:
+def offers_kernel(problem: object) -> TypeGuard[CompiledProblem]:
     """Return whether a problem has a compiled evaluator that no subclass has overridden by its own ``_evaluate``."""
     if getattr(problem, "kernel", None) is None:
         return False
@@ -44,7 +45,18 @@ def offers_kernel(problem: Any) -> bool:
     return True
 
 
-def n_eval_budget(termination: Any) -> float:
+def bounds_of(problem: Problem) -> tuple[np.ndarray, np.ndarray]:
+    """Return the lower and the upper bounds of a problem's variables, (n_var,) each."""
+    return np.asarray(problem.xl, dtype=float), np.asarray(problem.xu, dtype=float)
+
+
+def evaluated(problem: Problem, X: np.ndarray, **options: object) -> dict[str, np.ndarray]:
+    """Return the objectives ``F``, inequality values ``G`` and equality values ``H`` of candidates ``X`` (n, n_var)."""
+    values = problem.evaluate(X, return_values_of=["F", "G", "H"], return_as_dictionary=True, **options)
+    return cast("dict[str, np.ndarray]", values)
+
+
+def n_eval_budget(termination: object) -> float:
     """Return the largest number of evaluations that a termination allows, infinity if it sets none."""
     own = getattr(termination, "n_max_evals", None)
     parts = [] if isinstance(termination, TerminateIfAll) else getattr(termination, "criteria", None) or []

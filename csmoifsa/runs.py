@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import moocore
 import numpy as np
@@ -18,6 +18,13 @@ import numpy as np
 from csmoifsa.errors import InputError
 from csmoifsa.files import atomic_write, write_json
 from csmoifsa.folders import result_folder
+
+if TYPE_CHECKING:
+    from pymoo.core.algorithm import Algorithm
+    from pymoo.core.problem import Problem
+
+    from csmoifsa.algorithm import EngineAlgorithm
+    from csmoifsa.typing import Json
 
 VERSIONS_OF = ("csmoifsa", "numpy", "numba", "pymoo", "moocore")
 
@@ -77,18 +84,18 @@ class Checkpoint:
         self._saved: int | None = None  # evaluations at the last save
         self._warned = False
 
-    def consider(self, algorithm: Any) -> None:
+    def consider(self, algorithm: EngineAlgorithm) -> None:
         """Save the run if ``every`` seconds have passed since the last save."""
         if time.monotonic() - self._last >= self.every:
             self._save(algorithm, "the run goes on and tries again")
 
-    def finish(self, algorithm: Any) -> None:
+    def finish(self, algorithm: EngineAlgorithm) -> None:
         """Save the end of the run, unless the last save was of it."""
         if algorithm.evaluator.n_eval != self._saved:
             self._warned = False
             self._save(algorithm, "the result is not affected, but the run cannot be resumed from here")
 
-    def _save(self, algorithm: Any, outlook: str) -> None:
+    def _save(self, algorithm: EngineAlgorithm, outlook: str) -> None:
         try:
             algorithm.save(self.path)
             self._saved = algorithm.evaluator.n_eval
@@ -100,8 +107,8 @@ class Checkpoint:
 
 
 def solve(
-    problem: Any,
-    algorithm: Any,
+    problem: Problem,
+    algorithm: Algorithm,
     *,
     n_eval: int = 10_000,
     seed: int = 1,
@@ -134,7 +141,7 @@ def solve(
     from pymoo.optimize import minimize
 
     class Report(Callback):
-        def notify(self, algorithm: Any) -> None:
+        def notify(self, algorithm: EngineAlgorithm) -> None:
             if progress is not None:
                 progress(algorithm.evaluator.n_eval)
             if checkpoint is not None:
@@ -181,7 +188,7 @@ def run_metrics(run: Run, front: np.ndarray | None) -> dict[str, float | None]:
     return {**metrics.summary(run.F, front)}
 
 
-def write_run(run: Run, folder: str | Path, facts: Mapping[str, Any]) -> None:
+def write_run(run: Run, folder: str | Path, facts: Mapping[str, Json]) -> None:
     """Write ``front.csv`` (candidates, objectives, violations) and ``run.json`` (facts) of a run.
 
     Parameters

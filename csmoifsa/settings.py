@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from csmoifsa.errors import InputError
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
 # Modules of csmoifsa.kernels.behaviours. Their order decides which random numbers choose which.
 BEHAVIOURS = ("clone", "follow", "swarm", "forage")
 
 
-def setting(default: Any, low: float, high: float) -> Any:
+def setting(default: float, low: float, high: float) -> Any:
     """Return a dataclass field of a number with a closed range, which `check_ranges` checks."""
     return field(default=default, metadata={"range": (low, high)})
 
 
-def check_ranges(settings: Any) -> None:
+def check_ranges(settings: DataclassInstance) -> None:
     """Check the fields of a settings object: type as its default's, numbers within the range that `setting` declared.
 
     Raises

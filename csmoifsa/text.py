@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from csmoifsa.typing import Json
 
 # control characters, line and paragraph separators, marks that turn the direction of writing, halves of characters
 _UNSEEN = re.compile(
@@ -36,7 +39,7 @@ def visible(text: str, keep: str = "") -> str:
     return _UNSEEN.sub(lambda found: found[0] if found[0] in keep else _written_out(found[0]), text)
 
 
-def visible_values(value: Any) -> Any:
+def visible_values(value: object) -> Any:
     """Return plain values (dicts, lists, texts) with `visible` applied to each text; line ends and tabs are kept."""
     if isinstance(value, str):
         return visible(value, "\n\t")
@@ -78,7 +81,7 @@ def figure_text(text: str) -> str:
     return visible(text).replace("$", r"\$")
 
 
-def json_text(value: Any, *, ascii_only: bool = False) -> str:
+def json_text(value: Json, *, ascii_only: bool = False) -> str:
     """Return plain values as JSON on one line, with terminal control characters escaped.
 
     Raises
@@ -94,7 +97,7 @@ def json_visible(document: str, keep: str = "") -> str:
     return _UNSEEN.sub(lambda found: found[0] if found[0] in keep else json.dumps(found[0])[1:-1], document)
 
 
-def script_json(value: Any) -> str:
+def script_json(value: Json) -> str:
     """Return plain values as JSON for an HTML ``<script>``, with ``<``, ``>`` and ``&`` escaped."""
     return json_text(value).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 

@@ -10,7 +10,6 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from hashlib import sha256
-from typing import Any
 
 from csmoifsa_bench.suite import AlgorithmEntry, ProblemEntry, Suite
 
@@ -46,10 +45,10 @@ class Cell:
     algorithm: str
     repetition: int
     problem_name: str
-    problem_params: dict[str, Any]
+    problem_params: dict[str, object]
     library: str
     algorithm_name: str
-    settings: dict[str, Any]
+    settings: dict[str, object]
     pop_size: int
     points: int
     count: str
@@ -103,12 +102,12 @@ def grid(suite: Suite) -> Iterator[Cell]:
                     yield make_cell(suite, problem, algorithm, repetition)
 
 
-def derive_seed(*names: Any) -> int:
+def derive_seed(*names: object) -> int:
     """Return an integer below 2**31 - 1 derived from names and values, the same on every machine."""
     return int(fingerprint(list(names))[:15], 16) % (2**31 - 1)
 
 
-def fingerprint(value: Any) -> str:
+def fingerprint(value: object) -> str:
     """Return the SHA-256 of a JSON value, whatever the order of its keys."""
     text = json.dumps(value, sort_keys=True, ensure_ascii=True, separators=(",", ":"), default=str)
     return sha256(text.encode()).hexdigest()

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from csmoifsa.console import JSON_OPTION, print_json, progress, stderr, stdout
+
+if TYPE_CHECKING:
+    from csmoifsa_bench.store import Store
+    from csmoifsa_bench.suite import Suite
 
 INTERRUPTED = 130  # the shell's code for a program that Ctrl-C stopped
 
@@ -252,7 +257,7 @@ def _names(texts: list[str]) -> list[str]:
     return [name.strip() for text in texts for name in text.split(",") if name.strip()]
 
 
-def _failures(store: Any, suite: Any) -> list[dict[str, str]]:
+def _failures(store: Store, suite: Suite) -> list[dict[str, str]]:
     from csmoifsa_bench.cells import grid
 
     rows = store.runs(suite.name)
@@ -263,7 +268,7 @@ def _failures(store: Any, suite: Any) -> list[dict[str, str]]:
     ]
 
 
-def _code_warning(store: Any, suite: Any) -> str:
+def _code_warning(store: Store, suite: Suite) -> str:
     """Return a warning if the runs were made by more than one state of the code, else ``""``."""
     from csmoifsa_bench.cells import grid
     from csmoifsa_bench.measure import code_states
@@ -304,7 +309,7 @@ def _print_answer(answer: dict[str, Any], failures: list[dict[str, str]]) -> Non
         console.print(f"Next: csmoifsa bench report {answer['results']} --out report", soft_wrap=True)
 
 
-def _print_table(header: list[str], rows: list[list[Any]]) -> None:
+def _print_table(header: list[str], rows: Sequence[Sequence[object]]) -> None:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False)

@@ -15,15 +15,21 @@ from functools import cache
 from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from csmoifsa.fronts import true_front
 from csmoifsa.plugins import ALGORITHMS, load_problem
+from csmoifsa.requirements import bounds_of
 from csmoifsa_bench.cells import Cell
 from csmoifsa_bench.recorder import Exhausted, Recorder, Snapshot
 from csmoifsa_bench.rivals import Task, generations
+
+if TYPE_CHECKING:
+    from pymoo.core.problem import Problem
+
+    from csmoifsa.typing import JsonObject
 
 # whose versions are written beside each run
 PACKAGES = (
@@ -71,7 +77,7 @@ class RunOutcome:
     same_start: bool = False
     wall_seconds: float = 0.0
     cpu_seconds: float = 0.0
-    environment: dict[str, Any] = field(default_factory=dict)
+    environment: JsonObject = field(default_factory=dict)
     true_front: np.ndarray | None = None
 
     @property
@@ -167,18 +173,18 @@ def quiet(seed: int) -> Iterator[None]:
         np.random.set_state(states[1])  # noqa: NPY002
 
 
-def first_population(problem: Any, pop_size: int, seed: int) -> np.ndarray | None:
+def first_population(problem: Problem, pop_size: int, seed: int) -> np.ndarray | None:
     """Return the initial population of a repetition, (pop_size, n_var); None for a problem without bounds.
 
     It is uniform within the bounds, as in most libraries.
     """
     if problem.xl is None or problem.xu is None or getattr(problem, "vars", None) is not None:
         return None
-    return np.random.default_rng(seed).uniform(problem.xl, problem.xu, (pop_size, problem.n_var))
+    return np.random.default_rng(seed).uniform(*bounds_of(problem), (pop_size, problem.n_var))
 
 
 @cache
-def environment(ours: bool = True) -> dict[str, Any]:
+def environment(ours: bool = True) -> JsonObject:
     """Return versions and machine of this process; if ``ours``, also the state of csmoifsa's code.
 
     Runs of other libraries' algorithms are thus independent of changes in csmoifsa's code.

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import moocore
 import numpy as np
+import pandas as pd
 from matplotlib.figure import Figure
 
 from csmoifsa.figures import save_figure
@@ -15,6 +16,9 @@ from csmoifsa.metrics import error_curve
 from csmoifsa.text import figure_text as shown
 from csmoifsa_bench.measure import MORE_IS_BETTER, TITLES, Results
 from csmoifsa_bench.statistics import Ranking, performance_profile, rank_over_problems
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 # Okabe and Ito's colours, distinct to colour-blind readers too; then matplotlib's for long lists
 COLOURS = (
@@ -69,7 +73,7 @@ def draw_convergence(results: Results, metric: str) -> Figure:
     """Draw the median over the budget, with a band between the quartiles, a panel a problem."""
     figure, panels = _panels(len(results.problems))
     for axes, problem in zip(panels, results.problems, strict=True):
-        part: Any = results.table[results.table.problem == problem]
+        part: pd.DataFrame = results.table.loc[results.table.problem == problem]
         for algorithm in results.algorithms:
             runs = part[part.algorithm == algorithm].groupby("stop")[metric]
             # nearest: an average with infinity would drop a median that exists
@@ -138,7 +142,7 @@ def draw_fronts(results: Results, stop: int) -> Figure:
     return figure
 
 
-def median_repetition(values: Any) -> int:
+def median_repetition(values: pd.Series) -> int:
     """Return the repetition whose value is the (lower) median."""
     order = values.sort_values(kind="stable")
     return int(order.index[(len(order) - 1) // 2])
@@ -240,7 +244,7 @@ def draw_attainment(results: Results, problem: str, first: str, rival: str, stop
         high = np.maximum(high, np.quantile(points[:, :2], 0.98, axis=0))
     margin = 0.05 * np.where(high > low, high - low, 1.0)
     figure = Figure(figsize=(9.0, 3.4), dpi=130, layout="constrained")
-    axes: Any = figure.subplots(1, 3, sharex=True, sharey=True)
+    axes = figure.subplots(1, 3, sharex=True, sharey=True)
     for panel, name, points in zip(axes[:2], (first, rival), runs, strict=True):
         count = len(np.unique(points[:, 2]))
         levels = {"best": 100 / count, "median": 50.0, "worst": 100.0}
@@ -269,7 +273,7 @@ def draw_attainment(results: Results, problem: str, first: str, rival: str, stop
     return figure
 
 
-def _shade(axes: Any, runs: list[np.ndarray], corner: np.ndarray, colours: tuple[str, str]) -> None:
+def _shade(axes: Axes, runs: list[np.ndarray], corner: np.ndarray, colours: tuple[str, str]) -> None:
     """Fill the rectangles in which one algorithm attains more often than the other; darker is more often."""
     from matplotlib.collections import PatchCollection
     from matplotlib.patches import Rectangle
@@ -308,11 +312,11 @@ def _runs_of(results: Results, problem: str, algorithm: str, stop: int) -> np.nd
     return np.vstack(parts) if parts else np.empty((0, 3))
 
 
-def _panels(count: int, height: float = 2.2) -> tuple[Figure, list[Any]]:
+def _panels(count: int, height: float = 2.2) -> tuple[Figure, list[Axes]]:
     columns = min(count, 5 if count > 6 else 3)
     rows = -(-count // columns)
     figure = Figure(figsize=(2.6 * columns + 0.6, height * rows + 0.8), dpi=150, layout="constrained")
-    panels: Any = figure.subplots(rows, columns, squeeze=False).ravel()
+    panels = figure.subplots(rows, columns, squeeze=False).ravel()
     for spare in panels[count:]:
         spare.remove()
     for axes in panels[:count]:
@@ -320,7 +324,7 @@ def _panels(count: int, height: float = 2.2) -> tuple[Figure, list[Any]]:
     return figure, list(panels[:count])
 
 
-def _legend(figure: Figure, axes: Any) -> None:
+def _legend(figure: Figure, axes: Axes) -> None:
     handles, labels = axes.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=min(len(labels), 5), fontsize=7, frameon=False)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import moocore
 import numpy as np
@@ -21,6 +21,9 @@ from csmoifsa.plugins import load_problem, refuse_code
 from csmoifsa_bench.cells import Cell, fingerprint, grid
 from csmoifsa_bench.store import Store
 from csmoifsa_bench.suite import Suite
+
+if TYPE_CHECKING:
+    pass
 
 MORE_IS_BETTER = frozenset({"hypervolume"})
 TITLES = {
@@ -37,6 +40,9 @@ TITLES = {
 def worst(metric: str) -> float:
     """Return the value of a metric for a run without a feasible point."""
     return 0.0 if metric in MORE_IS_BETTER else 1.0 if metric == "error_ratio" else np.inf
+
+
+Timing: TypeAlias = tuple[str, str, int, list[float]]  # algorithm, problem, evaluations, CPU times [s]
 
 
 @dataclass
@@ -79,7 +85,7 @@ class Results:
     failed: int
     failures: set[tuple[str, str]]
     environments: list[dict[str, Any]]
-    speeds: list[tuple[str, str, int, list[float]]] = field(default_factory=list)
+    speeds: list[Timing] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
 
     @cached_property
@@ -289,5 +295,7 @@ def evaluations_to(results: Results, factor: float) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["problem", "algorithm", "repetition", "target", "n_eval"])
 
 
-def _in_order(speeds: list[Any], labels: list[str]) -> list[Any]:
+def _in_order(
+    speeds: list[tuple[str, str, int, list[float]]], labels: list[str]
+) -> list[tuple[str, str, int, list[float]]]:
     return sorted((row for row in speeds if row[0] in labels), key=lambda row: labels.index(row[0]))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import moocore
 import numpy as np
@@ -19,6 +20,9 @@ from csmoifsa_bench.figures import colour, median_repetition
 from csmoifsa_bench.measure import MORE_IS_BETTER, TITLES, Results
 from csmoifsa_bench.recorder import truncate
 from csmoifsa_bench.statistics import performance_profile, rank_over_problems
+
+if TYPE_CHECKING:
+    from csmoifsa.typing import Json, JsonObject
 
 MOST_POINTS = 300  # largest number of points of a true front or an attainment surface on the page
 
@@ -35,7 +39,7 @@ def write_page(everything: list[Results], path: Path) -> None:
     )
 
 
-def page_data(results: Results) -> dict[str, Any]:
+def page_data(results: Results) -> JsonObject:
     """Return the data of the page's script for one suite: plain values, and tables as HTML."""
     suite = results.suite
     return {
@@ -61,7 +65,7 @@ def page_data(results: Results) -> dict[str, Any]:
     }
 
 
-def _view(results: Results, metric: str, stop: int) -> dict[str, Any]:
+def _view(results: Results, metric: str, stop: int) -> JsonObject:
     values = results.values(metric, stop)
     ranking = rank_over_problems(results, metric, stop)
     tests = tables.comparison_table(results, metric, stop)
@@ -88,8 +92,8 @@ def _view(results: Results, metric: str, stop: int) -> dict[str, Any]:
     }
 
 
-def _curves(results: Results, metric: str) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+def _curves(results: Results, metric: str) -> JsonObject:
+    found: JsonObject = {}
     for problem, part in results.table.groupby("problem", sort=False):
         groups: Any = part.groupby(["algorithm", "stop"], sort=False)[metric]
         quartiles = [groups.quantile(q, interpolation="nearest") for q in (0.25, 0.5, 0.75)]
@@ -107,7 +111,7 @@ def _curves(results: Results, metric: str) -> dict[str, Any]:
     return found
 
 
-def _fronts(results: Results, stop: int) -> dict[str, Any]:
+def _fronts(results: Results, stop: int) -> JsonObject:
     values = results.values(results.suite.metrics[0], stop)
     return {
         p: {
@@ -119,18 +123,19 @@ def _fronts(results: Results, stop: int) -> dict[str, Any]:
     }
 
 
-def _surfaces(results: Results, stop: int) -> dict[str, Any]:
+def _surfaces(results: Results, stop: int) -> dict[str, dict[str, Json]]:
     """Return the median attainment surface of each algorithm on each problem of two objectives."""
-    found: dict[str, Any] = {}
+    runs_of: dict[tuple[str, str], list[np.ndarray]] = {}
     for (problem, algorithm, repetition, at), F in results.fronts.items():
         if at == stop and F.shape[1] == 2 and len(F):
-            runs = found.setdefault(problem, {}).setdefault(algorithm, [])
+            runs = runs_of.setdefault((problem, algorithm), [])
             runs.append(np.column_stack([F, np.full(len(F), repetition)]))
-    for algorithms in found.values():
-        for algorithm, runs in algorithms.items():
-            points = np.vstack(runs)
-            surface = moocore.eaf(points[:, :2], points[:, 2], percentiles=[50.0])[:, :2]
-            algorithms[algorithm] = _points(truncate(surface[np.argsort(surface[:, 0])], MOST_POINTS))
+    found: dict[str, dict[str, Json]] = {}
+    for (problem, algorithm), runs in runs_of.items():
+        points = np.vstack(runs)
+        surface = moocore.eaf(points[:, :2], points[:, 2], percentiles=[50.0])[:, :2]
+        surface = truncate(surface[np.argsort(surface[:, 0])], MOST_POINTS)
+        found.setdefault(problem, {})[algorithm] = _points(surface)
     return found
 
 
@@ -161,7 +166,7 @@ def _number(value: float) -> float | None:
     return float(f"{value:.5g}") if np.isfinite(value) else None
 
 
-def _numbers(values: Any) -> list[float | None]:
+def _numbers(values: Iterable[float]) -> list[float | None]:
     return [_number(float(v)) for v in values]
 
 

@@ -102,7 +102,7 @@ def _ray(jobs: int | None, address: str | None) -> Iterator[Map]:
         ahead = 2 * (jobs or int(ray.cluster_resources().get("CPU", 1)))
 
         def run(cells: Iterable[Cell], one_at_a_time: bool) -> Iterator[RunOutcome]:
-            pending: list[Any] = []
+            pending: list[object] = []
             for cell in cells:
                 pending.append(remote.remote(cell))
                 while len(pending) >= (1 if one_at_a_time else ahead):

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import moocore
 import numpy as np
 from pymoo.core.individual import default_config
 from pymoo.core.problem import Problem
+
+from csmoifsa.requirements import bounds_of, evaluated
 
 EQUALITY_TOLERANCE = default_config()["cv_eq"]["eps"]  # pymoo's own
 SLACK = 1e-9  # share of a variable's range by which rounding in a library may overstep a bound
@@ -79,15 +80,15 @@ class Recorder(Problem):
         self._limit = stops[-1] if count == "evaluations" else np.inf
         self._latest = (0, np.empty((0, inner.n_var)))
         self._kept: list[tuple[int, int, np.ndarray]] = []
-        self._low: Any = inner.xl
-        self._high: Any = inner.xu
-        self._slack = SLACK * (self._high - self._low) if self._low is not None and self._high is not None else None
+        bounded = inner.xl is not None and inner.xu is not None
+        self._low, self._high = bounds_of(inner)
+        self._slack = SLACK * (self._high - self._low) if bounded else None
 
     def name(self) -> str:
         """Return the problem's own name."""
         return self.inner.name()
 
-    def _evaluate(self, X: np.ndarray, out: dict[str, Any], *args: Any, **kwargs: Any) -> None:
+    def _evaluate(self, X: np.ndarray, out: dict[str, object], *args: object, **kwargs: object) -> None:
         wanted = self.n_eval + len(X)
         if self.count == "evaluations":
             while self._pending and wanted > self._pending[0]:
@@ -98,7 +99,7 @@ class Recorder(Problem):
             raise OutOfBoundsError("the algorithm proposed a candidate outside the problem's bounds")
         self.n_eval = wanted
         X = X if self._slack is None else np.clip(X, self._low, self._high)
-        out.update(self.inner.evaluate(X, return_values_of=["F", "G", "H"], return_as_dictionary=True))
+        out.update(evaluated(self.inner, X))
 
     def report(self, answer: Callable[[], np.ndarray], iteration: int) -> bool:
         """Keep snapshots after a generation; return whether the run continues.
@@ -131,7 +132,7 @@ class Recorder(Problem):
             return np.empty((0, self.n_obj))
         if self._slack is not None:
             X = np.clip(X, self._low, self._high)
-        out: Any = self.inner.evaluate(X, return_values_of=["F", "G", "H"], return_as_dictionary=True)
+        out = evaluated(self.inner, X)
         feasible = (out["G"] <= 0).all(axis=1) & (np.abs(out["H"]) <= EQUALITY_TOLERANCE).all(axis=1)
         F = out["F"][feasible & np.isfinite(out["F"]).all(axis=1)]
         if len(F) == 0:

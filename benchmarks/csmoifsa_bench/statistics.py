@@ -199,7 +199,7 @@ def friedman_nemenyi(scores: np.ndarray, names: list[str]) -> Ranking:
     ranks = stats.rankdata(scores, axis=1).mean(axis=0) if n else np.full(k, np.nan)
     statistic = p_value = np.nan
     if k >= 3 and n >= 2 and np.unique(scores).size > 1:
-        test: Any = stats.friedmanchisquare(*scores.T)
+        test = stats.friedmanchisquare(*scores.T)
         statistic, p_value = float(test.statistic), float(test.pvalue)
     unit = np.sqrt(k * (k + 1) / (6 * n)) if n else np.nan
     critical = float(stats.studentized_range.ppf(1 - ALPHA, k, np.inf)) / np.sqrt(2) * unit if k > 1 else np.nan

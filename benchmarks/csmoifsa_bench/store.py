@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -26,6 +26,9 @@ from csmoifsa.files import parse_json
 from csmoifsa_bench.cells import Cell, fingerprint
 from csmoifsa_bench.execute import RunOutcome
 from csmoifsa_bench.suite import Suite, check_suite
+
+if TYPE_CHECKING:
+    from csmoifsa.typing import JsonObject
 
 VERSION = 1
 MOST_OBJECTIVES = 1000
@@ -147,7 +150,7 @@ class Store:
     def __enter__(self) -> Store:
         return self
 
-    def __exit__(self, *error: Any) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     # ---------------------------------------------------------------------------------------------------------- writing
@@ -218,14 +221,14 @@ class Store:
             )
 
     def put_speed(
-        self, suite: str, algorithm: str, problem: str, n_eval: int, seconds: list[float], facts: dict[str, Any]
+        self, suite: str, algorithm: str, problem: str, n_eval: int, seconds: list[float], facts: JsonObject
     ) -> None:
         """Write the CPU times [s] of an algorithm's timed runs; they replace earlier ones."""
         with self._transaction():
             values = (suite, algorithm, problem, n_eval, json.dumps(seconds), self._environment(facts), _now())
             self.connection.execute("INSERT OR REPLACE INTO speeds VALUES (?, ?, ?, ?, ?, ?, ?)", values)
 
-    def _environment(self, facts: dict[str, Any]) -> int:
+    def _environment(self, facts: JsonObject) -> int:
         mark = fingerprint(facts)
         if mark not in self._environments:
             run = self.connection.execute

@@ -6,9 +6,11 @@ that an installed wheel holds them.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Literal, Self, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -51,9 +53,9 @@ class ProblemEntry(_Strict):
 
     name: str = Name
     label: str = ""
-    params: dict[str, Any] = {}
+    params: dict[str, object] = {}
     draw: str | None = None
-    vary: dict[str, tuple[Any, ...]] = {}
+    vary: dict[str, tuple[object, ...]] = {}
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
@@ -88,7 +90,7 @@ class AlgorithmEntry(_Strict):
     name: str = Name
     library: Library = "pymoo"
     label: str = ""
-    settings: dict[str, Any] = {}
+    settings: dict[str, object] = {}
     runs: int | None = Field(default=None, ge=1, le=10_000)
 
     @model_validator(mode="after")
@@ -113,7 +115,7 @@ class SpeedEntry(_Strict):
     """
 
     problem: str = "zdt1"
-    params: dict[str, Any] = {}
+    params: dict[str, object] = {}
     n_eval: int = Field(default=10_000, ge=100)
     repeats: int = Field(default=3, ge=1, le=100)
 
@@ -229,7 +231,7 @@ class Suite(_Strict):
         InputError
             It has none of that name, or the budget is less than a population (one iteration).
         """
-        changes: dict[str, Any] = {}
+        changes: dict[str, object] = {}
         if runs is not None:
             if runs < 1:
                 raise InputError(f"--runs must be at least 1, got {runs}")
@@ -251,7 +253,10 @@ class Suite(_Strict):
         return self.model_copy(update=changes)
 
 
-def _pick(suite: str, option: str, wanted: str, entries: tuple[Any, ...]) -> list[Any]:
+Entry: TypeAlias = ProblemEntry | AlgorithmEntry
+
+
+def _pick(suite: str, option: str, wanted: str, entries: Sequence[Entry]) -> list[Entry]:
     found = [e for e in entries if wanted.lower() == e.label.lower()]
     found = found or [e for e in entries if wanted.lower() == e.name.lower()]
     if not found:
@@ -298,7 +303,7 @@ def parse_suite(text: str, source: str = "suite") -> Suite:
     return check_suite(parse_toml(text, source), source)
 
 
-def check_suite(values: dict[str, Any], source: str = "suite") -> Suite:
+def check_suite(values: Mapping[str, object], source: str = "suite") -> Suite:
     """Return the suite of a dict such as ``Suite.model_dump`` returns; ``source`` names it in errors."""
     try:
         return Suite.model_validate(visible_values(values))
@@ -334,5 +339,5 @@ def _known_keys(place: list[str]) -> list[str]:
     return list((kinds[place[0]] if place else Suite).model_fields)
 
 
-def _folder() -> Any:
+def _folder() -> Traversable:
     return files("csmoifsa_bench") / "suites"

@@ -21,10 +21,11 @@ from scipy import stats
 
 from csmoifsa import load_problem, metrics
 from csmoifsa.plugins import load_algorithm
+from csmoifsa.requirements import evaluated
 
 N_EVAL = 10_000
 CONSTRAINED = ("bnh", "srn", "tnk", "osy", "welded_beam", "c1dtlz1", "mw1", "mw2", "mw3")
-GRID: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
+GRID: dict[str, tuple[dict[str, object], tuple[str, ...]]] = {
     **{name: ({}, ("csmoifsa", "nsga2")) for name in CONSTRAINED},
     "dtlz2, 5 objectives": ({"n_obj": 5, "n_var": 14}, ("csmoifsa", "nsga3", "agemoea2")),
     "dtlz2, 8 objectives": ({"n_obj": 8, "n_var": 17}, ("csmoifsa", "nsga3", "agemoea2")),
@@ -36,11 +37,11 @@ def one_run(job: tuple[str, str, int]) -> tuple[str, str, int, np.ndarray]:
     from pymoo.optimize import minimize
 
     label, name, seed = job
-    problem: Any = load_problem(label.split(",")[0], **GRID[label][0])
+    problem = load_problem(label.split(",")[0], **GRID[label][0])
     algorithm = load_algorithm(name, problem=problem, pop_size=100)
     final: Any = minimize(problem, algorithm, ("n_eval", N_EVAL), seed=seed).algorithm
     X = np.asarray(final.opt.get("X"), dtype=float)
-    out = problem.evaluate(X, return_values_of=["F", "G", "H"], return_as_dictionary=True)
+    out = evaluated(problem, X)
     feasible = (out["G"] <= 0.0).all(axis=1) & (np.abs(out["H"]) <= 1e-4).all(axis=1)
     F = out["F"][feasible]
     return label, name, seed, F[moocore.is_nondominated(F)] if len(F) else F

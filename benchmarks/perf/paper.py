@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import os
 from concurrent.futures import ProcessPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -22,26 +22,29 @@ from scipy import stats
 from csmoifsa import load_problem, metrics
 from csmoifsa.moafsa import FishSwarm, SwarmSettings
 
+if TYPE_CHECKING:
+    from pymoo.core.problem import Problem
+
 PROBLEMS = ("zdt1", "zdt2", "zdt3", "zdt4", "zdt6")
 CLAIM = {"uniformity": -18.39, "error_ratio": -11.9}  # percent, the paper's abstract; convergence "about equal"
 EPS = (0.01, 0.05, 0.1, 0.5, 1.0)  # distances beyond which a point counts as an error
 KINDS = {"moafsa": SwarmSettings(), "csmoifsa (paper)": SwarmSettings(immune=True, contract=True)}
 
 
-def run(kind: str, problem: Any, seed: int, iterations: int | None, n_eval: int | None) -> FishSwarm:
+def run(kind: str, problem: Problem, seed: int, iterations: int | None, n_eval: int | None) -> FishSwarm:
     """Run until so many iterations are finished, or so many evaluations are made."""
     engine = FishSwarm(problem.n_var, problem.n_obj, settings=KINDS[kind], seed=seed, xl=problem.xl, xu=problem.xu)
     while (engine.iteration < iterations) if iterations is not None else (engine.n_eval < (n_eval or 0)):
         X = engine.ask(None if n_eval is None else n_eval - engine.n_eval)
-        engine.tell(problem.evaluate(X))
+        engine.tell(np.asarray(problem.evaluate(X, return_values_of=["F"])))
     return engine
 
 
-def one_repetition(job: tuple[str, int, int]) -> list[dict[str, Any]]:
+def one_repetition(job: tuple[str, int, int]) -> list[dict[str, object]]:
     """Run both algorithms both ways; returns a row each."""
     name, seed, iterations = job
-    problem: Any = load_problem(name)
-    front = problem.pareto_front(n_points=1000)
+    problem = load_problem(name)
+    front = np.asarray(problem.pareto_front(n_points=1000))
     base = run("moafsa", problem, seed, iterations, None)
     rows = []
     for effort, kind, engine in (
@@ -51,7 +54,7 @@ def one_repetition(job: tuple[str, int, int]) -> list[dict[str, Any]]:
         ("equal evaluations", "csmoifsa (paper)", run("csmoifsa (paper)", problem, seed, None, base.n_eval)),
     ):
         F = engine.front().F
-        row: dict[str, Any] = {
+        row: dict[str, object] = {
             "effort": effort,
             "problem": name,
             "algorithm": kind,
@@ -68,7 +71,7 @@ def one_repetition(job: tuple[str, int, int]) -> list[dict[str, Any]]:
     return rows
 
 
-def change(pairs: Any) -> dict[str, float]:
+def change(pairs: pd.DataFrame) -> dict[str, float]:
     """Return the change of the mean in percent, its 95 % interval and Wilcoxon's p for paired runs."""
     pairs = pairs.dropna()  # a front of one point has no uniformity
     a, b = pairs["moafsa"].to_numpy(), pairs["csmoifsa (paper)"].to_numpy()

@@ -61,7 +61,7 @@ def time_fleets(sizes: list[int]) -> list[dict]:
         used = time.process_time()
         drawn = seconds(lambda fleet=fleet: sum_fleet(fleet, scenario.tariff, 24, scenario.v2g.depth))
         used = time.process_time() - used
-        problem = EVPricing(build_day(replace(scenario, fleet=fleet)))
+        problem: Any = EVPricing(build_day(replace(scenario, fleet=fleet)))
         X = np.random.default_rng(0).uniform(5, 50, (10_000, 6))
         problem.evaluate(X[:10])
         rows.append(

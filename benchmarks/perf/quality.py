@@ -15,7 +15,7 @@ import os
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -24,8 +24,11 @@ from csmoifsa.fronts import true_front
 from csmoifsa.plugins import load_algorithm
 from csmoifsa.settings import BEHAVIOURS
 
+if TYPE_CHECKING:
+    pass
+
 ZDT = ("zdt1", "zdt2", "zdt3", "zdt4", "zdt6")
-SUITES: dict[str, list[tuple[str, dict[str, Any]]]] = {
+SUITES: dict[str, list[tuple[str, dict[str, object]]]] = {
     "zdt": [(name, {}) for name in ZDT],
     "zdt-shifted": [(f"{name}-shifted", {}) for name in ZDT],
     "zdt-rotated": [(f"{name}-rotated", {}) for name in ZDT],
@@ -43,7 +46,7 @@ class Contender:
 
     label: str
     algorithm: str = "csmoifsa"
-    settings: dict[str, Any] = field(default_factory=dict)
+    settings: dict[str, object] = field(default_factory=dict)
 
 
 RIVALS = [Contender("csmoifsa"), Contender("nsga2", "nsga2")]
@@ -60,7 +63,7 @@ ABLATION = [
 ]
 
 
-def one_run(job: tuple[Contender, str, dict[str, Any], int, tuple[int, ...]]) -> list[dict[str, Any]]:
+def one_run(job: tuple[Contender, str, dict[str, object], int, tuple[int, ...]]) -> list[dict[str, object]]:
     """Run one repetition; returns a row a budget."""
     from pymoo.core.callback import Callback
     from pymoo.optimize import minimize
@@ -70,7 +73,7 @@ def one_run(job: tuple[Contender, str, dict[str, Any], int, tuple[int, ...]]) ->
     problem = load_problem(name, **parameters, **drawn)
     front = true_front(problem, 1000)
     assert front is not None, f"the true front of {name} is not known"
-    rows: list[dict[str, Any]] = []
+    rows: list[dict[str, object]] = []
 
     class Snapshots(Callback):
         def notify(self, algorithm: Any) -> None:
@@ -103,11 +106,11 @@ def measure(
         return pd.DataFrame([row for rows in pool.map(one_run, grid, chunksize=4) for row in rows])
 
 
-def show(table: Any, metric: str, order: list[str]) -> None:
+def show(table: pd.DataFrame, metric: str, order: list[str]) -> None:
     """Print medians, quartiles and the worst run of one metric, an algorithm a column."""
     worst = "min" if metric == "hypervolume" else "max"
     for n_eval, part in table.groupby("n_eval"):
-        groups: Any = part.groupby(["problem", "algorithm"], sort=False)[metric]
+        groups = part.groupby(["problem", "algorithm"], sort=False)[metric]
         cells: Any = groups.median().map("{:.4f}".format)
         cells += " [" + groups.quantile(0.25).map("{:.4f}".format) + ", " + groups.quantile(0.75).map("{:.4f}".format)
         cells += "] " + groups.agg(worst).map("{:.4f}".format)

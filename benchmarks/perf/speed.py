@@ -14,17 +14,21 @@ import logging
 import time
 from collections.abc import Callable
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from csmoifsa import CSMOIFSA, MOAFSA, load_problem
 
+if TYPE_CHECKING:
+    from pymoo.core.algorithm import Algorithm
+    from pymoo.core.problem import Problem
+
 N_EVAL = 10_000
 
 
-def cpu_seconds(run: Callable[[], Any], rounds: int) -> float:
+def cpu_seconds(run: Callable[[], object], rounds: int) -> float:
     """Return the least CPU time of several rounds, after one to warm up."""
     run()
     best = np.inf
@@ -35,19 +39,19 @@ def cpu_seconds(run: Callable[[], Any], rounds: int) -> float:
     return best
 
 
-def pymoo_run(problem: Any, algorithm: Any, n_eval: int = N_EVAL) -> Callable[[], Any]:
+def pymoo_run(problem: Problem, algorithm: Algorithm, n_eval: int = N_EVAL) -> Callable[[], Any]:
     """Return a run of a pymoo algorithm."""
     from pymoo.optimize import minimize
 
     return lambda: minimize(problem, algorithm, ("n_eval", n_eval), seed=1)
 
 
-def without_kernel(problem: Any) -> Any:
+def without_kernel(problem: Problem) -> Problem:
     """Return the same problem as any user's: evaluated in batches through Python."""
     from pymoo.core.problem import Problem
 
     class Batch(Problem):
-        def _evaluate(self, X: np.ndarray, out: dict[str, Any], *args: Any, **kwargs: Any) -> None:
+        def _evaluate(self, X: np.ndarray, out: dict[str, object], *args: object, **kwargs: object) -> None:
             out["F"] = problem.evaluate(X)
 
     return Batch(n_var=problem.n_var, n_obj=problem.n_obj, xl=problem.xl, xu=problem.xu)
@@ -62,14 +66,14 @@ def library(name: str) -> Any:
         return None
 
 
-def rivals() -> dict[str, tuple[Callable[[], Any], int]]:
+def rivals() -> dict[str, tuple[Callable[[], object], int]]:
     """Return each run on ZDT1 with pop 100 that can be had, and its rounds."""
     from pymoo.algorithms.moo.nsga2 import NSGA2
 
-    problem: Any = load_problem("zdt1")
+    problem = load_problem("zdt1")
     X = np.random.default_rng(0).random((50, problem.n_var))
-    F = problem.evaluate(X)
-    runs: dict[str, tuple[Callable[[], Any], int]] = {
+    F = np.asarray(problem.evaluate(X, return_values_of=["F"]))
+    runs: dict[str, tuple[Callable[[], object], int]] = {
         "csmoifsa, compiled evaluator": (pymoo_run(problem, CSMOIFSA()), 7),
         "csmoifsa, any problem": (pymoo_run(without_kernel(problem), CSMOIFSA()), 5),
         "csmoifsa, any problem, 100 offspring": (pymoo_run(without_kernel(problem), CSMOIFSA(n_offsprings=100)), 5),
@@ -81,8 +85,8 @@ def rivals() -> dict[str, tuple[Callable[[], Any], int]]:
         theirs = pygmo.problem(pygmo.zdt(1, 30))
         assert np.allclose([theirs.fitness(x) for x in X], F), "pygmo's ZDT1 differs from ours"
 
-        def pygmo_run(kind: Any) -> Callable[[], Any]:
-            def run() -> Any:
+        def pygmo_run(kind: Callable[..., object]) -> Callable[[], object]:
+            def run() -> object:
                 population = pygmo.population(theirs, 100, seed=1)
                 return pygmo.algorithm(kind(gen=N_EVAL // 100 - 1, seed=1)).evolve(population)
 
@@ -95,7 +99,7 @@ def rivals() -> dict[str, tuple[Callable[[], Any], int]]:
         crossover, mutation = library("jmetal.operator.crossover"), library("jmetal.operator.mutation")
         zdt1, stop = library("jmetal.problem").ZDT1(), library("jmetal.util.termination_criterion")
 
-        def jmetal_run() -> Any:
+        def jmetal_run() -> object:
             algorithm = jmetal.NSGAII(
                 problem=zdt1,
                 population_size=100,
@@ -162,7 +166,7 @@ def floor() -> None:
 
 def growth() -> None:
     """Print how the time per evaluation grows with variables, objectives and board size, and the fitted exponents."""
-    sweeps: dict[str, dict[int, Callable[[], Any]]] = {
+    sweeps: dict[str, dict[int, Callable[[], object]]] = {
         "n_var (ZDT1)": {n: pymoo_run(load_problem("zdt1", n_var=n), CSMOIFSA()) for n in (10, 30, 100, 300, 1000)},
         "n_obj (DTLZ2)": {
             m: pymoo_run(load_problem("dtlz2", n_obj=m, n_var=m + 9), CSMOIFSA()) for m in (2, 3, 4, 5, 6, 8)

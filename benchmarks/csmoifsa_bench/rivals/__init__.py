@@ -10,11 +10,14 @@ import importlib
 import importlib.util
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from csmoifsa.errors import InputError, did_you_mean
+
+if TYPE_CHECKING:
+    from pymoo.core.problem import Problem
 
 _PEERS = "pip install 'csmoifsa[peers]'"
 # library -> module, and how to install it
@@ -53,7 +56,7 @@ class Task:
     """
 
     name: str
-    settings: dict[str, Any]
+    settings: dict[str, object]
     pop_size: int
     seed: int
     start: np.ndarray | None
@@ -82,7 +85,7 @@ class Generation(NamedTuple):
     same_start: bool = True
 
 
-def generations(library: str, problem: Any, task: Task) -> Iterator[Generation]:
+def generations(library: str, problem: Problem, task: Task) -> Iterator[Generation]:
     """Run an algorithm of a library on a problem, generation by generation.
 
     Raises

@@ -10,17 +10,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from math import isqrt
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from csmoifsa.errors import InputError
+from csmoifsa.requirements import bounds_of, evaluated
 from csmoifsa_bench.rivals import Generation, Task, check_name, refuse_constraints
+
+if TYPE_CHECKING:
+    from jmetal.core.problem import FloatProblem
+    from jmetal.core.solution import FloatSolution
+    from pymoo.core.problem import Problem
 
 ALGORITHMS = ("NSGAII", "SMPSO", "GDE3", "SPEA2", "OMOPSO", "MOCell", "HYPE")
 
 
-def generations(problem: Any, task: Task) -> Iterator[Generation]:
+def generations(problem: Problem, task: Task) -> Iterator[Generation]:
     """Yield after every generation; see `csmoifsa_bench.rivals`."""
     check_name("jMetalPy", task.name, ALGORITHMS)
     refuse_constraints(f"jMetalPy's {task.name}", problem, equalities_only=task.name != "HYPE")
@@ -42,13 +48,13 @@ def _answer(algorithm: Any) -> np.ndarray:
     return np.array([list(solution.variables) for solution in algorithm.result()], dtype=float)
 
 
-def _adapt(problem: Any) -> Any:
+def _adapt(problem: Problem) -> FloatProblem:
     from jmetal.core.problem import FloatProblem
 
     class Adapted(FloatProblem):
         def __init__(self) -> None:
             super().__init__()
-            self.lower_bound, self.upper_bound = problem.xl.tolist(), problem.xu.tolist()
+            self.lower_bound, self.upper_bound = (bound.tolist() for bound in bounds_of(problem))
             self.directions = [self.MINIMIZE] * problem.n_obj
 
         def number_of_objectives(self) -> int:
@@ -60,9 +66,9 @@ def _adapt(problem: Any) -> Any:
         def name(self) -> str:
             return str(problem.name())
 
-        def evaluate(self, solution: Any) -> Any:
+        def evaluate(self, solution: FloatSolution) -> FloatSolution:
             x = np.array(solution.variables, dtype=float)
-            out = problem.evaluate(x, return_values_of=["F", "G"], return_as_dictionary=True)
+            out = evaluated(problem, x)
             solution.objectives = out["F"].tolist()
             solution.constraints = (-np.asarray(out["G"])).tolist()  # violated where negative
             return solution
@@ -70,7 +76,7 @@ def _adapt(problem: Any) -> Any:
     return Adapted()
 
 
-def _build(problem: Any, task: Task) -> Any:
+def _build(problem: FloatProblem, task: Task) -> Any:
     from jmetal.algorithm.multiobjective import gde3, hype, mocell, nsgaii, omopso, smpso, spea2
     from jmetal.core.solution import FloatSolution
     from jmetal.operator.crossover import SBXCrossover
@@ -81,7 +87,7 @@ def _build(problem: Any, task: Task) -> Any:
     from jmetal.util.neighborhood import C9
     from jmetal.util.termination_criterion import StoppingByEvaluations
 
-    def solution(x: np.ndarray) -> Any:
+    def solution(x: np.ndarray) -> FloatSolution:
         made = FloatSolution(
             problem.lower_bound, problem.upper_bound, problem.number_of_objectives(), problem.number_of_constraints()
         )

@@ -6,19 +6,23 @@ Platypus draws from Python's global generator, which `execute.quiet` seeds.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from csmoifsa.errors import InputError
+from csmoifsa.requirements import bounds_of, evaluated
 from csmoifsa_bench.rivals import Generation, Task, check_name, refuse_constraints
+
+if TYPE_CHECKING:
+    from pymoo.core.problem import Problem
 
 ALGORITHMS = ("NSGAII", "SMPSO", "GDE3", "SPEA2", "IBEA", "OMOPSO", "EpsMOEA")
 _SWARMS = ("SMPSO", "OMOPSO")
 _WITH_EPSILONS = ("OMOPSO", "EpsMOEA")
 
 
-def generations(problem: Any, task: Task) -> Iterator[Generation]:
+def generations(problem: Problem, task: Task) -> Iterator[Generation]:
     """Yield after every step; see `csmoifsa_bench.rivals`."""
     import platypus
 
@@ -50,17 +54,17 @@ def _answer(algorithm: Any) -> np.ndarray:
     return np.array([list(solution.variables) for solution in algorithm.result], dtype=float)
 
 
-def _adapt(platypus: Any, problem: Any) -> Any:
+def _adapt(platypus: Any, problem: Problem) -> Any:
     n_ieq, n_eq = problem.n_ieq_constr, problem.n_eq_constr
 
     def function(variables: list[float]) -> Any:
         x = np.array(variables, dtype=float)
-        out = problem.evaluate(x, return_values_of=["F", "G", "H"], return_as_dictionary=True)
+        out = evaluated(problem, x)
         F = np.asarray(out["F"]).tolist()
         return (F, np.concatenate([out["G"], out["H"]]).tolist()) if n_ieq + n_eq else F
 
     adapted = platypus.Problem(problem.n_var, problem.n_obj, n_ieq + n_eq, function=function)
-    adapted.types[:] = [platypus.Real(float(a), float(b)) for a, b in zip(problem.xl, problem.xu, strict=True)]
+    adapted.types[:] = [platypus.Real(float(a), float(b)) for a, b in zip(*bounds_of(problem), strict=True)]
     if n_ieq + n_eq:
         adapted.constraints[:] = ["<=0"] * n_ieq + ["==0"] * n_eq
     return adapted

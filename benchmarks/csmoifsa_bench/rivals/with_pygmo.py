@@ -9,12 +9,16 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from csmoifsa.errors import InputError
+from csmoifsa.requirements import bounds_of
 from csmoifsa_bench.rivals import Generation, Task, check_name, random_start, refuse_constraints
+
+if TYPE_CHECKING:
+    from pymoo.core.problem import Problem
 
 ALGORITHMS = ("nsga2", "moead", "moead_gen", "nspso", "maco")
 _WITH_MEMORY = ("nspso", "maco")
@@ -23,23 +27,23 @@ _WITH_MEMORY = ("nspso", "maco")
 class _Adapted:
     """A problem with pygmo's interface, which evaluates one candidate in each call."""
 
-    def __init__(self, problem: Any):
+    def __init__(self, problem: Problem):
         self.problem = problem
 
     def fitness(self, x: np.ndarray) -> np.ndarray:
-        return self.problem.evaluate(x, return_values_of=["F"])
+        return np.asarray(self.problem.evaluate(x, return_values_of=["F"]))
 
     def get_nobj(self) -> int:
         return self.problem.n_obj
 
     def get_bounds(self) -> tuple[np.ndarray, np.ndarray]:
-        return self.problem.xl, self.problem.xu
+        return bounds_of(self.problem)
 
-    def __deepcopy__(self, memo: Any) -> _Adapted:
+    def __deepcopy__(self, memo: object) -> _Adapted:
         return self  # pygmo copies problems freely; the evaluations of all copies belong to one run
 
 
-def generations(problem: Any, task: Task) -> Iterator[Generation]:
+def generations(problem: Problem, task: Task) -> Iterator[Generation]:
     """Yield at every stop; see `csmoifsa_bench.rivals`."""
     pygmo: Any = importlib.import_module("pygmo")  # its names are made in C++, unknown to type checkers
     check_name("pygmo", task.name, ALGORITHMS)

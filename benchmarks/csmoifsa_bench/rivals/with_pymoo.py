@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 from copy import deepcopy
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from pymoo.core.sampling import Sampling
@@ -13,6 +13,9 @@ from pymoo.core.sampling import Sampling
 from csmoifsa.errors import InputError
 from csmoifsa.plugins import load_algorithm
 from csmoifsa_bench.rivals import Generation, Task
+
+if TYPE_CHECKING:
+    from pymoo.core.problem import Problem
 
 
 class FixedSampling(Sampling):
@@ -22,11 +25,11 @@ class FixedSampling(Sampling):
         super().__init__()
         self.X = X
 
-    def _do(self, problem: Any, n_samples: int, *args: Any, **kwargs: Any) -> np.ndarray:
+    def _do(self, problem: Problem, n_samples: int, *args: object, **kwargs: object) -> np.ndarray:
         return self.X[:n_samples]
 
 
-def generations(problem: Any, task: Task) -> Iterator[Generation]:
+def generations(problem: Problem, task: Task) -> Iterator[Generation]:
     """Yield after every generation; see `csmoifsa_bench.rivals`."""
     algorithm, same_start = _build(problem, task)
     if hasattr(algorithm, "engine"):
@@ -43,7 +46,7 @@ def follow(algorithm: Any, problem: Any, task: Task, same_start: bool) -> Iterat
         yield Generation(algorithm.evaluator.n_eval, _iteration(algorithm), lambda: _answer(algorithm), same_start)
 
 
-def _build(problem: Any, task: Task) -> tuple[Any, bool]:
+def _build(problem: Problem, task: Task) -> tuple[Any, bool]:
     options = {"problem": problem, "pop_size": task.pop_size, **task.settings}
     if task.start is not None and "sampling" not in task.settings:
         with suppress(InputError):  # no initial population is accepted, or settings are wrong: the next line reports it

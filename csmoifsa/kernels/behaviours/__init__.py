@@ -35,8 +35,8 @@ REMEMBERS_STEPS
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from importlib import import_module
-from typing import Any
 
 import numpy as np
 
@@ -49,7 +49,7 @@ TIRES_PARENTS = np.array([getattr(module, "TIRES_PARENTS", False) for module in 
 REMEMBERS_STEPS = np.array([getattr(module, "REMEMBERS_STEPS", False) for module in MODULES])
 
 
-def choice(fills: list[Any]) -> Any:
+def choice(fills: Sequence[Callable[..., None]]) -> Callable[..., None]:
     """Return a compiled function that calls the behaviour of a number, 0 for the first of ``fills``."""
     first, *others = fills
     rest = choice(others) if others else first
