@@ -201,6 +201,8 @@ class EngineAlgorithm(Algorithm):
     # ---------------------------------------------------------------------------------------------- one generation
     def run(self) -> Result:
         """Run until the termination criterion is met; generations that nothing observes run without a break."""
+        if self.problem is None:
+            raise InputError("call setup(problem) before run()")
         while self.has_next():
             self._generations(self._stretch())
         return self.result()

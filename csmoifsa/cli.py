@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from types import FunctionType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import typer
 from typer.core import TyperGroup
@@ -27,8 +27,8 @@ from csmoifsa.folders import result_folder
 if TYPE_CHECKING:
     from pymoo.core.algorithm import Algorithm
     from pymoo.core.problem import Problem
-    from typer._click.core import Command, Context
 
+    from csmoifsa.plugins import Command
     from csmoifsa.typing import JsonObject
 
 MOST_TOLD = 4000
@@ -38,14 +38,14 @@ MOST_TOLD = 4000
 class _Commands(TyperGroup):
     """The commands of this package, and those of plugins, which are imported when they are called or listed."""
 
-    def list_commands(self, ctx: Context) -> list[str]:
+    def list_commands(self, ctx: typer.Context) -> list[str]:
         from csmoifsa.plugins import command_names
 
         return [*super().list_commands(ctx), *(name for name in command_names() if " " not in name)]
 
-    def get_command(self, ctx: Context, cmd_name: str) -> Command | None:
+    def get_command(self, ctx: typer.Context, cmd_name: str) -> Command | None:
         if (own := super().get_command(ctx, cmd_name)) is not None:
-            return own
+            return cast("Command", own)
         from csmoifsa.plugins import command_names, load_command
 
         if cmd_name not in command_names():
@@ -72,7 +72,7 @@ def _as_command(found: Command | typer.Typer | FunctionType, name: str) -> Comma
         alone = typer.Typer(add_completion=False, rich_markup_mode="rich")
         alone.command()(found)
         found = alone
-    command = typer.main.get_command(found) if isinstance(found, typer.Typer) else found
+    command = cast("Command", typer.main.get_command(found) if isinstance(found, typer.Typer) else found)
     command.name = name
     return command
 
@@ -250,10 +250,12 @@ def solve(
 
 def _resumed(method: Algorithm, problem: Problem, path: Path) -> Algorithm:
     """Return the saved run, or ``method`` if there is none; `InputError` for another algorithm or other settings."""
-    from csmoifsa.algorithm import EngineAlgorithm
+    from csmoifsa.typing import Resumable
 
-    if not isinstance(method, EngineAlgorithm):
-        raise InputError(f"{type(method).__name__} cannot be resumed; csmoifsa and moafsa can")
+    if not isinstance(method, Resumable):
+        raise InputError(
+            f"{type(method).__name__} cannot be resumed: it lacks save, load or settings; csmoifsa and moafsa can"
+        )
     if not path.exists():
         stderr().print(f"no checkpoint {path} yet: starting from the beginning")
         return method

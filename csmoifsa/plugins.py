@@ -20,7 +20,7 @@ from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import FunctionType, ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from csmoifsa.errors import InputError, did_you_mean
 
@@ -29,7 +29,9 @@ if TYPE_CHECKING:
     from pymoo.core.algorithm import Algorithm
     from pymoo.core.problem import Problem
     from typer import Typer
-    from typer._click.core import Command
+    from typer.core import TyperCommand, TyperGroup
+
+    Command: TypeAlias = TyperCommand | TyperGroup
 
 ASKED = "asked_for"  # name of the attribute in which `load_problem` stores a problem's parameters
 ALGORITHMS = {"csmoifsa": "csmoifsa.algorithm:CSMOIFSA", "moafsa": "csmoifsa.algorithm:MOAFSA"}

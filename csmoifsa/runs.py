@@ -18,12 +18,12 @@ import numpy as np
 from csmoifsa.errors import InputError
 from csmoifsa.files import atomic_write, write_json
 from csmoifsa.folders import result_folder
+from csmoifsa.typing import Resumable
 
 if TYPE_CHECKING:
     from pymoo.core.algorithm import Algorithm
     from pymoo.core.problem import Problem
 
-    from csmoifsa.algorithm import EngineAlgorithm
     from csmoifsa.typing import Json
 
 VERSIONS_OF = ("csmoifsa", "numpy", "numba", "pymoo", "moocore")
@@ -65,7 +65,7 @@ class Checkpoint:
     Parameters
     ----------
     path : path
-        File that `csmoifsa.algorithm.EngineAlgorithm.save` writes.
+        File that the algorithm's ``save`` writes.
     every : float
         Least time between two saves [s]; 0 saves after each generation.
 
@@ -84,18 +84,18 @@ class Checkpoint:
         self._saved: int | None = None  # evaluations at the last save
         self._warned = False
 
-    def consider(self, algorithm: EngineAlgorithm) -> None:
+    def consider(self, algorithm: Resumable) -> None:
         """Save the run if ``every`` seconds have passed since the last save."""
         if time.monotonic() - self._last >= self.every:
             self._save(algorithm, "the run goes on and tries again")
 
-    def finish(self, algorithm: EngineAlgorithm) -> None:
+    def finish(self, algorithm: Resumable) -> None:
         """Save the end of the run, unless the last save was of it."""
         if algorithm.evaluator.n_eval != self._saved:
             self._warned = False
             self._save(algorithm, "the result is not affected, but the run cannot be resumed from here")
 
-    def _save(self, algorithm: EngineAlgorithm, outlook: str) -> None:
+    def _save(self, algorithm: Resumable, outlook: str) -> None:
         try:
             algorithm.save(self.path)
             self._saved = algorithm.evaluator.n_eval
@@ -130,7 +130,8 @@ def solve(
     progress : callable, optional
         Called with the number of evaluations made so far.
     checkpoint : Checkpoint, optional
-        Where and how often to save the run, for algorithms of this package.
+        Where and how often to save the run, for algorithms of this package and others that are
+        `csmoifsa.typing.Resumable`.
 
     Raises
     ------
@@ -141,7 +142,7 @@ def solve(
     from pymoo.optimize import minimize
 
     class Report(Callback):
-        def notify(self, algorithm: EngineAlgorithm) -> None:
+        def notify(self, algorithm: Resumable) -> None:
             if progress is not None:
                 progress(algorithm.evaluator.n_eval)
             if checkpoint is not None:
@@ -150,8 +151,11 @@ def solve(
     for name, value, least in (("n_eval", n_eval, 1), ("seed", seed, 0)):
         if isinstance(value, bool) or not isinstance(value, int) or value < least:
             raise InputError(f"{name} must be a whole number of at least {least}, got {value!r}")
-    if checkpoint is not None and not hasattr(algorithm, "save"):
-        raise InputError(f"{type(algorithm).__name__} cannot be saved and resumed; csmoifsa and moafsa can")
+    if checkpoint is not None and not isinstance(algorithm, Resumable):
+        raise InputError(
+            f"{type(algorithm).__name__} cannot be saved and resumed: it lacks save, load or settings; "
+            "csmoifsa and moafsa can"
+        )
     options: dict[str, Any] = {} if progress is None and checkpoint is None else {"callback": Report()}
     start = time.perf_counter()
     try:

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time
-from typing import Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol, Self, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pymoo.core.evaluator import Evaluator as Counter
+    from pymoo.core.problem import Problem as AnyProblem
 
 Array: TypeAlias = NDArray[np.float64]
 
@@ -23,7 +29,7 @@ TomlValue: TypeAlias = "bool | int | float | str | datetime | date | time | list
 TomlTable: TypeAlias = "dict[str, TomlValue]"
 """A table of a TOML file, its values by key."""
 
-__all__ = ["Array", "ArrayLike", "Evaluator", "Json", "JsonObject", "Problem", "TomlTable", "TomlValue"]
+__all__ = ["Array", "ArrayLike", "Evaluator", "Json", "JsonObject", "Problem", "Resumable", "TomlTable", "TomlValue"]
 
 
 class Evaluator(Protocol):
@@ -67,4 +73,29 @@ class Problem(Protocol):
     @property
     def kernel_data(self) -> Array:
         """Parameters of the compiled evaluator, (k,)."""
+        ...
+
+
+@runtime_checkable
+class Resumable(Protocol):
+    """A pymoo algorithm whose runs can be saved to a file and resumed, as `csmoifsa.algorithm.EngineAlgorithm`.
+
+    Attributes
+    ----------
+    settings : object
+        Settings of the algorithm; a run is resumed only if they equal those of the run saved.
+    evaluator : pymoo.core.evaluator.Evaluator
+        Counter of evaluations, which every pymoo algorithm has.
+    """
+
+    settings: object
+    evaluator: Counter
+
+    def save(self, path: str | Path, /) -> None:
+        """Write the run to one file; raises `csmoifsa.errors.InputError` if that fails."""
+        ...
+
+    @classmethod
+    def load(cls, path: str | Path, problem: AnyProblem, /) -> Self:
+        """Read a saved run of ``problem``; pymoo's ``minimize`` continues it."""
         ...

@@ -33,6 +33,42 @@ class Slow(Problem):
         out["F"] = INNER.evaluate(X)
 """
 
+OWN = """
+import sys
+from dataclasses import dataclass
+
+import numpy as np
+from pymoo.algorithms.moo.nsga2 import NSGA2
+
+
+@dataclass
+class Settings:
+    pop_size: int
+
+
+class Own(NSGA2):
+    \"\"\"NSGA-II that keeps its population.\"\"\"
+
+    def __init__(self, pop_size=20, **options):
+        super().__init__(pop_size=pop_size, **options)
+        self.settings = Settings(pop_size)
+
+    def save(self, path):
+        np.savez(path, X=self.pop.get("X"))
+
+    @classmethod
+    def load(cls, path, problem):
+        X = np.load(path)["X"]
+        print("went on from", X.shape, file=sys.stderr)
+        return cls(len(X), sampling=X)
+
+
+class NoSettings(Own):
+    def __init__(self, **options):
+        super().__init__(**options)
+        del self.settings
+"""
+
 
 def command(folder: Path, problem: str, n_eval: int, *more: str) -> list[str]:
     start = "from csmoifsa.cli import main; main()"
@@ -123,3 +159,21 @@ def test_resume_and_checkpoint_options(run_cli, tmp_path):
     assert done.code == 2
     assert "not a whole checkpoint" in done.err
     assert (tmp_path / "front.csv").exists()
+
+
+def test_an_algorithm_of_another_package_with_save_and_load_is_resumed(run_cli, tmp_path):
+    (tmp_path / "own.py").write_text(OWN)
+    start = ("solve", "zdt1", "--n-eval", 60, "--no-figures", "--json", "--resume", "--out", tmp_path)
+    own = (*start, "-a", f"{tmp_path / 'own.py'}:Own", "--pop-size")
+    done = run_cli(*own, 20)
+    assert done.code == 0, done.err
+    assert "starting from the beginning" in done.err
+    done = run_cli(*own, 20)
+    assert done.code == 0, done.err
+    assert "went on from (20, 30)" in done.err
+    done = run_cli(*own, 30)
+    assert done.code == 2
+    assert "resume with the same" in done.err
+    done = run_cli(*start, "-a", f"{tmp_path / 'own.py'}:NoSettings")
+    assert done.code == 2
+    assert "NoSettings cannot be resumed: it lacks save, load or settings" in done.err

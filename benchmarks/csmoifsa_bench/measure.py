@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import moocore
 import numpy as np
@@ -21,9 +21,6 @@ from csmoifsa.plugins import load_problem, refuse_code
 from csmoifsa_bench.cells import Cell, fingerprint, grid
 from csmoifsa_bench.store import Store
 from csmoifsa_bench.suite import Suite
-
-if TYPE_CHECKING:
-    pass
 
 MORE_IS_BETTER = frozenset({"hypervolume"})
 TITLES = {
@@ -295,7 +292,5 @@ def evaluations_to(results: Results, factor: float) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["problem", "algorithm", "repetition", "target", "n_eval"])
 
 
-def _in_order(
-    speeds: list[tuple[str, str, int, list[float]]], labels: list[str]
-) -> list[tuple[str, str, int, list[float]]]:
+def _in_order(speeds: list[Timing], labels: list[str]) -> list[Timing]:
     return sorted((row for row in speeds if row[0] in labels), key=lambda row: labels.index(row[0]))

@@ -81,7 +81,7 @@ class Recorder(Problem):
         self._latest = (0, np.empty((0, inner.n_var)))
         self._kept: list[tuple[int, int, np.ndarray]] = []
         bounded = inner.xl is not None and inner.xu is not None
-        self._low, self._high = bounds_of(inner)
+        self._low, self._high = bounds_of(inner)  # NaN for a bound that is None, then not used
         self._slack = SLACK * (self._high - self._low) if bounded else None
 
     def name(self) -> str:

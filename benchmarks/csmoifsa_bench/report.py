@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from csmoifsa.errors import InputError
 from csmoifsa.files import atomic_write, output_folder
@@ -18,9 +18,6 @@ from csmoifsa_bench.measure import read_results
 from csmoifsa_bench.page import write_page
 from csmoifsa_bench.store import Store
 from csmoifsa_bench.tables import write_table
-
-if TYPE_CHECKING:
-    pass
 
 
 def write_report(

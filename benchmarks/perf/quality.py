@@ -15,7 +15,7 @@ import os
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
@@ -23,9 +23,6 @@ from csmoifsa import load_problem, metrics
 from csmoifsa.fronts import true_front
 from csmoifsa.plugins import load_algorithm
 from csmoifsa.settings import BEHAVIOURS
-
-if TYPE_CHECKING:
-    pass
 
 ZDT = ("zdt1", "zdt2", "zdt3", "zdt4", "zdt6")
 SUITES: dict[str, list[tuple[str, dict[str, object]]]] = {

@@ -314,3 +314,12 @@ def test_compiled_loop_and_batch_path_give_the_same_front(name, n_eval):
     assert np.array_equal(compiled.F, batch.F)
     assert np.array_equal(compiled.X, batch.X)
     assert compiled.algorithm.evaluator.n_eval == batch.algorithm.evaluator.n_eval == n_eval
+
+
+@algorithms
+@pytest.mark.parametrize("call", [lambda a: a.next(), lambda a: a.run(), lambda a: a.save("run.npz")])
+def test_a_call_that_needs_a_problem_says_that_setup_comes_first(make, call, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match=r"call setup\(problem\)"):
+        call(make(pop_size=10))
+    assert not any(tmp_path.iterdir())
