@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from csmoifsa.errors import InputError, did_you_mean
+from csmoifsa.requirements import bounds_of
 
 if TYPE_CHECKING:
     from pymoo.core.problem import Problem
@@ -120,15 +121,15 @@ def check_name(library: str, name: str, known: tuple[str, ...]) -> None:
         )
 
 
-def refuse_constraints(label: str, problem: Any, *, equalities_only: bool = False) -> None:
+def refuse_constraints(label: str, problem: Problem, *, equalities_only: bool = False) -> None:
     """Raise `InputError` if a problem has constraints, or equality constraints, which an algorithm cannot handle."""
     if problem.n_eq_constr or (problem.n_ieq_constr and not equalities_only):
         kind = "equality constraints" if equalities_only else "constraints"
         raise InputError(f"{label} handles no {kind}; leave it out with --algorithms")
 
 
-def random_start(problem: Any, task: Task) -> np.ndarray:
+def random_start(problem: Problem, task: Task) -> np.ndarray:
     """Return the task's initial population, (pop_size, n_var), or one drawn uniformly within the bounds."""
     if task.start is not None:
         return task.start
-    return np.random.default_rng(task.seed).uniform(problem.xl, problem.xu, (task.pop_size, problem.n_var))
+    return np.random.default_rng(task.seed).uniform(*bounds_of(problem), (task.pop_size, problem.n_var))
