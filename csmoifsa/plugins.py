@@ -146,6 +146,11 @@ def reference_directions(n_obj: int, n_points: int) -> np.ndarray:
 
     Das and Dennis's lattice (1998) where one of that size exists, else points of least Riesz energy (Blank 2021).
     """
+    return _directions(n_obj, n_points).copy()
+
+
+@cache  # points of least energy take many seconds, and every run of a campaign asks for the same
+def _directions(n_obj: int, n_points: int) -> Any:
     from math import comb
 
     from pymoo.util.ref_dirs import get_reference_directions

@@ -176,6 +176,8 @@ def test_reference_directions_have_exactly_the_size_asked_for(n_obj, n_points):
     directions = plugins.reference_directions(n_obj, n_points)
     assert directions.shape == (n_points, n_obj)
     np.testing.assert_allclose(directions.sum(axis=1), 1, atol=1e-9)
+    directions[:] = 0  # what one caller does to its directions must not reach the next
+    np.testing.assert_allclose(plugins.reference_directions(n_obj, n_points).sum(axis=1), 1, atol=1e-9)
 
 
 # ---- packages ----

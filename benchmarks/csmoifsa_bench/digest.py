@@ -21,8 +21,9 @@ def all_tables(results: Results) -> Iterator[tables.Table]:
             if (table := tables.comparison_table(results, metric, stop)) is not None:
                 yield table
         for metric in results.suite.metrics:
-            if (table := tables.ranking_table(results, metric, stop)) is not None:
-                yield table
+            for make in (tables.ranking_table, tables.overall_table):
+                if (table := make(results, metric, stop)) is not None:
+                    yield table
     for table in (tables.target_table(results), tables.effort_table(results), tables.speed_table(results)):
         if table is not None:
             yield table

@@ -120,6 +120,47 @@ def compare_with_first(results: Results, metric: str, stop: int) -> pd.DataFrame
     return table
 
 
+def compare_over_problems(results: Results, metric: str, stop: int) -> pd.DataFrame:
+    """Compare the suite's first algorithm with every other over all problems and repetitions together.
+
+    A problem's difference is the median of those of its pairs; infinitely better and infinitely worse make a tie.
+    Wilcoxon's signed-rank test takes these differences as its sample: many runs of one problem are not many problems.
+
+    Returns
+    -------
+    DataFrame
+        rival, runs_won, runs_lost (pairs of one problem and repetition), problems_won, problems_lost, p_signed_rank
+        (over problems, as it comes), holm (corrected over the rivals). Differences of zero count for nobody.
+    """
+    values: dict[tuple[str, str], Any] = dict(results.values(metric, stop))
+    sign = 1.0 if metric in MORE_IS_BETTER else -1.0
+    first, rows = results.algorithms[0], []
+    for rival in results.algorithms[1:]:
+        gains = []
+        for problem in results.problems:
+            x, y = values.get((problem, first)), values.get((problem, rival))
+            if x is None or y is None or x.index.intersection(y.index).empty:
+                continue
+            both = x.index.intersection(y.index)
+            a, b = x[both].to_numpy(float), y[both].to_numpy(float)
+            gains.append(sign * np.subtract(a, b, out=np.zeros(len(a)), where=a != b))  # two failures are a tie
+        if not gains:
+            continue
+        runs = np.concatenate(gains)
+        with np.errstate(invalid="ignore"):
+            medians = np.nan_to_num([np.median(g) for g in gains], posinf=np.inf, neginf=-np.inf)
+        rows.append(
+            {
+                **{"rival": rival, "runs_won": int((runs > 0).sum()), "runs_lost": int((runs < 0).sum())},
+                **{"problems_won": int((medians > 0).sum()), "problems_lost": int((medians < 0).sum())},
+                "p_signed_rank": signed_rank(medians, np.zeros(len(medians))),
+            }
+        )
+    table = pd.DataFrame(rows, columns=list(rows[0]) if rows else ["rival", "p_signed_rank"])
+    table["holm"] = holm(table.p_signed_rank.to_numpy())
+    return table
+
+
 def too_few_runs(comparison: pd.DataFrame) -> str:
     """Return a sentence if a table of `compare_with_first` has too few pairs for a significant result, or ``""``."""
     if comparison.empty or 2.0 ** (1 - comparison.n.max()) * len(comparison) < ALPHA:
@@ -183,6 +224,14 @@ def rank_over_problems(results: Results, metric: str, stop: int) -> Ranking:
         [[sign * values[p, a].median() if (p, a) in values else np.inf for a in results.algorithms] for p in complete]
     )
     return friedman_nemenyi(scores.reshape(len(complete), len(results.algorithms)), results.algorithms)
+
+
+def rank_over_runs(results: Results, metric: str, stop: int) -> Ranking:
+    """Rank algorithms on each problem and repetition by itself; runs that an algorithm lacks are left out for all."""
+    part: Any = results.table[results.table.stop == stop]
+    sign = -1.0 if metric in MORE_IS_BETTER else 1.0
+    runs = part.pivot(index=["problem", "repetition"], columns="algorithm", values=metric)[results.algorithms].dropna()
+    return friedman_nemenyi(sign * runs.to_numpy(), results.algorithms)
 
 
 def friedman_nemenyi(scores: np.ndarray, names: list[str]) -> Ranking:

@@ -13,7 +13,15 @@ import pandas as pd
 from csmoifsa.files import atomic_write, write_csv
 from csmoifsa_bench.measure import MORE_IS_BETTER, TITLES, Results, evaluations_to, worst
 from csmoifsa_bench.speed import speed_rows
-from csmoifsa_bench.statistics import Ranking, compare_with_first, rank_over_problems, too_few_runs
+from csmoifsa_bench.statistics import (
+    ALPHA,
+    Ranking,
+    compare_over_problems,
+    compare_with_first,
+    rank_over_problems,
+    rank_over_runs,
+    too_few_runs,
+)
 
 FACTORS = (1.05, 1.5, 3.0)  # times the best possible IGD
 
@@ -144,6 +152,29 @@ def ranking_table(results: Results, metric: str, stop: int) -> Table | None:
     frame = pd.DataFrame({"algorithm": ranking.names, "mean_rank": ranking.ranks, "nemenyi_p": ranking.p_pairs[0]})
     title = f"{results.suite.title}: mean ranks by {TITLES[metric]} at {stop:,} {results.suite.count}"
     return Table(f"ranks_{metric}_{stop}", title, ranking_note(ranking), header, rows, frame, {(0, 0), (0, 1)})
+
+
+def overall_table(results: Results, metric: str, stop: int) -> Table | None:
+    """Return the first algorithm against each other one over all problems; None for fewer than two problems."""
+    frame = compare_over_problems(results, metric, stop)
+    if len(results.problems) < 2 or frame.empty:
+        return None
+    first, ranking = results.algorithms[0], rank_over_runs(results, metric, stop)
+    ranks = dict(zip(ranking.names, ranking.ranks, strict=True))
+    header = ["algorithm", "mean rank of runs", f"runs {first} won - lost", "problems won - lost", "signed-rank p"]
+    rows = [[first, f"{ranks[first]:.2f}", "", "", ""]]
+    frame["mean_rank_of_runs"] = [ranks[rival] for rival in frame.rival]
+    for r in _rows(frame.sort_values("mean_rank_of_runs", kind="stable")):
+        won = [f"{r.runs_won} - {r.runs_lost}", f"{r.problems_won} - {r.problems_lost}"]
+        rows.append([r.rival, f"{r.mean_rank_of_runs:.2f}", *won, p_text(r.holm)])
+    note = (
+        f"Ranks of single runs, over {ranking.n} pairs of problem and repetition that all algorithms have. A problem "
+        "is won by the median difference of its runs; Wilcoxon's signed-rank test over the problems' differences, "
+        "Holm-corrected over the algorithms."
+    )
+    title = f"{results.suite.title}: {first} over all problems by {TITLES[metric]} at {stop:,} {results.suite.count}"
+    bold = {(i, 4) for i, row in enumerate(rows) if i and frame.holm[frame.rival == row[0]].iloc[0] < ALPHA}
+    return Table(f"overall_{metric}_{stop}", title, note, header, rows, frame, bold)
 
 
 def ranking_note(ranking: Ranking) -> str:

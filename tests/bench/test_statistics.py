@@ -10,12 +10,14 @@ from scipy import stats
 from csmoifsa_bench.measure import Results
 from csmoifsa_bench.statistics import (
     a12,
+    compare_over_problems,
     compare_with_first,
     friedman_nemenyi,
     holm,
     magnitude,
     performance_profile,
     rank_over_problems,
+    rank_over_runs,
     rank_sum,
     signed_rank,
     too_few_runs,
@@ -54,6 +56,54 @@ def made(values, metric="igd", stop=100, failures=()):
         failures=set(failures),
         environments=[],
     )
+
+
+def test_problems_are_the_sample_and_runs_are_counted():
+    """Six problems of three runs: five won by 1 to 5 in the median, the sixth lost by 6."""
+    values = {}
+    for i in range(1, 6):
+        values[f"p{i}", "first"], values[f"p{i}", "second"] = [0.0, 0.0, 9.0], [i, i, 8.0]
+    values["p6", "first"], values["p6", "second"] = [6.0, 6.0, np.inf], [0.0, 0.0, np.inf]
+    results = made(values)
+    row = compare_over_problems(results, "igd", 100).iloc[0]
+    assert (row.rival, row.runs_won, row.runs_lost, row.problems_won, row.problems_lost) == ("second", 10, 7, 5, 1)
+    # W+ = 1 + ... + 5 = 15 and W- = 6: of the 64 signs of six ranks those with the smaller sum at most 6, on both sides
+    ranks = range(1, 7)
+    sums = [sum(r for r, s in zip(ranks, signs, strict=True) if s) for signs in itertools.product((0, 1), repeat=6)]
+    assert row.p_signed_rank == pytest.approx(2 * sum(s <= 6 for s in sums) / 64)
+    ranking = rank_over_runs(results, "igd", 100)
+    assert (ranking.names, ranking.n) == (["first", "second"], 18)
+    # ten runs won, seven lost, one shared
+    assert ranking.ranks == pytest.approx([(10 + 14 + 1.5) / 18, (20 + 7 + 1.5) / 18])
+
+
+def test_over_problems_more_hypervolume_is_better_and_holm_counts_the_rivals():
+    values = {}
+    for i in range(8):
+        for algorithm, value in (("first", 0.5), ("second", 0.4 - i / 100), ("third", 0.6 + i / 100)):
+            values[f"p{i}", algorithm] = [value]
+    frame = compare_over_problems(made(values, "hypervolume"), "hypervolume", 100).set_index("rival")
+    assert frame.problems_won.to_dict() == {"second": 8, "third": 0}
+    assert frame.problems_lost.to_dict() == {"second": 0, "third": 8}
+    assert frame.p_signed_rank.tolist() == pytest.approx([2 / 256, 2 / 256])  # one of 256 signs on either side
+    assert frame.holm.tolist() == pytest.approx([4 / 256, 4 / 256])
+
+
+def test_infinitely_better_and_infinitely_worse_in_two_runs_is_a_tie():
+    values = {("a", "first"): [np.inf, 1.0], ("a", "second"): [1.0, np.inf]}
+    row = compare_over_problems(made(values), "igd", 100).iloc[0]
+    assert (row.runs_won, row.runs_lost, row.problems_won, row.problems_lost, row.p_signed_rank) == (1, 1, 0, 0, 1.0)
+
+
+def test_a_run_that_one_algorithm_lacks_is_ranked_for_none():
+    values = {
+        ("a", "first"): [1.0, 1.0],
+        ("a", "second"): [2.0, 0.5],
+        ("b", "first"): [1.0],
+        ("b", "second"): [2.0, 0.0],
+    }
+    assert rank_over_runs(made(values), "igd", 100).n == 3
+    assert compare_over_problems(made({("a", "first"): [1.0]}), "igd", 100).empty
 
 
 def test_holm_by_hand():

@@ -1,8 +1,8 @@
 """jMetalPy's algorithms, with the operators of its own examples. All but HypE handle inequality constraints.
 
 HypE needs a reference point, which jMetalPy's example knows from the true front; here it is the worst value of each
-objective found so far. It computes hypervolumes in Python: an hour for 10,000 evaluations. IBEA is not here: it ends
-with an error in jMetalPy 1.9, whose epsilon indicator asks for arrays and gets lists.
+objective found so far. Its hypervolumes in Python take a quarter of an hour for 10,000 evaluations. IBEA is not here:
+it ends with an error in jMetalPy 1.9, whose epsilon indicator asks for arrays and gets lists.
 jMetalPy draws from Python's and NumPy's global generators, which `execute.quiet` seeds.
 """
 
