@@ -47,6 +47,8 @@ PYMOO_PROBLEMS = (
 )
 # pymoo asks for the size of these; the usual two-objective setting (Huband et al. 2006, section X: 4 + 20 variables).
 _PYMOO_DEFAULTS = {f"wfg{i}": {"n_var": 24, "n_obj": 2} for i in range(1, 10)}
+# At the upper bound of these a square root gets a rounding error below zero: the bound is lowered by a billionth.
+_PYMOO_ROUNDED = ("mw6", "mw11")
 _PYMOO_UNFIT = {
     "pinsga2": "asks a person while it runs",
     "dnsga2": "is for problems that change over time",
@@ -343,6 +345,8 @@ def _pymoo_problem(name: str) -> Callable[..., Problem] | None:
     def factory(**params: object) -> Problem:
         problem = get_problem(name, **{**_PYMOO_DEFAULTS.get(name, {}), **params})
         _check_names(type(problem), params)  # pymoo ignores unknown names
+        if name.lower() in _PYMOO_ROUNDED:
+            problem.xu = problem.xu * (1.0 - 1e-9)
         return problem
 
     try:

@@ -91,6 +91,14 @@ def test_problems_of_pymoo_by_name(name):
     assert problem.n_obj >= 2
 
 
+@pytest.mark.parametrize("name", ["mw6", "MW11"])
+def test_square_roots_of_pymoo_stay_real_at_the_upper_bound(name):
+    problem = load_problem(name)
+    X = np.random.default_rng(1).uniform(problem.xl, problem.xu, (5000, problem.n_var))
+    X[:, 0] = problem.xu[0]
+    assert np.isfinite(problem.evaluate(X, return_values_of=["F"])).all()
+
+
 def test_parameters_reach_problems_of_pymoo():
     assert load_problem("dtlz2", n_var=7, n_obj=2).n_var == 7
     assert load_problem("wfg4", n_obj=3).n_var == 24
