@@ -29,6 +29,8 @@ import numpy as np
 from numba import boolean, float64, int64, njit, types, uint64
 from numba.core import event
 from numba.core.caching import FunctionCache, IndexDataCacheFile
+from numba.core.codegen import JITCodeLibrary
+from numba.core.compiler import Compiler
 from numba.core.dispatcher import Dispatcher
 
 Matrix = Annotated[np.ndarray, float64[:, ::1]]
@@ -65,6 +67,8 @@ def jit(*signature: Any, cache: bool = True, **options: Any) -> Callable[..., An
             if cache:
                 with suppress(RuntimeError):  # numba found no folder where it may write its cache
                     vars(compiled)["_cache"] = KernelCache(function)
+            if "inline" not in options:
+                compile_for_callers(compiled, options)
             for one in signature:
                 compiled.compile(one)
             if signature:
@@ -72,6 +76,50 @@ def jit(*signature: Any, cache: bool = True, **options: Any) -> Callable[..., An
         return compiled
 
     return decorate
+
+
+# ------------------------------------------------------------------------------------------------------------- callees
+class Callee(JITCodeLibrary):
+    """A function's intermediate code, neither optimised nor translated: its callers do both with their own code."""
+
+    def finalize(self) -> None:
+        """Link what the function calls to its code, and leave it at that."""
+        for library in dict.fromkeys(self._linking_libraries):
+            self._final_module.link_in(library._get_module_for_linking(), preserve=True)
+        self._finalized = True
+
+    def get_pointer_to_function(self, name: str) -> int:
+        """Return numba's sign for "no machine code"."""
+        return 0
+
+    @property
+    def codegen(self) -> Any:
+        """The object whose `set_env` is called."""
+        return self
+
+    def set_env(self, name: str, env: Any) -> None:
+        """Do nothing: numba would write an address into machine code."""
+
+
+class CalleeCompiler(Compiler):
+    """numba's compiler with a `Callee` as its result."""
+
+    def define_pipelines(self) -> Any:
+        """Return numba's own passes, after setting where they put their result."""
+        self.state.library = Callee(self.state.targetctx.codegen(), self.state.func_id.func_qualname)
+        return super().define_pipelines()
+
+
+def compile_for_callers(compiled: Dispatcher, options: dict[str, Any]) -> None:
+    """Let other compiled functions call ``compiled`` as a `Callee`.
+
+    numba would optimise it, translate it and wrap it for Python on its own, and then do so again in each caller and in
+    each caller of a caller: half the time of a first compile. A kernel must not call itself.
+    """
+    callee = njit(
+        error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True, pipeline_class=CalleeCompiler, **options
+    )(compiled.py_func)
+    vars(compiled).update(get_call_template=callee.get_call_template, get_overload=callee.get_overload)
 
 
 # --------------------------------------------------------------------------------------------------------------- cache
