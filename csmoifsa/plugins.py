@@ -340,13 +340,14 @@ def _import_file(path: Path) -> ModuleType:
 
 def _pymoo_problem(name: str) -> Callable[..., Problem] | None:
     """Return a factory for one of pymoo's problems, or None if it has none of that name."""
+    import numpy as np
     from pymoo.problems import get_problem
 
     def factory(**params: object) -> Problem:
         problem = get_problem(name, **{**_PYMOO_DEFAULTS.get(name, {}), **params})
         _check_names(type(problem), params)  # pymoo ignores unknown names
         if name.lower() in _PYMOO_ROUNDED:
-            problem.xu = problem.xu * (1.0 - 1e-9)
+            problem.xu = np.asarray(problem.xu) * (1.0 - 1e-9)
         return problem
 
     try:
