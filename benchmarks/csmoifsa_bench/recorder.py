@@ -19,6 +19,7 @@ from pymoo.core.problem import Problem
 from csmoifsa.requirements import bounds_of, evaluated
 
 EQUALITY_TOLERANCE = default_config()["cv_eq"]["eps"]  # pymoo's own
+UNDEFINED = 1e15  # what an algorithm is told where the problem has no finite value (pymoo's MW6, MW11, CTP2-5)
 SLACK = 1e-9  # share of a variable's range by which rounding in a library may overstep a bound
 
 
@@ -99,7 +100,8 @@ class Recorder(Problem):
             raise OutOfBoundsError("the algorithm proposed a candidate outside the problem's bounds")
         self.n_eval = wanted
         X = X if self._slack is None else np.clip(X, self._low, self._high)
-        out.update(evaluated(self.inner, X))
+        for name, values in evaluated(self.inner, X).items():
+            out[name] = np.nan_to_num(values, nan=UNDEFINED, posinf=UNDEFINED, neginf=-UNDEFINED)
 
     def report(self, answer: Callable[[], np.ndarray], iteration: int) -> bool:
         """Keep snapshots after a generation; return whether the run continues.

@@ -29,8 +29,8 @@ def final_front(name: str, function: int, instance: int, options: argparse.Names
     """Return the last front (n, 2) of a run and COCO's nadir point (2,)."""
     from pymoo.optimize import minimize
 
-    problem: Any = load_problem(f"bbob-biobj-f{function:02d}", dimension=options.dimension, instance=instance)
-    problem.xl, problem.xu = np.full((2, options.dimension), options.half_width) * [[-1.0], [1.0]]
+    where = {"dimension": options.dimension, "instance": instance, "half_width": options.half_width}
+    problem: Any = load_problem(f"bbob-biobj-f{function:02d}", **where)
     algorithm = load_algorithm(name, problem=problem, pop_size=100)
     result: Any = minimize(problem, algorithm, ("n_eval", options.budget), seed=1000 * instance + function)
     return result.F, np.array(problem.coco.largest_fvalues_of_interest)

@@ -12,7 +12,7 @@ from csmoifsa import load_problem
 from csmoifsa_bench import rivals
 from csmoifsa_bench.cells import grid
 from csmoifsa_bench.execute import execute, first_population, quiet
-from csmoifsa_bench.recorder import Exhausted, Recorder, truncate
+from csmoifsa_bench.recorder import UNDEFINED, Exhausted, Recorder, truncate
 from csmoifsa_bench.rivals import Task, generations
 from csmoifsa_bench.rivals.with_deap import least_contribution
 from csmoifsa_bench.suite import check_suite
@@ -183,6 +183,34 @@ def test_an_answer_is_measured_by_its_candidates_and_only_feasible_points_count(
     feasible = out["F"][(out["G"] <= 0).all(axis=1)]
     assert 0 < len(snapshot.F) <= len(feasible)
     assert all(any(np.array_equal(row, other) for other in feasible) for row in snapshot.F)
+
+
+@pytest.mark.parametrize(("library", "name"), [e for e in EVERY if e[1] not in SLOW_IN_LARGE])
+def test_where_a_problem_has_no_finite_value_every_algorithm_is_told_the_same(library, name):
+    needs(library)
+
+    class Gap(Spy):
+        def _evaluate(self, X, out, *args, **kwargs):
+            super()._evaluate(X, out)
+            out["F"][X[:, 0] > 1] = np.nan
+
+    recorder = Recorder(Gap(), (400,))
+    told = recorder.evaluate(np.array([[0.5] * 4, [1.5] * 4]))
+    assert np.isfinite(told[0]).all()
+    assert (told[1] == UNDEFINED).all()
+    start = first_population(recorder, 40, 5)
+    with quiet(3):
+        steps = generations(library, recorder, Task(name, {}, 40, 3, start, (400,)))
+        try:
+            for generation in steps:
+                if not recorder.report(generation.answer, generation.iteration):
+                    break
+        except Exhausted:
+            pass
+        steps.close()
+    (snapshot,) = recorder.fronts(100)
+    assert len(snapshot.F) > 0
+    assert np.isfinite(snapshot.F).all()
 
 
 def test_nothing_feasible_is_an_empty_front_not_an_error():
