@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from csmoifsa.algorithm import CSMOIFSA, MOAFSA
@@ -30,7 +30,7 @@ _HOME = {
 }
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name not in _HOME:
         raise AttributeError(f"module 'csmoifsa' has no attribute {name!r}")
     value = getattr(import_module(_HOME[name]), name)

@@ -28,7 +28,7 @@ from pymoo.util.display.display import Display
 from pymoo.util.display.multi import MultiObjectiveOutput
 
 from csmoifsa.board import Front
-from csmoifsa.checkpoint import read_checkpoint, write_checkpoint
+from csmoifsa.checkpoint import Facts, read_checkpoint, write_checkpoint
 from csmoifsa.engine import Engine, ImmuneFishSwarm
 from csmoifsa.errors import InputError, did_you_mean
 from csmoifsa.identity import difference, fingerprint
@@ -180,7 +180,7 @@ class EngineAlgorithm(Algorithm):
         return algorithm
 
     @classmethod
-    def _restored(cls, path: str | Path, facts: dict[str, Any]) -> EngineAlgorithm:
+    def _restored(cls, path: str | Path, facts: Facts) -> EngineAlgorithm:
         """Return an algorithm with the settings of a checkpoint, which may be anything that JSON holds."""
         engine, seed, values = facts["engine"], facts["seed"], facts["settings"]
         if not 0 <= seed < 2**63 or values.keys() & {*PYMOO_OPTIONS, "sampling", "paper"}:
@@ -194,7 +194,7 @@ class EngineAlgorithm(Algorithm):
         return algorithm
 
     @classmethod
-    def _options_of(cls, engine: str, values: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _options_of(cls, engine: str, values: Facts) -> Facts:
         """Return the constructor's arguments for an engine with these settings."""
         return values
 
@@ -378,7 +378,7 @@ class CSMOIFSA(EngineAlgorithm):
     sampling : (n, n_var) array or Population, optional
         First positions; rows that are missing come from a Latin hypercube.
     **settings
-        Any field of the settings class, or any option of pymoo's ``Algorithm``.
+        Fields of the settings class, and options of pymoo's ``Algorithm``.
 
     Raises
     ------
@@ -399,11 +399,11 @@ class CSMOIFSA(EngineAlgorithm):
         mine, options = split_settings(kind, settings)
         if paper:
             mine = {"immune": True, "contract": True, **mine}
-        chosen: Any = kind(pop_size=pop_size, **mine)
+        chosen = kind(pop_size=pop_size, **mine)
         super().__init__(FishSwarm if paper else ImmuneFishSwarm, chosen, sampling=sampling, **options)
 
     @classmethod
-    def _options_of(cls, engine: str, values: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _options_of(cls, engine: str, values: Facts) -> Facts:
         return {**values, "paper": engine == FishSwarm.__name__}
 
 

@@ -15,7 +15,7 @@ import zipfile
 from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -25,6 +25,9 @@ from csmoifsa.files import atomic_write, read_bytes
 
 if TYPE_CHECKING:
     from csmoifsa.typing import Json
+
+Facts: TypeAlias = dict[str, Any]
+"""Values of a checkpoint beside its arrays, by name; whoever reads a file checks their types."""
 
 FORMAT = "csmoifsa-checkpoint"
 VERSION = 2
@@ -61,7 +64,7 @@ def write_checkpoint(path: str | Path, facts: Mapping[str, Json], arrays: dict[s
         file.write(_archive(members))
 
 
-def read_checkpoint(path: str | Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+def read_checkpoint(path: str | Path) -> tuple[Facts, dict[str, np.ndarray]]:
     """Return the facts and the arrays by name of a checkpoint.
 
     Raises
@@ -77,7 +80,7 @@ def read_checkpoint(path: str | Path) -> tuple[dict[str, Any], dict[str, np.ndar
     return _parse(read_bytes(path, "checkpoint", os.path.getsize(path)), path, hint)
 
 
-def _parse(content: bytes, path: Path, hint: str = "") -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+def _parse(content: bytes, path: Path, hint: str = "") -> tuple[Facts, dict[str, np.ndarray]]:
     damaged = f"{path} is not a whole checkpoint: it is truncated, corrupt, another file or of version 1{hint}"
     if not _is_whole(content):
         raise InputError(damaged)

@@ -10,10 +10,10 @@ import inspect
 import sys
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import FunctionType
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import typer
 from typer.core import TyperGroup
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from pymoo.core.problem import Problem
 
     from csmoifsa.plugins import Command
+    from csmoifsa.runs import Run
     from csmoifsa.typing import JsonObject
 
 MOST_TOLD = 4000
@@ -216,14 +217,15 @@ def solve(
         with progress(f"{algorithm} on {problem}", n_eval) as update:
             run = runs.solve(target, method, n_eval=n_eval, seed=seed, progress=update, checkpoint=checkpoint)
         front = true_front(target)
+    measured = runs.run_metrics(run, front)
     answer = {
         "problem": problem,
         "algorithm": algorithm,
         "n_eval": run.n_eval,
         "seed": seed,
-        "n_front": len(run.F) if run.feasible else 0,
+        "n_front": run.n_front,
         "seconds": round(run.seconds, 4),
-        "metrics": runs.run_metrics(run, front),
+        "metrics": measured,
     }
     if out is not None:
         shape = {"n_var": target.n_var, "n_obj": target.n_obj, "n_constr": target.n_ieq_constr + target.n_eq_constr}
@@ -238,7 +240,7 @@ def solve(
     if as_json:
         print_json(answer)
     else:
-        _print_answer(answer, front is not None, out, figures)
+        _print_answer(f"{algorithm} on {problem}", run, measured, front is not None, out, figures)
     if not run.feasible:
         stderr().print(
             f"no feasible point in {run.n_eval} evaluations; the least total violation is {run.CV.min():.6g}. "
@@ -335,14 +337,16 @@ def _value(text: str) -> int | float | bool | str | None:
     return text
 
 
-def _print_answer(answer: dict[str, Any], front_known: bool, out: Path | None, figures: bool) -> None:
+def _print_answer(
+    title: str, run: Run, measured: Mapping[str, float | None], front_known: bool, out: Path | None, figures: bool
+) -> None:
     rows = [
-        ["evaluations", f"{answer['n_eval']:,}"],
-        ["points on the front", str(answer["n_front"])],
-        ["seconds", f"{answer['seconds']:.2f}"],
+        ["evaluations", f"{run.n_eval:,}"],
+        ["points on the front", str(run.n_front)],
+        ["seconds", f"{run.seconds:.2f}"],
     ]
-    rows += [[name, "-" if value is None else f"{value:.5f}"] for name, value in answer["metrics"].items()]
-    _print_table([f"{answer['algorithm']} on {answer['problem']}", ""], rows)
+    rows += [[name, "-" if value is None else f"{value:.5f}"] for name, value in measured.items()]
+    _print_table([title, ""], rows)
     console = stdout()
     if not front_known:
         console.print("The true front is not known here, so there is nothing to measure against.")

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import typer
 from rich.console import Console
@@ -14,9 +14,6 @@ from rich.text import Text
 
 from csmoifsa.errors import InputError
 from csmoifsa.text import json_text, visible
-
-if TYPE_CHECKING:
-    from csmoifsa.typing import Json
 
 JSON_OPTION = typer.Option(False, "--json", help="Print one JSON object on stdout and nothing else there.")
 
@@ -55,7 +52,7 @@ def stderr() -> Console:
     return _PlainConsole(stderr=True)
 
 
-def print_json(value: Json) -> None:
+def print_json(value: object) -> None:
     """Print a value as JSON on one line of stdout; raises `InputError` if that cannot be written."""
     ascii_only = (getattr(sys.stdout, "encoding", None) or "utf-8").lower().replace("_", "-") not in ("utf-8", "utf8")
     text = json_text(value, ascii_only=ascii_only) + "\n"

@@ -28,7 +28,7 @@ def true_front(problem: Problem, n_points: int = 1000) -> np.ndarray | None:
     Parameters
     ----------
     problem : pymoo.core.problem.Problem
-        Any problem.
+        A problem of pymoo's or of this package.
     n_points : int
         Number of points; approximate where the family's construction fixes it (a lattice), and without effect where
         the problem has a fixed number of points.

@@ -294,7 +294,7 @@ def _find(
     raise InputError(f"there is no {kind} {spec!r}.{hint}" + "".join(f" Note: {sentence}." for sentence in broken))
 
 
-def _import_own(spec: str, label: str) -> Any:
+def _import_own(spec: str, label: str) -> object:
     """Import an object that the user named; its module may lie in the working folder, which is searched last.
 
     Such a call adds that folder to the search path. Before it, a file there cannot replace a missing package.
@@ -304,7 +304,7 @@ def _import_own(spec: str, label: str) -> Any:
     return _import(spec, label)
 
 
-def _import(spec: str, label: str) -> Any:
+def _import(spec: str, label: str) -> object:
     """Return the object at ``module:attribute`` or ``path/file.py:attribute``."""
     where, _, attribute = spec.rpartition(":")
     if not where or not attribute.isidentifier():

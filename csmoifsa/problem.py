@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from pymoo.core.problem import Problem
 
@@ -35,11 +33,20 @@ class CompiledProblem(Problem):
         self.kernel(X, self.kernel_data, F, G)
         out["F"], out["G"], out["H"] = F, G[:, : self.n_ieq_constr], G[:, self.n_ieq_constr :]
 
-    def pareto_front(self, n_points: int = 1000, **_: object) -> Any:
-        """Return points of the Pareto front, (k, n_obj); k is ``n_points`` unless the family documents otherwise."""
+    def _calc_pareto_front(self, n_points: int = 1000) -> np.ndarray | None:
+        return None
+
+    def _calc_pareto_set(self, n_points: int = 1000) -> np.ndarray | None:
+        return None
+
+    def pareto_front(self, n_points: int = 1000, **_: object) -> np.ndarray | None:
+        """Return points of the Pareto front, (k, n_obj), None where it is not known.
+
+        k is ``n_points`` unless the family documents otherwise.
+        """
         return self._calc_pareto_front(n_points)
 
-    def pareto_set(self, n_points: int = 1000, **_: object) -> Any:
+    def pareto_set(self, n_points: int = 1000, **_: object) -> np.ndarray | None:
         """Return optimal candidates, (k, n_var), row for row those of `pareto_front`."""
         return self._calc_pareto_set(n_points)
 

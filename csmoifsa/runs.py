@@ -58,6 +58,11 @@ class Run:
     seed: int
     seconds: float
 
+    @property
+    def n_front(self) -> int:
+        """Number of candidates on the front; 0 if none is feasible."""
+        return len(self.F) if self.feasible else 0
+
 
 class Checkpoint:
     """Periodic saves of a run, and one at its end; a save that fails causes a warning and the run continues.

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeVar, cast
 
 if TYPE_CHECKING:
     from csmoifsa.typing import Json
+
+T = TypeVar("T")
 
 # control characters, line and paragraph separators, marks that turn the direction of writing, halves of characters
 _UNSEEN = re.compile(
@@ -27,7 +29,7 @@ def visible(text: str, keep: str = "") -> str:
     Parameters
     ----------
     text : str
-        Any text.
+        The text.
     keep : str
         Control characters to leave as they are, such as ``"\n\t"``.
 
@@ -39,13 +41,16 @@ def visible(text: str, keep: str = "") -> str:
     return _UNSEEN.sub(lambda found: found[0] if found[0] in keep else _written_out(found[0]), text)
 
 
-def visible_values(value: object) -> Any:
+def visible_values(value: T) -> T:
     """Return plain values (dicts, lists, texts) with `visible` applied to each text; line ends and tabs are kept."""
+    shown: object = value
     if isinstance(value, str):
-        return visible(value, "\n\t")
-    if isinstance(value, dict):
-        return {key: visible_values(one) for key, one in value.items()}
-    return [visible_values(one) for one in value] if isinstance(value, list) else value
+        shown = visible(value, "\n\t")
+    elif isinstance(value, dict):
+        shown = {key: visible_values(one) for key, one in value.items()}
+    elif isinstance(value, list):
+        shown = [visible_values(one) for one in value]
+    return cast("T", shown)
 
 
 def csv_text(text: str) -> str:
@@ -81,7 +86,7 @@ def figure_text(text: str) -> str:
     return visible(text).replace("$", r"\$")
 
 
-def json_text(value: Json, *, ascii_only: bool = False) -> str:
+def json_text(value: object, *, ascii_only: bool = False) -> str:
     """Return plain values as JSON on one line, with terminal control characters escaped.
 
     Raises

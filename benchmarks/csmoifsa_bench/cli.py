@@ -115,8 +115,16 @@ def run(
     tally = None
     with progress(f"suite {wanted.name}", total) as update:
         try:
-            options: dict[str, Any] = {"again": again, "trust": trust, "jobs": jobs, "backend": backend}
-            tally = run_campaign(wanted, out, full=whole, address=address, progress=update, **options)
+            tally = run_campaign(
+                *(wanted, out),
+                full=whole,
+                again=again,
+                trust=trust,
+                jobs=jobs,
+                backend=backend,
+                address=address,
+                progress=update,
+            )
         except KeyboardInterrupt:
             interrupted = True
     with Store(out, readonly=True) as store:

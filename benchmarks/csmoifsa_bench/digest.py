@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import cast
 
 from csmoifsa_bench import tables
 from csmoifsa_bench.measure import TITLES, Results, code_states
@@ -78,7 +79,8 @@ def provenance(results: Results) -> list[str]:
         f"Made by `csmoifsa bench run {suite.name} --runs {suite.runs}`, then `csmoifsa bench report`; runs of {days}.",
     ]
     for state in code_states(results.environments):
-        versions = ", ".join(f"{name} {number}" for name, number in state["versions"].items())
+        numbers = cast("dict[str, str]", state["versions"])  # `Store.environments` has made sure of it
+        versions = ", ".join(f"{name} {number}" for name, number in numbers.items())
         lines.append(f"Python {state['python']}, {versions}; source of csmoifsa {state['code'] or 'not used'}.")
     machines = {
         f"{e['processor'] or e['machine']}, {e['cpus']} processors, {e['system']}" for e in results.environments

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import moocore
 import numpy as np
@@ -18,6 +18,7 @@ from csmoifsa import metrics
 from csmoifsa.errors import InputError
 from csmoifsa.fronts import true_front
 from csmoifsa.plugins import load_problem, refuse_code
+from csmoifsa.typing import JsonObject
 from csmoifsa_bench.cells import Cell, fingerprint, grid
 from csmoifsa_bench.store import Store
 from csmoifsa_bench.suite import Suite
@@ -81,7 +82,7 @@ class Results:
     missing: int
     failed: int
     failures: set[tuple[str, str]]
-    environments: list[dict[str, Any]]
+    environments: list[JsonObject]
     speeds: list[Timing] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
 
@@ -99,7 +100,7 @@ class Results:
 
     def values(self, metric: str, stop: int) -> dict[tuple[str, str], pd.Series]:
         """Return (problem, algorithm) -> values by repetition."""
-        part: Any = self.table[self.table.stop == stop]
+        part = self.table.loc[self.table.stop == stop]
         return {
             (str(key[0]), str(key[1])): group.set_index("repetition")[metric].sort_index()
             for key, group in part.groupby(["problem", "algorithm"], sort=False)
@@ -224,7 +225,7 @@ class _References:
             self.left_out.append(sentence)
 
 
-def code_states(environments: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def code_states(environments: list[JsonObject]) -> list[JsonObject]:
     """Return the different states of the code among environments: versions and source, whatever the machine.
 
     Runs of other libraries' algorithms name no state of our source; they go with any of the same versions.
@@ -279,8 +280,7 @@ def evaluations_to(results: Results, factor: float) -> pd.DataFrame:
         if problem in results.estimated or "igd" not in results.suite.metrics:
             continue
         target = factor * best_possible_igd(results.references[problem], results.suite.points)
-        part: Any = results.table[results.table.problem == problem]
-        part = part.sort_values("stop")
+        part = results.table.loc[results.table.problem == problem].sort_values("stop")
         for key, run in part.groupby(["algorithm", "repetition"], sort=False):
             reached = run.n_eval[run.igd <= target]
             rows.append(

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import moocore
 import numpy as np
@@ -95,7 +95,7 @@ def _view(results: Results, metric: str, stop: int) -> JsonObject:
 def _curves(results: Results, metric: str) -> JsonObject:
     found: JsonObject = {}
     for problem, part in results.table.groupby("problem", sort=False):
-        groups: Any = part.groupby(["algorithm", "stop"], sort=False)[metric]
+        groups = part.groupby(["algorithm", "stop"], sort=False)[metric]
         quartiles = [groups.quantile(q, interpolation="nearest") for q in (0.25, 0.5, 0.75)]
         found[str(problem)] = {
             a: {

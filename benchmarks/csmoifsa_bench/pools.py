@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
-from typing import Any
+from typing import Any, cast
 
 from csmoifsa.errors import InputError, did_you_mean
 from csmoifsa_bench.cells import Cell
@@ -88,7 +88,7 @@ def _dask(jobs: int | None, address: str | None) -> Iterator[Map]:
 
 def _ray(jobs: int | None, address: str | None) -> Iterator[Map]:
     try:
-        ray: Any = import_module("ray")
+        ray = import_module("ray")
     except ImportError as error:
         raise InputError("--backend ray needs the package ray: pip install 'csmoifsa[cluster]'") from error
     mine = not ray.is_initialized()
@@ -118,16 +118,14 @@ def _ray(jobs: int | None, address: str | None) -> Iterator[Map]:
             ray.shutdown()
 
 
-def _mapper(backend: str, jobs: int, **options: Any) -> Map:
+def _mapper(backend: str, jobs: int, **options: object) -> Map:
     from joblib import Parallel, delayed, parallel_config
 
     def run(cells: Iterable[Cell], one_at_a_time: bool) -> Iterator[RunOutcome]:
         # in joblib, one job would mean this very process: one_at_a_time is two workers and one task
-        ahead: Any = 1 if one_at_a_time else "2 * n_jobs"
+        how: dict[str, Any] = {"batch_size": 1, "pre_dispatch": 1 if one_at_a_time else "2 * n_jobs"}
         with parallel_config(backend, n_jobs=max(jobs, 2) if jobs > 0 else jobs, **options):
-            one: Any = 1
-            parallel = Parallel(return_as="generator_unordered", batch_size=one, pre_dispatch=ahead)
-            outcomes: Any = parallel(delayed(execute)(cell) for cell in cells)
-            return outcomes
+            parallel = Parallel(return_as="generator_unordered", **how)
+            return cast("Iterator[RunOutcome]", parallel(delayed(execute)(cell) for cell in cells))
 
     return run

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from csmoifsa.errors import InputError
 from csmoifsa.files import atomic_write, output_folder
@@ -20,6 +20,17 @@ from csmoifsa_bench.store import Store
 from csmoifsa_bench.tables import write_table
 
 
+class Written(TypedDict):
+    """What `write_report` wrote: see there."""
+
+    report: str
+    suites: list[str]
+    tables: int
+    figures: int
+    verdicts: list[str]
+    left_out: list[str]
+
+
 def write_report(
     results_file: str | Path,
     folder: str | Path,
@@ -27,7 +38,7 @@ def write_report(
     suites: list[str] | None = None,
     figures: bool = True,
     progress: Callable[[int], None] | None = None,
-) -> dict[str, Any]:
+) -> Written:
     """Write ``report.html``, ``SUITE.md`` and, a folder a suite, tables (CSV, Markdown, LaTeX) and figures (PNG, PDF).
 
     Parameters

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from statistics import median
-from typing import Any
+from typing import TypedDict
 
 from csmoifsa.plugins import load_problem
 from csmoifsa_bench.cells import derive_seed
@@ -19,6 +19,16 @@ from csmoifsa_bench.store import Store
 from csmoifsa_bench.suite import AlgorithmEntry, SpeedEntry, Suite
 
 
+class SpeedRow(TypedDict):
+    """A row of the table: CPU time of an algorithm for each evaluation [us] and its ratio to the first algorithm's."""
+
+    algorithm: str
+    problem: str
+    n_eval: int
+    microseconds: float
+    ratio: float
+
+
 def time_suite(
     suite: Suite,
     store: Store,
@@ -26,7 +36,7 @@ def time_suite(
     full: Suite | None = None,
     trust: bool = False,
     progress: Callable[[int], None] | None = None,
-) -> list[dict[str, Any]]:
+) -> list[SpeedRow]:
     """Time all algorithms of a suite, write the CPU times to the results file and return the table's rows.
 
     ``full`` is the suite to store if ``suite`` is only a part of it; without ``trust`` a suite that names code of its
@@ -56,13 +66,13 @@ def time_suite(
     return speed_rows([(label, plan.problem, plan.n_eval, values) for label, values in seconds.items()])
 
 
-def speed_rows(speeds: list[tuple[str, str, int, list[float]]]) -> list[dict[str, Any]]:
+def speed_rows(speeds: list[tuple[str, str, int, list[float]]]) -> list[SpeedRow]:
     """Return the table's rows of (algorithm, problem, evaluations, CPU times [s]), with ratios to the first row."""
-    rows = [
-        {"algorithm": label, "problem": problem, "n_eval": n, "microseconds": 1e6 * median(values) / n}
-        for label, problem, n, values in speeds
+    each = [1e6 * median(values) / n for _, _, n, values in speeds]
+    return [
+        {"algorithm": label, "problem": problem, "n_eval": n, "microseconds": spent, "ratio": spent / each[0]}
+        for (label, problem, n, _), spent in zip(speeds, each, strict=True)
     ]
-    return [{**row, "ratio": row["microseconds"] / rows[0]["microseconds"]} for row in rows]
 
 
 def cpu_seconds(

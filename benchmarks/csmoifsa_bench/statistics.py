@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -66,8 +65,7 @@ def signed_rank(x: Sequence[float] | np.ndarray, y: Sequence[float] | np.ndarray
     if not difference.any():
         return 1.0
     with np.errstate(invalid="ignore"):
-        test: Any = stats.wilcoxon(difference)
-    return float(test.pvalue)
+        return float(np.asarray(stats.wilcoxon(difference))[1])
 
 
 def rank_sum(x: Sequence[float] | np.ndarray, y: Sequence[float] | np.ndarray) -> float:
@@ -88,7 +86,7 @@ def compare_with_first(results: Results, metric: str, stop: int) -> pd.DataFrame
         ones, corrected over all rows), holm_rank_sum, a12, magnitude, verdict: ``+`` the first is better, ``-`` worse,
         ``=`` not told apart at 0.05, or neither wins more often than the other (a12 of 0.5).
     """
-    values: dict[tuple[str, str], Any] = dict(results.values(metric, stop))
+    values = results.values(metric, stop)
     less = metric not in MORE_IS_BETTER
     first, rows = results.algorithms[0], []
     for problem in results.problems:

@@ -274,7 +274,7 @@ class Store:
         fronts = {key: self._points(blob, "a true front") for key, blob in rows}
         return {key: points if len(points) else None for key, points in fronts.items()}
 
-    def environments(self) -> dict[int, dict[str, Any]]:
+    def environments(self) -> dict[int, JsonObject]:
         """Return number -> versions, code and machine that made runs."""
         found = {}
         for number, text in self._rows("SELECT id, facts FROM environments", int, str):

@@ -337,7 +337,7 @@ def p_text(p: float) -> str:
 def _runs(results: Results) -> str:
     counts: dict[int, list[str]] = {}
     for algorithm in results.algorithms:
-        part: Any = results.runs[results.runs.algorithm == algorithm]
+        part = results.runs.loc[results.runs.algorithm == algorithm]
         counts.setdefault(int(part.groupby("problem").size().max()), []).append(algorithm)
     most = max(counts)
     text = f"{most} runs"

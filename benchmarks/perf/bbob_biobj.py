@@ -11,7 +11,7 @@ is easier for algorithms that are slow to get near. Needs the extra: pip install
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from typing import TYPE_CHECKING, cast
 
 import moocore
 import numpy as np
@@ -20,6 +20,9 @@ from scipy import stats
 
 from csmoifsa import load_problem
 from csmoifsa.plugins import load_algorithm
+
+if TYPE_CHECKING:
+    from csmoifsa_coco.problems import BbobBiobj
 
 FUNCTIONS = {"odd": range(1, 56, 2), "even": range(2, 56, 2), "all": range(1, 56)}
 ALGORITHMS = ("csmoifsa", "nsga2", "spea2", "smsemoa")
@@ -30,10 +33,10 @@ def final_front(name: str, function: int, instance: int, options: argparse.Names
     from pymoo.optimize import minimize
 
     where = {"dimension": options.dimension, "instance": instance, "half_width": options.half_width}
-    problem: Any = load_problem(f"bbob-biobj-f{function:02d}", **where)
+    problem = cast("BbobBiobj", load_problem(f"bbob-biobj-f{function:02d}", **where))
     algorithm = load_algorithm(name, problem=problem, pop_size=100)
-    result: Any = minimize(problem, algorithm, ("n_eval", options.budget), seed=1000 * instance + function)
-    return result.F, np.array(problem.coco.largest_fvalues_of_interest)
+    result = minimize(problem, algorithm, ("n_eval", options.budget), seed=1000 * instance + function)
+    return np.asarray(result.F), np.array(problem.coco.largest_fvalues_of_interest)
 
 
 def hypervolumes(function: int, instance: int, options: argparse.Namespace) -> dict[str, float]:

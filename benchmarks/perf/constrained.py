@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import os
 from concurrent.futures import ProcessPoolExecutor
-from typing import Any
 
 import moocore
 import numpy as np
@@ -39,7 +38,9 @@ def one_run(job: tuple[str, str, int]) -> tuple[str, str, int, np.ndarray]:
     label, name, seed = job
     problem = load_problem(label.split(",")[0], **GRID[label][0])
     algorithm = load_algorithm(name, problem=problem, pop_size=100)
-    final: Any = minimize(problem, algorithm, ("n_eval", N_EVAL), seed=seed).algorithm
+    final = minimize(problem, algorithm, ("n_eval", N_EVAL), seed=seed).algorithm
+    assert final is not None
+    assert final.opt is not None
     X = np.asarray(final.opt.get("X"), dtype=float)
     out = evaluated(problem, X)
     feasible = (out["G"] <= 0.0).all(axis=1) & (np.abs(out["H"]) <= 1e-4).all(axis=1)

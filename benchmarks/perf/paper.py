@@ -100,7 +100,7 @@ def main() -> None:
     a = parser.parse_args()
     grid = [(name, seed, a.iterations) for name in PROBLEMS for seed in range(1, a.runs + 1)]
     with ProcessPoolExecutor(a.jobs) as pool:
-        table: Any = pd.DataFrame([row for rows in pool.map(one_repetition, grid) for row in rows])
+        table = pd.DataFrame([row for rows in pool.map(one_repetition, grid) for row in rows])
     table["error_ratio"] = table[f"error@{a.eps:g}"]
     for effort, part in table.groupby("effort", sort=False):
         spent = part.groupby("algorithm", sort=False).evaluations.mean().round().astype(int).to_dict()
@@ -108,11 +108,11 @@ def main() -> None:
         for metric in ("convergence", "uniformity", "error_ratio", "igd", "hypervolume"):
             wide = part.pivot(index=["problem", "seed"], columns="algorithm", values=metric)
             rows = {name: change(wide.loc[name]) for name in PROBLEMS}
-            relative: Any = pd.DataFrame(rows).T
+            relative = pd.DataFrame(rows).T
             claim = f"; the paper claims {CLAIM[metric]} % on average" if metric in CLAIM else ""
             print(f"\n{metric} (mean over the problems {relative.change_percent.mean():+.1f} %{claim})")
             print(relative.to_string(float_format="{:.4g}".format))
-        curve = part.groupby(["algorithm", "problem"], sort=False)[[f"error@{eps:g}" for eps in EPS]].mean()
+        curve: Any = part.groupby(["algorithm", "problem"], sort=False)[[f"error@{eps:g}" for eps in EPS]].mean()
         print("\nerror ratio over eps\n" + curve.to_string(float_format="{:.3f}".format))
 
 

@@ -13,7 +13,6 @@ import platform
 import resource
 import time
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
@@ -35,10 +34,13 @@ def check_values() -> None:
     )
     for name, value in vars(one).items():
         np.testing.assert_array_equal(getattr(other, name), value)
-    problem: Any = EVPricing(build_day(scenario.with_changes(n_ev=10_000)))
+    problem = EVPricing(build_day(scenario.with_changes(n_ev=10_000)))
     X = np.random.default_rng(0).uniform(5, 50, (100, 6))
     np.testing.assert_allclose(
-        problem.evaluate(X, return_values_of=["F"]), problem.outcome(X).objectives("paper"), rtol=1e-9, atol=1e-6
+        np.asarray(problem.evaluate(X, return_values_of=["F"])),
+        problem.outcome(X).objectives("paper"),
+        rtol=1e-9,
+        atol=1e-6,
     )
 
 
@@ -61,7 +63,7 @@ def time_fleets(sizes: list[int]) -> list[dict]:
         used = time.process_time()
         drawn = seconds(lambda fleet=fleet: sum_fleet(fleet, scenario.tariff, 24, scenario.v2g.depth))
         used = time.process_time() - used
-        problem: Any = EVPricing(build_day(replace(scenario, fleet=fleet)))
+        problem = EVPricing(build_day(replace(scenario, fleet=fleet)))
         X = np.random.default_rng(0).uniform(5, 50, (10_000, 6))
         problem.evaluate(X[:10])
         rows.append(

@@ -15,7 +15,6 @@ import os
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any
 
 import pandas as pd
 
@@ -62,6 +61,7 @@ ABLATION = [
 
 def one_run(job: tuple[Contender, str, dict[str, object], int, tuple[int, ...]]) -> list[dict[str, object]]:
     """Run one repetition; returns a row a budget."""
+    from pymoo.core.algorithm import Algorithm
     from pymoo.core.callback import Callback
     from pymoo.optimize import minimize
 
@@ -73,8 +73,9 @@ def one_run(job: tuple[Contender, str, dict[str, object], int, tuple[int, ...]])
     rows: list[dict[str, object]] = []
 
     class Snapshots(Callback):
-        def notify(self, algorithm: Any) -> None:
+        def notify(self, algorithm: Algorithm) -> None:
             if len(rows) < len(budgets) and algorithm.evaluator.n_eval >= budgets[len(rows)]:
+                assert algorithm.opt is not None
                 F = algorithm.opt.get("F")
                 rows.append(
                     {
@@ -108,7 +109,7 @@ def show(table: pd.DataFrame, metric: str, order: list[str]) -> None:
     worst = "min" if metric == "hypervolume" else "max"
     for n_eval, part in table.groupby("n_eval"):
         groups = part.groupby(["problem", "algorithm"], sort=False)[metric]
-        cells: Any = groups.median().map("{:.4f}".format)
+        cells = groups.median().map("{:.4f}".format)
         cells += " [" + groups.quantile(0.25).map("{:.4f}".format) + ", " + groups.quantile(0.75).map("{:.4f}".format)
         cells += "] " + groups.agg(worst).map("{:.4f}".format)
         runs = part.seed.nunique()

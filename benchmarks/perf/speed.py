@@ -14,7 +14,8 @@ import logging
 import time
 from collections.abc import Callable
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from types import ModuleType
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import pandas as pd
@@ -24,6 +25,10 @@ from csmoifsa import CSMOIFSA, MOAFSA, load_problem
 if TYPE_CHECKING:
     from pymoo.core.algorithm import Algorithm
     from pymoo.core.problem import Problem
+    from pymoo.core.result import Result
+
+    from csmoifsa.engine import ImmuneFishSwarm
+    from csmoifsa.problem import CompiledProblem
 
 N_EVAL = 10_000
 
@@ -39,7 +44,7 @@ def cpu_seconds(run: Callable[[], object], rounds: int) -> float:
     return best
 
 
-def pymoo_run(problem: Problem, algorithm: Algorithm, n_eval: int = N_EVAL) -> Callable[[], Any]:
+def pymoo_run(problem: Problem, algorithm: Algorithm, n_eval: int = N_EVAL) -> Callable[[], Result]:
     """Return a run of a pymoo algorithm."""
     from pymoo.optimize import minimize
 
@@ -57,7 +62,7 @@ def without_kernel(problem: Problem) -> Problem:
     return Batch(n_var=problem.n_var, n_obj=problem.n_obj, xl=problem.xl, xu=problem.xu)
 
 
-def library(name: str) -> Any:
+def library(name: str) -> ModuleType | None:
     """Return a module of the extra ``peers``, or None, saying so, where it is not installed."""
     try:
         return import_module(name)
@@ -96,8 +101,8 @@ def rivals() -> dict[str, tuple[Callable[[], object], int]]:
         runs["pygmo moead (C++)"] = (pygmo_run(pygmo.moead), 5)
     if jmetal := library("jmetal.algorithm.multiobjective.nsgaii"):
         logging.getLogger("jmetal").setLevel(logging.WARNING)
-        crossover, mutation = library("jmetal.operator.crossover"), library("jmetal.operator.mutation")
-        zdt1, stop = library("jmetal.problem").ZDT1(), library("jmetal.util.termination_criterion")
+        crossover, mutation = import_module("jmetal.operator.crossover"), import_module("jmetal.operator.mutation")
+        zdt1, stop = import_module("jmetal.problem").ZDT1(), import_module("jmetal.util.termination_criterion")
 
         def jmetal_run() -> object:
             algorithm = jmetal.NSGAII(
@@ -141,9 +146,9 @@ def floor() -> None:
         for i in range(n):
             plan_offspring(population, count, i, memory, task, settings, offspring)
 
-    problem: Any = load_problem("zdt1")
+    problem = cast("CompiledProblem", load_problem("zdt1"))
     run = pymoo_run(problem, CSMOIFSA())
-    engine = run().algorithm.engine
+    engine = cast("ImmuneFishSwarm", cast("CSMOIFSA", run().algorithm).engine)
     X, F, G = np.random.default_rng(1).random((10, 30)), np.empty((10, 2)), np.empty((10, 0))
     board, memory, task, numbers = engine.board, engine._memory, engine._task, engine._parameters
     n, rounds = N_EVAL // 10, 7

@@ -63,7 +63,7 @@ class UF(CompiledProblem):
         return fronts.front(self.number, whole_number("n_points", n_points, least=1))
 
     def _calc_pareto_set(self, n_points: int = 1000) -> np.ndarray:
-        return fronts.optimal_set(self.number, self.pareto_front(n_points), self.n_var)
+        return fronts.optimal_set(self.number, self._calc_pareto_front(n_points), self.n_var)
 
 
 class UF1(UF):

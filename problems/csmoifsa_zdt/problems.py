@@ -70,7 +70,7 @@ class ZDT(CompiledProblem):
         return fronts.front(self.number, whole_number("n_points", n_points, least=1))
 
     def _calc_pareto_set(self, n_points: int = 1000) -> np.ndarray:
-        x1 = fronts.front_x1(self.number, self.pareto_front(n_points)[:, 0])
+        x1 = fronts.front_x1(self.number, self._calc_pareto_front(n_points)[:, 0])
         return np.column_stack([x1, np.broadcast_to(self.optimum, (len(x1), self.n_var - 1))])
 
 

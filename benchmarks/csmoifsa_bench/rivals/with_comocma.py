@@ -11,25 +11,30 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from csmoifsa.errors import InputError
+from csmoifsa.requirements import bounds_of
 from csmoifsa_bench.rivals import Generation, Task, check_name, random_start, refuse_constraints
+
+if TYPE_CHECKING:
+    from pymoo.core.problem import Problem
 
 ALGORITHMS = ("COMO-CMA-ES",)
 SIGMA = 0.2  # initial step size [share of a variable's range]
 
 
-def generations(problem: Any, task: Task) -> Iterator[Generation]:
+def generations(problem: Problem, task: Task) -> Iterator[Generation]:
     """Yield after every update of one CMA-ES, until all have stopped; see `csmoifsa_bench.rivals`."""
     check_name("comocma", task.name, ALGORITHMS)
     refuse_constraints(task.name, problem)
     if problem.n_obj != 2:
         raise InputError(f"{task.name} is for two objectives, not {problem.n_obj}; leave it out with --algorithms")
-    comocma: Any = import_module("comocma")
-    low, extent = problem.xl, problem.xu - problem.xl
+    comocma = import_module("comocma")
+    low, high = bounds_of(problem)
+    extent = high - low
     # no seed of its own, no files, nothing printed
     options = {"bounds": [0, 1], "seed": np.nan, "verb_log": 0, "verbose": -9, **task.settings}
     sigma = options.pop("sigma", SIGMA)
@@ -44,7 +49,7 @@ def generations(problem: Any, task: Task) -> Iterator[Generation]:
         told = list(search._told_indices)  # the solutions begin with the means of these CMA-ES
         solutions = search.ask()
         X = low + extent * np.clip(solutions, 0.0, 1.0)
-        F = problem.evaluate(X, return_values_of=["F"])
+        F = np.asarray(problem.evaluate(X, return_values_of=["F"]))
         means[told] = X[: len(told)]
         if search.reference_point is None:
             search.reference_point = F[: len(told)].max(axis=0).tolist()

@@ -9,39 +9,44 @@ generator, which `execute.quiet` seeds.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Protocol
 
 import moocore
 import numpy as np
 
 from csmoifsa.errors import InputError
+from csmoifsa.requirements import bounds_of
 from csmoifsa_bench.rivals import Generation, Task, check_name, random_start, refuse_constraints
+
+if TYPE_CHECKING:
+    from pymoo.core.problem import Problem
 
 ALGORITHMS = ("MO-CMA-ES",)
 SIGMA = 1.0  # initial step size [share of a variable's range]
 PENALTY = 1e6  # of a squared distance from the box, variables in [0, 1]
 
 
-def generations(problem: Any, task: Task) -> Iterator[Generation]:
+def generations(problem: Problem, task: Task) -> Iterator[Generation]:
     """Yield after every generation; see `csmoifsa_bench.rivals`."""
     check_name("DEAP", task.name, ALGORITHMS)
     refuse_constraints(f"DEAP's {task.name}", problem)
     base, cma = import_module("deap.base"), import_module("deap.cma")
-    low, extent = problem.xl, problem.xu - problem.xl
+    low, high = bounds_of(problem)
+    extent = high - low
 
     class Fitness(base.Fitness):
         weights = (-1.0,) * problem.n_obj
 
-    class Individual(list):
-        def __init__(self, values: Any) -> None:
+    class Individual(list[float]):
+        def __init__(self, values: Iterable[float]) -> None:
             super().__init__(values)
             self.fitness = Fitness()
 
-    def evaluate(population: list[Any]) -> None:
+    def evaluate(population: list[Individual]) -> None:
         inside = np.clip(population, 0.0, 1.0)
-        F = problem.evaluate(low + extent * inside, return_values_of=["F"])
+        F = np.asarray(problem.evaluate(low + extent * inside, return_values_of=["F"]))
         outside = PENALTY * ((inside - population) ** 2).sum(axis=1)
         for individual, values in zip(population, F + outside[:, None], strict=True):
             individual.fitness.values = tuple(values)
@@ -65,12 +70,20 @@ def generations(problem: Any, task: Task) -> Iterator[Generation]:
         n_eval += len(offspring)
 
 
-def least_contribution(front: list[Any], ref: np.ndarray) -> int:
+class _Fitness(Protocol):
+    wvalues: Sequence[float]  # objectives times the weights, which are -1
+
+
+class _Individual(Protocol):
+    fitness: _Fitness
+
+
+def least_contribution(front: Sequence[_Individual], ref: np.ndarray) -> int:
     """Return the index of the individual that adds least to the hypervolume of mutually non-dominated ones.
 
     Parameters
     ----------
-    front : list
+    front : sequence
         DEAP's individuals, n of them.
     ref : (m,) array
         Reference point.

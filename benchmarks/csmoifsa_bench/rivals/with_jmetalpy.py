@@ -8,9 +8,9 @@ jMetalPy draws from Python's and NumPy's global generators, which `execute.quiet
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from math import isqrt
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from csmoifsa.requirements import bounds_of, evaluated
 from csmoifsa_bench.rivals import Generation, Task, check_name, refuse_constraints
 
 if TYPE_CHECKING:
+    from jmetal.core.algorithm import Algorithm
     from jmetal.core.problem import FloatProblem
     from jmetal.core.solution import FloatSolution
     from pymoo.core.problem import Problem
@@ -44,7 +45,7 @@ def generations(problem: Problem, task: Task) -> Iterator[Generation]:
             algorithm.update_progress()
 
 
-def _answer(algorithm: Any) -> np.ndarray:
+def _answer(algorithm: Algorithm) -> np.ndarray:
     return np.array([list(solution.variables) for solution in algorithm.result()], dtype=float)
 
 
@@ -76,7 +77,7 @@ def _adapt(problem: Problem) -> FloatProblem:
     return Adapted()
 
 
-def _build(problem: FloatProblem, task: Task) -> Any:
+def _build(problem: FloatProblem, task: Task) -> Algorithm:
     from jmetal.algorithm.multiobjective import gde3, hype, mocell, nsgaii, omopso, smpso, spea2
     from jmetal.core.solution import FloatSolution
     from jmetal.operator.crossover import SBXCrossover
@@ -97,7 +98,7 @@ def _build(problem: FloatProblem, task: Task) -> Any:
     class WorstSeen(SequentialEvaluator):
         """Evaluate solutions, and keep HypE's reference point at the worst of each objective found so far."""
 
-        def evaluate(self, solution_list: Any, problem: Any) -> Any:
+        def evaluate(self, solution_list: list[FloatSolution], problem: FloatProblem) -> list[FloatSolution]:
             solutions = super().evaluate(solution_list, problem)
             worst.objectives = np.max([worst.objectives, *(s.objectives for s in solutions)], axis=0).tolist()
             return solutions
@@ -110,9 +111,9 @@ def _build(problem: FloatProblem, task: Task) -> Any:
     first = RandomGenerator() if task.start is None else InjectorGenerator([solution(x) for x in task.start[::-1]])
     rate = 1.0 / problem.number_of_variables()
     mutation = PolynomialMutation(probability=rate, distribution_index=20)
-    common: dict[str, Any] = {"problem": problem, "termination_criterion": never}
+    common: dict[str, object] = {"problem": problem, "termination_criterion": never}
     genetic = {"mutation": mutation, "crossover": SBXCrossover(probability=1.0, distribution_index=20)}
-    recipes: dict[str, tuple[Any, dict[str, Any]]] = {
+    recipes: dict[str, tuple[Callable[..., Algorithm], dict[str, object]]] = {
         "NSGAII": (nsgaii.NSGAII, {"offspring_population_size": n, **genetic}),
         "SPEA2": (spea2.SPEA2, {"offspring_population_size": n, **genetic}),
         "HYPE": (

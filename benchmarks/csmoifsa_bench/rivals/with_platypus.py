@@ -5,8 +5,9 @@ Platypus draws from Python's global generator, which `execute.quiet` seeds.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,6 +16,7 @@ from csmoifsa.requirements import bounds_of, evaluated
 from csmoifsa_bench.rivals import Generation, Task, check_name, refuse_constraints
 
 if TYPE_CHECKING:
+    import platypus as library
     from pymoo.core.problem import Problem
 
 ALGORITHMS = ("NSGAII", "SMPSO", "GDE3", "SPEA2", "IBEA", "OMOPSO", "EpsMOEA")
@@ -47,17 +49,17 @@ def generations(problem: Problem, task: Task) -> Iterator[Generation]:
     while True:
         algorithm.step()
         iteration += 1
-        yield Generation(algorithm.nfe, iteration, lambda: _answer(algorithm), task.start is not None)
+        yield Generation(algorithm.nfe, iteration, lambda: _answer(algorithm.result), task.start is not None)
 
 
-def _answer(algorithm: Any) -> np.ndarray:
-    return np.array([list(solution.variables) for solution in algorithm.result], dtype=float)
+def _answer(solutions: Iterable[library.Solution]) -> np.ndarray:
+    return np.array([solution.variables[:] for solution in solutions], dtype=float)
 
 
-def _adapt(platypus: Any, problem: Problem) -> Any:
+def _adapt(platypus: ModuleType, problem: Problem) -> library.Problem:
     n_ieq, n_eq = problem.n_ieq_constr, problem.n_eq_constr
 
-    def function(variables: list[float]) -> Any:
+    def function(variables: list[float]) -> list[float] | tuple[list[float], list[float]]:
         x = np.array(variables, dtype=float)
         out = evaluated(problem, x)
         F = np.asarray(out["F"]).tolist()
@@ -70,7 +72,7 @@ def _adapt(platypus: Any, problem: Problem) -> Any:
     return adapted
 
 
-def _inject(platypus: Any, adapted: Any, start: np.ndarray) -> Any:
+def _inject(platypus: ModuleType, adapted: library.Problem, start: np.ndarray) -> library.Generator:
     solutions = []
     for x in start[::-1]:  # the list is handed out from the end
         solution = platypus.Solution(adapted)

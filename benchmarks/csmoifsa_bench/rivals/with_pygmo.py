@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -45,7 +45,7 @@ class _Adapted:
 
 def generations(problem: Problem, task: Task) -> Iterator[Generation]:
     """Yield at every stop; see `csmoifsa_bench.rivals`."""
-    pygmo: Any = importlib.import_module("pygmo")  # its names are made in C++, unknown to type checkers
+    pygmo = importlib.import_module("pygmo")  # its names are made in C++, unknown to type checkers
     check_name("pygmo", task.name, ALGORITHMS)
     refuse_constraints(f"pygmo's {task.name}", problem)
     settings = {**({"memory": True} if task.name in _WITH_MEMORY else {}), **task.settings}

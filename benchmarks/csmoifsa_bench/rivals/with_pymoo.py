@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 from copy import deepcopy
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from pymoo.core.sampling import Sampling
@@ -15,6 +15,7 @@ from csmoifsa.plugins import load_algorithm
 from csmoifsa_bench.rivals import Generation, Task
 
 if TYPE_CHECKING:
+    from pymoo.core.algorithm import Algorithm
     from pymoo.core.problem import Problem
 
 
@@ -33,20 +34,22 @@ def generations(problem: Problem, task: Task) -> Iterator[Generation]:
     """Yield after every generation; see `csmoifsa_bench.rivals`."""
     algorithm, same_start = _build(problem, task)
     if hasattr(algorithm, "engine"):
-        algorithm.sampling = task.start if same_start else None  # ours take the array itself
+        vars(algorithm)["sampling"] = task.start if same_start else None  # ours take the array itself
     yield from follow(algorithm, problem, task, same_start)
 
 
-def follow(algorithm: Any, problem: Any, task: Task, same_start: bool) -> Iterator[Generation]:
+def follow(algorithm: Algorithm, problem: Problem, task: Task, same_start: bool) -> Iterator[Generation]:
     """Run an algorithm of pymoo's interface on a problem; yield after every generation."""
     algorithm = deepcopy(algorithm)  # SPEA2's default survival is one object for all its instances, with a memory
     algorithm.setup(problem, termination=("n_gen", 2**62), seed=task.seed)
     while algorithm.has_next():
         algorithm.next()
-        yield Generation(algorithm.evaluator.n_eval, _iteration(algorithm), lambda: _answer(algorithm), same_start)
+        yield Generation(
+            algorithm.evaluator.n_eval, _iteration(algorithm), lambda: _answer(algorithm, problem), same_start
+        )
 
 
-def _build(problem: Problem, task: Task) -> tuple[Any, bool]:
+def _build(problem: Problem, task: Task) -> tuple[Algorithm, bool]:
     options = {"problem": problem, "pop_size": task.pop_size, **task.settings}
     if task.start is not None and "sampling" not in task.settings:
         with suppress(InputError):  # no initial population is accepted, or settings are wrong: the next line reports it
@@ -54,17 +57,17 @@ def _build(problem: Problem, task: Task) -> tuple[Any, bool]:
     return load_algorithm(task.name, **options), False
 
 
-def _iteration(algorithm: Any) -> int:
+def _iteration(algorithm: Algorithm) -> int:
     """Return the number of finished iterations; csmoifsa's algorithms count their own, longer than one generation."""
-    engine: Any = getattr(algorithm, "engine", None)
-    return engine.iteration if hasattr(engine, "iteration") else algorithm.n_gen
+    engine = getattr(algorithm, "engine", None)
+    return int(getattr(engine, "iteration", algorithm.n_gen or 0))
 
 
-def _answer(algorithm: Any) -> np.ndarray:
+def _answer(algorithm: Algorithm, problem: Problem) -> np.ndarray:
     engine = getattr(algorithm, "engine", None)
     if engine is not None and hasattr(engine, "front"):  # spares building pymoo's objects
         return engine.front().X
     opt = algorithm.opt
     if opt is None or len(opt) == 0:
-        return np.empty((0, algorithm.problem.n_var))
+        return np.empty((0, problem.n_var))
     return np.atleast_2d(np.asarray(opt.get("X"), dtype=float))

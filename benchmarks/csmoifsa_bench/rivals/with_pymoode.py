@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING
 from unittest.mock import patch
 
 import numpy as np
@@ -20,13 +20,16 @@ from csmoifsa.plugins import reference_directions
 from csmoifsa_bench.rivals import Generation, Task, check_name
 from csmoifsa_bench.rivals.with_pymoo import FixedSampling, follow
 
+if TYPE_CHECKING:
+    from pymoo.core.problem import Problem
+
 ALGORITHMS = ("GDE3", "NSDE", "NSDER")
 
 
-def generations(problem: Any, task: Task) -> Iterator[Generation]:
+def generations(problem: Problem, task: Task) -> Iterator[Generation]:
     """Yield after every generation; see `csmoifsa_bench.rivals`."""
     check_name("pymoode", task.name, ALGORITHMS)
-    settings: dict[str, Any] = {"pop_size": task.pop_size, **task.settings}
+    settings: dict[str, object] = {"pop_size": task.pop_size, **task.settings}
     if task.start is not None:
         settings.setdefault("sampling", FixedSampling(task.start))
     if task.name == "NSDER":
