@@ -14,6 +14,8 @@ ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 PACKAGES = [ROOT / path for path in PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]]
 SITE = ROOT / "out" / "docs"
+SOURCES = [path for part in ("csmoifsa", "problems", "benchmarks") for path in sorted((ROOT / part).rglob("*.py"))]
+LONGEST = 450  # lines of a file
 
 
 def name_of(path: Path) -> str:
@@ -84,3 +86,10 @@ def test_the_changelog_has_the_usual_headings():
     assert re.search(rf"^## \[{re.escape(PROJECT['project']['version'])}\]", text, re.MULTILINE)
     headings = re.findall(r"^### (.+)$", text, re.MULTILINE)
     assert set(headings) <= {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
+
+
+def test_no_file_is_longer_than_a_reader_can_hold():
+    files = [*SOURCES, *(ROOT / "tests").rglob("*.py"), *(ROOT / "docs").rglob("*.py")]
+    lengths = {path.relative_to(ROOT): len(path.read_text(encoding="utf-8").splitlines()) for path in files}
+    assert len(lengths) > 200
+    assert {path: length for path, length in lengths.items() if length > LONGEST} == {}

@@ -8,8 +8,10 @@ import os
 import tomllib
 
 import pytest
-
-from tools import mutate
+from judge import ROOT, in_fork
+from mutants import mutants_of
+from mutate import EQUIVALENT
+from mutated_modules import MODULES
 
 SOURCE = '''
 LIMIT = 3
@@ -46,7 +48,7 @@ NAMES = {
 
 
 def test_every_change_is_one_change_and_compiles():
-    mutants = mutate.mutants_of(SOURCE)
+    mutants = mutants_of(SOURCE)
     assert {mutant.name for mutant in mutants} == NAMES
     assert len(mutants) == len(NAMES)
     plain = ast.unparse(ast.parse(SOURCE))
@@ -59,23 +61,23 @@ def test_every_change_is_one_change_and_compiles():
 
 
 def test_equal_changes_in_one_function_have_names_of_their_own():
-    names = [mutant.name for mutant in mutate.mutants_of("def f():\n    g(1)\n    h(1)\n")]
+    names = [mutant.name for mutant in mutants_of("def f():\n    g(1)\n    h(1)\n")]
     assert "f: 1 -> 2" in names
     assert "f: 1 -> 2 #2" in names
 
 
-@pytest.mark.parametrize("name", mutate.MODULES)
+@pytest.mark.parametrize("name", MODULES)
 def test_modules_and_tests_that_the_tool_names_are_there(name):
-    module, tests = mutate.MODULES[name]
+    module, tests = MODULES[name]
     assert importlib.util.find_spec(module) is not None
     for one in tests:
         file, _, function = one.partition("::")
-        assert f"def {function}" in (mutate.ROOT / file).read_text(encoding="utf-8")
+        assert f"def {function}" in (ROOT / file).read_text(encoding="utf-8")
 
 
 def test_every_exception_belongs_to_a_module_and_has_a_reason():
-    listed = tomllib.loads(mutate.EQUIVALENT.read_text(encoding="utf-8"))
-    assert listed.keys() <= mutate.MODULES.keys()
+    listed = tomllib.loads(EQUIVALENT.read_text(encoding="utf-8"))
+    assert listed.keys() <= MODULES.keys()
     assert all(reason for reasons in listed.values() for reason in reasons.values())
 
 
@@ -90,5 +92,5 @@ def test_a_fork_reports_its_code_and_what_it_found_and_ends_in_time():
         while True:
             pass
 
-    assert mutate.in_fork(work, 20.0) == (3, {"found": [1, 2]})
-    assert mutate.in_fork(endless, 0.2) == (None, None)
+    assert in_fork(work, 20.0) == (3, {"found": [1, 2]})
+    assert in_fork(endless, 0.2) == (None, None)
