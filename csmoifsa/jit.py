@@ -116,9 +116,8 @@ def compile_for_callers(compiled: Dispatcher, options: dict[str, Any]) -> None:
     numba would optimise it, translate it and wrap it for Python on its own, and then do so again in each caller and in
     each caller of a caller: half the time of a first compile. A kernel must not call itself.
     """
-    callee = njit(
-        error_model="numpy", no_cpython_wrapper=True, no_cfunc_wrapper=True, pipeline_class=CalleeCompiler, **options
-    )(compiled.py_func)
+    bare = {"error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+    callee = njit(**bare, pipeline_class=CalleeCompiler, **options)(compiled.py_func)
     vars(compiled).update(get_call_template=callee.get_call_template, get_overload=callee.get_overload)
 
 

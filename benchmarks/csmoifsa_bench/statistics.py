@@ -130,7 +130,7 @@ def compare_over_problems(results: Results, metric: str, stop: int) -> pd.DataFr
         rival, runs_won, runs_lost (pairs of one problem and repetition), problems_won, problems_lost, p_signed_rank
         (over problems, as it comes), holm (corrected over the rivals). Differences of zero count for nobody.
     """
-    values: dict[tuple[str, str], Any] = dict(results.values(metric, stop))
+    values = results.values(metric, stop)
     sign = 1.0 if metric in MORE_IS_BETTER else -1.0
     first, rows = results.algorithms[0], []
     for rival in results.algorithms[1:]:
@@ -226,7 +226,7 @@ def rank_over_problems(results: Results, metric: str, stop: int) -> Ranking:
 
 def rank_over_runs(results: Results, metric: str, stop: int) -> Ranking:
     """Rank algorithms on each problem and repetition by itself; runs that an algorithm lacks are left out for all."""
-    part: Any = results.table[results.table.stop == stop]
+    part = results.table.loc[results.table.stop == stop]
     sign = -1.0 if metric in MORE_IS_BETTER else 1.0
     runs = part.pivot(index=["problem", "repetition"], columns="algorithm", values=metric)[results.algorithms].dropna()
     return friedman_nemenyi(sign * runs.to_numpy(), results.algorithms)
