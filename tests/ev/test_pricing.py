@@ -13,8 +13,10 @@ from hypothesis.extra.numpy import arrays
 from csmoifsa.errors import InputError
 from csmoifsa_ev.inputs.scenario import build_day
 from csmoifsa_ev.model.groups import driver_groups
+from csmoifsa_ev.model.limits import Limits
 from csmoifsa_ev.model.objectives import Grid, curve_figures, delay_hours, generation_cost, habit_kept
-from csmoifsa_ev.model.outcome import CONSTRAINTS, evaluate
+from csmoifsa_ev.model.outcome import CONSTRAINTS, OBJECTIVE_SETS, QUANTITIES, evaluate
+from csmoifsa_ev.model.ramp import Ramp
 from csmoifsa_ev.model.response import Response
 from csmoifsa_ev.model.tariff import FLAT, PEAK, VALLEY
 from csmoifsa_ev.plugin import ev_pricing
@@ -127,21 +129,71 @@ def test_the_reference_tariff_changes_nothing(small):
 
 
 def test_constraints_by_hand(small):
-    kept = dict(zip(CONSTRAINTS, small.outcome([30, 20, 10, 25, 15, 10]).constraints[0] <= 0, strict=True))
+    free = with_limits(small, v2g_must_pay=False)
+    kept = dict(zip(CONSTRAINTS, free.outcome([30, 20, 10, 25, 15, 10]).constraints[0] <= 0, strict=True))
     assert all(kept.values())
-    for k, tariff in enumerate(
-        [
-            [30, 9, 10, 25, 15, 10],
-            [19, 20, 10, 18.9, 15, 10],
-            [30, 20, 10, 18, 15, 10],
-            [30, 20, 10, 31, 15, 10],
-            [30, 20, 10, 25, 26, 10],
-            [30, 20, 10, 25, 15, 16],
-            [50, 49, 48, 50, 15, 10],
-            [6, 5.5, 5, 5, 5, 5],
-        ]
-    ):
-        assert small.outcome(tariff).constraints[0, k] > 0, CONSTRAINTS[k]
+    for k, tariff in {
+        0: [30, 9, 10, 25, 15, 10],
+        1: [19, 20, 10, 18.9, 15, 10],
+        3: [30, 20, 10, 31, 15, 10],
+        4: [30, 20, 10, 25, 26, 10],
+        5: [30, 20, 10, 25, 15, 16],
+        6: [50, 49, 48, 50, 15, 10],
+        7: [6, 5.5, 5, 5, 5, 5],
+    }.items():
+        assert free.outcome(tariff).constraints[0, k] > 0, CONSTRAINTS[k]
+    # a margin below recharge, wear and fee attracts drivers only where their dead zone is smaller than the fee
+    eager = dataclasses.replace(free.day.v2g, response=Ramp(dead_zone=0.0, saturation=10.0, max_share=0.15))
+    eager = EVPricing(dataclasses.replace(free.day, v2g=eager))
+    price = 10 / free.day.round_trip + 6 + 1  # a margin of 1, a fee of 2
+    assert eager.outcome([30, 20, 10, price, 15, 10]).constraints[0, 2] > 0
+    assert free.outcome([30, 20, 10, price, 15, 10]).constraints[0, 2] == 0
+
+
+def test_a_discharge_price_that_nobody_takes_forbids_nothing(small):
+    """The flat tariff under which habits formed keeps all constraints: nobody is disturbed."""
+    flat = np.array([*small.day.reference, 5.0, 5.0, 5.0])
+    outcome = small.outcome(flat)
+    assert outcome.satisfaction[0] == pytest.approx(1)
+    assert (outcome.constraints <= 0).all()
+    F, G = small.evaluate(flat[None], return_values_of=["F", "G"])
+    assert (G <= 0).all()
+    assert F[0] == pytest.approx([small.day.before.g2_mw[0], 0, -1], abs=1e-6)
+    assert (small.outcome(flat * [1.001, 1.001, 1.001, 1, 1, 1]).constraints > 0).any()
+
+
+def with_limits(problem, **limits):
+    """The problem with other limits."""
+    return EVPricing(dataclasses.replace(problem.day, limits=Limits(**limits)), objectives=problem.objective_set)
+
+
+def test_limits_by_hand(small):
+    """Profit, bill and the worth of discharging, each recomputed from the parts of the outcome."""
+    day, tariff = small.day, np.array([[36.0, 24.0, 14.0, 34.0, 20.0, 10.0]])
+    start = [*day.prices.start.as_array(), 5.0, 5.0, 5.0]
+    here, in_force = small.outcome(tariff), small.outcome(start)
+    assert here.discharged_mwh[0] > 0
+    none = tariff.copy()
+    none[0, 3:] = 5.0
+    without = small.outcome(none)
+    supplied = here.operator_profit_per_day - here.driver_bill_per_day
+    gain = supplied - (without.operator_profit_per_day - without.driver_bill_per_day)
+    gain -= 6.0 * here.discharged_mwh * day.prices.per_mwh
+    assert here.v2g_gain_per_day == pytest.approx(gain, rel=1e-7)
+    assert here.welfare_per_day - without.welfare_per_day == pytest.approx(gain, rel=1e-7)
+    assert here.inflexible_bill_per_day[0] == pytest.approx(tariff[0, :3] @ day.energy_mwh * day.prices.per_mwh)
+    assert gain < 0
+    assert here.constraints[0, 9] == pytest.approx(-gain[0] / day.bill_before)
+    assert with_limits(small, v2g_must_pay=False).outcome(tariff).constraints[0, 9] == 0
+
+    change = here.driver_bill_per_day[0] / in_force.driver_bill_per_day[0] - 1
+    profit = here.operator_profit_per_day[0]
+    for sign, kept in ((-1, False), (1, True)):
+        bill = with_limits(small, max_bill_change=change + sign * 1e-6).outcome(tariff).constraints[0, 8]
+        earned = with_limits(small, min_profit=profit - sign * 1e-3).outcome(tariff).constraints[0, 7]
+        assert (bill <= 0, earned <= 0) == (kept, kept)
+    with pytest.raises(InputError, match="max_bill_change must be a share above -1"):
+        Limits(max_bill_change=-1.0)
 
 
 def test_literal_transfer_is_there_for_comparison_only(case):
@@ -153,7 +205,7 @@ def test_literal_transfer_is_there_for_comparison_only(case):
     assert abs(load.sum() - problem.day.before_mw.sum()) > 0.01 * load.sum()
     F, G = problem.evaluate(tariff[None], return_values_of=["F", "G"])
     assert np.isfinite(F).all()
-    assert G.shape == (1, 8)
+    assert G.shape == (1, len(CONSTRAINTS))
 
 
 # --------------------------------------------------------------------------------------------------- the twin
@@ -161,13 +213,20 @@ def test_literal_transfer_is_there_for_comparison_only(case):
 
 @given(X=TARIFFS)
 def test_compiled_evaluator_is_the_plain_model(small, managed, X):
-    for problem in (small, managed, *(EVPricing(one.day, objectives="market") for one in (small, managed))):
-        F, G = problem.evaluate(X, return_values_of=["F", "G"])
-        outcome = evaluate(X, problem.day)
-        plain = outcome.objectives(problem.objective_set)
-        size = np.array([problem.day.before_mw.max(), problem.day.bill_before, problem.day.bill_before])
-        assert (np.abs(F - plain) <= 1e-11 * np.maximum(np.abs(plain), size)).all()
-        np.testing.assert_allclose(G, outcome.constraints, rtol=1e-11, atol=1e-12)
+    for problem in (small, managed, with_limits(managed, min_profit=1e3, max_bill_change=-0.1, v2g_must_pay=False)):
+        for name, quantities in OBJECTIVE_SETS.items():
+            one = EVPricing(problem.day, objectives=name)
+            F, G = one.evaluate(X, return_values_of=["F", "G"])
+            outcome = evaluate(X, one.day)
+            plain = outcome.objectives(name)
+            size = np.array(
+                [one.day.bill_before if "per_day" in part else one.day.before_mw.max() for part in quantities]
+            )
+            assert (np.abs(F - plain) <= 1e-11 * np.maximum(np.abs(plain), size)).all()
+            np.testing.assert_allclose(G, outcome.constraints, rtol=1e-11, atol=1e-11)
+        Q, G = problem.quantities(X)
+        np.testing.assert_allclose(Q, outcome.minimised(QUANTITIES), rtol=1e-9, atol=1e-5)
+        np.testing.assert_array_equal(G, problem.evaluate(X, return_values_of=["G"]))
 
 
 def test_plain_model_takes_rows_alone(small, managed):

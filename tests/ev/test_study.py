@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import json
 
 import numpy as np
 import pytest
 
 from csmoifsa_ev.inputs.scenario import load_scenario
+from csmoifsa_ev.model.limits import Limits
 from csmoifsa_ev.model.tariff import VARIABLES
 from csmoifsa_ev.output.tables import FRONT_QUANTITIES
 from csmoifsa_ev.plugin import ev_pricing
+from csmoifsa_ev.problem.pricing import EVPricing
 from csmoifsa_ev.study.no_effect import no_effect_length, no_effect_ranges, normalise_prices
 from csmoifsa_ev.study.study import initial_population, rank_correlations, run_study
 
@@ -117,10 +120,10 @@ def test_help_has_an_example(run_cli):
 
 def test_bounds_without_a_tariff_are_told(run_cli, tmp_path):
     path = tmp_path / "tight.toml"
-    path.write_text("[fleet]\nn_ev = 100\n[prices]\ndischarge_bounds = [5, 6]\n", encoding="utf-8")
+    path.write_text("[fleet]\nn_ev = 100\n[prices]\ncharge_bounds = [30, 50]\n", encoding="utf-8")
     answer = run_cli("ev", "price", path, "--n-eval", 100, "--pop-size", 20)
     assert answer.code == 2
-    assert "discharge_peak covers recharge, wear and fee" in answer.err
+    assert "mean price paid <= reference" in answer.err
 
 
 # -------------------------------------------------------------------------------------------- the paper's case
@@ -155,6 +158,7 @@ def test_initial_population_is_in_order_and_within_bounds(small):
     X = initial_population(small, 50, 3)
     low, high = small.price_bounds
     assert ((low <= X) & (high >= X)).all()
+    assert X[0].tolist() == pytest.approx([*small.day.reference, 5, 5, 5])
     assert (small.outcome(X).constraints[:, [0, 1, 4, 5]] <= 0).all()
     np.testing.assert_array_equal(X, initial_population(small, 50, 3))
 
@@ -162,32 +166,38 @@ def test_initial_population_is_in_order_and_within_bounds(small):
 # ------------------------------------------------------------------------------------------------------- ties
 
 
-def test_ties_are_ties_and_firm_prices_are_firm(small):
+@pytest.fixture(scope="module")
+def costly(small):
+    """The small problem, where discharging may cost more than it brings."""
+    return EVPricing(dataclasses.replace(small.day, limits=Limits(v2g_must_pay=False)))
+
+
+def test_ties_are_ties_and_firm_prices_are_firm(costly):
     tariff = np.array([36.0, 24.0, 14.0, 32.0, 20.0, 10.0])
-    ranges, level = no_effect_ranges(small, tariff)
+    ranges, level = no_effect_ranges(costly, tariff)
     assert ranges[:4] == pytest.approx(np.stack([tariff[:4], tariff[:4]], axis=1))
     # flat discharge: nobody does below a margin of 5 over recharge and wear; and it is held by its neighbours' order
-    assert ranges[4] == pytest.approx([10.0, 14 / small.day.round_trip + 6 + 5], abs=1e-4)
+    assert ranges[4] == pytest.approx([10.0, 14 / costly.day.round_trip + 6 + 5], abs=1e-4)
     assert ranges[5] == pytest.approx([5.0, 20.0], abs=1e-4)
     assert level[0] < 0 < level[1]
-    F = small.evaluate(tariff[None], return_values_of=["F"])
+    F = costly.evaluate(tariff[None], return_values_of=["F"])
     for k in (4, 5):
         for end in ranges[k]:
             moved = tariff.copy()
             moved[k] = end
-            np.testing.assert_allclose(small.evaluate(moved[None], return_values_of=["F"]), F, rtol=1e-9)
+            np.testing.assert_allclose(costly.evaluate(moved[None], return_values_of=["F"]), F, rtol=1e-9)
 
 
-def test_settled_level_keeps_objectives_and_ends_at_the_reference_price(small):
+def test_settled_level_keeps_objectives_and_ends_at_the_reference_price(costly):
     tariff = np.array([[36.0, 24.0, 14.0, 32.0, 20.0, 10.0]])
-    normalised = normalise_prices(small, tariff)
-    before, after = small.outcome(tariff), small.outcome(normalised)
+    normalised = normalise_prices(costly, tariff)
+    before, after = costly.outcome(tariff), costly.outcome(normalised)
     np.testing.assert_allclose(after.objectives("paper"), before.objectives("paper"), rtol=1e-8)
-    assert after.mean_price[0] == pytest.approx(small.day.reference_level, abs=1e-6)
+    assert after.mean_price[0] == pytest.approx(costly.day.reference_level, abs=1e-6)
     assert (after.constraints <= 0).all()
     # nobody discharges in these periods, so the lowest price has the same effect
     assert normalised[0, 4:].tolist() == pytest.approx([5, 5], abs=1e-6)
-    np.testing.assert_allclose(normalise_prices(small, normalised), normalised, atol=1e-6)
+    np.testing.assert_allclose(normalise_prices(costly, normalised), normalised, atol=1e-6)
 
 
 def test_nothing_is_free_where_money_counts():

@@ -7,7 +7,7 @@ and an error names the key.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -25,6 +25,7 @@ from csmoifsa_ev.inputs.vehicles import read_vehicles
 from csmoifsa_ev.model.day import PricingDay
 from csmoifsa_ev.model.fleet import Fleet
 from csmoifsa_ev.model.fleet_sums import sum_fleet, sum_sessions
+from csmoifsa_ev.model.limits import Limits
 from csmoifsa_ev.model.objectives import Satisfaction
 from csmoifsa_ev.model.response import Recovery, Response
 from csmoifsa_ev.model.tariff import PriceTerms, Windows
@@ -66,7 +67,7 @@ class Scenario(Parameters):
     ----------
     name, title : str
         Name in results, and title of figures.
-    load, tariff, prices, fleet, response, v2g, grid, satisfaction
+    load, tariff, prices, fleet, response, v2g, grid, satisfaction, limits
         Parts of the scenario, each described at its class.
     published : Published, optional
         Figures that the case's paper prints; None where the scenario differs from the bundled case.
@@ -84,6 +85,7 @@ class Scenario(Parameters):
     v2g: V2G
     grid: GridInput
     satisfaction: Satisfaction
+    limits: Limits = field(default_factory=Limits)
     published: Published | None = None
     notes: tuple[str, ...] = ()
 
@@ -236,6 +238,7 @@ def build_day(scenario: Scenario) -> PricingDay:
         v2g=scenario.v2g,
         grid=scenario.grid,
         satisfaction=scenario.satisfaction,
+        limits=scenario.limits,
     )
     if not day.reference_level > 0:
         raise InputError(f"prices.reference: the mean price drivers pay now must be above 0, not {day.reference_level}")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 
 from csmoifsa_ev.model.fleet_sums import FleetSums
+from csmoifsa_ev.model.limits import Limits
 from csmoifsa_ev.model.objectives import (
     CurveFigures,
     Grid,
@@ -50,6 +51,8 @@ class PricingDay:
         Cost of supply.
     satisfaction : Satisfaction
         Weights of drivers' satisfaction.
+    limits : Limits
+        What a tariff must keep beyond the order of its prices.
     price_per_mwh : (T,) array, optional
         Market prices that replace the marginal cost of generation [currency per MWh].
     notes : tuple of str
@@ -67,6 +70,7 @@ class PricingDay:
     v2g: V2G
     grid: Grid
     satisfaction: Satisfaction
+    limits: Limits = field(default_factory=Limits)
     price_per_mwh: np.ndarray | None = None
     notes: tuple[str, ...] = ()
 

@@ -5,18 +5,19 @@ from __future__ import annotations
 import numpy as np
 
 from csmoifsa_ev.model.day import PricingDay
+from csmoifsa_ev.model.outcome import QUANTITIES, max_bill
 from csmoifsa_ev.model.tariff import FLAT, PEAK
 
 
-def kernel_data(day: PricingDay, *, market: bool) -> np.ndarray:
+def kernel_data(day: PricingDay, objectives: tuple[str, ...]) -> np.ndarray:
     """Return the parameters of `kernels.evaluate`, shape (k,), laid out as `kernels.LAYOUT` states.
 
     Parameters
     ----------
     day : PricingDay
         Load, fleet and terms.
-    market : bool
-        Whether the objectives are those of the set ``"market"``, else of ``"paper"``.
+    objectives : tuple of str
+        Quantities of `outcome.QUANTITIES` that the columns of F hold, at most eight.
     """
     from csmoifsa_ev.model.kernels import pack  # loads the compiler, so only when a kernel is wanted
 
@@ -27,7 +28,7 @@ def kernel_data(day: PricingDay, *, market: bool) -> np.ndarray:
             "n_steps": len(day.period),
             "dt_h": day.dt_h,
             "valley_filling": day.response.recovery == "valley-filling",
-            "market": market,
+            "objectives": ([QUANTITIES.index(name) for name in objectives] + [0] * len(QUANTITIES))[: len(QUANTITIES)],
             "n_days": len(day.days_mw),
             "reference": day.reference,
             "ramps": day.ramps,
@@ -51,6 +52,9 @@ def kernel_data(day: PricingDay, *, market: bool) -> np.ndarray:
             "habit_weight": day.satisfaction.habit_weight,
             "delay_weight": day.satisfaction.delay_weight,
             "mean_parking_h": day.fleet.mean_parking_h,
+            "min_profit": day.limits.min_profit,
+            "max_bill": max_bill(day),
+            "v2g_must_pay": day.limits.v2g_must_pay,
         },
         {
             "period": day.period,

@@ -17,7 +17,7 @@ LAYOUT = {
     "n_steps": 1,
     "dt_h": 1,
     "valley_filling": 1,
-    "market": 1,
+    "objectives": 8,  # index in `outcome.QUANTITIES` of each objective; as many are read as F has columns
     "n_days": 1,
     "reference": 3,  # charge prices of peak, flat, valley
     "ramps": 9,  # dead zone, saturation, greatest share of each flow
@@ -41,6 +41,9 @@ LAYOUT = {
     "habit_weight": 1,
     "delay_weight": 1,
     "mean_parking_h": 1,
+    "min_profit": 1,
+    "max_bill": 1,  # infinite without a limit
+    "v2g_must_pay": 1,
 }
 """Name and number of values of each parameter in ``data``, in order; `pack` writes them, the kernels read them."""
 
@@ -53,8 +56,12 @@ AT = dict(zip(LAYOUT, itertools.accumulate(LAYOUT.values(), initial=0), strict=F
 HEADER = sum(LAYOUT.values())
 """Index in ``data`` of the first series."""
 
+ROUNDING = 1e-9
+"""Slack of constraints on sums, as a share; equals `outcome.ROUNDING`."""
+
 # numba reads module constants, not dictionaries
-STEPS, DT, VALLEY_FILLING, MARKET, DAYS = (AT[n] for n in ("n_steps", "dt_h", "valley_filling", "market", "n_days"))
+STEPS, DT, VALLEY_FILLING, DAYS = (AT[n] for n in ("n_steps", "dt_h", "valley_filling", "n_days"))
+OBJECTIVES, MIN_PROFIT, MAX_BILL, MUST_PAY = (AT[n] for n in ("objectives", "min_profit", "max_bill", "v2g_must_pay"))
 REFERENCE, RAMPS, ENERGY, LIMITS = (AT[n] for n in ("reference", "ramps", "energy_mwh", "flow_limits_mwh"))
 V2G_RAMP, WEAR, FEE, ELIGIBLE = (AT[n] for n in ("v2g_ramp", "wear", "fee", "eligible"))
 DISCHARGED, ROUND_TRIP, COST_SLOPE = (AT[n] for n in ("discharged_per_share_mwh", "round_trip", "cost_slope"))
@@ -148,8 +155,11 @@ def allocate(level: np.ndarray, energy: float, data: np.ndarray, period: int, si
 
 
 @jit
-def discharging(x: np.ndarray, responding: float, data: np.ndarray, discharged: np.ndarray) -> None:
-    """Write the energy discharged in peak and flat to ``discharged`` (2,) [MWh]; see `v2g.discharging_shares`."""
+def discharging(x: np.ndarray, responding: float, data: np.ndarray, discharged: np.ndarray) -> float:
+    """Write the energy discharged in peak and flat to ``discharged`` (2,) [MWh]; see `v2g.discharging_shares`.
+
+    Return the share of cars that discharge.
+    """
     cost = x[2] / data[ROUND_TRIP] + data[WEAR]
     total = 0.0
     for p in range(2):
@@ -158,6 +168,7 @@ def discharging(x: np.ndarray, responding: float, data: np.ndarray, discharged: 
     most = min(responding, data[ELIGIBLE + 2])
     for p in range(2):
         discharged[p] *= (most / total if total > most else 1.0) * data[DISCHARGED]
+    return min(total, most)
 
 
 @jit
@@ -211,7 +222,7 @@ def day_curves(
 
 @jit
 def totals(x: np.ndarray, load: np.ndarray, ev: np.ndarray, data: np.ndarray, out: np.ndarray) -> None:
-    """Update ``out`` (5,) with one day.
+    """Update ``out`` (6,) with one day.
 
     ``out[0]`` is the highest peak [MW]; the others are sums over days: of peak-valley differences [MW], costs of
     generation [currency], absolute changes of charging [MW steps] and payments for charging [price unit x MWh/kWh].
@@ -229,6 +240,46 @@ def totals(x: np.ndarray, load: np.ndarray, ev: np.ndarray, data: np.ndarray, ou
 
 
 @jit
+def all_days(x: np.ndarray, flow: np.ndarray, discharged: np.ndarray, data: np.ndarray, out: np.ndarray) -> float:
+    """Fill ``out`` (6,) with the figures of `totals`, means over the days but for the peak, and the delay [MWh h].
+
+    Return the cost of supply that is avoided, less fees for discharging [currency/day].
+    """
+    steps, n_days = int(data[STEPS]), int(data[DAYS])
+    load, ev = np.empty(steps), np.empty(steps)
+    given = discharged[0] + discharged[1]
+    out[0] = -1e300
+    for k in range(1, 6):
+        out[k] = 0.0
+    for day in range(n_days):
+        out[5] += day_curves(flow, discharged, given / data[ROUND_TRIP], data, day, load, ev)
+        totals(x, load, ev, data, out)
+    for k in range(1, 6):
+        out[k] /= n_days
+    avoided = (data[GENERATION_BEFORE] - out[2]) / data[CONVERSION]
+    avoided += data[PEAK_COST] * (data[G1_BEFORE] - out[0])
+    return avoided - data[FEE] * given * data[MONEY]
+
+
+@jit
+def constraints(
+    x: np.ndarray, paid: float, profit: float, bill: float, gain: float, data: np.ndarray, psi: float, g: np.ndarray
+) -> None:
+    """Fill the constraints ``g`` (10,) of one candidate; see `outcome.constraint_values`."""
+    level = data[LEVEL]
+    g[0] = (x[2] - x[1]) / level
+    g[1] = (x[1] - x[0]) / level
+    g[2] = min((x[2] / data[ROUND_TRIP] + data[WEAR] + data[FEE] - x[3]) / level, psi)
+    g[3] = min((x[3] - x[0]) / level, psi)
+    g[4] = (x[4] - x[3]) / level
+    g[5] = (x[5] - x[4]) / level
+    g[6] = paid / (data[ENERGY] + data[ENERGY + 1] + data[ENERGY + 2]) / level - 1.0 - ROUNDING
+    g[7] = (data[MIN_PROFIT] - profit) / data[BILL_BEFORE] - ROUNDING
+    g[8] = (bill - data[MAX_BILL]) / data[BILL_BEFORE] - ROUNDING if data[MAX_BILL] < np.inf else -1.0
+    g[9] = -gain / data[BILL_BEFORE] if data[MUST_PAY] > 0.0 else 0.0
+
+
+@jit
 def evaluate(X: np.ndarray, data: np.ndarray, F: np.ndarray, G: np.ndarray) -> None:
     """Fill objectives and constraints of the candidates; see `outcome.evaluate`.
 
@@ -238,12 +289,11 @@ def evaluate(X: np.ndarray, data: np.ndarray, F: np.ndarray, G: np.ndarray) -> N
         One tariff a row, in the order of `tariff.VARIABLES`.
     data : (k,) array
         From `kernel_data.kernel_data`.
-    F, G : (n, 3) and (n, 8) arrays
+    F, G : (n, m) and (n, 10) arrays
         Receive the objectives, to be minimised, and the constraints, kept where <= 0.
     """
-    steps = int(data[STEPS])
-    load, ev = np.empty(steps), np.empty(steps)
-    flow, discharged, out = np.empty(3), np.empty(2), np.empty(5)
+    flow, discharged, nothing = np.empty(3), np.empty(2), np.zeros(2)
+    out, without, q = np.empty(6), np.empty(6), np.empty(8)
     energy = data[ENERGY] + data[ENERGY + 1] + data[ENERGY + 2]
     for row in range(X.shape[0]):
         x = X[row]
@@ -252,39 +302,22 @@ def evaluate(X: np.ndarray, data: np.ndarray, F: np.ndarray, G: np.ndarray) -> N
             incentive = (x[a] - x[b]) - (data[REFERENCE + a] - data[REFERENCE + b])
             flow[k] = ramp(incentive, data, RAMPS + 3 * k) * data[ENERGY + a]
         cut_flows(flow, data)
-        discharging(x, (flow[0] + flow[1] + flow[2]) / energy, data, discharged)
-        recharged = (discharged[0] + discharged[1]) / data[ROUND_TRIP]
-        delayed = 0.0
-        out[0] = -1e300
-        for k in range(1, 5):
-            out[k] = 0.0
-        n_days = int(data[DAYS])
-        for day in range(n_days):
-            delayed += day_curves(flow, discharged, recharged, data, day, load, ev)
-            totals(x, load, ev, data, out)
-        delayed /= n_days
-        for k in range(1, 5):
-            out[k] /= n_days
+        psi = discharging(x, (flow[0] + flow[1] + flow[2]) / energy, data, discharged)
+        given = discharged[0] + discharged[1]
+        avoided = all_days(x, flow, discharged, data, out)
+        wear = data[WEAR] * given * data[MONEY]
+        gain = avoided - all_days(x, flow, nothing, data, without) - wear if given > 0.0 else 0.0
 
-        avoided = (data[GENERATION_BEFORE] - out[2]) / data[CONVERSION]
-        avoided += data[PEAK_COST] * (data[G1_BEFORE] - out[0])
-        avoided -= data[FEE] * (discharged[0] + discharged[1]) * data[MONEY]
         income = x[3] * discharged[0] + x[4] * discharged[1]
-        bill = (out[4] + x[2] * recharged - income) * data[MONEY]
+        bill = (out[4] + x[2] * given / data[ROUND_TRIP] - income) * data[MONEY]
         profit = bill - data[SUPPLY_BEFORE] + avoided
         above = max(x[3] - x[0], 0.0) * discharged[0] + max(x[4] - x[1], 0.0) * discharged[1]
         theta = data[HABIT] * (1.0 - 0.5 * out[3] * data[DT] / energy)
-        theta += data[DELAY] * (1.0 - delayed / energy / data[PARKING])
+        theta += data[DELAY] * (1.0 - out[5] / energy / data[PARKING])
 
-        F[row, 0] = out[1]
-        F[row, 1] = -profit if data[MARKET] > 0.0 else -(avoided - above * data[MONEY])
-        F[row, 2] = bill if data[MARKET] > 0.0 else -theta
-        level = data[LEVEL]
-        G[row, 0] = (x[2] - x[1]) / level
-        G[row, 1] = (x[1] - x[0]) / level
-        G[row, 2] = (x[2] / data[ROUND_TRIP] + data[WEAR] + data[FEE] - x[3]) / level
-        G[row, 3] = (x[3] - x[0]) / level
-        G[row, 4] = (x[4] - x[3]) / level
-        G[row, 5] = (x[5] - x[4]) / level
-        G[row, 6] = (out[4] / energy - level) / level
-        G[row, 7] = -profit / data[BILL_BEFORE]
+        q[0], q[1], q[2], q[3], q[4] = out[1], above * data[MONEY] - avoided, -theta, -profit, bill
+        q[5] = (x[0] * data[ENERGY] + x[1] * data[ENERGY + 1] + x[2] * data[ENERGY + 2]) * data[MONEY]
+        q[6], q[7] = bill + wear - profit, out[0]
+        for k in range(F.shape[1]):
+            F[row, k] = q[int(data[OBJECTIVES + k])]
+        constraints(x, out[4], profit, bill, gain, data, psi, G[row])

@@ -17,13 +17,28 @@ from csmoifsa_ev.model.response import limit_flows, wanted_flows
 from csmoifsa_ev.model.tariff import FLAT, PEAK, VALLEY
 from csmoifsa_ev.model.v2g import discharge_margin, discharging_shares
 
+QUANTITIES = (
+    "g2_mw",
+    "saving_per_day",
+    "satisfaction",
+    "operator_profit_per_day",
+    "driver_bill_per_day",
+    "inflexible_bill_per_day",
+    "welfare_per_day",
+    "g1_mw",
+)
+"""Quantities that can be objectives, in the order in which the compiled evaluator numbers them."""
+
+MAXIMISED = ("saving_per_day", "satisfaction", "operator_profit_per_day", "welfare_per_day")
+"""Quantities that enter as objectives with a minus sign."""
+
 OBJECTIVE_SETS: dict[str, tuple[str, ...]] = {
     "paper": ("g2_mw", "saving_per_day", "satisfaction"),
     "market": ("g2_mw", "operator_profit_per_day", "driver_bill_per_day"),
+    "inflexible": ("g2_mw", "operator_profit_per_day", "inflexible_bill_per_day"),
+    "welfare": ("g2_mw", "welfare_per_day", "satisfaction"),
 }
 """Quantities that each set of objectives optimises; those in `MAXIMISED` enter with a minus sign."""
-
-MAXIMISED = ("saving_per_day", "satisfaction", "operator_profit_per_day")
 
 CONSTRAINTS = (
     "charge_valley <= charge_flat",
@@ -33,8 +48,13 @@ CONSTRAINTS = (
     "discharge_flat <= discharge_peak",
     "discharge_valley <= discharge_flat",
     "mean price paid <= reference",
-    "operator profit >= 0",
+    "operator profit >= min_profit",
+    "drivers' bill <= max_bill_change",
+    "discharging brings what it costs",
 )
+
+ROUNDING = 1e-9
+"""Slack of constraints on sums over the day, as a share, so that rounding does not forbid what meets them exactly."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,9 +89,15 @@ class TariffOutcome:
         Drivers' bill less the cost of supply [currency/day].
     satisfaction : (n,) array
         Drivers' satisfaction theta, in [0, 1].
+    inflexible_bill_per_day : (n,) array
+        Bill of all drivers if nobody changed hours, which is what those pay who cannot [currency/day].
+    welfare_per_day : (n,) array
+        Operator's profit less the drivers' bill and the wear of batteries: the money of both together [currency/day].
+    v2g_gain_per_day : (n,) array
+        Cost of supply that discharging avoids, less fee and wear; what it brings both together [currency/day].
     mean_price : (n,) array
         Mean price paid for charging [price unit per kWh].
-    constraints : (n, 8) array
+    constraints : (n, 10) array
         Constraints in the order of `CONSTRAINTS`, kept where <= 0, as shares of the mean reference price or of the
         bill before pricing.
     """
@@ -93,14 +119,19 @@ class TariffOutcome:
     satisfaction: np.ndarray
     driver_bill_per_day: np.ndarray
     operator_profit_per_day: np.ndarray
+    inflexible_bill_per_day: np.ndarray
+    welfare_per_day: np.ndarray
+    v2g_gain_per_day: np.ndarray
     mean_price: np.ndarray
     constraints: np.ndarray
 
     def objectives(self, name: str) -> np.ndarray:
         """Return the objectives of the set ``name`` of `OBJECTIVE_SETS`, to be minimised, shape (n, 3)."""
-        columns = (getattr(self, quantity) for quantity in OBJECTIVE_SETS[name])
-        signs = (-1.0 if quantity in MAXIMISED else 1.0 for quantity in OBJECTIVE_SETS[name])
-        return np.stack([sign * column for sign, column in zip(signs, columns, strict=True)], axis=1)
+        return self.minimised(OBJECTIVE_SETS[name])
+
+    def minimised(self, names: tuple[str, ...]) -> np.ndarray:
+        """Return quantities of `QUANTITIES`, those in `MAXIMISED` with a minus sign, shape (n, len(names))."""
+        return np.stack([(-1.0 if one in MAXIMISED else 1.0) * getattr(self, one) for one in names], axis=1)
 
 
 def evaluate(X: np.ndarray, day: PricingDay) -> TariffOutcome:
@@ -132,9 +163,10 @@ def evaluate(X: np.ndarray, day: PricingDay) -> TariffOutcome:
     recharged = discharged / day.round_trip
 
     curves, load, figures, generated, kept = evaluate_days(flows, by_period, recharged, day)
-    avoided = (day.generation_before - generated) / day.grid.conversion_efficiency
-    avoided += day.grid.peak_cost_per_mw_day * (day.before.g1_mw - figures.g1_mw)
-    avoided -= day.v2g.fee * discharged * money
+    avoided = avoided_cost(generated, figures.g1_mw, day) - day.v2g.fee * discharged * money
+    wear = day.v2g.wear * discharged * money
+    _, _, peaks, generated, _ = evaluate_days(flows, np.zeros_like(by_period), np.zeros_like(recharged), day)
+    gain = np.where(discharged > 0, avoided - avoided_cost(generated, peaks.g1_mw, day) - wear, 0.0)
     paid = (charge.take(day.period, axis=1) * curves.charging).sum(axis=1) * day.dt_h
     v2g_income = discharge[:, PEAK] * by_period[:, 0] + discharge[:, FLAT] * by_period[:, 1]
     above_resale = np.maximum(discharge[:, :2] - charge[:, :2], 0.0) * by_period
@@ -163,37 +195,87 @@ def evaluate(X: np.ndarray, day: PricingDay) -> TariffOutcome:
         satisfaction=theta,
         driver_bill_per_day=bill,
         operator_profit_per_day=profit,
+        inflexible_bill_per_day=(charge * day.energy_mwh).sum(axis=1) * money,
+        welfare_per_day=profit - bill - wear,
+        v2g_gain_per_day=gain,
         mean_price=mean_price,
-        constraints=constraint_values(X, mean_price, profit, day),
+        constraints=constraint_values(X, psi[:, 0] + psi[:, 1], mean_price, profit, bill, gain, day),
     )
 
 
-def constraint_values(X: np.ndarray, mean_price: np.ndarray, profit: np.ndarray, day: PricingDay) -> np.ndarray:
-    """Return the constraints in the order of `CONSTRAINTS`, shape (n, 8), kept where <= 0.
+def avoided_cost(generated: np.ndarray, g1_mw: np.ndarray, day: PricingDay) -> np.ndarray:
+    """Return the cost of supply avoided against the situation before pricing, shape (n,) [currency/day].
 
-    Equations 27-29 of the 2022 paper, reconstructed. Prices are divided by the mean reference price, the profit by the
-    bill before pricing, so that violations can be added.
+    The first line of eq. (14) of the 2022 paper, reconstructed.
+
+    Parameters
+    ----------
+    generated : (n,) array
+        Cost of generation [currency/day].
+    g1_mw : (n,) array
+        Peak load [MW].
+    day : PricingDay
+        Figures before pricing and cost of supply.
+    """
+    avoided = (day.generation_before - generated) / day.grid.conversion_efficiency
+    return avoided + day.grid.peak_cost_per_mw_day * (day.before.g1_mw - g1_mw)
+
+
+def max_bill(day: PricingDay) -> float:
+    """Return the highest bill of all drivers that ``limits.max_bill_change`` allows [currency/day], or infinity."""
+    if day.limits.max_bill_change is None:
+        return float("inf")
+    charge = day.prices.start.as_array()
+    flows = wanted_flows(charge[None], day.reference, day.ramps, day.energy_mwh)
+    if day.response.transfer == "ev-load":
+        flows = limit_flows(flows, day.fleet.flow_limit_mwh)
+    curves, *_ = evaluate_days(flows, np.zeros((1, 2)), np.zeros(1), day)
+    in_force = float((charge[day.period] * curves.charging[0]).sum()) * day.dt_h * day.prices.per_mwh
+    return in_force + day.limits.max_bill_change * abs(in_force)
+
+
+def constraint_values(
+    X: np.ndarray,
+    discharging: np.ndarray,
+    mean_price: np.ndarray,
+    profit: np.ndarray,
+    bill: np.ndarray,
+    v2g_gain: np.ndarray,
+    day: PricingDay,
+) -> np.ndarray:
+    """Return the constraints in the order of `CONSTRAINTS`, shape (n, 10), kept where <= 0.
+
+    Equations 27-29 of the 2022 paper, reconstructed, and the `limits.Limits`. Prices are divided by the mean reference
+    price, sums of money by the bill before pricing, so that violations can be added. The bounds of the peak's discharge
+    price hold only where somebody discharges: their violation is at most the share of cars that do.
 
     Parameters
     ----------
     X : (n, 6) array
         Tariffs [price unit per kWh].
+    discharging : (n,) array
+        Share of cars that discharge.
     mean_price : (n,) array
         Mean price paid for charging [price unit per kWh].
-    profit : (n,) array
-        Operator's profit [currency/day].
+    profit, bill, v2g_gain : (n,) array
+        Operator's profit, drivers' bill, and what discharging brings both together [currency/day].
     day : PricingDay
         Load, fleet and terms.
     """
     c_p, c_f, c_v, d_p, d_f, d_v = X.T
+    level, money = day.reference_level, day.bill_before
     lowest_discharge = c_v / day.round_trip + day.v2g.wear + day.v2g.fee
-    prices = (
-        c_v - c_f,
-        c_f - c_p,
-        lowest_discharge - d_p,
-        d_p - c_p,
-        d_f - d_p,
-        d_v - d_f,
-        mean_price - day.reference_level,
+    most = max_bill(day)
+    columns = (
+        (c_v - c_f) / level,
+        (c_f - c_p) / level,
+        np.minimum((lowest_discharge - d_p) / level, discharging),
+        np.minimum((d_p - c_p) / level, discharging),
+        (d_f - d_p) / level,
+        (d_v - d_f) / level,
+        mean_price / level - 1.0 - ROUNDING,
+        (day.limits.min_profit - profit) / money - ROUNDING,
+        (bill - most) / money - ROUNDING if np.isfinite(most) else np.full(len(X), -1.0),
+        -v2g_gain / money if day.limits.v2g_must_pay else np.zeros(len(X)),
     )
-    return np.stack([*(price / day.reference_level for price in prices), -profit / day.bill_before], axis=1)
+    return np.stack(columns, axis=1)

@@ -1,4 +1,4 @@
-"""The pricing problem for pymoo: six prices, three objectives, eight constraints."""
+"""The pricing problem for pymoo: six prices, three objectives, ten constraints."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pymoo.core.problem import Problem
 from csmoifsa.errors import InputError, did_you_mean
 from csmoifsa_ev.model.day import PricingDay
 from csmoifsa_ev.model.kernel_data import kernel_data
-from csmoifsa_ev.model.outcome import CONSTRAINTS, OBJECTIVE_SETS, TariffOutcome, evaluate
+from csmoifsa_ev.model.outcome import CONSTRAINTS, OBJECTIVE_SETS, QUANTITIES, TariffOutcome, evaluate
 
 
 class EVPricing(Problem):
@@ -24,9 +24,10 @@ class EVPricing(Problem):
     ----------
     day : PricingDay
         Load, fleet and terms; its ``prices`` hold the bounds of the variables.
-    objectives : "paper" or "market"
-        ``paper``: peak-valley difference, operator's saving, drivers' satisfaction. ``market``: peak-valley
-        difference, operator's profit, drivers' bill.
+    objectives : str
+        A set of `outcome.OBJECTIVE_SETS`. Each has the peak-valley difference; ``paper``: operator's saving, drivers'
+        satisfaction; ``market``: operator's profit, drivers' bill; ``inflexible``: operator's profit, bill of those who
+        cannot change hours; ``welfare``: money of operator and drivers together, drivers' satisfaction.
 
     Raises
     ------
@@ -74,7 +75,34 @@ class EVPricing(Problem):
     @cached_property
     def kernel_data(self) -> np.ndarray:
         """Parameters of `kernel`, shape (k,): see `kernel_data.kernel_data`."""
-        return kernel_data(self.day, market=self.objective_set == "market")
+        return kernel_data(self.day, OBJECTIVE_SETS[self.objective_set])
+
+    @cached_property
+    def _all_data(self) -> np.ndarray:
+        return kernel_data(self.day, QUANTITIES)
+
+    def quantities(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return what can be an objective, and the constraints, without curves and groups: much faster than `outcome`.
+
+        Parameters
+        ----------
+        X : (n, 6) array
+            Tariffs [price unit per kWh].
+
+        Returns
+        -------
+        (n, 8) array
+            The quantities of `outcome.QUANTITIES`, to be minimised: those in `outcome.MAXIMISED` with a minus sign.
+        (n, 10) array
+            The constraints of `outcome.CONSTRAINTS`, kept where <= 0.
+        """
+        X = np.array(X, dtype=float, order="C")
+        if self.day.response.transfer != "ev-load":
+            outcome = evaluate(X, self.day)
+            return outcome.minimised(QUANTITIES), outcome.constraints
+        Q, G = np.empty((len(X), len(QUANTITIES))), np.empty((len(X), len(CONSTRAINTS)))
+        self.kernel(X, self._all_data, Q, G)
+        return Q, G
 
     def _evaluate(self, x: np.ndarray, out: dict[str, Any], *args: Any, **kwargs: Any) -> None:
         X = np.array(x, dtype=float, order="C")  # a copy: a read-only array would compile the kernel once more

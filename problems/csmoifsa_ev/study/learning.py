@@ -13,7 +13,7 @@ import numpy as np
 from csmoifsa_ev.model.day import PricingDay
 from csmoifsa_ev.model.fleet_sums import FLOW_FROM, FLOW_TO, FLOWS
 from csmoifsa_ev.model.kernel_data import kernel_data
-from csmoifsa_ev.model.outcome import TariffOutcome, evaluate
+from csmoifsa_ev.model.outcome import CONSTRAINTS, OBJECTIVE_SETS, TariffOutcome, evaluate
 from csmoifsa_ev.model.ramp import Ramp, ramp_share
 from csmoifsa_ev.model.tariff import PEAK
 from csmoifsa_ev.model.v2g import discharge_margin
@@ -124,10 +124,10 @@ def best_tariff(
     from csmoifsa_ev.model.kernels import evaluate as compiled
 
     random = np.random.default_rng([seed, n_eval])
-    data = kernel_data(day, market=False)
+    data = kernel_data(day, OBJECTIVE_SETS["paper"])
 
     def values(X: np.ndarray) -> np.ndarray:
-        F, G = np.empty((len(X), 3)), np.empty((len(X), 8))
+        F, G = np.empty((len(X), 3)), np.empty((len(X), len(CONSTRAINTS)))
         compiled(np.ascontiguousarray(X), data, F, G)
         return scale.score(F) - VIOLATION_PENALTY * np.maximum(G, 0.0).sum(axis=1)
 

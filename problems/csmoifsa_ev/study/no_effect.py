@@ -64,11 +64,10 @@ def level_direction(problem: EVPricing, tariff: np.ndarray) -> np.ndarray:
     """Return the direction, shape (6,), of a common rise of prices that leaves every incentive unchanged.
 
     Charge prices rise by 1, discharge prices by 1 / (eta_c eta_d), so that the margin over recharging is constant.
-    A discharge price of the flat or the valley period at which no car discharges does not rise.
+    A discharge price at which no car discharges does not rise.
     """
-    in_flat = problem.outcome(tariff).discharging_share[0, 1] > 0
-    gain = 1.0 / problem.day.round_trip
-    return np.array([1.0, 1.0, 1.0, gain, gain if in_flat else 0.0, 0.0])
+    used = problem.outcome(tariff).discharging_share[0] > 0
+    return np.array([1.0, 1.0, 1.0, *np.where(used, 1.0 / problem.day.round_trip, 0.0), 0.0])
 
 
 def no_effect_length(problem: EVPricing, tariff: np.ndarray, direction: np.ndarray) -> float:

@@ -27,6 +27,8 @@ from csmoifsa_ev.study.sensitivity import Robustness, robustness, tornado
 
 EXTREME_NAMES = {
     "g2_mw": "min_difference",
+    "inflexible_bill_per_day": "min_inflexible_bill",
+    "welfare_per_day": "max_welfare",
     "saving_per_day": "max_saving",
     "satisfaction": "max_satisfaction",
     "operator_profit_per_day": "max_profit",
@@ -38,8 +40,10 @@ RECOVERIES: tuple[Recovery, ...] = ("uniform", "valley-filling")
 FIG1_PAIRS = {
     "paper": (("satisfaction", "saving_per_day"), ("satisfaction", "g2_mw")),
     "market": (("driver_bill_per_day", "operator_profit_per_day"), ("driver_bill_per_day", "g2_mw")),
+    "inflexible": (("inflexible_bill_per_day", "operator_profit_per_day"), ("inflexible_bill_per_day", "g2_mw")),
+    "welfare": (("satisfaction", "welfare_per_day"), ("satisfaction", "g2_mw")),
 }
-"""Pairs of quantities in the first figure: those of the 2022 paper, and the corresponding ones of ``"market"``."""
+"""Pairs of quantities in the first figure: those of the 2022 paper, and the corresponding ones of other sets."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -219,7 +223,7 @@ def initial_population(problem: EVPricing, pop_size: int, seed: int) -> np.ndarr
     """Return an initial population of random tariffs that keep most constraints, shape (pop_size, 6).
 
     Prices fall from peak to valley, and the peak's discharge price lies between the cost of discharging and the peak's
-    charge price, if the bounds allow it.
+    charge price, if the bounds allow it. The first is the reference tariff, under which nobody changes hours.
     """
     low, high = problem.price_bounds
     X = np.random.default_rng([seed, pop_size]).uniform(low, high, (pop_size, 6))
@@ -229,6 +233,7 @@ def initial_population(problem: EVPricing, pop_size: int, seed: int) -> np.ndarr
     most = np.clip(X[:, 0], least, high[3])
     X[:, 3] = least + (most - least) * (X[:, 3] - low[3]) / (high[3] - low[3])
     X[:, 3:] = -np.sort(-np.minimum(X[:, 3:], X[:, 3:4]), axis=1)
+    X[0] = np.clip([*problem.day.reference, *low[3:]], low, high)
     return X
 
 
