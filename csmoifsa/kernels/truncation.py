@@ -3,7 +3,7 @@
 Distances are measured in objectives that are scaled to their range over the front. The paper's word for crowding is
 antibody concentration, its reciprocal. ``F`` (rows, n_obj) holds objectives; ``front`` (n,) the row numbers of mutually
 non-dominated rows, sorted by the first objective; ``kept`` (n,) is written: which of them stay; ``crowding`` (rows,) is
-written for those: their crowding distance, large where there is room, infinite for the best of each objective.
+written for those: their crowding distance, large where there is room, infinite for the best of up to three objectives.
 """
 
 from __future__ import annotations
@@ -125,7 +125,8 @@ def truncate_many_objectives(F: Matrix, front: Indices, size: int, crowding: Vec
     """Do `truncate` one at a time for any number of objectives: remove the row with the nearest neighbour.
 
     Ties go to the nearer second neighbour, then to the later row. The best row of each objective stays while there is
-    room. The crowding distance is the squared distance to the nearest neighbour.
+    room. The crowding distance is the squared distance to the nearest neighbour. With up to three objectives it is
+    infinite for the best of each; with more, these would make up most of the active individuals.
     """
     n, n_obj = front.size, F.shape[1]
     extreme, nearest = np.empty(n, np.bool_), np.empty((n, 2))
@@ -148,4 +149,4 @@ def truncate_many_objectives(F: Matrix, front: Indices, size: int, crowding: Vec
                 two_nearest(D, kept, s, nearest)
     for s in range(n):
         if kept[s]:
-            crowding[front[s]] = np.inf if extreme[s] else nearest[s, 0]
+            crowding[front[s]] = np.inf if extreme[s] and n_obj <= 3 else nearest[s, 0]

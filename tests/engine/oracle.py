@@ -87,7 +87,7 @@ def truncate_many(F, keep):
     while len(rows) > keep:
         free = [i for i in rows if i not in extremes or len(rows) <= n_obj]
         rows.remove(min(free, key=lambda i: (*nearest(i), -i)))
-    return rows, [math.inf if i in extremes else nearest(i)[0] ** 2 for i in rows]
+    return rows, [math.inf if i in extremes and n_obj <= 3 else nearest(i)[0] ** 2 for i in rows]
 
 
 def mutate(x, mutations, eta, stream):
