@@ -194,6 +194,7 @@ def test_where_a_problem_has_no_finite_value_every_algorithm_is_told_the_same(li
             super()._evaluate(X, out)
             out["F"][X[:, 0] > 1] = np.nan
 
+    Spy.seen = []
     recorder = Recorder(Gap(), (400,))
     told = recorder.evaluate(np.array([[0.5] * 4, [1.5] * 4]))
     assert np.isfinite(told[0]).all()
