@@ -162,6 +162,8 @@ comments, and `csmoifsa ev check my.toml` names everything that is wrong with it
 * `base` at the top names the bundled case to build on (`paper-2022`, whose values are shown, or `duke-2017`), or
   another file, as a path that ends in `.toml` and starts at the folder of this one;
 * `[tariff] file = "tariff.json"` and `day` take hours and prices in force from a tariff file, in place of the windows;
+* `[response] set = "population-easy"` takes a bundled set of responses,
+  [each number with its source](../explanation/evidence.md); keys beside it replace the set's;
 * `vehicles = "types.csv"` in `[fleet]` reads the vehicle types from a table.
 
 Relative paths start at the folder of the scenario file."""

@@ -10,7 +10,7 @@ from typing import Any
 from csmoifsa.errors import InputError, did_you_mean
 from csmoifsa.files import read_toml
 
-SOURCES = frozenset({"csv", "file", "values_mw"})
+SOURCES = frozenset({"csv", "file", "values_mw", "set"})
 """Keys that name the source of a table's data; a table with such a key replaces the base's table as a whole."""
 
 

@@ -1,4 +1,4 @@
-"""The commands ``csmoifsa ev init | check | price | compare | calibrate | learn | reproduce | aggregate | roll``."""
+"""The commands ``csmoifsa ev``: init, check, price, compare, calibrate, learn, reproduce, evidence, aggregate, roll."""
 
 from __future__ import annotations
 
@@ -164,7 +164,7 @@ def calibrate(
     observations: Path = _OBSERVATIONS,
     scenario: Path | None = _FOR_SCENARIO,
     tau: float | None = typer.Option(None, "--tau", help="Window of the local fit, in price units."),
-    samples: int = typer.Option(200, "--samples", min=20, help="Bootstrap samples behind the bands."),
+    samples: int = typer.Option(200, "--samples", min=20, help="Bootstrap samples behind the band of the local fit."),
     out: Path | None = _OUT,
     as_json: bool = JSON_OPTION,
 ) -> None:
@@ -186,7 +186,9 @@ def calibrate(
     if out is not None:
         write_calibration(out, result, unit)
     if as_json:
-        print_json({"fits": fits_table(result).to_dict("records"), "toml": result["toml"]})
+        print_json(
+            {"fits": fits_table(result).to_dict("records"), "skipped": result["skipped"], "toml": result["toml"]}
+        )
         return
     from csmoifsa_ev.output.terminal import show_calibration
 
@@ -279,6 +281,34 @@ def reproduce(
         stdout().print(page, soft_wrap=True, markup=False)
     else:
         stdout().print(f"Written: {out}", soft_wrap=True, markup=False)
+
+
+@app.command()
+def evidence(
+    out: Path | None = _PAGE,
+    populations: int = typer.Option(
+        200, "--populations", min=1, help="Synthetic populations for each row of the table."
+    ),
+    seed: int = typer.Option(0, "--seed", min=0, help="Same seed, same page."),
+) -> None:
+    """Measure how often the bands of `ev calibrate` contain the truth, and test responses against published findings.
+
+    [bold]Example:[/bold]  csmoifsa ev evidence --out docs/results/evidence.md
+    """
+    from csmoifsa.files import atomic_write
+    from csmoifsa_ev.study.coverage import DESIGNS
+    from csmoifsa_ev.study.evidence import evidence_page
+
+    with progress("observing populations", len(DESIGNS)) as update:
+        page = evidence_page(
+            "csmoifsa ev evidence --out docs/results/evidence.md", populations=populations, seed=seed, progress=update
+        )
+    if out is None:
+        stdout().print(page, soft_wrap=True, markup=False)
+        return
+    with atomic_write(out) as file:
+        file.write(page)
+    stdout().print(f"Written: {out}", soft_wrap=True, markup=False)
 
 
 _NEW_FILE = typer.Argument(..., metavar="SCENARIO.toml", help="The file to write; never overwritten.")

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import stats
 
 from csmoifsa.errors import InputError
 from csmoifsa_ev.inputs.scenario import load_scenario
-from csmoifsa_ev.model.ramp import Ramp, ramp_share
+from csmoifsa_ev.model.ramp import Ramp, RampRanges, ramp_share
 from csmoifsa_ev.plugin import ev_pricing
 from csmoifsa_ev.study.calibration import (
     Observations,
@@ -20,8 +21,20 @@ from csmoifsa_ev.study.calibration import (
     fit_ramp,
     fit_with_bands,
     local_fit,
+    scenario_lines,
 )
-from csmoifsa_ev.study.learning import hidden_population, incentives, learn, learning_curves, observe, ramps_of
+from csmoifsa_ev.study.coverage import DESIGNS, PARAMETERS, coverage
+from csmoifsa_ev.study.learning import (
+    hidden_population,
+    incentives,
+    learn,
+    learning_curves,
+    observe,
+    ramps_of,
+    with_ramps,
+)
+from csmoifsa_ev.study.profile import estimate_noise, profile_bands
+from csmoifsa_ev.study.sensitivity import with_factor
 
 
 def seen_of(ramp, at, noise=0.0, seed=0):
@@ -42,9 +55,7 @@ def test_without_noise_the_truth_is_found(dead_zone, width, share):
 
 def test_bands_hold_the_truth_and_narrow_with_observations():
     true = Ramp(dead_zone=3, saturation=25, max_share=0.6)
-    few, many = (
-        fit_with_bands("peak_valley", seen_of(true, np.linspace(0, 35, n), 0.1, 1), samples=60) for n in (10, 300)
-    )
+    few, many = (fit_with_bands("peak_valley", seen_of(true, np.linspace(0, 35, n), 0.1, 1)) for n in (10, 300))
     for fit in (few, many):
         low, high = fit.bands["slope"]
         assert low <= 0.6 / 22 <= high
@@ -84,6 +95,90 @@ def test_local_fit_follows_a_line_exactly_and_a_ramp_closely():
     assert local_fit(seen, np.array([1.0, 14.0, 29.0]), 1.0) == pytest.approx([0, 0.3, 0.6], abs=0.01)
 
 
+def region_by_brute_force(seen, noise, best, level=0.9):
+    """Slow oracle: smallest and largest l, h, phi_max and K on a full grid whose sum of squares is accepted."""
+    limit = best + 2 * stats.f.ppf(level, 2, noise.dof) * noise.variance * noise.weights.min()
+    found = []
+    shares = np.linspace(0, 1, 101)
+    for low in np.linspace(0, 20, 161):
+        for high in np.linspace(0.5, 60, 239):
+            if high > low:
+                part = np.clip((seen.incentive - low) / (high - low), 0, 1)
+                square = (noise.weights * (noise.share - shares[:, None] * part) ** 2).sum(axis=1)
+                found += [(low, high, share, share / (high - low)) for share in shares[square <= limit]]
+    return np.min(found, axis=0), np.max(found, axis=0)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("most", [14.0, 40.0])
+def test_bands_are_those_of_a_full_grid(most):
+    seen = seen_of(Ramp(dead_zone=3, saturation=25, max_share=0.6), np.linspace(most / 10, most, 10), 0.1, 4)
+    ramp, _ = fit_ramp(seen)
+    noise = estimate_noise(seen.share, ramp_share(seen.incentive, *ramp_values(ramp)), np.inf)
+    bands = profile_bands(seen.incentive, noise, ramp)
+    left = noise.share - ramp_share(seen.incentive, *ramp_values(ramp))
+    least, largest = region_by_brute_force(seen, noise, float((left * left).sum()))
+    for k, (name, step) in enumerate(
+        {"dead_zone": 0.125, "saturation": 0.25, "max_share": 0.01, "slope": 0.002}.items()
+    ):
+        low, high = bands.limits[name]
+        assert low == pytest.approx(least[k], abs=1.5 * step), name
+        assert high == pytest.approx(largest[k], abs=1.5 * step), name
+    assert ("max_share" in bands.not_determined) == (most == 14)
+
+
+def ramp_values(ramp):
+    return ramp.dead_zone, ramp.saturation, ramp.max_share
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_saturation_never_reached_is_not_determined_and_the_truth_stays_possible(seed):
+    """Ten points up to 14 cents of a response that saturates at 25, with 3 % noise: the slope is all they tell."""
+    true = Ramp(dead_zone=3, saturation=25, max_share=0.6)
+    fit = fit_with_bands("peak_valley", seen_of(true, np.linspace(1.4, 14, 10), 0.03, seed))
+    assert fit.not_determined == ("saturation", "max_share")
+    assert fit.bands["max_share"][1] == 1.0
+    assert fit.bands["saturation"][0] < 25 < fit.bands["saturation"][1]
+    assert fit.bands["slope"][1] < 0.04
+    text = scenario_lines([fit])
+    assert 'not_determined = ["saturation", "max_share"]' in text
+    assert "not determined" in text
+
+
+def test_ranges_of_a_fit_carry_into_tornado_and_draws(small):
+    """With phi_max open, the draws at its upper end move on along the fitted slope instead of ending at the fit."""
+    ranges = RampRanges(dead_zone=(2.9, 3.1), slope=(0.026, 0.028), max_share=(0.3, 1.0))
+    open_ramp = Ramp(dead_zone=3, saturation=14, max_share=0.3, ranges=ranges, not_determined=("max_share",))
+    day = with_ramps(small.day, {**ramps_of(small.day), "peak_valley": open_ramp})
+    high = with_factor(day, "response strength (max_share)", 1.3).response.peak_valley
+    assert (high.max_share, high.slope) == pytest.approx((1.0, open_ramp.slope))
+    low = with_factor(day, "response strength (max_share)", 0.7).response.peak_valley
+    assert ramp_values(low) == pytest.approx((3, 14, 0.3))
+    steep = with_factor(day, "price at which it saturates", 0.75).response.peak_valley
+    assert (steep.slope, steep.max_share) == pytest.approx((0.028, 0.3))
+    early = with_factor(day, "dead zone of the response", 0.5).response.peak_valley
+    assert (early.dead_zone, early.slope) == pytest.approx((2.9, open_ramp.slope))
+    plain = with_factor(day, "dead zone of the response", 0.5).response.peak_flat
+    assert plain.dead_zone == pytest.approx(0.5 * day.response.peak_flat.dead_zone)
+
+
+def test_the_profile_sees_flat_data_and_no_dead_zone():
+    seen = Observations(np.array([5.0, 6, 7, 20, 21, 22]), np.array([0.0, 0.5, 0.05, 0.05, 0.6, 0.05]))
+    fit = fit_with_bands("peak_valley", seen)
+    assert {"dead_zone", "max_share", "saturation", "slope"} == set(fit.not_determined)
+    assert fit.bands["slope"][0] == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("design", DESIGNS, ids=str)
+def test_bands_contain_the_truth_of_at_least_85_percent_of_populations(design):
+    found = coverage(design)
+    assert found["fitted"] >= 190
+    assert min(found[name] for name in PARAMETERS) >= 0.85
+    if design.truth is not None:
+        assert found["not_determined"] > 0.9
+
+
 # -------------------------------------------------------------------------------------------------- the command
 
 
@@ -105,7 +200,7 @@ def test_calibrate_writes_lines_that_a_scenario_takes(run_cli, tmp_path):
     path = observations_file(tmp_path / "seen.csv")
     answer = run_cli("ev", "calibrate", path, "--samples", 30, "--out", tmp_path / "fit")
     assert answer.code == 0, answer.err
-    assert "5 to 95 %" in answer.out
+    assert "90 % band" in answer.out
     (tmp_path / "my.toml").write_text(
         "[fleet]\nn_ev = 100\n" + (tmp_path / "fit" / "response.toml").read_text(encoding="utf-8"), encoding="utf-8"
     )
@@ -117,13 +212,26 @@ def test_calibrate_writes_lines_that_a_scenario_takes(run_cli, tmp_path):
     assert [one["pair"] for one in told["fits"]] == ["peak_valley", "v2g"]
 
 
+def test_a_pair_with_few_rows_does_not_stop_the_others(run_cli, tmp_path):
+    path = observations_file(tmp_path / "seen.csv", ["flat_valley,3,0.3"])
+    answer = run_cli("ev", "calibrate", path, "--samples", 20, "--out", tmp_path / "fit")
+    assert answer.code == 0, answer.err
+    assert "Not fitted, flat_valley: 1 observation(s)" in answer.out
+    assert "# flat_valley: not fitted: 1 observation(s)" in (tmp_path / "fit" / "response.toml").read_text()
+    (tmp_path / "few.csv").write_text("pair,incentive,share\nv2g,3,0.1\npeak_flat,1,0.2\n", encoding="utf-8")
+    answer = run_cli("ev", "calibrate", tmp_path / "few.csv", "--out", tmp_path / "none")
+    assert answer.code == 2
+    assert "v2g: 1 observation(s)" in answer.err
+    assert "peak_flat: 1 observation(s)" in answer.err
+    assert not (tmp_path / "none").exists()
+
+
 @pytest.mark.parametrize(
     ("row", "told"),
     [
         ("peak_vally,3,0.1", "line 52, column 'pair': 'peak_vally' is not one of .* Did you mean 'peak_valley'"),
         ("v2g,x,0.1", "line 52, column 'incentive'"),
         ("v2g,3,30", "line 52, column 'share': '30' is not a share from 0 to 1"),
-        ("flat_valley,3,0.3", "flat_valley: 1 observation"),
     ],
 )
 def test_bad_observations_are_named(tmp_path, row, told):

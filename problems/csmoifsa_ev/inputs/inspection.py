@@ -9,6 +9,7 @@ from typing import Any
 
 from csmoifsa.errors import InputError
 from csmoifsa_energy.readers.faults import faults_of
+from csmoifsa_ev.inputs.evidence import response_doubts
 from csmoifsa_ev.inputs.scenario import build_day, import_files, load_scenario, scenario_values, validate
 from csmoifsa_ev.model.tariff import PERIODS
 
@@ -54,7 +55,7 @@ def inspect_scenario(path: Path, *, load: Mapping[str, Any] | None = None) -> In
     except InputError as error:
         found.faults = list(dict.fromkeys([*faults_of(error), *_faults_by_part(path, fill, settings)]))
         return found
-    found.notes = list(day.notes)
+    found.notes = [*day.notes, *response_doubts(scenario)]
     read = scenario.load.read()
     dates = read.dates
     found.facts = {

@@ -19,12 +19,13 @@ from csmoifsa_energy.cases import CaseFiles
 from csmoifsa_energy.checks import Parameters
 from csmoifsa_energy.explain import check_values
 from csmoifsa_ev.inputs.load import GridInput, Load
+from csmoifsa_ev.inputs.responses import insert_set
 from csmoifsa_ev.inputs.sessions import read_sessions
 from csmoifsa_ev.inputs.tariffs import read_tariff
 from csmoifsa_ev.inputs.vehicles import read_vehicles
 from csmoifsa_ev.model.day import PricingDay
 from csmoifsa_ev.model.fleet import Fleet
-from csmoifsa_ev.model.fleet_sums import sum_fleet, sum_sessions
+from csmoifsa_ev.model.fleet_sums import FLOWS, sum_fleet, sum_sessions
 from csmoifsa_ev.model.limits import Limits
 from csmoifsa_ev.model.objectives import Satisfaction
 from csmoifsa_ev.model.response import Recovery, Response
@@ -166,6 +167,7 @@ def import_files(values: dict[str, Any]) -> list[str]:
     fleet, tariff = values.get("fleet"), values.get("tariff")
     if isinstance(fleet, dict) and isinstance(fleet.get("vehicles"), str):
         fleet["vehicles"] = read_vehicles(Path(fleet["vehicles"]))
+    insert_set(values)
     if isinstance(tariff, dict) and "file" in tariff:
         notes += _import_tariff(values, dict(tariff))
     return notes
@@ -201,7 +203,7 @@ def build_day(scenario: Scenario) -> PricingDay:
     n_steps = load.values.shape[1]
     period = scenario.tariff.period_of_step(n_steps)
     fleet = scenario.fleet
-    notes = [*scenario.notes, *load.notes]
+    notes = [*scenario.notes, *load.notes, *open_notes(scenario)]
     if fleet.sessions is None:
         shares = np.array([vehicle.share for vehicle in fleet.vehicles])
         capacity = float((shares * [vehicle.battery_kwh for vehicle in fleet.vehicles]).sum() / shares.sum())
@@ -243,6 +245,20 @@ def build_day(scenario: Scenario) -> PricingDay:
     if not day.reference_level > 0:
         raise InputError(f"prices.reference: the mean price drivers pay now must be above 0, not {day.reference_level}")
     return day
+
+
+def open_notes(scenario: Scenario) -> list[str]:
+    """Return one sentence for each response with parameters that the observations behind it do not determine."""
+    ramps = {f"response.{name}": getattr(scenario.response, name) for name in FLOWS}
+    ramps["v2g.response"] = scenario.v2g.response
+    if scenario.response.enrolment is not None:
+        ramps["response.enrolment.curve"] = scenario.response.enrolment.curve
+    return [
+        f"{key}: {', '.join(ramp.not_determined)} not determined by the observations behind it"
+        + ("; tornado and draws take the whole range" if ramp.ranges else "")
+        for key, ramp in ramps.items()
+        if ramp.not_determined
+    ]
 
 
 def _resampled(values: np.ndarray, n_steps: int) -> np.ndarray:

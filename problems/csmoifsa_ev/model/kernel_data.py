@@ -32,6 +32,7 @@ def kernel_data(day: PricingDay, objectives: tuple[str, ...]) -> np.ndarray:
             "n_days": len(day.days_mw),
             "reference": day.reference,
             "ramps": day.ramps,
+            "enrolment": [0.0, 1.0, 1.0, 1.0] if day.response.enrolment is None else day.response.enrolment.packed(),
             "energy_mwh": day.energy_mwh,
             "flow_limits_mwh": day.fleet.flow_limit_mwh,
             "v2g_ramp": [terms.dead_zone, terms.saturation, terms.max_share],

@@ -21,6 +21,7 @@ LAYOUT = {
     "n_days": 1,
     "reference": 3,  # charge prices of peak, flat, valley
     "ramps": 9,  # dead zone, saturation, greatest share of each flow
+    "enrolment": 4,  # dead zone, saturation, greatest share, and the stated offer, below 0 where there is none
     "energy_mwh": 3,
     "flow_limits_mwh": 7,
     "v2g_ramp": 3,
@@ -63,6 +64,7 @@ ROUNDING = 1e-9
 STEPS, DT, VALLEY_FILLING, DAYS = (AT[n] for n in ("n_steps", "dt_h", "valley_filling", "n_days"))
 OBJECTIVES, MIN_PROFIT, MAX_BILL, MUST_PAY = (AT[n] for n in ("objectives", "min_profit", "max_bill", "v2g_must_pay"))
 REFERENCE, RAMPS, ENERGY, LIMITS = (AT[n] for n in ("reference", "ramps", "energy_mwh", "flow_limits_mwh"))
+ENROLMENT = AT["enrolment"]
 V2G_RAMP, WEAR, FEE, ELIGIBLE = (AT[n] for n in ("v2g_ramp", "wear", "fee", "eligible"))
 DISCHARGED, ROUND_TRIP, COST_SLOPE = (AT[n] for n in ("discharged_per_share_mwh", "round_trip", "cost_slope"))
 CONVERSION, PEAK_COST, LEVEL = (AT[n] for n in ("conversion_efficiency", "peak_cost", "reference_level"))
@@ -102,6 +104,15 @@ def ramp(incentive: float, data: np.ndarray, at: int) -> float:
     """Return the share of eq. (1) at an incentive, with l, h, phi_max at ``data[at:]``; see `ramp.ramp_share`."""
     share = data[at + 2] / (data[at + 1] - data[at]) * (incentive - data[at])
     return min(max(share, 0.0), data[at + 2])
+
+
+@jit
+def enrolled_share(x: np.ndarray, data: np.ndarray) -> float:
+    """Return the share of owners who enrol under a tariff (6,), 1 without enrolment; see `response.Enrolment`."""
+    offer = data[ENROLMENT + 3]
+    if offer < 0.0:
+        offer = (x[0] - x[2]) - (data[REFERENCE] - data[REFERENCE + 2])
+    return ramp(offer, data, ENROLMENT)
 
 
 @jit
@@ -302,6 +313,9 @@ def evaluate(X: np.ndarray, data: np.ndarray, F: np.ndarray, G: np.ndarray) -> N
             incentive = (x[a] - x[b]) - (data[REFERENCE + a] - data[REFERENCE + b])
             flow[k] = ramp(incentive, data, RAMPS + 3 * k) * data[ENERGY + a]
         cut_flows(flow, data)
+        enrolled = enrolled_share(x, data)
+        for k in range(3):
+            flow[k] *= enrolled
         psi = discharging(x, (flow[0] + flow[1] + flow[2]) / energy, data, discharged)
         given = discharged[0] + discharged[1]
         avoided = all_days(x, flow, discharged, data, out)

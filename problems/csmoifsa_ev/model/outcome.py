@@ -155,6 +155,8 @@ def evaluate(X: np.ndarray, day: PricingDay) -> TariffOutcome:
     flows = wanted_flows(charge, day.reference, day.ramps, day.energy_mwh)
     if day.response.transfer == "ev-load":
         flows = limit_flows(flows, day.fleet.flow_limit_mwh)
+    if day.response.enrolment is not None:  # enrolled cars have the fleet's sessions, so their limits shrink alike
+        flows = flows * day.response.enrolment.share(charge, day.reference)[:, None]
     responding = (flows[:, 0] + flows[:, 1] + flows[:, 2]) / day.total_energy_mwh
     margins = discharge_margin(charge, discharge, day.round_trip, day.v2g.wear)
     psi = discharging_shares(margins, day.v2g, day.fleet.eligible, day.fleet.eligible_any, responding)

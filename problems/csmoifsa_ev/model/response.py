@@ -11,11 +11,49 @@ from typing import Literal
 
 import numpy as np
 
-from csmoifsa_energy.checks import Parameters
+from csmoifsa_energy.checks import Parameters, require_not_negative
 from csmoifsa_ev.model.fleet_sums import FLOW_FROM, FLOW_LIMITS, FLOW_TO, FLOWS
 from csmoifsa_ev.model.ramp import Ramp, ramp_share
+from csmoifsa_ev.model.tariff import PEAK, VALLEY
 
 Recovery = Literal["uniform", "valley-filling"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Enrolment(Parameters):
+    """Share of owners who enrol in an offer; only these answer charge prices.
+
+    Attributes
+    ----------
+    curve : Ramp
+        Share of owners who enrol, as a ramp over the offer.
+    offer : float, optional
+        The offer as stated to owners, the same for all tariffs [price unit per kWh]; where left out it is the incentive
+        from peak to valley of each tariff.
+    """
+
+    curve: Ramp
+    offer: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.offer is not None:
+            require_not_negative(self, "offer")
+
+    def share(self, charge: np.ndarray, reference: np.ndarray) -> np.ndarray:
+        """Return the share of owners who enrol under charge prices (n, 3) and a reference (3,), shape (n,)."""
+        offered = (charge[:, PEAK] - charge[:, VALLEY]) - (reference[PEAK] - reference[VALLEY])
+        if self.offer is not None:
+            offered = np.full(len(charge), self.offer)
+        return ramp_share(offered, self.curve.dead_zone, self.curve.saturation, self.curve.max_share)
+
+    def packed(self) -> list[float]:
+        """Return l, h, phi_max and the stated offer, -1 where there is none, as the compiled evaluator reads them."""
+        return [
+            self.curve.dead_zone,
+            self.curve.saturation,
+            self.curve.max_share,
+            -1.0 if self.offer is None else self.offer,
+        ]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +70,10 @@ class Response(Parameters):
     transfer : "ev-load" or "total-load"
         ``"ev-load"``: shares are of the cars' charging, as far as their sessions allow. ``"total-load"``: shares are of
         the period means of the total load, as the paper's text states; this does not conserve energy.
+    enrolment : Enrolment, optional
+        Share of owners who are enrolled; the ramps are then those of enrolled drivers. Where left out, of all drivers.
+    set : str, optional
+        Bundled set of responses that the others come from, where they are not given beside it.
     """
 
     peak_valley: Ramp
@@ -39,6 +81,8 @@ class Response(Parameters):
     flat_valley: Ramp
     recovery: Recovery
     transfer: Literal["ev-load", "total-load"] = "ev-load"
+    enrolment: Enrolment | None = None
+    set: str | None = None
 
     def ramps(self) -> np.ndarray:
         """Return l, h [price unit per kWh] and phi_max of each flow, one flow a row, shape (3, 3)."""

@@ -291,7 +291,7 @@ def fits_table(result: dict[str, Any]) -> pd.DataFrame:
         for name, value in (values | {"slope": fit.slope}).items():
             low, high = fit.bands[name]
             row |= {name: value, f"{name}_p5": low, f"{name}_p95": high}
-        rows.append(row | {"warnings": "; ".join(fit.warnings)})
+        rows.append(row | {"not_determined": " ".join(fit.not_determined), "warnings": "; ".join(fit.warnings)})
     return pd.DataFrame(rows)
 
 

@@ -178,8 +178,13 @@ def show_calibration(result: dict[str, Any], unit: str) -> None:
         values = (ramp.dead_zone, ramp.saturation, ramp.max_share, fit.slope)
         table.add_row(pair, *(f"{value:.3g}" for value in values), f"{fit.residual:.3f}", str(fit.n))
         bands = [fit.bands[name] for name in ("dead_zone", "saturation", "max_share", "slope")]
-        table.add_row("  5 to 95 %", *(f"{low:.3g}-{high:.3g}" for low, high in bands), "", "", style="dim")
+        table.add_row("  90 % band", *(f"{low:.3g}-{high:.3g}" for low, high in bands), "", "", style="dim")
+        if fit.not_determined:
+            marks = ("not determined" if name in fit.not_determined else "" for name in fit.bands)
+            table.add_row("", *marks, "", "", style="dim")
     console.print(table)
+    for pair, reason in result["skipped"].items():
+        console.print(f"Not fitted, {pair}: {reason}.", soft_wrap=True, markup=False)
     for fit in result["fits"].values():
         for warning in fit.warnings:
             console.print(f"Warning, {fit.pair}: {warning}.", soft_wrap=True, markup=False)

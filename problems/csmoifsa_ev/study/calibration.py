@@ -1,8 +1,8 @@
 """Fit drivers' response to observations after price changes (eqs. 3-6 of the 2022 paper, reconstructed).
 
 One observation is an incentive D (change of a price difference) and the share phi of charging that was shifted.
-`fit_ramp` finds l, h, phi_max of eq. (1) by least squares; `local_fit` assumes no shape and uses locally weighted least
-squares; both have bootstrap bands.
+`fit_ramp` finds l, h, phi_max of eq. (1) by least squares, with bands by profile likelihood (`profile`); `local_fit`
+assumes no shape and uses locally weighted least squares, with bootstrap bands.
 """
 
 from __future__ import annotations
@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy import stats
 
 from csmoifsa.errors import InputError, did_you_mean
 from csmoifsa_energy.readers.faults import Faults
 from csmoifsa_energy.readers.table import number, read_table
 from csmoifsa_ev.model.fleet_sums import FLOWS
 from csmoifsa_ev.model.ramp import Ramp, ramp_share
+from csmoifsa_ev.study.profile import LEVEL, NOISE_SHAPES, Noise, estimate_noise, profile_bands
 
 PAIRS = (*FLOWS, "v2g")
 """Responses that can be fitted: the three flows between periods, and discharging over its margin."""
@@ -58,7 +60,9 @@ class Fit:
     residual : float
         Root mean square of observed less fitted shares.
     bands : dict
-        5 and 95 % quantiles of ``dead_zone, saturation, max_share, slope`` over bootstrap samples.
+        Lower and upper limit of the 90 % band of ``dead_zone, saturation, max_share, slope``, by profile likelihood.
+    not_determined : tuple of str
+        Names of parameters that the observations leave open.
     n : int
         Number of observations.
     warnings : list of str
@@ -69,13 +73,14 @@ class Fit:
     ramp: Ramp
     residual: float
     bands: dict[str, tuple[float, float]]
+    not_determined: tuple[str, ...]
     n: int
     warnings: list[str]
 
     @property
     def slope(self) -> float:
         """K = phi_max / (h - l) of eq. (1) [share per price unit per kWh]."""
-        return self.ramp.max_share / (self.ramp.saturation - self.ramp.dead_zone)
+        return self.ramp.slope
 
 
 def read_observations(path: Path) -> dict[str, Observations]:
@@ -84,7 +89,7 @@ def read_observations(path: Path) -> dict[str, Observations]:
     Raises
     ------
     InputError
-        A cell is wrong, or a pair has too few or contradictory observations; the message names all such places.
+        A cell is wrong; the message names all such places.
     """
     table = read_table(path, "file of observations")
     faults = Faults(path)
@@ -107,12 +112,7 @@ def read_observations(path: Path) -> dict[str, Observations]:
     if not seen and not faults.count:
         faults.add("holds no observations")
     faults.stop()
-    result = {pair: Observations(*np.array(rows).T) for pair, rows in seen.items()}
-    for pair, one in result.items():
-        for reason in fit_obstacles(one):
-            faults.add(f"{pair}: {reason}")
-    faults.stop()
-    return result
+    return {pair: Observations(*np.array(rows).T) for pair, rows in seen.items()}
 
 
 def fit_obstacles(seen: Observations) -> list[str]:
@@ -196,8 +196,11 @@ def _best_on_grid(
     return float(least[k]), float(most[k]), float(share[k])
 
 
-def fit_with_bands(pair: str, seen: Observations, *, samples: int = 200, seed: int = 0) -> Fit:
-    """Return the fit of one pair with bootstrap bands and warnings.
+def fit_with_bands(pair: str, seen: Observations) -> Fit:
+    """Return the fit of one pair with profile-likelihood bands and warnings.
+
+    The noise may be equal for all observations or grow with the response (`profile.NOISE_SHAPES`). Each shape has its
+    own weighted fit; the likeliest one gives the response, and all that are not rejected against it give the bands.
 
     Raises
     ------
@@ -207,22 +210,35 @@ def fit_with_bands(pair: str, seen: Observations, *, samples: int = 200, seed: i
     reasons = fit_obstacles(seen)
     if reasons:
         raise InputError(f"{pair}: {reasons[0]}")
-    ramp, residual = fit_ramp(seen)
-    random = np.random.default_rng([seed, PAIRS.index(pair)])
-    drawn = []
-    for _ in range(samples):
-        rows = random.integers(len(seen), size=len(seen))
-        one, _ = fit_ramp(Observations(seen.incentive[rows], seen.share[rows]))
-        drawn.append((one.dead_zone, one.saturation, one.max_share, one.max_share / (one.saturation - one.dead_zone)))
-    low, high = np.quantile(drawn, [0.05, 0.95], axis=0)
-    names = ("dead_zone", "saturation", "max_share", "slope")
+    first, _ = fit_ramp(seen)
+    fits = [_fit_with_noise(seen, first, growth) for growth in NOISE_SHAPES]
+    least = min(noise.deviance for _, noise in fits)
+    kept = [(ramp, noise) for ramp, noise in fits if noise.deviance <= least + float(stats.chi2.ppf(LEVEL, 1))]
+    ramp = min(kept, key=lambda one: one[1].deviance)[0]
+    found = [profile_bands(seen.incentive, noise, one) for one, noise in kept]
+    bands = {
+        name: (min(one.limits[name][0] for one in found), max(one.limits[name][1] for one in found))
+        for name in found[0].limits
+    }
+    open_ = tuple(name for name in bands if any(name in one.not_determined for one in found))
+    left = seen.share - ramp_share(seen.incentive, ramp.dead_zone, ramp.saturation, ramp.max_share)
     warnings = []
-    if ramp.saturation >= float(seen.incentive.max()) - 1e-9:
+    if "max_share" in open_:
         warnings.append("no observation lies beyond saturation: h and phi_max are not determined, only the slope is")
     if not (seen.incentive <= ramp.dead_zone + 1e-9).any():
         warnings.append("no observation lies in the dead zone: l rests on the slope alone")
-    bands = {name: (float(a), float(b)) for name, a, b in zip(names, low, high, strict=True)}
-    return Fit(pair, ramp, residual, bands, len(seen), warnings)
+    return Fit(pair, ramp, float(np.sqrt((left * left).mean())), bands, open_, len(seen), warnings)
+
+
+def _fit_with_noise(seen: Observations, ramp: Ramp, growth: float) -> tuple[Ramp, Noise]:
+    """Return the weighted fit under one shape of the noise, and that noise; ``ramp`` is a first fit."""
+    for _ in range(2):
+        noise = estimate_noise(
+            seen.share, ramp_share(seen.incentive, ramp.dead_zone, ramp.saturation, ramp.max_share), growth
+        )
+        ramp, _ = fit_ramp(Observations(seen.incentive, noise.share), weights=noise.weights)
+    fitted = ramp_share(seen.incentive, ramp.dead_zone, ramp.saturation, ramp.max_share)
+    return ramp, estimate_noise(seen.share, fitted, growth)
 
 
 def local_fit(seen: Observations, at: np.ndarray, tau: float) -> np.ndarray:
@@ -252,7 +268,7 @@ def local_fit(seen: Observations, at: np.ndarray, tau: float) -> np.ndarray:
 
 
 def calibrate(path: Path, *, tau: float | None = None, samples: int = 200, seed: int = 0) -> dict[str, Any]:
-    """Fit every pair of a file of observations.
+    """Fit every pair of a file of observations; a pair that cannot be fitted does not stop the others.
 
     Parameters
     ----------
@@ -266,13 +282,25 @@ def calibrate(path: Path, *, tau: float | None = None, samples: int = 200, seed:
     Returns
     -------
     dict
-        By pair ``observed`` (Observations), ``fits`` (Fit) and ``curves`` (local fit with bands); ``toml``, the lines
-        for a scenario file.
+        By pair ``observed`` (Observations), ``fits`` (Fit) and ``curves`` (local fit with bands); ``skipped``, by pair
+        why it has no fit; ``toml``, the lines for a scenario file.
+
+    Raises
+    ------
+    InputError
+        A cell is wrong, or no pair can be fitted; the message names all such places.
     """
     fits, curves = {}, {}
     observed = read_observations(path)
+    skipped = {pair: reasons[0] for pair, seen in observed.items() if (reasons := fit_obstacles(seen))}
+    if len(skipped) == len(observed):
+        faults = Faults(path)
+        for pair, reason in skipped.items():
+            faults.add(f"{pair}: {reason}")
+        faults.stop()
+    observed = {pair: seen for pair, seen in observed.items() if pair not in skipped}
     for pair, seen in observed.items():
-        fits[pair] = fit_with_bands(pair, seen, samples=samples, seed=seed)
+        fits[pair] = fit_with_bands(pair, seen)
         width = tau or max(float(np.ptp(seen.incentive)) / 6.0, 1e-6)
         at = np.linspace(min(0.0, float(seen.incentive.min())), float(seen.incentive.max()) * 1.1, 60)
         random = np.random.default_rng([seed, 7, PAIRS.index(pair)])
@@ -287,21 +315,54 @@ def calibrate(path: Path, *, tau: float | None = None, samples: int = 200, seed:
             "high": np.quantile(drawn, 0.95, axis=0),
             "tau": width,
         }
-    return {"observed": observed, "fits": fits, "curves": curves, "toml": scenario_lines(list(fits.values()))}
+    lines = scenario_lines(list(fits.values())) + "".join(
+        f"# {pair}: not fitted: {reason}\n" for pair, reason in skipped.items()
+    )
+    return {"observed": observed, "fits": fits, "curves": curves, "skipped": skipped, "toml": lines}
 
 
 def scenario_lines(fits: list[Fit]) -> str:
-    """Return the fits as lines for a scenario file."""
-    lines = []
-    for part, pairs in (("response", FLOWS), ("v2g", ("v2g",))):
-        mine = [fit for fit in fits if fit.pair in pairs]
-        if mine:
-            lines.append(f"[{part}]")
-        for fit in mine:
-            name = "response" if fit.pair == "v2g" else fit.pair
-            ramp = fit.ramp
-            lines.append(
-                f"{name} = {{ dead_zone = {ramp.dead_zone:.4g}, saturation = {ramp.saturation:.4g}, "
-                f"max_share = {ramp.max_share:.4g} }}  # fitted to {fit.n} observations"
-            )
+    """Return the fits as tables for a scenario file, with their ranges and the names of what is not determined."""
+    return "\n".join(
+        ramp_lines(
+            "v2g.response" if fit.pair == "v2g" else f"response.{fit.pair}",
+            fit.ramp,
+            fit.bands,
+            fit.not_determined,
+            f"fitted to {fit.n} observations",
+        )
+        for fit in fits
+    )
+
+
+def ramp_lines(
+    table: str, ramp: Ramp, bands: dict[str, tuple[float, float]], not_determined: tuple[str, ...], origin: str
+) -> str:
+    """Return a response as a table of a scenario file, one line a parameter, with its ranges.
+
+    Parameters
+    ----------
+    table : str
+        Name of the table, such as ``"response.peak_valley"``.
+    ramp : Ramp
+        The response.
+    bands : dict
+        Lower and upper limits of ``dead_zone, saturation, max_share, slope``.
+    not_determined : tuple of str
+        Names of parameters that are left open.
+    origin : str
+        Where the response comes from, for a comment.
+    """
+    lines = [f"[{table}]  # {origin}"]
+    for name in ("dead_zone", "saturation", "max_share"):
+        low, high = bands[name]
+        remark = ": not determined" if name in not_determined else ""
+        lines.append(f"{name} = {getattr(ramp, name):.4g}  # 90 % band {low:.4g} to {high:.4g}{remark}")
+    if not_determined:
+        lines.append(f"not_determined = {list(not_determined)}".replace("'", '"'))
+    lines.append(f"[{table}.ranges]  # tornado and draws take these")
+    for name in ("dead_zone", "slope", "max_share"):
+        low, high = bands[name]
+        here = float(f"{getattr(ramp, name):.4g}")  # rounding must not put the value outside
+        lines.append(f"{name} = [{min(float(f'{low:.4g}'), here):.4g}, {max(float(f'{high:.4g}'), here):.4g}]")
     return "\n".join(lines) + "\n"

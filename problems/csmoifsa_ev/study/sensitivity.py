@@ -29,23 +29,59 @@ SPREAD = {
 }
 """Relative half-width of each assumption's range; judgement, stated in docs/assumptions.md."""
 
+ENROLMENT_SPREAD = {
+    "owners who enrol (max_share)": 0.50,
+    "dead zone of enrolment": 0.50,
+    "price at which enrolment saturates": 0.50,
+}
+"""The same for enrolment, where a scenario has it; judgement."""
+
+V2G_SPREAD = {"dead zone of discharging": 0.50, "price at which discharging saturates": 0.25}
+"""The same for the response to the discharge price, where it has ranges of its own."""
+
+
+def assumptions_of(day: PricingDay) -> dict[str, float]:
+    """Return the assumptions that a day rests on, each with the relative half-width of its range."""
+    enrolment = {} if day.response.enrolment is None else ENROLMENT_SPREAD
+    discharging = {} if day.v2g.response.ranges is None else V2G_SPREAD
+    return SPREAD | enrolment | discharging
+
 
 def _ramps(day: PricingDay, change: Callable[[Ramp], Ramp]) -> PricingDay:
     names = ("peak_valley", "peak_flat", "flat_valley")
     return replace(day, response=replace(day.response, **{name: change(getattr(day.response, name)) for name in names}))
 
 
-def with_factor(day: PricingDay, what: str, factor: float) -> PricingDay:
-    """Return the day with the assumption ``what`` of `SPREAD` multiplied by ``factor``."""
-    if what.startswith("response strength"):
-        return _ramps(day, lambda ramp: replace(ramp, max_share=min(ramp.max_share * factor, 1.0)))
+def _changed(ramp: Ramp, what: str, factor: float) -> Ramp:
+    """Return a ramp with the parameter that ``what`` names multiplied by a factor, or moved within its own range."""
+    part = (factor - 1.0) / (SPREAD | ENROLMENT_SPREAD | V2G_SPREAD)[what]
     if what.startswith("dead zone"):
-        return _ramps(day, lambda ramp: replace(ramp, dead_zone=min(ramp.dead_zone * factor, 0.9 * ramp.saturation)))
+        if ramp.ranges:
+            return ramp.moved("dead_zone", part)
+        return replace(ramp, dead_zone=min(ramp.dead_zone * factor, 0.9 * ramp.saturation))
     if what.startswith("price at which"):
-        return _ramps(day, lambda ramp: replace(ramp, saturation=max(ramp.saturation * factor, ramp.dead_zone + 0.1)))
-    if what.startswith("discharging"):
-        terms = day.v2g.response
-        return replace(day, v2g=replace(day.v2g, response=replace(terms, max_share=min(terms.max_share * factor, 1.0))))
+        if ramp.ranges:
+            return ramp.moved("slope", -part)
+        return replace(ramp, saturation=max(ramp.saturation * factor, ramp.dead_zone + 0.1))
+    if ramp.ranges:
+        return ramp.moved("max_share", part)
+    return replace(ramp, max_share=min(ramp.max_share * factor, 1.0))
+
+
+def with_factor(day: PricingDay, what: str, factor: float) -> PricingDay:
+    """Return the day with the assumption ``what`` of `assumptions_of` multiplied by ``factor``.
+
+    A response with ranges of its own moves within them instead: ``factor`` at an end of the general range is the same
+    end of its own. Its saturation moves with its slope, since h is that of ``l + phi_max / K``.
+    """
+    enrolment = day.response.enrolment
+    if what in ENROLMENT_SPREAD:
+        curve = None if enrolment is None else replace(enrolment, curve=_changed(enrolment.curve, what, factor))
+        return replace(day, response=replace(day.response, enrolment=curve))
+    if what in V2G_SPREAD or what.startswith("discharging"):
+        return replace(day, v2g=replace(day.v2g, response=_changed(day.v2g.response, what, factor)))
+    if what.startswith(("response strength", "dead zone", "price at which")):
+        return _ramps(day, lambda ramp: _changed(ramp, what, factor))
     if what.startswith("wear"):
         return replace(day, v2g=replace(day.v2g, wear=day.v2g.wear * factor))
     if what.startswith("number of cars"):
@@ -88,7 +124,7 @@ def tornado(tariff: np.ndarray, day: PricingDay) -> list[dict[str, Any]]:
     """
     here = effects(evaluate(tariff[None], day), day)[0]
     rows = []
-    for what, spread in SPREAD.items():
+    for what, spread in assumptions_of(day).items():
         trials = [with_factor(day, what, 1.0 + sign * spread) for sign in (-1.0, 1.0)]
         low, high = (effects(evaluate(tariff[None], one), one)[0] for one in trials)
         row: dict[str, Any] = {"assumption": what, "spread_percent": 100.0 * spread}
@@ -130,7 +166,7 @@ class Robustness:
 def robustness(
     front: np.ndarray, recommended: int, day: PricingDay, objectives: str, *, draws: int = 200, seed: int = 0
 ) -> Robustness:
-    """Evaluate tariffs under random draws of all assumptions of `SPREAD`, uniform in their ranges, and of the day.
+    """Evaluate tariffs under random draws of all `assumptions_of` a day, uniform in their ranges, and of its load.
 
     Parameters
     ----------
@@ -151,7 +187,7 @@ def robustness(
     rebounds = 0
     for k in range(draws):
         one = day
-        for what, spread in SPREAD.items():
+        for what, spread in assumptions_of(day).items():
             one = with_factor(one, what, 1.0 + spread * random.uniform(-1.0, 1.0))
         base = one.days_mw[random.integers(len(one.days_mw))]
         wave = _smooth_noise(random, len(base))
