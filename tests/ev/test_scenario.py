@@ -109,7 +109,7 @@ def test_a_file_may_name_its_case(tmp_path):
         ("fleet = 3", r"fleet must be a table, not 3"),
         ("base = 'duke'", r"there is no case 'duke'.* Did you mean 'duke-2017'"),
         ("base = 3", r"there is no case 3"),
-        ("[load]\ncsv = 'none.csv'\nvalues_mw = [1.0]", r"load: the load must be either"),
+        ("[load]\ncsv = 'none.csv'\nvalues_mw = [1.0]", r"load: the load needs either values_mw or csv, and not both"),
         ("[fleet\n", r"is not a TOML file: .*line 1"),
     ],
 )
