@@ -19,7 +19,7 @@ from pymoo.core.problem import Problem
 from csmoifsa.requirements import bounds_of, evaluated
 
 EQUALITY_TOLERANCE = default_config()["cv_eq"]["eps"]  # pymoo's own
-UNDEFINED = 1e15  # what an algorithm is told where the problem has no finite value (pymoo's MW6, MW11, CTP2-5)
+UNDEFINED = 1e15  # what an algorithm is told where the problem has no finite value (constraints of pymoo's CTP2-5)
 SLACK = 1e-9  # share of a variable's range by which rounding in a library may overstep a bound
 
 
