@@ -7,7 +7,7 @@ from typing import cast
 
 from csmoifsa_bench import tables
 from csmoifsa_bench.measure import TITLES, Results, code_states
-from csmoifsa_bench.statistics import compare_with_first, rank_over_problems, too_few_runs
+from csmoifsa_bench.statistics import compare_over_problems, compare_with_first, rank_over_problems, too_few_runs
 from csmoifsa_bench.suite import PAPER_METRICS
 
 MOST_ROWS = 60  # of a table on the Markdown page
@@ -42,7 +42,16 @@ def verdict(results: Results, stop: int, metric: str | None = None) -> str:
         places = ", ".join(
             f"{name} {rank:.2f}" for name, rank in list(zip(ranking.names, ranking.ranks, strict=True))[:4]
         )
-        return f"{where}: {hint}; best mean ranks over {ranking.n} problems: {places}"
+        rival = next((name for name in ranking.names if name != first), first)
+        over = compare_over_problems(results, metric, stop).set_index("rival")
+        won = ""
+        if ranking.n > 1 and rival in over.index:
+            row = over.loc[rival]
+            won = (
+                f"; {first} is better than {rival} on {row.problems_won:.0f} and worse on {row.problems_lost:.0f} "
+                f"problems, signed-rank p = {tables.p_text(row.holm)}"
+            )
+        return f"{where}: {hint}; best mean ranks over {ranking.n} problems: {places}{won}"
     against = []
     for rival in results.algorithms[1:]:
         part = frame[frame.rival == rival]

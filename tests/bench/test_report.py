@@ -152,6 +152,8 @@ def test_few_runs_are_said_to_prove_nothing(tmp_path):
     # three pairs: p = 2/8 at best, and six comparisons
     assert "3 pairs cannot go below p = 0.25, too much for 6 comparisons" in verdict(found, 1000)
     assert "best mean ranks over 3 problems: good 1.00" in verdict(found, 1000)
+    # three problems won of three: p = 2/8, times two rivals
+    assert verdict(found, 1000).endswith(" on 3 and worse on 0 problems, signed-rank p = 0.500")
     assert "all are level" in tables.comparison_table(found, "igd", 1000).note
 
 
