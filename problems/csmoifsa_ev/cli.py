@@ -155,7 +155,9 @@ def compare(
     show_comparison(baselines, variants, wanted)
 
 
-_OBSERVATIONS = typer.Argument(..., metavar="OBSERVATIONS.csv", help="Columns pair, incentive, share.")
+_OBSERVATIONS = typer.Argument(
+    ..., metavar="OBSERVATIONS.csv", help="Columns pair, incentive, share; or published shares."
+)
 _FOR_SCENARIO = typer.Option(None, "--scenario", metavar="MY.toml", help="The scenario the prices belong to.")
 
 
@@ -173,6 +175,9 @@ def calibrate(
     Each row holds a pair, an incentive (change of a price difference) and the share of charging that was shifted.
     Pairs are peak_valley, peak_flat, flat_valley, and v2g, whose incentive is the margin.
 
+    A file with a column source holds what utilities publish: prices, shares of charging in cheap hours before and
+    after, and enrolment. The response of enrolled drivers and enrolment are then fitted apart.
+
     [bold]Example:[/bold]  csmoifsa ev calibrate observations.csv --scenario my.toml --out out/fit
     """
     if tau is not None and not 0 < tau < 1e6:
@@ -180,9 +185,11 @@ def calibrate(
     from csmoifsa_ev.inputs.scenario import load_scenario
     from csmoifsa_ev.output.tables import fits_table, write_calibration
     from csmoifsa_ev.study.calibration import calibrate as fit_all
+    from csmoifsa_ev.study.published import calibrate_published, is_published
 
     unit = load_scenario(scenario).prices.unit
-    result = fit_all(observations, tau=tau, samples=samples)
+    published = is_published(observations)
+    result = calibrate_published(observations) if published else fit_all(observations, tau=tau, samples=samples)
     if out is not None:
         write_calibration(out, result, unit)
     if as_json:
@@ -194,7 +201,8 @@ def calibrate(
 
     show_calibration(result, unit)
     if out is not None:
-        stdout().print(f"\nWritten: {out}/ fits.csv response.toml calibration.png", soft_wrap=True, markup=False)
+        more = " sources.csv" if published else ""
+        stdout().print(f"\nWritten: {out}/ fits.csv response.toml calibration.png{more}", soft_wrap=True, markup=False)
 
 
 @app.command()

@@ -99,7 +99,10 @@ class Ramp(Parameters):
         values = {"dead_zone": self.dead_zone, "slope": self.slope, "max_share": self.max_share}
         low, high = getattr(self.ranges, name)
         here = values[name]
-        values[name] = here + part * max(high - here, 0.0) if part > 0 else here + part * max(here - low, 0.0)
+        if name == "slope" and part > 0:  # an upper limit may be that of a step, so the width h - l falls evenly
+            values[name] = 1.0 / (1.0 / max(here, 1e-9) * (1.0 - part) + part / max(high, here, 1e-9))
+        else:
+            values[name] = here + part * (max(high - here, 0.0) if part > 0 else max(here - low, 0.0))
         rise = values["max_share"] / max(values["slope"], 1e-9)
         return replace(
             self,

@@ -12,12 +12,12 @@ from csmoifsa_ev.model.ramp import ramp_share
 
 
 def draw_calibration(result: dict[str, Any], unit: str) -> Figure:
-    """Draw the observations of each pair, the fitted ramp, and the local fit with its band.
+    """Draw the observations of each pair, the fitted ramp, and the local fit with its band where there is one.
 
     Parameters
     ----------
     result : dict
-        From `calibration.calibrate`.
+        From `calibration.calibrate` or `published.calibrate_published`.
     unit : str
         Unit of prices.
     """
@@ -26,11 +26,16 @@ def draw_calibration(result: dict[str, Any], unit: str) -> Figure:
     rows = -(-len(pairs) // columns)
     figure = Figure(figsize=(5.0 * columns, 3.4 * rows), dpi=150, layout="constrained")
     for k, pair in enumerate(pairs):
-        seen, fit, curve = (result[part][pair] for part in ("observed", "fits", "curves"))
+        seen, fit, curve = result["observed"][pair], result["fits"][pair], result.get("curves", {}).get(pair)
         axes = figure.add_subplot(rows, columns, k + 1)
-        at, ramp = curve["incentive"], fit.ramp
-        axes.fill_between(at, curve["low"], curve["high"], color=GREY, alpha=0.5, label="local fit, 5 to 95 %")
-        axes.plot(at, curve["local"], color="black", linestyle="--", linewidth=1.2, label="local fit")
+        at, ramp = (
+            np.linspace(0.0, max(float(seen.incentive.max(initial=1.0)), fit.ramp.saturation) * 1.1, 120),
+            fit.ramp,
+        )
+        if curve is not None:
+            at = curve["incentive"]
+            axes.fill_between(at, curve["low"], curve["high"], color=GREY, alpha=0.5, label="local fit, 5 to 95 %")
+            axes.plot(at, curve["local"], color="black", linestyle="--", linewidth=1.2, label="local fit")
         axes.plot(
             at, ramp_share(at, ramp.dead_zone, ramp.saturation, ramp.max_share), color=BLUE, linewidth=2.2,
             label="eq. (1) fitted",

@@ -296,7 +296,7 @@ def fits_table(result: dict[str, Any]) -> pd.DataFrame:
 
 
 def write_calibration(folder: Path, result: dict[str, Any], unit: str) -> None:
-    """Write ``fits.csv``, ``response.toml`` and ``calibration.png`` into a folder, created if need be."""
+    """Write ``fits.csv``, ``response.toml``, ``calibration.png``, and of published shares ``sources.csv``."""
     from csmoifsa.figures import save_figure
     from csmoifsa_ev.output.response_figures import draw_calibration
 
@@ -304,6 +304,8 @@ def write_calibration(folder: Path, result: dict[str, Any], unit: str) -> None:
         write_csv(place / "fits.csv", fits_table(result))
         with atomic_write(place / "response.toml") as file:
             file.write(result["toml"])
+        if "sources" in result:
+            write_csv(place / "sources.csv", pd.DataFrame(result["sources"]))
         save_figure(draw_calibration(result, unit), place / "calibration.png")
 
 

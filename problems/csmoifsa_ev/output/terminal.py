@@ -179,17 +179,29 @@ def show_calibration(result: dict[str, Any], unit: str) -> None:
         table.add_row(pair, *(f"{value:.3g}" for value in values), f"{fit.residual:.3f}", str(fit.n))
         bands = [fit.bands[name] for name in ("dead_zone", "saturation", "max_share", "slope")]
         table.add_row("  90 % band", *(f"{low:.3g}-{high:.3g}" for low, high in bands), "", "", style="dim")
-        if fit.not_determined:
-            marks = ("not determined" if name in fit.not_determined else "" for name in fit.bands)
-            table.add_row("", *marks, "", "", style="dim")
     console.print(table)
+    for fit in result["fits"].values():
+        if fit.not_determined:
+            names = ", ".join(fit.not_determined)
+            console.print(f"Not determined, {fit.pair}: {names}.", soft_wrap=True, markup=False)
     for pair, reason in result["skipped"].items():
         console.print(f"Not fitted, {pair}: {reason}.", soft_wrap=True, markup=False)
     for fit in result["fits"].values():
         for warning in fit.warnings:
             console.print(f"Warning, {fit.pair}: {warning}.", soft_wrap=True, markup=False)
+    if "sources" in result:
+        console.print(_sources_table(result["sources"]))
     console.print("\nFor the scenario file:", soft_wrap=True)
     console.print(result["toml"], soft_wrap=True, markup=False)
+
+
+def _sources_table(rows: list[dict[str, Any]]) -> Table:
+    table = _table("source", "incentive", "enrolment\npublished", "implied by\nall owners", "of the\ncurve")
+    for one in rows:
+        shares = (one[f"enrolment_{name}"] for name in ("published", "implied", "of_curve"))
+        cells = ("" if share is None else f"{share:.1%}" for share in shares)
+        table.add_row(one["source"], f"{one['incentive']:.3g}", *cells)
+    return table
 
 
 def show_learning(curves: dict[str, Any], seeds: int, noise: float) -> None:
