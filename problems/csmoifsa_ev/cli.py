@@ -41,7 +41,8 @@ def price(
     objectives: str = typer.Option(
         "paper",
         "--objectives",
-        help="paper: peak-valley difference, saving, satisfaction. market: difference, profit, drivers' bill.",
+        help="paper: peak-valley difference, saving, satisfaction. market: difference, profit, drivers' bill. "
+        "fair: difference, profit, largest rise of a group's bill.",
     ),
     n_eval: int = typer.Option(10_000, "--n-eval", "-n", min=1, help="Tariffs to try."),
     pop_size: int = typer.Option(100, "--pop-size", "-p", min=2, help="Tariffs on the front."),
@@ -67,7 +68,7 @@ def price(
 
     [bold]Example:[/bold]  csmoifsa ev price my.toml --objectives market --out out/mine
     """
-    _check_choice("--objectives", objectives, ["paper", "market"])
+    _check_choice("--objectives", objectives, ["paper", "market", "fair"])
     if recovery is not None:
         _check_choice("--recovery", recovery, ["uniform", "valley-filling"])
     check_language(language)

@@ -26,9 +26,10 @@ def ev_pricing(
         A TOML file, or a loaded scenario; None for the bundled ``case``, unchanged.
     case : str, optional
         The bundled case: ``"paper-2022"`` (default) or ``"duke-2017"``.
-    objectives : "paper" or "market"
+    objectives : "paper", "market" or "fair"
         ``paper``: peak-valley difference, operator's saving, drivers' satisfaction. ``market``: peak-valley
-        difference, operator's profit, drivers' bill.
+        difference, operator's profit, drivers' bill. ``fair``: peak-valley difference, operator's profit, largest rise
+        of a group's bill.
     recovery : "uniform", "valley-filling" or None
         Distribution of shifted charging over its new period; None for the scenario's.
     n_ev, seed : int, optional

@@ -17,7 +17,7 @@ def kernel_data(day: PricingDay, objectives: tuple[str, ...]) -> np.ndarray:
     day : PricingDay
         Load, fleet and terms.
     objectives : tuple of str
-        Quantities of `outcome.QUANTITIES` that the columns of F hold, at most eight.
+        Quantities of `outcome.QUANTITIES` that the columns of F hold, at most nine.
     """
     from csmoifsa_ev.model.kernels import pack  # loads the compiler, so only when a kernel is wanted
 
@@ -55,6 +55,7 @@ def kernel_data(day: PricingDay, objectives: tuple[str, ...]) -> np.ndarray:
             "mean_parking_h": day.fleet.mean_parking_h,
             "min_profit": day.limits.min_profit,
             "max_bill": max_bill(day),
+            "max_bill_rise": np.inf if day.limits.max_bill_rise is None else day.limits.max_bill_rise,
             "v2g_must_pay": day.limits.v2g_must_pay,
         },
         {

@@ -17,7 +17,7 @@ LAYOUT = {
     "n_steps": 1,
     "dt_h": 1,
     "valley_filling": 1,
-    "objectives": 8,  # index in `outcome.QUANTITIES` of each objective; as many are read as F has columns
+    "objectives": 9,  # index in `outcome.QUANTITIES` of each objective; as many are read as F has columns
     "n_days": 1,
     "reference": 3,  # charge prices of peak, flat, valley
     "ramps": 9,  # dead zone, saturation, greatest share of each flow
@@ -44,6 +44,7 @@ LAYOUT = {
     "mean_parking_h": 1,
     "min_profit": 1,
     "max_bill": 1,  # infinite without a limit
+    "max_bill_rise": 1,  # infinite without a limit
     "v2g_must_pay": 1,
 }
 """Name and number of values of each parameter in ``data``, in order; `pack` writes them, the kernels read them."""
@@ -60,9 +61,13 @@ HEADER = sum(LAYOUT.values())
 ROUNDING = 1e-9
 """Slack of constraints on sums, as a share; equals `outcome.ROUNDING`."""
 
+EMPTY_GROUP = 1e-9
+"""Share of the drivers below which a group counts as empty; equals `fairness.EMPTY_GROUP`."""
+
 # numba reads module constants, not dictionaries
 STEPS, DT, VALLEY_FILLING, DAYS = (AT[n] for n in ("n_steps", "dt_h", "valley_filling", "n_days"))
 OBJECTIVES, MIN_PROFIT, MAX_BILL, MUST_PAY = (AT[n] for n in ("objectives", "min_profit", "max_bill", "v2g_must_pay"))
+MAX_BILL_RISE = AT["max_bill_rise"]
 REFERENCE, RAMPS, ENERGY, LIMITS = (AT[n] for n in ("reference", "ramps", "energy_mwh", "flow_limits_mwh"))
 ENROLMENT = AT["enrolment"]
 V2G_RAMP, WEAR, FEE, ELIGIBLE = (AT[n] for n in ("v2g_ramp", "wear", "fee", "eligible"))
@@ -276,7 +281,7 @@ def all_days(x: np.ndarray, flow: np.ndarray, discharged: np.ndarray, data: np.n
 def constraints(
     x: np.ndarray, paid: float, profit: float, bill: float, gain: float, data: np.ndarray, psi: float, g: np.ndarray
 ) -> None:
-    """Fill the constraints ``g`` (10,) of one candidate; see `outcome.constraint_values`."""
+    """Fill the first ten constraints ``g`` (11,) of one candidate; see `outcome.constraint_values`."""
     level = data[LEVEL]
     g[0] = (x[2] - x[1]) / level
     g[1] = (x[1] - x[0]) / level
@@ -291,6 +296,26 @@ def constraints(
 
 
 @jit
+def bill_rise(x: np.ndarray, flow: np.ndarray, both: float, battery: float, paid: float, data: np.ndarray) -> float:
+    """Return the largest relative rise of a group's bill; see `fairness.largest_bill_rise`.
+
+    ``both`` is the share of cars that discharge, ``battery`` their payments for recharging less their income, ``paid``
+    all payments for charging [price unit x MWh/kWh].
+    """
+    moved = (flow[0] + flow[1] + flow[2]) / (data[ENERGY] + data[ENERGY + 1] + data[ENERGY + 2])
+    shifted = x[2] * (flow[0] + flow[2]) + x[1] * flow[1]
+    part = both / max(moved, EMPTY_GROUP)
+    most = -np.inf
+    if 1.0 - moved > EMPTY_GROUP:
+        most = (paid - shifted) / (1.0 - moved)
+    if moved - both > EMPTY_GROUP:
+        most = max(most, shifted * (1.0 - part) / (moved - both))
+    if both > EMPTY_GROUP:
+        most = max(most, (shifted * part + battery) / both)
+    return most * data[MONEY] / data[BILL_BEFORE] - 1.0
+
+
+@jit
 def evaluate(X: np.ndarray, data: np.ndarray, F: np.ndarray, G: np.ndarray) -> None:
     """Fill objectives and constraints of the candidates; see `outcome.evaluate`.
 
@@ -300,11 +325,11 @@ def evaluate(X: np.ndarray, data: np.ndarray, F: np.ndarray, G: np.ndarray) -> N
         One tariff a row, in the order of `tariff.VARIABLES`.
     data : (k,) array
         From `kernel_data.kernel_data`.
-    F, G : (n, m) and (n, 10) arrays
+    F, G : (n, m) and (n, 11) arrays
         Receive the objectives, to be minimised, and the constraints, kept where <= 0.
     """
     flow, discharged, nothing = np.empty(3), np.empty(2), np.zeros(2)
-    out, without, q = np.empty(6), np.empty(6), np.empty(8)
+    out, without, q = np.empty(6), np.empty(6), np.empty(9)
     energy = data[ENERGY] + data[ENERGY + 1] + data[ENERGY + 2]
     for row in range(X.shape[0]):
         x = X[row]
@@ -323,7 +348,8 @@ def evaluate(X: np.ndarray, data: np.ndarray, F: np.ndarray, G: np.ndarray) -> N
         gain = avoided - all_days(x, flow, nothing, data, without) - wear if given > 0.0 else 0.0
 
         income = x[3] * discharged[0] + x[4] * discharged[1]
-        bill = (out[4] + x[2] * given / data[ROUND_TRIP] - income) * data[MONEY]
+        battery = x[2] * given / data[ROUND_TRIP] - income
+        bill = (out[4] + battery) * data[MONEY]
         profit = bill - data[SUPPLY_BEFORE] + avoided
         above = max(x[3] - x[0], 0.0) * discharged[0] + max(x[4] - x[1], 0.0) * discharged[1]
         theta = data[HABIT] * (1.0 - 0.5 * out[3] * data[DT] / energy)
@@ -332,6 +358,8 @@ def evaluate(X: np.ndarray, data: np.ndarray, F: np.ndarray, G: np.ndarray) -> N
         q[0], q[1], q[2], q[3], q[4] = out[1], above * data[MONEY] - avoided, -theta, -profit, bill
         q[5] = (x[0] * data[ENERGY] + x[1] * data[ENERGY + 1] + x[2] * data[ENERGY + 2]) * data[MONEY]
         q[6], q[7] = bill + wear - profit, out[0]
+        q[8] = bill_rise(x, flow, psi, battery, out[4], data)
         for k in range(F.shape[1]):
             F[row, k] = q[int(data[OBJECTIVES + k])]
         constraints(x, out[4], profit, bill, gain, data, psi, G[row])
+        G[row, 10] = q[8] - data[MAX_BILL_RISE] - ROUNDING if data[MAX_BILL_RISE] < np.inf else -1.0

@@ -13,6 +13,7 @@ import numpy as np
 
 from csmoifsa_ev.model.curves import delay_mwh_hours, evaluate_days
 from csmoifsa_ev.model.day import PricingDay
+from csmoifsa_ev.model.fairness import largest_bill_rise
 from csmoifsa_ev.model.response import limit_flows, wanted_flows
 from csmoifsa_ev.model.tariff import FLAT, PEAK, VALLEY
 from csmoifsa_ev.model.v2g import discharge_margin, discharging_shares
@@ -26,6 +27,7 @@ QUANTITIES = (
     "inflexible_bill_per_day",
     "welfare_per_day",
     "g1_mw",
+    "largest_bill_rise",
 )
 """Quantities that can be objectives, in the order in which the compiled evaluator numbers them."""
 
@@ -37,6 +39,7 @@ OBJECTIVE_SETS: dict[str, tuple[str, ...]] = {
     "market": ("g2_mw", "operator_profit_per_day", "driver_bill_per_day"),
     "inflexible": ("g2_mw", "operator_profit_per_day", "inflexible_bill_per_day"),
     "welfare": ("g2_mw", "welfare_per_day", "satisfaction"),
+    "fair": ("g2_mw", "operator_profit_per_day", "largest_bill_rise"),
 }
 """Quantities that each set of objectives optimises; those in `MAXIMISED` enter with a minus sign."""
 
@@ -51,6 +54,7 @@ CONSTRAINTS = (
     "operator profit >= min_profit",
     "drivers' bill <= max_bill_change",
     "discharging brings what it costs",
+    "bill of every group <= max_bill_rise",
 )
 
 ROUNDING = 1e-9
@@ -97,7 +101,9 @@ class TariffOutcome:
         Cost of supply that discharging avoids, less fee and wear; what it brings both together [currency/day].
     mean_price : (n,) array
         Mean price paid for charging [price unit per kWh].
-    constraints : (n, 10) array
+    largest_bill_rise : (n,) array
+        Relative rise of the bill per car of the group of drivers for which it is largest.
+    constraints : (n, 11) array
         Constraints in the order of `CONSTRAINTS`, kept where <= 0, as shares of the mean reference price or of the
         bill before pricing.
     """
@@ -123,6 +129,7 @@ class TariffOutcome:
     welfare_per_day: np.ndarray
     v2g_gain_per_day: np.ndarray
     mean_price: np.ndarray
+    largest_bill_rise: np.ndarray
     constraints: np.ndarray
 
     def objectives(self, name: str) -> np.ndarray:
@@ -169,10 +176,15 @@ def evaluate(X: np.ndarray, day: PricingDay) -> TariffOutcome:
     wear = day.v2g.wear * discharged * money
     _, _, peaks, generated, _ = evaluate_days(flows, np.zeros_like(by_period), np.zeros_like(recharged), day)
     gain = np.where(discharged > 0, avoided - avoided_cost(generated, peaks.g1_mw, day) - wear, 0.0)
-    paid = (charge.take(day.period, axis=1) * curves.charging).sum(axis=1) * day.dt_h
+    prices = charge.take(day.period, axis=1)
+    paid = (prices * curves.charging).sum(axis=1) * day.dt_h
+    paid_shifted = (prices * curves.arriving).sum(axis=1) * day.dt_h
     v2g_income = discharge[:, PEAK] * by_period[:, 0] + discharge[:, FLAT] * by_period[:, 1]
     above_resale = np.maximum(discharge[:, :2] - charge[:, :2], 0.0) * by_period
-    bill = (paid + charge[:, VALLEY] * recharged - v2g_income) * money
+    battery = charge[:, VALLEY] * recharged - v2g_income
+    bill = (paid + battery) * money
+    payments = (paid - paid_shifted) * money, paid_shifted * money, battery * money
+    rise = largest_bill_rise(*payments, responding, psi[:, 0] + psi[:, 1], day.bill_before)
     profit = bill - day.supply_cost_before + avoided
     mean_price = paid / day.total_energy_mwh
 
@@ -201,7 +213,8 @@ def evaluate(X: np.ndarray, day: PricingDay) -> TariffOutcome:
         welfare_per_day=profit - bill - wear,
         v2g_gain_per_day=gain,
         mean_price=mean_price,
-        constraints=constraint_values(X, psi[:, 0] + psi[:, 1], mean_price, profit, bill, gain, day),
+        largest_bill_rise=rise,
+        constraints=constraint_values(X, psi[:, 0] + psi[:, 1], mean_price, profit, bill, gain, rise, day),
     )
 
 
@@ -243,9 +256,10 @@ def constraint_values(
     profit: np.ndarray,
     bill: np.ndarray,
     v2g_gain: np.ndarray,
+    rise: np.ndarray,
     day: PricingDay,
 ) -> np.ndarray:
-    """Return the constraints in the order of `CONSTRAINTS`, shape (n, 10), kept where <= 0.
+    """Return the constraints in the order of `CONSTRAINTS`, shape (n, 11), kept where <= 0.
 
     Equations 27-29 of the 2022 paper, reconstructed, and the `limits.Limits`. Prices are divided by the mean reference
     price, sums of money by the bill before pricing, so that violations can be added. The bounds of the peak's discharge
@@ -261,6 +275,8 @@ def constraint_values(
         Mean price paid for charging [price unit per kWh].
     profit, bill, v2g_gain : (n,) array
         Operator's profit, drivers' bill, and what discharging brings both together [currency/day].
+    rise : (n,) array
+        Largest relative rise of a group's bill.
     day : PricingDay
         Load, fleet and terms.
     """
@@ -279,5 +295,6 @@ def constraint_values(
         (day.limits.min_profit - profit) / money - ROUNDING,
         (bill - most) / money - ROUNDING if np.isfinite(most) else np.full(len(X), -1.0),
         -v2g_gain / money if day.limits.v2g_must_pay else np.zeros(len(X)),
+        np.full(len(X), -1.0) if day.limits.max_bill_rise is None else rise - day.limits.max_bill_rise - ROUNDING,
     )
     return np.stack(columns, axis=1)

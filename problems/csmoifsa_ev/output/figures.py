@@ -29,6 +29,7 @@ LABELS = {
     "max_satisfaction": "largest satisfaction",
     "max_profit": "largest profit",
     "min_bill": "smallest bill",
+    "min_bill_rise": "smallest rise of a bill",
     "compromise": "compromise (recommended)",
     "drivers_best": "drivers' best acceptable",
     "rounded": "compromise, rounded",
@@ -40,6 +41,7 @@ MARKERS = {
     "max_satisfaction": ("s", GREEN),
     "max_profit": ("^", ORANGE),
     "min_bill": ("s", GREEN),
+    "min_bill_rise": ("s", GREEN),
     "compromise": ("D", BLUE),
     "drivers_best": ("P", SKY),
     "rounded": ("d", BLUE),
@@ -89,6 +91,7 @@ def draw_front(pareto: pd.DataFrame, extremes: pd.DataFrame, summary: dict[str, 
         "g2_mw": (1e-3, "peak-valley difference [GW]"),
         "driver_bill_per_day": (365e-6, f"drivers' bill [million {money}/year]"),
         "operator_profit_per_day": (365e-6, f"operator's profit [million {money}/year]"),
+        "largest_bill_rise": (100.0, "largest rise of a group's bill [%]"),
     }
     paper = _paper_point(summary)
     for k, (pair, rho) in enumerate(summary["rank_correlations"].items()):

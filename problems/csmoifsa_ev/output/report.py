@@ -24,6 +24,7 @@ FIGURES = (
     "satisfaction",
     "operator_profit_per_day",
     "driver_bill_per_day",
+    "largest_bill_rise",
 )
 
 

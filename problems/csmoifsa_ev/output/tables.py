@@ -29,6 +29,7 @@ FRONT_QUANTITIES = (
     "satisfaction",
     "driver_bill_per_day",
     "operator_profit_per_day",
+    "largest_bill_rise",
 )
 
 
@@ -128,6 +129,7 @@ def _figures(outcome: TariffOutcome, study: Study) -> dict[str, np.ndarray]:
         "driver_bill_per_day": outcome.driver_bill_per_day,
         "driver_bill_per_car_month": outcome.driver_bill_per_day * 365.0 / 12.0 / cars,
         "operator_profit_per_day": outcome.operator_profit_per_day,
+        "largest_bill_rise": outcome.largest_bill_rise,
         "mean_price": outcome.mean_price,
         "discharged_mwh": outcome.discharged_mwh,
     }
@@ -148,6 +150,7 @@ def _before(study: Study) -> dict[str, float]:
         "driver_bill_per_day": day.bill_before,
         "driver_bill_per_car_month": day.bill_before * 365.0 / 12.0 / day.fleet.n_ev,
         "operator_profit_per_day": day.bill_before - day.supply_cost_before,
+        "largest_bill_rise": 0.0,
         "mean_price": day.reference_level,
         "discharged_mwh": 0.0,
     }
@@ -169,6 +172,7 @@ def units(study: Study) -> dict[str, str]:
         "driver_bill_per_day": f"{money}/day, all drivers, less what they earn by discharging",
         "driver_bill_per_car_month": f"{money}/car and month",
         "operator_profit_per_day": f"{money}/day, network and retail costs not counted",
+        "largest_bill_rise": "share of the bill before, of the group of drivers for which it is largest",
         "discharged_mwh": "MWh/day",
         "shares": "of all drivers",
     }

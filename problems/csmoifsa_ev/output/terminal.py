@@ -70,6 +70,7 @@ def _effect_table(study: Study, summary: dict[str, Any]) -> Table:
         (f"operator's saving, 1000 {money} a day", "saving_per_day", 1e-3, 0),
         (f"operator's profit, 1000 {money} a day", "operator_profit_per_day", 1e-3, 0),
         (f"drivers' bill, {money} a car and month", "driver_bill_per_car_month", 1.0, 2),
+        ("largest rise of a group's bill, %", "largest_bill_rise", 100.0, 1),
         ("drivers' satisfaction, 0 to 1", "satisfaction", 1.0, 2),
     ]
     for label, key, scale, digits in rows:
@@ -256,6 +257,7 @@ _WORDS = {
     "g2_mw": "peak-valley difference",
     "driver_bill_per_day": "drivers' bill",
     "operator_profit_per_day": "operator's profit",
+    "largest_bill_rise": "the largest rise of a group's bill",
 }
 
 

@@ -1,4 +1,4 @@
-"""The pricing problem for pymoo: six prices, three objectives, ten constraints."""
+"""The pricing problem for pymoo: six prices, three objectives, eleven constraints."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ class EVPricing(Problem):
     objectives : str
         A set of `outcome.OBJECTIVE_SETS`. Each has the peak-valley difference; ``paper``: operator's saving, drivers'
         satisfaction; ``market``: operator's profit, drivers' bill; ``inflexible``: operator's profit, bill of those who
-        cannot change hours; ``welfare``: money of operator and drivers together, drivers' satisfaction.
+        cannot change hours; ``welfare``: money of operator and drivers together, drivers' satisfaction; ``fair``:
+        operator's profit, largest rise of a group's bill.
 
     Raises
     ------
@@ -91,9 +92,9 @@ class EVPricing(Problem):
 
         Returns
         -------
-        (n, 8) array
+        (n, 9) array
             The quantities of `outcome.QUANTITIES`, to be minimised: those in `outcome.MAXIMISED` with a minus sign.
-        (n, 10) array
+        (n, 11) array
             The constraints of `outcome.CONSTRAINTS`, kept where <= 0.
         """
         X = np.array(X, dtype=float, order="C")

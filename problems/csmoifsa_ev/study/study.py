@@ -33,6 +33,7 @@ EXTREME_NAMES = {
     "satisfaction": "max_satisfaction",
     "operator_profit_per_day": "max_profit",
     "driver_bill_per_day": "min_bill",
+    "largest_bill_rise": "min_bill_rise",
 }
 
 RECOVERIES: tuple[Recovery, ...] = ("uniform", "valley-filling")
@@ -42,6 +43,7 @@ FIG1_PAIRS = {
     "market": (("driver_bill_per_day", "operator_profit_per_day"), ("driver_bill_per_day", "g2_mw")),
     "inflexible": (("inflexible_bill_per_day", "operator_profit_per_day"), ("inflexible_bill_per_day", "g2_mw")),
     "welfare": (("satisfaction", "welfare_per_day"), ("satisfaction", "g2_mw")),
+    "fair": (("largest_bill_rise", "operator_profit_per_day"), ("largest_bill_rise", "g2_mw")),
 }
 """Pairs of quantities in the first figure: those of the 2022 paper, and the corresponding ones of other sets."""
 
