@@ -15,7 +15,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@touch $@
 
 demo: $(STAMP)
-	$(BIN)/csmoifsa ev price --out out/demo
+	$(BIN)/csmoifsa ev price --case paper-2022-fitted --out out/demo
 	@echo "Look at out/demo/figures/ (start with fig1.png), out/demo/tariff.csv and out/demo/summary.json."
 
 test: $(STAMP)

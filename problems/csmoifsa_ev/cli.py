@@ -30,6 +30,7 @@ def _root() -> None:
 _SCENARIO = typer.Argument(
     None, metavar="[SCENARIO.toml]", help="Changes to a bundled case; leave out for the case itself."
 )
+_CASE = typer.Option(None, "--case", help="The bundled case: paper-2022 (default), paper-2022-fitted or duke-2017.")
 _OUT = typer.Option(None, "--out", "-o", metavar="DIR", help="Folder for all results; created if missing.")
 
 
@@ -37,7 +38,7 @@ _OUT = typer.Option(None, "--out", "-o", metavar="DIR", help="Folder for all res
 @reads_load
 def price(
     scenario: Path | None = _SCENARIO,
-    case: str | None = typer.Option(None, "--case", help="The bundled case: paper-2022 (default) or duke-2017."),
+    case: str | None = _CASE,
     objectives: str = typer.Option(
         "paper",
         "--objectives",
@@ -126,7 +127,7 @@ def price(
 @app.command()
 def compare(
     scenario: Path | None = _SCENARIO,
-    case: str | None = typer.Option(None, "--case", help="The bundled case: paper-2022 (default) or duke-2017."),
+    case: str | None = _CASE,
     n_eval: int = typer.Option(10_000, "--n-eval", "-n", min=16, help="Tariffs each search may try."),
     seed: int = typer.Option(1, "--seed", "-s", min=0, help="Same seed, same tables."),
     out: Path | None = _OUT,
@@ -209,7 +210,7 @@ def calibrate(
 @app.command()
 def learn(
     scenario: Path | None = _SCENARIO,
-    case: str | None = typer.Option(None, "--case", help="The bundled case: paper-2022 (default) or duke-2017."),
+    case: str | None = _CASE,
     rounds: int = typer.Option(8, "--rounds", min=1, max=100, help="Adjustments of the tariff."),
     seeds: int = typer.Option(20, "--seeds", min=1, max=1000, help="Number of hidden responses."),
     noise: float = typer.Option(0.05, "--noise", min=0.0, max=1.0, help="Relative noise of an observed share."),

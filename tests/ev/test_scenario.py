@@ -17,7 +17,7 @@ def scenario(tmp_path, text):
 
 
 def test_cases_load_and_only_the_paper_carries_published_figures():
-    assert case_names() == ["calgary-2022", "duke-2017", "paper-2022"]
+    assert case_names() == ["calgary-2022", "duke-2017", "paper-2022", "paper-2022-fitted"]
     paper, duke = (load_scenario(case=name) for name in ("paper-2022", "duke-2017"))
     assert paper.published is not None
     assert duke.published is None
