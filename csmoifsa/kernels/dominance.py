@@ -9,6 +9,8 @@ import numpy as np
 
 from csmoifsa.jit import Flags, Indices, Matrix, Vector, jit
 
+MANY = 50
+
 
 @jit
 def compare(F: Matrix, CV: Vector, i: int, other_F: Matrix, other_CV: Vector, j: int) -> int:
@@ -68,9 +70,18 @@ def rank_rows(F: Matrix, CV: Vector, order: Indices, rank: Indices) -> int:
 
     rank : (rows,) 0 = non-dominated. Of equal rows one keeps its rank and each other one gets the next.
     """
+    return update_ranks(F, CV, order, 0, np.empty(0, np.bool_), rank)
+
+
+@jit(forceinline=True)
+def update_ranks(F: Matrix, CV: Vector, order: Indices, count: int, eliminated: Flags, rank: Indices) -> int:
+    """Do `rank_rows`, where the rows below ``count`` bring the ranks that they had among themselves.
+
+    eliminated : (rows,) those that took part then and are no longer in ``order``, beside rows that never did.
+    """
     if F.shape[1] == 2:
         return rank_two_objectives(F, CV, order, rank)
-    return rank_many_objectives(F, CV, order, rank)
+    return rank_many_objectives(F, CV, order, count, eliminated, rank)
 
 
 @jit
@@ -100,38 +111,77 @@ def rank_two_objectives(F: Matrix, CV: Vector, order: Indices, rank: Indices) ->
 
 
 @jit
-def rank_many_objectives(F: Matrix, CV: Vector, order: Indices, rank: Indices) -> int:
-    """Do `rank_rows` for any number of objectives: efficient non-dominated sort with sequential search.
+def may_move(F: Matrix, CV: Vector, i: int, own: int, changed: Indices, was: Indices, now: Indices) -> bool:
+    """Return whether row i may leave its rank ``own`` because of other rows that ``changed`` (n,) their ranks.
 
-    Zhang et al. 2015, doi:10.1109/TEVC.2014.2308305. Sorted rows can be dominated by earlier ones only; ``last`` and
-    ``before`` chain the rows of each front from the newest on. The first objective is sorted, so it is not compared.
+    ``was`` and ``now`` (n,) are those ranks, -1 for a row that came or left. A rank is one more than the largest rank
+    among the better or equal rows: it can change if one of those had the rank before ``own``, or now has ``own`` or a
+    later one. With less violation it changes where the ranks of row i's violation start.
     """
-    last = np.empty(order.size, np.int64)
-    before = np.empty(order.size, np.int64)
+    for s in range(changed.size):
+        j = changed[s]
+        if CV[j] < CV[i]:
+            return True
+        if CV[j] == CV[i] and (was[s] == own - 1 or now[s] >= own):
+            k = 0
+            while k < F.shape[1] and F[j, k] <= F[i, k]:
+                k += 1
+            if k == F.shape[1]:
+                return True
+    return False
+
+
+@jit
+def no_worse_in_front(F: Matrix, order: Indices, i: int, place: int, before: Indices) -> bool:
+    """Return whether a front has a row no worse than row i, which is sorted after it.
+
+    The front's places in ``order`` (n,) are chained from the newest, ``place``, by ``before`` (n,), the end is -1. The
+    first objective is not compared: rows come sorted by it.
+    """
+    while place >= 0:
+        k = 1
+        while k < F.shape[1] and F[order[place], k] <= F[i, k]:
+            k += 1
+        if k == F.shape[1]:
+            return True
+        place = before[place]
+    return False
+
+
+@jit
+def rank_many_objectives(
+    F: Matrix, CV: Vector, order: Indices, count: int, eliminated: Flags, rank: Indices
+) -> int:  # fmt: skip
+    """Do `update_ranks` for any number of objectives: efficient non-dominated sort with sequential search.
+
+    Zhang et al. 2015, doi:10.1109/TEVC.2014.2308305. Sorted rows can be dominated by earlier ones only, and who is
+    dominated from a front is so from all fronts before it. The search starts at a row's own rank, and only if it is new
+    or `may_move`; that is not asked any more once `MANY` rows changed.
+    """
+    last, before = np.empty(order.size, np.int64), np.empty(order.size, np.int64)
+    changed, was, now, n = np.empty(CV.size, np.int64), np.empty(CV.size, np.int64), np.empty(CV.size, np.int64), 0
+    for i in range(min(count, eliminated.size)):
+        if eliminated[i]:
+            changed[n], was[n], now[n] = i, rank[i], -1
+            n += 1
     base, depth = 0, 0
     for s in range(order.size):
         i = order[s]
         if s > 0 and CV[i] != CV[order[s - 1]]:
             base = depth
-        r = base
-        while r < depth:
-            t = last[r]
-            while t >= 0:
-                no_worse = True
-                for k in range(1, F.shape[1]):
-                    if F[order[t], k] > F[i, k]:
-                        no_worse = False
-                        break
-                if no_worse:
-                    break
-                t = before[t]
-            if t < 0:
-                break
-            r += 1
-        if r == depth:
-            last[r] = -1
+        own = rank[i] if i < count else -1
+        if own < 0 or n > MANY or may_move(F, CV, i, own, changed[:n], was, now):
+            r = min(max(own, base), depth)
+            while r > base and not no_worse_in_front(F, order, i, last[r - 1], before):
+                r -= 1
+            while r < depth and no_worse_in_front(F, order, i, last[r], before):
+                r += 1
+            if r != own:
+                changed[n], was[n], now[n], rank[i] = i, own, r, r
+                n += 1
+        if rank[i] == depth:
+            last[depth] = -1
             depth += 1
-        before[s] = last[r]
-        last[r] = s
-        rank[i] = r
+        before[s] = last[rank[i]]
+        last[rank[i]] = s
     return depth

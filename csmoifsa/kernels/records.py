@@ -17,7 +17,7 @@ class Population(NamedTuple):
     CV: Vector  # (rows,) total constraint violation, 0 = feasible
     extra: Matrix  # (rows, k) columns of the caller that travel with the individual, e.g. constraint values
     rank: Indices  # (rows,) non-dominated rank, 0 = not dominated
-    crowding: Vector  # (rows,) crowding distance within the own rank: the reciprocal of antibody concentration
+    crowding: Vector  # (rows,) crowding distance within rank 0, while nothing is feasible within each: see selection
     n_uses: Vector  # (rows,) how often each individual was the parent in a behaviour that tires its parents
     order: Indices  # (rows,) row numbers; the first count are those in use, sorted by violation, then objectives
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from csmoifsa.jit import Flags, Indices, jit
-from csmoifsa.kernels.dominance import compare, rank_rows, sort_rows
+from csmoifsa.kernels.dominance import compare, sort_rows, update_ranks
 from csmoifsa.kernels.records import Offspring, Population
 from csmoifsa.kernels.truncation import truncate
 
@@ -78,32 +78,53 @@ def move_survivors(population: Population, order: Indices, survives: Flags, n_su
             order[s] = hole
 
 
+@jit
+def group_by_rank(order: Indices, rank: Indices, start: Indices, grouped: Indices) -> None:
+    """Write ``order`` (n,), rank by rank and otherwise as it is, into ``grouped`` (n,); rank : (rows,).
+
+    start : (number of ranks + 1,) receives the place in ``grouped`` where each rank starts, and n.
+    """
+    for r in range(start.size):
+        start[r] = 0
+    for i in order:
+        start[rank[i] + 1] += 1
+    for r in range(1, start.size):
+        start[r] += start[r - 1]
+    for i in order:
+        grouped[start[rank[i]]] = i
+        start[rank[i]] += 1
+    for r in range(start.size - 1, 0, -1):
+        start[r] = start[r - 1]
+    start[0] = 0
+
+
 @jit(forceinline=True)
 def environmental_selection(population: Population, count: int, eliminated: Flags, capacity: int, n_ranks: int) -> int:
     """Keep the best rows that are not ``eliminated`` (rows,), at most ``capacity``, in place; return how many.
 
     The survivors are in the first rows. Rows from ``count`` on, as many as ``eliminated`` has more, are newcomers.
-    Whole fronts are kept rank by rank, at most ``n_ranks`` of them, and the one that does not fit is truncated.
+    Whole fronts are kept rank by rank, at most ``n_ranks`` of them, and the one that does not fit is truncated. So a
+    survivor is dominated by survivors only, and its rank is still right when the next newcomers come. Crowding is found
+    where `choose_parents` reads it: in the first front, and in all of them while nothing is feasible.
     """
     order = sort_candidates(population, count, eliminated)
     total = order.size
-    depth = rank_rows(population.F, population.CV, order, population.rank)
-    survives, kept, front = np.empty(eliminated.size, np.bool_), np.empty(total, np.bool_), np.empty(total, np.int64)
+    depth = update_ranks(population.F, population.CV, order, count, eliminated, population.rank)
+    start, grouped = np.empty(depth + 1, np.int64), np.empty(total, np.int64)
+    group_by_rank(order, population.rank, start, grouped)
+    survives, kept = np.empty(eliminated.size, np.bool_), np.empty(total, np.bool_)
     for i in range(eliminated.size):
         survives[i] = False
-    n_survivors = 0
-    for r in range(min(depth, n_ranks)):
-        if n_survivors == capacity:
+    n_survivors = min(int(start[min(depth, n_ranks)]), capacity)
+    feasible = population.CV[order[0]] == 0.0
+    for r in range(depth):
+        if start[r] >= n_survivors:
             break
-        n = 0
-        for s in range(total):
-            if population.rank[order[s]] == r:
-                front[n] = order[s]
-                n += 1
-        room = min(n, capacity - n_survivors)
-        truncate(population.F, front[:n], room, population.crowding, kept[:n])
-        for s in range(n):
-            survives[front[s]] = kept[s]
-        n_survivors += room
+        front = grouped[start[r] : start[r + 1]]
+        whole = r > 0 and feasible and start[r + 1] <= capacity
+        if not whole:
+            truncate(population.F, front, min(front.size, capacity - start[r]), population.crowding, kept[: front.size])
+        for s in range(front.size):
+            survives[front[s]] = whole or kept[s]
     move_survivors(population, order, survives, n_survivors)
     return n_survivors

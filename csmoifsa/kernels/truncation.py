@@ -12,6 +12,8 @@ import numpy as np
 
 from csmoifsa.jit import Flags, Indices, Matrix, Vector, jit
 
+BLOCK = 32  # gaps whose narrowest is remembered
+
 
 @jit
 def objective_range(F: Matrix, rows: Indices, k: int) -> float:
@@ -39,24 +41,42 @@ def pair_distance(F: Matrix, i: int, j: int, scale_0: float, scale_1: float) -> 
 
 
 @jit
+def narrowest(gap: Vector, block: int) -> int:
+    """Return the place of the least entry of ``gap`` (n,) in a block of `BLOCK` entries: the first of equal ones."""
+    place, least = block * BLOCK, np.inf
+    for s in range(block * BLOCK, min((block + 1) * BLOCK, gap.size)):
+        if gap[s] < least:
+            place, least = s, gap[s]
+    return place
+
+
+@jit
 def truncate_two_objectives(F: Matrix, front: Indices, size: int, crowding: Vector, kept: Flags) -> None:
     """Do `truncate` one at a time for two objectives: remove one end of the narrowest gap and join its neighbours.
 
     Of the two ends the one with the narrower gap on its other side is removed; the ends of the front stay. The crowding
-    distance is the sum of the gaps on both sides.
+    distance is the sum of the gaps on both sides. The narrowest gap is the narrowest of those of all blocks.
     """
-    n = front.size
-    scale_0, scale_1 = 1.0 / objective_range(F, front, 0), 1.0 / objective_range(F, front, 1)
+    n, last = front.size, front.size - 1
+    # one objective ascends along the front, the other descends
+    scale_0 = 1.0 / max(F[front[last], 0] - F[front[0], 0], 1e-300)
+    scale_1 = 1.0 / max(F[front[0], 1] - F[front[last], 1], 1e-300)
     left, right, gap = np.empty(n, np.int64), np.empty(n, np.int64), np.empty(n)
+    for s in range(last):
+        gap[s] = pair_distance(F, front[s], front[s + 1], scale_0, scale_1)
+    gap[last] = np.inf
     for s in range(n):
         left[s], right[s], kept[s] = s - 1, s + 1, True
-        gap[s] = pair_distance(F, front[s], front[s + 1], scale_0, scale_1) if s + 1 < n else np.inf
+    n_blocks = (n + BLOCK - 1) // BLOCK if size < n else 0
+    best = np.empty(n_blocks, np.int64)
+    for block in range(n_blocks):
+        best[block] = narrowest(gap, block)
     first = 0
     for _ in range(n - size):
-        narrow, least = first, gap[first]
-        for s in range(first + 1, n):  # those removed have an infinite gap
-            if gap[s] < least:
-                narrow, least = s, gap[s]
+        narrow = first
+        for block in range(n_blocks):  # those removed have an infinite gap
+            if gap[best[block]] < gap[narrow]:
+                narrow = best[block]
         after = right[narrow]
         gap_before = gap[left[narrow]] if left[narrow] >= 0 else np.inf
         out = narrow if gap_before < gap[after] else after  # the last row has an infinite gap, so it stays
@@ -69,55 +89,67 @@ def truncate_two_objectives(F: Matrix, front: Indices, size: int, crowding: Vect
         else:
             right[p] = q
             gap[p] = pair_distance(F, front[p], front[q], scale_0, scale_1) if q < n else np.inf
+            best[p // BLOCK] = narrowest(gap, p // BLOCK)
+        best[out // BLOCK] = narrowest(gap, out // BLOCK)
     for s in range(n):
         if kept[s]:
             crowding[front[s]] = (gap[left[s]] if left[s] >= 0 else np.inf) + gap[s]
 
 
 @jit
-def two_nearest(D: Matrix, kept: Flags, i: int, nearest: Matrix) -> None:
-    """Write into ``nearest[i]`` (n, 2) the two least entries of row i of ``D`` (n, n) among the others still kept."""
-    first, second = np.inf, np.inf
-    for j in range(kept.size):
-        d = D[i, j]
-        if d < second and kept[j] and j != i:
-            if d < first:
-                first, second = d, first
-            else:
-                second = d
-    nearest[i, 0], nearest[i, 1] = first, second
+def squared_distance(G: Matrix, s: int, t: int, shifted: bool) -> float:
+    """Return the squared distance from row s to row t of ``G`` (n, n_obj).
+
+    ``shifted``: only the objectives count in which t is worse than s.
+    """
+    total = 0.0
+    for k in range(G.shape[1]):
+        step = G[s, k] - G[t, k]
+        if not shifted or step < 0.0:
+            total += step * step
+    return total
 
 
 @jit
-def squared_distances(F: Matrix, front: Indices, extreme: Flags) -> Matrix:
-    """Return squared distances (n, n) of the rows of ``front`` (n,); set ``extreme`` (n,) at each objective's best.
+def two_nearest(G: Matrix, kept: Flags, s: int, nearest: Matrix, neighbour: Indices) -> None:
+    """Write into ``nearest[s]`` (n, 2) the two least squared distances from row s of ``G`` to others still kept.
 
-    With more than three objectives the density is shifted: from s to t only those objectives count in which t is worse
-    than s (Li, Yang and Liu 2014, doi:10.1109/TEVC.2013.2262178). Nearly all rows are mutually non-dominated there, and
-    a row far behind the front would be kept for being alone.
+    Also writes to which rows, into ``neighbour`` (2 n,), -1 where there is none. Rows are sorted by the first
+    objective, so the search to each side ends where that alone is too far. With more than three objectives the distance
+    is shifted, and then objectives in which the other is better say nothing.
     """
-    n, shifted = front.size, F.shape[1] > 3
-    D = np.empty((n, n))  # np.empty throughout: np.zeros alone costs a second of first compile
-    scaled = np.empty(n)
+    first, second, at_first, at_second, shifted = np.inf, np.inf, -1, -1, G.shape[1] > 3
+    for side in range(2):
+        t, way = (s + 1, 1) if side == 0 else (s - 1, -1)
+        while 0 <= t < kept.size:
+            step = G[s, 0] - G[t, 0]
+            if step * step >= second and not (shifted and side):
+                break
+            if kept[t]:
+                d = squared_distance(G, s, t, shifted)
+                if d < first:
+                    first, second, at_first, at_second = d, first, t, at_first
+                elif d < second:
+                    second, at_second = d, t
+            t += way
+    nearest[s, 0], nearest[s, 1], neighbour[2 * s], neighbour[2 * s + 1] = first, second, at_first, at_second
+
+
+@jit
+def scaled_objectives(F: Matrix, front: Indices, extreme: Flags) -> Matrix:
+    """Return the objectives (n, n_obj) of ``front`` (n,) in units of their ranges; set ``extreme`` at each one's best.
+
+    extreme : (n,)
+    """
+    G = np.empty((front.size, F.shape[1]))  # np.empty throughout: np.zeros alone costs a second of first compile
     for k in range(F.shape[1]):
         width, best = objective_range(F, front, k), 0
-        for s in range(n):
-            scaled[s] = F[front[s], k] / width
-            if scaled[s] < scaled[best]:
+        for s in range(front.size):
+            G[s, k] = F[front[s], k] / width
+            if G[s, k] < G[best, k]:
                 best = s
         extreme[best] = True
-        for s in range(n):
-            for t in range(s):
-                step = scaled[s] - scaled[t]
-                worse, better = (max(step, 0.0), min(step, 0.0)) if shifted else (step, step)  # s beside t
-                D[s, t] = better * better if k == 0 else D[s, t] + better * better
-                if shifted:
-                    D[t, s] = worse * worse if k == 0 else D[t, s] + worse * worse
-    if not shifted:
-        for s in range(n):
-            for t in range(s):
-                D[t, s] = D[s, t]
-    return D
+    return G
 
 
 @jit
@@ -126,15 +158,18 @@ def truncate_many_objectives(F: Matrix, front: Indices, size: int, crowding: Vec
 
     Ties go to the nearer second neighbour, then to the later row. The best row of each objective stays while there is
     room. The crowding distance is the squared distance to the nearest neighbour. With up to three objectives it is
-    infinite for the best of each; with more, these would make up most of the active individuals.
+    infinite for the best of each; with more, these would make up most of the active individuals. There the density is
+    shifted: from s to t only those objectives count in which t is worse than s (Li, Yang and Liu 2014,
+    doi:10.1109/TEVC.2013.2262178). Nearly all rows are mutually non-dominated there, and a row far behind the front
+    would be kept for being alone.
     """
     n, n_obj = front.size, F.shape[1]
-    extreme, nearest = np.empty(n, np.bool_), np.empty((n, 2))
+    extreme, nearest, neighbour = np.empty(n, np.bool_), np.empty((n, 2)), np.empty(2 * n, np.int64)
     for s in range(n):
         kept[s], extreme[s] = True, False
-    D = squared_distances(F, front, extreme)
+    G = scaled_objectives(F, front, extreme)
     for s in range(n):
-        two_nearest(D, kept, s, nearest)
+        two_nearest(G, kept, s, nearest, neighbour)
     for left in range(n, size, -1):
         out = -1
         for s in range(n):
@@ -145,8 +180,8 @@ def truncate_many_objectives(F: Matrix, front: Indices, size: int, crowding: Vec
                 out = s
         kept[out] = False
         for s in range(n):
-            if kept[s] and D[s, out] <= nearest[s, 1]:
-                two_nearest(D, kept, s, nearest)
+            if kept[s] and (neighbour[2 * s] == out or neighbour[2 * s + 1] == out):
+                two_nearest(G, kept, s, nearest, neighbour)
     for s in range(n):
         if kept[s]:
             crowding[front[s]] = np.inf if extreme[s] and n_obj <= 3 else nearest[s, 0]

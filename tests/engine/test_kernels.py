@@ -41,6 +41,13 @@ def front_of(seed: int, n: int, n_obj: int) -> np.ndarray:
     return F[np.argsort(F[:, 0])]
 
 
+def lattice_front(seed: int, n: int, n_obj: int) -> np.ndarray:
+    """Rows of sixteenths that sum up to 1, sorted, with all corners: many distances are exactly equal."""
+    rng = np.random.default_rng(seed)
+    inner = rng.multinomial(16, np.full(n_obj, 1.0 / n_obj), n)
+    return np.unique(np.vstack([inner, 16 * np.eye(n_obj, dtype=int)]), axis=0) / 16.0
+
+
 def population_of(F, CV, seed=0):
     n = len(F)
     rng = np.random.default_rng(seed)
@@ -90,10 +97,11 @@ def test_layers_equal_peeling(seed, n, n_obj, coarse, violated):
 
 @pytest.mark.parametrize("n_obj", [2, 3, 5])
 @settings(max_examples=30)
-@given(SEEDS, st.integers(1, 30), st.data())
-def test_thinning_equals_the_plain_one(n_obj, seed, n, data):
+@given(SEEDS, st.integers(1, 70), st.booleans(), st.data())
+def test_thinning_equals_the_plain_one(n_obj, seed, n, ties, data):
+    F = (lattice_front if ties else front_of)(seed, n, n_obj)
+    n = len(F)
     keep = data.draw(st.integers(1, n))
-    F = front_of(seed, n, n_obj)
     crowding, kept, rows = np.zeros(n), np.empty(n, np.bool_), np.arange(n)
     truncation.truncate(F, rows, keep, crowding, kept)
     expected, free = (oracle.truncate_two if n_obj == 2 else oracle.truncate_many)(F, keep)
@@ -141,6 +149,40 @@ def test_the_rest_is_selected_as_if_eliminated_rows_had_never_been(seed, n_obj, 
     for column in ("F", "CV", "rank"):
         mine, other = (getattr(s, column)[s.order[:kept]] for s in (population, alone))
         assert (mine == other).all()
+
+
+@settings(max_examples=60)
+@given(SEEDS, st.integers(2, 5), st.integers(1, 25), st.integers(1, 12), BOOL, BOOL)
+def test_ranks_kept_between_selections_are_those_found_anew(seed, n_obj, capacity, newcomers, coarse, violated):
+    rng = np.random.default_rng(seed)
+    F, CV = random_rows(seed, capacity + newcomers, n_obj, coarse=coarse, violated=violated)
+    population, count = population_of(F, CV), 0
+    eliminated = np.zeros(capacity, bool)
+    for batch in range(8):
+        count = selection.environmental_selection(population, count, eliminated, capacity, capacity + newcomers)
+        order = population.order[:count]
+        assert population.rank[order].tolist() == oracle.ranks(population.F[order], population.CV[order])
+        better = 0.8**batch  # so that newcomers push whole ranks down
+        F, CV = random_rows(seed + batch, newcomers, n_obj, coarse=coarse, violated=violated)
+        rows = slice(count, count + newcomers)
+        population.F[rows], population.CV[rows] = np.floor(F * better) if coarse else F * better, CV
+        eliminated = rng.random(count + newcomers) < 0.2
+        eliminated[-1] = False  # somebody is left
+
+
+def test_ranks_are_right_when_very_many_change():
+    rng = np.random.default_rng(4)
+    base = rng.random((300, 3))
+    population, count = population_of(np.vstack([base, np.zeros((10, 3))]), np.zeros(310)), 300
+    selection.environmental_selection(population, 0, np.zeros(300, bool), 310, 310)
+    population.F[300:] = np.repeat(np.linspace(0.3, 0.01, 10), 3).reshape(10, 3)
+    eliminated = np.zeros(310, bool)
+    eliminated[:5] = True
+    before = population.rank[:300].copy()
+    count = selection.environmental_selection(population, count, eliminated, 310, 310)
+    order = population.order[:count]
+    assert population.rank[order].tolist() == oracle.ranks(population.F[order], population.CV[order])
+    assert (population.rank[5:300] != before[5:]).sum() > 2 * dominance.MANY
 
 
 def offspring_of(parent, behaviour=None, displacement=None):
