@@ -86,6 +86,8 @@ def parameters_table(fit: FrontFit, steps: int) -> list[str]:
         sides = [side for side, end in zip(("below", "above"), ends, strict=True) if end > 2.0]
         none = "no: others make up for it" if np.abs(effect).max() > 1e-3 else "no: no effect here"
         verdict = {0: none, 1: f"from {''.join(sides)}", 2: "yes"}[len(sides)]
+        if (np.abs(np.delete(effect, 3)) < 1e-3).all() and abs(effect[3]) > 1e-3:
+            verdict = "no: one sum of the costs only"  # the saving alone sees them
         cells = " | ".join("" if abs(one) < 5e-4 else f"{one:+.3f}" for one in effect)
         lines.append(f"| {name} | {best[k]:.4g} | {cells} | {ends[0]:.1f} | {ends[1]:.1f} | {verdict} |")
     return lines
@@ -107,8 +109,10 @@ def page(seeds: int, steps: int, n_eval: int) -> str:
         "",
         *parameters_table(fit, steps),
         "",
-        "Parameters without effect are bounded only where they would end the saturation of the responses at the",
-        "compromise, or move the ends of the front.",
+        "The profile is an upper bound: the fit is local, and kinks can stop it. The four costs act on the saving",
+        "alone, so one of them can take another's part whatever the profile says. Parameters without effect are",
+        "bounded only where they would end the saturation of the responses at the compromise, or move the ends of",
+        "the front.",
         "",
     ]
     return "\n".join(lines)

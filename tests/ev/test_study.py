@@ -99,9 +99,12 @@ def test_json_is_one_object_and_nothing_else(run_cli, scenario_file, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (("--objectives", "markt"), "--objectives must be paper or market, not 'markt'. Did you mean 'market'?"),
+        (
+            ("--objectives", "markt"),
+            "--objectives must be paper or market or fair, not 'markt'. Did you mean 'market'?",
+        ),
         (("--recovery", "even"), "--recovery must be uniform or valley-filling"),
-        (("--case", "paper-2021"), "Did you mean 'paper-2022'?"),
+        (("--case", "paper-2021"), "Did you mean 'paper-2022'"),
         (("none.toml",), "cannot read the scenario none.toml"),
     ],
 )
