@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import numpy as np
@@ -12,6 +13,7 @@ from scipy import stats
 
 from csmoifsa.errors import InputError
 from csmoifsa_ev.inputs.scenario import load_scenario
+from csmoifsa_ev.model.outcome import evaluate
 from csmoifsa_ev.model.ramp import Ramp, RampRanges, ramp_share
 from csmoifsa_ev.plugin import ev_pricing
 from csmoifsa_ev.study.calibration import (
@@ -34,7 +36,7 @@ from csmoifsa_ev.study.learning import (
     with_ramps,
 )
 from csmoifsa_ev.study.profile import estimate_noise, profile_bands
-from csmoifsa_ev.study.sensitivity import with_factor
+from csmoifsa_ev.study.sensitivity import SPREAD, with_factor
 
 
 def seen_of(ramp, at, noise=0.0, seed=0):
@@ -162,6 +164,29 @@ def test_ranges_of_a_fit_carry_into_tornado_and_draws(small):
     assert plain.dead_zone == pytest.approx(0.5 * day.response.peak_flat.dead_zone)
 
 
+def test_draws_hold_the_truth_where_saturation_was_never_reached(small):
+    """Beyond 14 cents the fit ends at .3 and the truth at .6: only the range of phi_max lets the draws reach it."""
+    true = dataclasses.replace(small.day, fleet=small.day.fleet.scaled(3_000_000))
+    seen = seen_of(ramps_of(true)["peak_valley"], np.linspace(1.4, 14, 10), 0.03, 0)
+    fit = fit_with_bands("peak_valley", seen)
+    ranges = RampRanges(**{name: fit.bands[name] for name in ("dead_zone", "slope", "max_share")})
+    tariff = np.array([[44.0, 27.0, 19.0, 5.0, 5.0, 5.0]])
+    change = float(evaluate(tariff, true).responding[0])
+    bands = []
+    for ramp in (fit.ramp, dataclasses.replace(fit.ramp, ranges=ranges)):
+        day = with_ramps(true, {**ramps_of(true), "peak_valley": ramp})
+        random = np.random.default_rng(0)
+        drawn = []
+        for _ in range(100):
+            one = day
+            for what in list(SPREAD)[:3]:
+                one = with_factor(one, what, 1 + SPREAD[what] * random.uniform(-1, 1))
+            drawn.append(float(evaluate(tariff, one).responding[0]))
+        bands.append(np.quantile(drawn, [0.05, 0.95]))
+    assert change > bands[0][1]  # the general spread misses the truth
+    assert bands[1][0] < change < bands[1][1]
+
+
 def test_the_profile_sees_flat_data_and_no_dead_zone():
     seen = Observations(np.array([5.0, 6, 7, 20, 21, 22]), np.array([0.0, 0.5, 0.05, 0.05, 0.6, 0.05]))
     fit = fit_with_bands("peak_valley", seen)
@@ -257,8 +282,6 @@ def test_a_population_is_hidden_and_different(small):
 
 @pytest.fixture(scope="module")
 def full_day():
-    import dataclasses
-
     problem = ev_pricing(n_ev=30_000)
     return dataclasses.replace(problem.day, fleet=problem.day.fleet.scaled(3_000_000)), problem.price_bounds
 

@@ -13,10 +13,10 @@ from csmoifsa_ev.inputs.inspection import inspect_scenario
 from csmoifsa_ev.inputs.responses import LABELS, SETS, set_values, source_rows
 from csmoifsa_ev.inputs.scenario import build_day, load_scenario
 from csmoifsa_ev.model.outcome import evaluate
-from csmoifsa_ev.model.ramp import Ramp
+from csmoifsa_ev.model.ramp import Ramp, RampRanges
 from csmoifsa_ev.model.response import Enrolment
 from csmoifsa_ev.problem.pricing import EVPricing
-from csmoifsa_ev.study.sensitivity import ENROLMENT_SPREAD, assumptions_of, robustness, with_factor
+from csmoifsa_ev.study.sensitivity import ENROLMENT_SPREAD, assumptions_of, robustness, tornado, with_factor
 from csmoifsa_ev.study.validation import calgary
 
 X = np.array([[40.0, 24.0, 12.0, 30, 20, 10], [30.0, 26.0, 22.0, 29, 20, 10], [26.0, 26.0, 26.0, 20, 20, 10]])
@@ -84,6 +84,13 @@ def test_enrolment_is_drawn_in_its_ranges(small):
     more = with_factor(day, "owners who enrol (max_share)", 1.5).response.enrolment
     assert more.curve.max_share == pytest.approx(0.45)
     assert robustness(X, 0, day, "paper", draws=4).draws == 4
+    rows = {row["assumption"]: row for row in tornado(X[0], day)}
+    assert not any(row["own_range"] for row in rows.values())
+    ranges = RampRanges(dead_zone=(2, 2), slope=(0.01, 0.02), max_share=(0.1, 0.6))
+    own = {row["assumption"]: row for row in tornado(X[0], enrolled(day, dataclasses.replace(CURVE, ranges=ranges)))}
+    assert {name for name, row in own.items() if row["own_range"]} == set(ENROLMENT_SPREAD)
+    name = "owners who enrol (max_share)"
+    assert own[name]["saving_per_day_high"] > rows[name]["saving_per_day_high"] > rows[name]["saving_per_day"]
 
 
 # ------------------------------------------------------------------------------------------------------ the sets
@@ -125,8 +132,8 @@ def test_sets_are_in_the_unit_of_the_scenario_and_refuse_other_currencies(tmp_pa
     yuan = '[prices]\ncurrency = "CNY"\n[response]\nset = "population-easy"\n'
     with pytest.raises(InputError, match=r"response\.set: the set 'population-easy' is in US cents"):
         load_scenario(scenario_file(tmp_path, yuan))
-    with pytest.raises(InputError, match=r"there is no set 'easy' .* there are enrolled-home, population-easy"):
-        load_scenario(scenario_file(tmp_path, '[response]\nset = "easy"\n'))
+    with pytest.raises(InputError, match=r"no set 'populaton-easy' .* Did you mean 'population-easy'"):
+        load_scenario(scenario_file(tmp_path, '[response]\nset = "populaton-easy"\n'))
     with pytest.raises(InputError, match=r"response\.set must be the name"):
         load_scenario(scenario_file(tmp_path, "[response]\nset = 3\n"))
 

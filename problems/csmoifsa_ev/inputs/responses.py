@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from csmoifsa.errors import InputError
+from csmoifsa.errors import InputError, did_you_mean
 from csmoifsa_energy.cases import CaseFiles, merge
 
 SETS = CaseFiles(folder=Path(__file__).with_name("responses"), what="set of responses")
@@ -29,7 +29,10 @@ def set_values(name: str) -> dict[str, Any]:
     """
     known = SETS.names()
     if name not in known:
-        raise InputError(f"response.set: there is no set {name!r} of responses; there are {', '.join(known)}")
+        raise InputError(
+            f"response.set: there is no set {name!r} of responses; there are {', '.join(known)}."
+            + did_you_mean(name, known)
+        )
     path = SETS.path_of(name)
     return SETS.complete(SETS.read(path), path)
 

@@ -260,7 +260,10 @@ def draw_robustness(tornado: pd.DataFrame, bands: pd.DataFrame, summary: dict[st
         axes.barh(
             places, value - middle, left=middle, color=colour, hatch=hatch, edgecolor=BLACK, linewidth=0.6, label=label
         )
-    labels = [f"{row.assumption}\n±{row.spread_percent:.0f} %" for row in rows.itertuples()]
+    labels = [
+        f"{row.assumption}\n" + ("range of the fit or set" if row.own_range else f"±{row.spread_percent:.0f} %")
+        for row in rows.itertuples()
+    ]
     axes.set_yticks(places, labels, fontsize=8)
     axes.axvline(middle[0], color=BLACK, linewidth=1)
     axes.set(xlabel=f"operator's saving [1000 {money}/day]")

@@ -95,6 +95,18 @@ def with_factor(day: PricingDay, what: str, factor: float) -> PricingDay:
     return replace(day, grid=replace(day.grid, peak_cost_per_mw_day=day.grid.peak_cost_per_mw_day * factor))
 
 
+def has_own_range(day: PricingDay, what: str) -> bool:
+    """Return whether an assumption moves within ranges that a response of the day states, not the general one."""
+    enrolment, ramps = day.response.enrolment, []
+    if what in ENROLMENT_SPREAD:
+        ramps = [] if enrolment is None else [enrolment.curve]
+    elif what in V2G_SPREAD or what.startswith("discharging"):
+        ramps = [day.v2g.response]
+    elif what.startswith(("response strength", "dead zone", "price at which")):
+        ramps = [day.response.peak_valley, day.response.peak_flat, day.response.flat_valley]
+    return any(ramp.ranges is not None for ramp in ramps)
+
+
 def effects(outcome: TariffOutcome, day: PricingDay) -> np.ndarray:
     """Return the `QUANTITIES` of n tariffs, shape (n, 6): changes against before pricing, and the satisfaction."""
     before = {
@@ -119,15 +131,19 @@ def tornado(tariff: np.ndarray, day: PricingDay) -> list[dict[str, Any]]:
     Returns
     -------
     list of dict
-        ``assumption, spread_percent``, and ``<quantity>_low, <quantity>, <quantity>_high``; largest effect on the
-        saving first.
+        ``assumption, spread_percent, own_range`` (whether a response has ranges in place of the spread), and
+        ``<quantity>_low, <quantity>, <quantity>_high``; largest effect on the saving first.
     """
     here = effects(evaluate(tariff[None], day), day)[0]
     rows = []
     for what, spread in assumptions_of(day).items():
         trials = [with_factor(day, what, 1.0 + sign * spread) for sign in (-1.0, 1.0)]
         low, high = (effects(evaluate(tariff[None], one), one)[0] for one in trials)
-        row: dict[str, Any] = {"assumption": what, "spread_percent": 100.0 * spread}
+        row: dict[str, Any] = {
+            "assumption": what,
+            "spread_percent": 100.0 * spread,
+            "own_range": has_own_range(day, what),
+        }
         for k, name in enumerate(QUANTITIES):
             row |= {f"{name}_low": float(low[k]), name: float(here[k]), f"{name}_high": float(high[k])}
         rows.append(row)
