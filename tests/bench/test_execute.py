@@ -129,6 +129,18 @@ def test_deap_drops_the_point_that_its_own_indicator_drops():
             assert least_contribution(front, ref) == hypervolume(front, ref=ref)
 
 
+def test_deap_solves_its_own_example():
+    """DEAP's example: ZDT1 in five variables with ten parents and 500 generations ends on the front."""
+    needs("deap")
+    suite = {"name": "t", "budget": 5000, "pop_size": 10, "runs": 1, "points": 30}
+    suite["problems"] = [{"name": "zdt1", "params": {"n_var": 5}}]
+    suite["algorithms"] = [{"name": "MO-CMA-ES", "library": "deap"}]
+    F = execute(next(grid(check_suite(suite)))).snapshots[-1].F
+    assert len(F) == 10
+    assert np.mean(F[:, 1] - (1 - np.sqrt(F[:, 0]))) < 0.03
+    assert np.ptp(F[:, 0]) > 0.9
+
+
 @pytest.mark.parametrize(("library", "name"), [("pymoo", "spea2"), ("pygmo", "moead"), ("pygmo", "moead_gen")])
 def test_three_objectives_after_two(library, name):
     needs(library)
