@@ -269,6 +269,8 @@ class EngineAlgorithm(Algorithm):
 
     def _tell(self, F: np.ndarray, G: np.ndarray, H: np.ndarray) -> None:
         problem = self._problem
+        if problem.n_ieq_constr + problem.n_eq_constr == 0:
+            return self._engine.tell(F)
         constraints, CV = np.ascontiguousarray(np.column_stack([G, H]), dtype=float), np.empty(len(F))
         total_violation(constraints, problem.n_ieq_constr, EQUALITY_TOLERANCE, CV)
         self._engine.tell(F, CV, constraints)

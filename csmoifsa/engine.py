@@ -204,10 +204,10 @@ class Engine(ABC):
                 f"{name} must have shape ({n}, {n_columns}), one row a candidate asked for; got {table.shape}"
             )
         table = table.reshape(n, n_columns)
-        bad = np.flatnonzero(~np.isfinite(table).all(axis=1))
-        if finite and bad.size:
+        if finite and not np.isfinite(table).all():
+            bad = int(np.flatnonzero(~np.isfinite(table).all(axis=1))[0])
             raise InputError(
-                f"{name} is {table[bad[0]].tolist()} in row {bad[0]} of X = {self._row(bad[0])}: "
+                f"{name} is {table[bad].tolist()} in row {bad} of X = {self._row(bad)}: "
                 f"objectives and violations must be finite numbers; mend the problem or return a large finite value"
             )
         return table
