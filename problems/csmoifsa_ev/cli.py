@@ -30,7 +30,9 @@ def _root() -> None:
 _SCENARIO = typer.Argument(
     None, metavar="[SCENARIO.toml]", help="Changes to a bundled case; leave out for the case itself."
 )
-_CASE = typer.Option(None, "--case", help="The bundled case: paper-2022 (default), paper-2022-fitted or duke-2017.")
+_CASE = typer.Option(
+    None, "--case", help="The bundled case: paper-2022 (default), paper-2022-fitted, duke-2017 or calgary-2022."
+)
 _OUT = typer.Option(None, "--out", "-o", metavar="DIR", help="Folder for all results; created if missing.")
 
 

@@ -25,7 +25,8 @@ def ev_pricing(
     scenario : str, path, Scenario or None
         A TOML file, or a loaded scenario; None for the bundled ``case``, unchanged.
     case : str, optional
-        The bundled case: ``"paper-2022"`` (default), ``"paper-2022-fitted"`` or ``"duke-2017"``.
+        The bundled case: ``"paper-2022"`` (default), ``"paper-2022-fitted"``, ``"duke-2017"`` or
+        ``"calgary-2022"``.
     objectives : "paper", "market" or "fair"
         ``paper``: peak-valley difference, operator's saving, drivers' satisfaction. ``market``: peak-valley
         difference, operator's profit, drivers' bill. ``fair``: peak-valley difference, operator's profit, largest rise
