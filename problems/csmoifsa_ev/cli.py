@@ -53,7 +53,8 @@ def price(
     recovery: str | None = typer.Option(
         None,
         "--recovery",
-        help="Distribution of shifted charging: uniform (uncontrolled) or valley-filling (by an operator).",
+        help="Distribution of shifted charging: uniform (uncontrolled), valley-filling (by an operator) or staggered "
+        "(each car starts after a random delay that the tariff states).",
     ),
     round_to: float | None = typer.Option(
         None, "--round", help="Offer prices that are multiples of this, such as 0.5."
@@ -73,7 +74,7 @@ def price(
     """
     _check_choice("--objectives", objectives, ["paper", "market", "fair"])
     if recovery is not None:
-        _check_choice("--recovery", recovery, ["uniform", "valley-filling"])
+        _check_choice("--recovery", recovery, ["uniform", "valley-filling", "staggered"])
     check_language(language)
     from csmoifsa_ev.inputs.inspection import split_fill
     from csmoifsa_ev.inputs.scenario import load_scenario
@@ -135,7 +136,7 @@ def compare(
     out: Path | None = _OUT,
     as_json: bool = JSON_OPTION,
 ) -> None:
-    """Compare the search with baselines, and paper with market objectives under uniform and valley-filling recovery.
+    """Compare the search with baselines, and paper with market objectives under each kind of recovery.
 
     [bold]Example:[/bold]  csmoifsa ev compare my.toml --out out/compare
     """
@@ -257,13 +258,13 @@ def reproduce(
     from csmoifsa.files import atomic_write
     from csmoifsa_ev.inputs.scenario import load_scenario
     from csmoifsa_ev.study.comparison import paper_page
-    from csmoifsa_ev.study.reproduction import fit_jointly
-    from csmoifsa_ev.study.study import RECOVERIES, run_study
+    from csmoifsa_ev.study.reproduction import SEARCHED_RECOVERIES, fit_jointly
+    from csmoifsa_ev.study.study import run_study
 
     scenario = load_scenario()
     fits = []
     with progress("searching assumptions", 4) as update:
-        for recovery in RECOVERIES:
+        for recovery in SEARCHED_RECOVERIES:
             for free in (False, True):
                 fits.append(
                     fit_jointly(scenario, recovery=recovery, weights_free=free, generations=generations, seed=seed)

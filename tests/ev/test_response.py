@@ -12,7 +12,7 @@ from csmoifsa.errors import InputError
 from csmoifsa_ev.model.curves import allocate, fill_valleys, period_mean_curve
 from csmoifsa_ev.model.fleet_sums import FLOW_LIMITS
 from csmoifsa_ev.model.ramp import Ramp, ramp_share
-from csmoifsa_ev.model.response import Response, limit_flows, wanted_flows
+from csmoifsa_ev.model.response import Response, limit_flows, stagger_weights, wanted_flows
 from csmoifsa_ev.model.v2g import V2G, discharge_margin, discharging_shares
 
 PRICES = arrays(float, (4, 3), elements=st.floats(0, 60))
@@ -106,7 +106,26 @@ def test_valley_filling_keeps_energy_and_level(level, energy):
 
 
 def test_uniform_recovery_by_hand():
-    assert allocate(np.zeros((1, 4)), np.array([6.0]), 0.5, "uniform")[0].tolist() == [3.0] * 4
+    assert allocate(np.zeros((1, 4)), np.array([6.0]), 0.5, "uniform", np.full(4, 0.25))[0].tolist() == [3.0] * 4
+
+
+@given(arrays(float, 6, elements=st.floats(-1e4, 1e4)), st.permutations([0, 0, 1, 1, 2, 2]))
+def test_staggered_starts_fill_the_room_below_the_highest_step_of_each_period(load, period):
+    period = np.array(period)
+    shares = stagger_weights(load, period)
+    for one in range(3):
+        a, b = np.flatnonzero(period == one)
+        if load[a] == load[b]:
+            assert shares[a] == shares[b] == 0.5
+        else:
+            low, high = (a, b) if load[a] < load[b] else (b, a)
+            assert (shares[low], shares[high]) == (1.0, 0.0)
+
+
+def test_staggered_recovery_by_hand():
+    shares = stagger_weights(np.array([2.0, 8.0, 4.0, 6.0]), np.zeros(4))
+    added = allocate(np.full((1, 4), 7.0), np.array([12.0]), 0.5, "staggered", shares)
+    assert added[0].tolist() == pytest.approx([12.0, 0.0, 8.0, 4.0])  # 24 MW of steps, rooms 6, 0, 4 and 2
 
 
 def test_margin_by_hand():

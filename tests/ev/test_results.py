@@ -13,6 +13,7 @@ import pytest
 from csmoifsa.errors import InputError
 from csmoifsa_energy.impact import StakeholderImpact
 from csmoifsa_ev.model.groups import GROUPS, driver_groups
+from csmoifsa_ev.model.response import RECOVERIES
 from csmoifsa_ev.model.tariff import VALLEY
 from csmoifsa_ev.plugin import ev_pricing
 from csmoifsa_ev.problem.pricing import EVPricing
@@ -268,9 +269,7 @@ def test_compare_shows_ways_and_variants(run_cli, scenario_file, tmp_path):
     assert answer.code == 0, answer.err
     for told in ("flat tariff", "NSGA2", "market, valley-filling"):
         assert told in answer.out
-    from csmoifsa_ev.model.outcome import OBJECTIVE_SETS
-
     with open(tmp_path / "variants.csv", newline="", encoding="utf-8") as file:
         rows = {(row["objectives"], row["recovery"]): row for row in csv.DictReader(file)}
-    assert len(rows) == 2 * len(OBJECTIVE_SETS)
+    assert len(rows) == 2 * len(RECOVERIES)
     assert (tmp_path / "baselines.csv").exists()

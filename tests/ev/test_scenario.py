@@ -104,7 +104,7 @@ def test_a_file_may_name_its_case(tmp_path):
         ("[prices]\ncharge_bounds = [1, 2, 3]", r"prices\.charge_bounds "),
         ("[tariff]\npeak = ['14-22']", r"tariff: flat: the window '21-23' overlaps 'peak' at 21:00"),
         ("[tariff]\npeak = '14-21'", r"tariff\.peak must be a list, not '14-21'"),
-        ("[response]\nrecovery = 'even'", r"response\.recovery must be 'uniform' or 'valley-filling'"),
+        ("[response]\nrecovery = 'even'", r"response\.recovery must be 'uniform'"),
         ("[satisfaction]\nhabit_weight = 0.9", r"satisfaction: habit_weight and delay_weight must sum to 1"),
         ("fleet = 3", r"fleet must be a table, not 3"),
         ("base = 'duke'", r"there is no case 'duke'.* Did you mean 'duke-2017'"),

@@ -28,7 +28,7 @@ from csmoifsa_ev.model.fleet import Fleet
 from csmoifsa_ev.model.fleet_sums import FLOWS, sum_fleet, sum_sessions
 from csmoifsa_ev.model.limits import Limits
 from csmoifsa_ev.model.objectives import Satisfaction
-from csmoifsa_ev.model.response import Recovery, Response
+from csmoifsa_ev.model.response import RECOVERIES, Recovery, Response
 from csmoifsa_ev.model.tariff import PriceTerms, Windows
 from csmoifsa_ev.model.v2g import V2G
 
@@ -121,8 +121,8 @@ class Scenario(Parameters):
 
         ``load`` holds settings of the load file by name, such as ``csv``, its path.
         """
-        if recovery not in (None, "uniform", "valley-filling"):
-            raise InputError(f"recovery must be 'uniform' or 'valley-filling', not {recovery!r}")
+        if recovery is not None and recovery not in RECOVERIES:
+            raise InputError(f"recovery must be {' or '.join(map(repr, RECOVERIES))}, not {recovery!r}")
         if load:
             named = {} if "csv" not in load else dict.fromkeys(("name", "title"), Path(load["csv"]).stem)
             self = replace(self, load=self.load.with_settings(load), published=None, **named)

@@ -67,7 +67,9 @@ def fill_valleys(level_mw: np.ndarray, energy: np.ndarray) -> np.ndarray:
     return np.maximum(level[:, None] - level_mw, 0.0) * (energy > 0)[:, None]
 
 
-def allocate(level_mw: np.ndarray, energy_mwh: np.ndarray, dt_h: float, recovery: Recovery) -> np.ndarray:
+def allocate(
+    level_mw: np.ndarray, energy_mwh: np.ndarray, dt_h: float, recovery: Recovery, weights: np.ndarray
+) -> np.ndarray:
     """Return the power added to each step of one period by energy shifted into it.
 
     The weights w_t of eq. 2 of the 2022 paper, reconstructed, times the energy over the length of a step.
@@ -80,8 +82,10 @@ def allocate(level_mw: np.ndarray, energy_mwh: np.ndarray, dt_h: float, recovery
         Energy shifted into the period [MWh].
     dt_h : float
         Length of a step [h].
-    recovery : "uniform" or "valley-filling"
-        Evenly over the steps, or into the steps of lowest load first.
+    recovery : "uniform", "valley-filling" or "staggered"
+        Evenly over the steps, into the steps of lowest load first, or by ``weights``.
+    weights : (k,) array
+        Share of each step with staggered starts, from `PricingDay.staggered`; they sum to 1.
 
     Returns
     -------
@@ -90,9 +94,14 @@ def allocate(level_mw: np.ndarray, energy_mwh: np.ndarray, dt_h: float, recovery
 
     Examples
     --------
-    >>> allocate(np.array([[5.0, 1.0, 2.0]]), np.array([3.0]), 1.0, "uniform").tolist()
+    >>> level, weights = np.array([[5.0, 1.0, 2.0]]), np.array([0.0, 0.75, 0.25])
+    >>> allocate(level, np.array([3.0]), 1.0, "uniform", weights).tolist()
     [[1.0, 1.0, 1.0]]
+    >>> allocate(level, np.array([4.0]), 1.0, "staggered", weights).tolist()
+    [[0.0, 3.0, 1.0]]
     """
+    if recovery == "staggered":
+        return (energy_mwh / dt_h)[:, None] * weights
     if recovery == "uniform":
         return np.broadcast_to((energy_mwh / (level_mw.shape[1] * dt_h))[:, None], level_mw.shape)
     return fill_valleys(level_mw, energy_mwh / dt_h)
@@ -134,10 +143,12 @@ def ev_curves(
         flows = np.zeros_like(flows)
     curves.charging[:, peak] *= 1.0 - ((flows[:, 0] + flows[:, 1]) / day.energy_mwh[PEAK])[:, None]
     curves.charging[:, flat] *= 1.0 - (flows[:, 2] / day.energy_mwh[FLAT])[:, None]
-    curves.arriving[:, flat] += allocate(base[flat] + curves.charging.take(flat, axis=1), flows[:, 1], dt, recovery)
+    weights, discharge_weights = day.staggered
+    level = base[flat] + curves.charging.take(flat, axis=1)
+    curves.arriving[:, flat] += allocate(level, flows[:, 1], dt, recovery, weights[flat])
 
     total = flows[:, 0] + flows[:, 2] + recharged
-    added = allocate(np.repeat(before[None, valley], n, axis=0), total, dt, recovery)
+    added = allocate(np.repeat(before[None, valley], n, axis=0), total, dt, recovery, weights[valley])
     recharge = added * (recharged / np.maximum(total, _TINY))[:, None]
     curves.recharging[:, valley] = recharge
     curves.arriving[:, valley] += added - recharge
@@ -146,7 +157,7 @@ def ev_curves(
 
     for column, steps in enumerate((peak, flat)):
         level = base[steps] + curves.charging.take(steps, axis=1)
-        curves.discharging[:, steps] = allocate(-level, discharged[:, column], dt, recovery)
+        curves.discharging[:, steps] = allocate(-level, discharged[:, column], dt, recovery, discharge_weights[steps])
     return curves
 
 
@@ -207,8 +218,8 @@ def evaluate_days(flows: np.ndarray, discharged: np.ndarray, recharged: np.ndarr
     every: list[Curves] = []
     loads, figures = [], []
     for base in day.days_mw:
-        if not every or day.response.recovery != "uniform" or day.response.transfer != "ev-load":
-            curves = ev_curves(flows, discharged, recharged, day, base)  # with uniform recovery the same on each day
+        if not every or day.response.recovery == "valley-filling" or day.response.transfer != "ev-load":
+            curves = ev_curves(flows, discharged, recharged, day, base)  # else the same on each day
         else:
             curves = every[0]
         every.append(curves)

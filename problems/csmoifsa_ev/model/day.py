@@ -18,7 +18,7 @@ from csmoifsa_ev.model.objectives import (
     generation_cost,
     over_days,
 )
-from csmoifsa_ev.model.response import Response
+from csmoifsa_ev.model.response import Response, stagger_weights
 from csmoifsa_ev.model.tariff import PriceTerms
 from csmoifsa_ev.model.v2g import V2G
 
@@ -145,6 +145,11 @@ class PricingDay:
     def bill_before(self) -> float:
         """Bill of all drivers for uncontrolled charging at the reference tariff [currency/day]."""
         return float((self.reference * self.energy_mwh).sum()) * self.prices.per_mwh
+
+    @cached_property
+    def staggered(self) -> tuple[np.ndarray, np.ndarray]:
+        """Weights of staggered starts, of charging and of discharging, each (T,): see `response.stagger_weights`."""
+        return stagger_weights(self.before_mw, self.period), stagger_weights(-self.before_mw, self.period)
 
     @cached_property
     def delay_h(self) -> np.ndarray:

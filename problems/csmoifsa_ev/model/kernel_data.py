@@ -6,6 +6,7 @@ import numpy as np
 
 from csmoifsa_ev.model.day import PricingDay
 from csmoifsa_ev.model.outcome import QUANTITIES, max_bill
+from csmoifsa_ev.model.response import RECOVERIES
 from csmoifsa_ev.model.tariff import FLAT, PEAK
 
 
@@ -27,7 +28,7 @@ def kernel_data(day: PricingDay, objectives: tuple[str, ...]) -> np.ndarray:
         {
             "n_steps": len(day.period),
             "dt_h": day.dt_h,
-            "valley_filling": day.response.recovery == "valley-filling",
+            "recovery": RECOVERIES.index(day.response.recovery),
             "objectives": ([QUANTITIES.index(name) for name in objectives] + [0] * len(QUANTITIES))[: len(QUANTITIES)],
             "n_days": len(day.days_mw),
             "reference": day.reference,
@@ -64,6 +65,8 @@ def kernel_data(day: PricingDay, objectives: tuple[str, ...]) -> np.ndarray:
             "delay_from_peak_h": day.delay_h[PEAK],
             "delay_from_flat_h": day.delay_h[FLAT],
             "cost_intercept": np.broadcast_to(intercept, day.period.shape),
+            "staggered_charging": day.staggered[0],
+            "staggered_discharging": day.staggered[1],
         },
         day.days_mw,
     )

@@ -16,7 +16,7 @@ from csmoifsa.jit import jit
 LAYOUT = {
     "n_steps": 1,
     "dt_h": 1,
-    "valley_filling": 1,
+    "recovery": 1,  # index in `response.RECOVERIES`
     "objectives": 9,  # index in `outcome.QUANTITIES` of each objective; as many are read as F has columns
     "n_days": 1,
     "reference": 3,  # charge prices of peak, flat, valley
@@ -49,7 +49,15 @@ LAYOUT = {
 }
 """Name and number of values of each parameter in ``data``, in order; `pack` writes them, the kernels read them."""
 
-SERIES = ("period", "profile_mw", "delay_from_peak_h", "delay_from_flat_h", "cost_intercept")
+SERIES = (
+    "period",
+    "profile_mw",
+    "delay_from_peak_h",
+    "delay_from_flat_h",
+    "cost_intercept",
+    "staggered_charging",
+    "staggered_discharging",
+)
 """Arrays of shape (T,) that follow the parameters, in order; after them come the base loads of the days, (D, T)."""
 
 AT = dict(zip(LAYOUT, itertools.accumulate(LAYOUT.values(), initial=0), strict=False))
@@ -65,7 +73,8 @@ EMPTY_GROUP = 1e-9
 """Share of the drivers below which a group counts as empty; equals `fairness.EMPTY_GROUP`."""
 
 # numba reads module constants, not dictionaries
-STEPS, DT, VALLEY_FILLING, DAYS = (AT[n] for n in ("n_steps", "dt_h", "valley_filling", "n_days"))
+STEPS, DT, RECOVERY, DAYS = (AT[n] for n in ("n_steps", "dt_h", "recovery", "n_days"))
+N_SERIES = len(SERIES)
 OBJECTIVES, MIN_PROFIT, MAX_BILL, MUST_PAY = (AT[n] for n in ("objectives", "min_profit", "max_bill", "v2g_must_pay"))
 MAX_BILL_RISE = AT["max_bill_rise"]
 REFERENCE, RAMPS, ENERGY, LIMITS = (AT[n] for n in ("reference", "ramps", "energy_mwh", "flow_limits_mwh"))
@@ -79,7 +88,7 @@ MONEY, HABIT, DELAY, PARKING = (AT[n] for n in ("per_mwh", "habit_weight", "dela
 
 
 def pack(parameters: Mapping[str, ArrayLike], series: Mapping[str, ArrayLike], days_mw: np.ndarray) -> np.ndarray:
-    """Return one flat array of all parameters, shape (HEADER + (5 + D) T,).
+    """Return one flat array of all parameters, shape (HEADER + (N_SERIES + D) T,).
 
     Parameters
     ----------
@@ -151,7 +160,7 @@ def allocate(level: np.ndarray, energy: float, data: np.ndarray, period: int, si
             total += sign * level[t]
     power = energy / data[DT]
     common = 0.0
-    if data[VALLEY_FILLING] > 0.0:
+    if data[RECOVERY] == 1.0:
         while True:
             common = (power + total) / count
             left = 0
@@ -164,10 +173,14 @@ def allocate(level: np.ndarray, energy: float, data: np.ndarray, period: int, si
                 break
             count = left
             total = rest
+    staggered = HEADER + (5 if sign > 0.0 else 6) * steps
     for t in range(steps):
         add[t] = 0.0
         if data[HEADER + t] == period and energy > 0.0:
-            add[t] = max(common - sign * level[t], 0.0) if data[VALLEY_FILLING] > 0.0 else power / count
+            if data[RECOVERY] == 1.0:
+                add[t] = max(common - sign * level[t], 0.0)
+            else:
+                add[t] = power * data[staggered + t] if data[RECOVERY] == 2.0 else power / count
 
 
 @jit
@@ -203,7 +216,7 @@ def day_curves(
     """
     steps = int(data[STEPS])
     profile, delay_peak, delay_flat = HEADER + steps, HEADER + 2 * steps, HEADER + 3 * steps
-    base = HEADER + (5 + day) * steps
+    base = HEADER + (N_SERIES + day) * steps
     keep_peak = 1.0 - (flow[0] + flow[1]) / data[ENERGY]
     keep_flat = 1.0 - flow[2] / data[ENERGY + 1]
     for t in range(steps):

@@ -7,7 +7,7 @@ The axis of length n is over tariffs, that of length 3 over the flows between pe
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -16,7 +16,10 @@ from csmoifsa_ev.model.fleet_sums import FLOW_FROM, FLOW_LIMITS, FLOW_TO, FLOWS
 from csmoifsa_ev.model.ramp import Ramp, ramp_share
 from csmoifsa_ev.model.tariff import PEAK, VALLEY
 
-Recovery = Literal["uniform", "valley-filling"]
+Recovery = Literal["uniform", "valley-filling", "staggered"]
+
+RECOVERIES: tuple[Recovery, ...] = get_args(Recovery)
+"""Ways in which shifted energy is distributed over the steps of its new period."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,9 +67,11 @@ class Response(Parameters):
     ----------
     peak_valley, peak_flat, flat_valley : Ramp
         Share of the energy of the period of origin that is shifted, over the incentive.
-    recovery : "uniform" or "valley-filling"
+    recovery : "uniform", "valley-filling" or "staggered"
         ``"uniform"``: shifted energy is spread evenly over the steps of its new period, as by drivers without control
         (a rebound peak is possible). ``"valley-filling"``: an operator fills the steps of lowest load first.
+        ``"staggered"``: each car starts after a random delay whose distribution the tariff states, see
+        `stagger_weights`; nobody controls the cars.
     transfer : "ev-load" or "total-load"
         ``"ev-load"``: shares are of the cars' charging, as far as their sessions allow. ``"total-load"``: shares are of
         the period means of the total load, as the paper's text states; this does not conserve energy.
@@ -149,3 +154,31 @@ def limit_flows(flows: np.ndarray, limits_mwh: np.ndarray) -> np.ndarray:
         factor = limit / np.maximum(total, max(limit, 1e-300))  # exactly 1 where the limit holds
         flows[:, weights > 0] *= factor[:, None]
     return flows
+
+
+def stagger_weights(load_mw: np.ndarray, period: np.ndarray) -> np.ndarray:
+    """Return the share of each step in energy that starts after a stated random delay, shape (T,).
+
+    Within each period the share is in proportion to the room below the period's highest load, so that the highest
+    step gets nothing; even over the steps of a period whose load is constant. The shares of each period sum to 1, and
+    are known a day ahead: no car is controlled (reconstructed; a remedy against the peaks at the start of cheap hours
+    that time-of-use rates cause).
+
+    Parameters
+    ----------
+    load_mw : (T,) array
+        Expected load before pricing [MW]; with a minus sign for discharging.
+    period : (T,) array
+        Period of each step.
+
+    Examples
+    --------
+    >>> stagger_weights(np.array([9.0, 5.0, 1.0, 3.0]), np.array([0, 2, 2, 2])).tolist()
+    [1.0, 0.0, 0.6666666666666666, 0.3333333333333333]
+    """
+    shares = np.zeros(len(period))
+    for one in np.unique(period):
+        steps = period == one
+        room = load_mw[steps].max() - load_mw[steps]
+        shares[steps] = room / room.sum() if room.sum() > 0 else 1.0 / steps.sum()
+    return shares

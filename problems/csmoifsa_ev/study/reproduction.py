@@ -21,6 +21,9 @@ from csmoifsa_ev.model.response import Recovery
 from csmoifsa_ev.model.tariff import VARIABLES
 from csmoifsa_ev.problem.pricing import EVPricing
 
+SEARCHED_RECOVERIES: tuple[Recovery, ...] = ("uniform", "valley-filling")
+"""Kinds of recovery under which assumptions are searched; the paper names none."""
+
 RANGES: dict[str, tuple[float, float]] = {
     "peak_valley.dead_zone": (0.0, 8.0),
     "peak_valley.width": (5.0, 35.0),
