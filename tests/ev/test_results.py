@@ -13,6 +13,7 @@ import pytest
 from csmoifsa.errors import InputError
 from csmoifsa_energy.impact import StakeholderImpact
 from csmoifsa_ev.model.groups import GROUPS, driver_groups
+from csmoifsa_ev.model.limits import Limits
 from csmoifsa_ev.model.response import RECOVERIES
 from csmoifsa_ev.model.tariff import VALLEY
 from csmoifsa_ev.plugin import ev_pricing
@@ -127,20 +128,26 @@ def test_the_share_of_rebounds_is_one_and_zero_where_it_is_certain(small):
 # ----------------------------------------------------------------------------------------------------- rounding
 
 
+@pytest.fixture(scope="module")
+def unlimited(small):
+    """The small problem without the limit on what discharging costs, which the tariffs below were chosen without."""
+    return EVPricing(dataclasses.replace(small.day, limits=Limits(v2g_must_pay=False)))
+
+
 @pytest.mark.parametrize("step", [0.1, 0.5, 1.0, 2.5])
-def test_rounded_prices_are_multiples_and_keep_the_constraints(small, step):
+def test_rounded_prices_are_multiples_and_keep_the_constraints(unlimited, step):
     tariff = np.array([36.13, 24.07, 14.49, 32.31, 20.2, 10.9])
-    assert (small.outcome(tariff).constraints <= 0).all()
-    sold = round_tariff(small, tariff, step)
+    assert (unlimited.outcome(tariff).constraints <= 0).all()
+    sold = round_tariff(unlimited, tariff, step)
     np.testing.assert_allclose(sold / step, np.round(sold / step), atol=1e-9)
-    assert (small.outcome(sold).constraints <= 0).all()
+    assert (unlimited.outcome(sold).constraints <= 0).all()
     assert np.abs(sold - tariff).max() <= 2 * step
-    np.testing.assert_array_equal(round_tariff(small, sold, step), sold)
+    np.testing.assert_array_equal(round_tariff(unlimited, sold, step), sold)
 
 
-def _loss(small, tariff, other):
+def _loss(unlimited, tariff, other):
     """How much the objectives change, in units of their values; among equals the price difference decides."""
-    here, there = (small.outcome(one).objectives("paper")[0] for one in (tariff, other))
+    here, there = (unlimited.outcome(one).objectives("paper")[0] for one in (tariff, other))
     change = sum(abs(b - a) / abs(a) for a, b in zip(here, there, strict=True))
     return change + 1e-6 * sum(abs(b - a) for a, b in zip(tariff, other, strict=True))
 
@@ -154,37 +161,41 @@ def _loss(small, tariff, other):
         [33.3, 22.6, 17.5, 33.1, 19.9, 19.8],
     ],
 )
-def test_no_admissible_neighbour_loses_less(small, tariff):
+def test_no_admissible_neighbour_loses_less(unlimited, tariff):
     """All 64 multiples just below and above, one at a time, by the plain model."""
     tariff, step = np.array(tariff), 1.0
-    assert (small.outcome(tariff).constraints <= 0).all()
-    sold = round_tariff(small, tariff, step)
+    assert (unlimited.outcome(tariff).constraints <= 0).all()
+    sold = round_tariff(unlimited, tariff, step)
     neighbours = [np.array(one) for one in itertools.product(*((np.floor(p), np.floor(p) + 1) for p in tariff))]
-    admissible = [one for one in neighbours if (small.outcome(one).constraints <= 0).all()]
+    admissible = [one for one in neighbours if (unlimited.outcome(one).constraints <= 0).all()]
     assert len(admissible) > 8
     assert any((sold == one).all() for one in admissible)
-    losses = sorted(_loss(small, tariff, one) for one in admissible)
-    assert _loss(small, tariff, sold) == pytest.approx(losses[0], rel=1e-9)
+    losses = sorted(_loss(unlimited, tariff, one) for one in admissible)
+    assert _loss(unlimited, tariff, sold) == pytest.approx(losses[0], rel=1e-9)
     assert losses[0] < losses[1] * (1 - 1e-7)  # so that the second best would be seen
 
 
 def test_where_no_neighbour_is_admissible_the_next_ones_are_tried(small):
-    """In multiples of 8 the valley price rises too far for the discharge prices around; those a step farther do."""
-    tariff, step, (low, high) = np.array([28.6, 25.8, 5.5, 14.4, 14.0, 13.3]), 8.0, small.price_bounds
-    assert (small.outcome(tariff).constraints <= 0).all()
+    """In multiples of 8, prices just around earn too little or are too high on average; some a step farther do not."""
+    tariff, step = np.array([48.2, 40.2, 11.3, 44.6, 26.3, 26.3]), 8.0
+    profitable = EVPricing(dataclasses.replace(small.day, limits=Limits(v2g_must_pay=False, min_profit=3460.0)))
+    low, high = profitable.price_bounds
+    assert (profitable.outcome(tariff).constraints <= 0).all()
 
     def admissible(reach):
         below = np.floor(tariff / step) * step
         every = np.array(list(itertools.product(*([p + step * k for k in reach] for p in below))))
         inside = every[((every >= low) & (every <= high)).all(axis=1)]
-        return inside[(small.outcome(inside).constraints <= 0).all(axis=1)]
+        return inside[(profitable.outcome(inside).constraints <= 0).all(axis=1)]
 
     assert len(admissible((0, 1))) == 0
     wide = admissible((-1, 0, 1, 2))
     assert len(wide) > 8
-    sold = round_tariff(small, tariff, step)
+    sold = round_tariff(profitable, tariff, step)
     assert any((sold == one).all() for one in wide)
-    assert _loss(small, tariff, sold) == pytest.approx(min(_loss(small, tariff, one) for one in wide), rel=1e-9)
+    assert _loss(profitable, tariff, sold) == pytest.approx(
+        min(_loss(profitable, tariff, one) for one in wide), rel=1e-9
+    )
 
 
 def test_rounding_that_cannot_be_is_told(small):
