@@ -159,8 +159,8 @@ SCENARIO = """\
 A scenario is a TOML file that holds what differs from a bundled case; `csmoifsa ev init my.toml` writes one with
 comments, and `csmoifsa ev check my.toml` names everything that is wrong with it. Beside the keys below,
 
-* `base` at the top names the bundled case to build on (`paper-2022`, whose values are shown, `paper-2022-fitted` or
-  `duke-2017`, `calgary-2022`), or another file, as a path that ends in `.toml` and starts at the folder of this one;
+* `base` at the top names the bundled case to build on (`paper-2022`, whose values are shown, `paper-2022-fitted`,
+  `duke-2017` or `calgary-2022`), or another file, as a path that ends in `.toml` and starts at the folder of this one;
 * `[tariff] file = "tariff.json"` and `day` take hours and prices in force from a tariff file, in place of the windows;
 * `[response] set = "population-easy"` takes a bundled set of responses,
   [each number with its source](../explanation/evidence.md); keys beside it replace the set's;
