@@ -44,8 +44,9 @@ def price(
     objectives: str = typer.Option(
         "paper",
         "--objectives",
-        help="paper: peak-valley difference, saving, satisfaction. market: difference, profit, drivers' bill. "
-        "fair: difference, profit, largest rise of a group's bill.",
+        help="Peak-valley difference and, for paper: saving, satisfaction; market: profit, drivers' bill; inflexible: "
+        "profit, bill of those who cannot change hours; welfare: money of operator and drivers together, satisfaction; "
+        "fair: profit, largest rise of a group's bill.",
     ),
     n_eval: int = typer.Option(10_000, "--n-eval", "-n", min=1, help="Tariffs to try."),
     pop_size: int = typer.Option(100, "--pop-size", "-p", min=2, help="Tariffs on the front."),
@@ -58,6 +59,18 @@ def price(
     ),
     round_to: float | None = typer.Option(
         None, "--round", help="Offer prices that are multiples of this, such as 0.5."
+    ),
+    min_profit: float | None = typer.Option(
+        None, "--min-profit", help="Lowest profit of the operator, in currency a day."
+    ),
+    max_bill_change: float | None = typer.Option(
+        None, "--max-bill-change", help="Largest rise of the drivers' bill over the tariff in force: 0 forbids a rise."
+    ),
+    prefer: str | None = typer.Option(
+        None, "--prefer", help="Among tariffs nearly as good take: profit, bill, or nearness to the tariff in force."
+    ),
+    tolerance: float | None = typer.Option(
+        None, "--tolerance", help="How far below the best score, from 0 to 1, a tariff is nearly as good."
     ),
     out: Path | None = _OUT,
     figures: bool = typer.Option(True, "--figures/--no-figures", help="Draw figures/fig1..fig5 as PNG and PDF."),
@@ -72,7 +85,9 @@ def price(
 
     [bold]Example:[/bold]  csmoifsa ev price my.toml --objectives market --out out/mine
     """
-    _check_choice("--objectives", objectives, ["paper", "market", "fair"])
+    _check_choice("--objectives", objectives, ["paper", "market", "inflexible", "welfare", "fair"])
+    if prefer is not None:
+        _check_choice("--prefer", prefer, ["profit", "bill", "nearness"])
     if recovery is not None:
         _check_choice("--recovery", recovery, ["uniform", "valley-filling", "staggered"])
     check_language(language)
@@ -84,6 +99,7 @@ def price(
     settings, fill = split_fill(series)
     wanted: Any = load_scenario(scenario, case=case)
     wanted = wanted.with_changes(recovery=recovery, fill=fill, load=settings)
+    wanted = wanted.with_terms(min_profit=min_profit, max_bill_change=max_bill_change, rule=prefer, tolerance=tolerance)
     with progress(f"pricing {wanted.name}", n_eval) as update:
         study = run_study(
             wanted,
@@ -372,4 +388,6 @@ def check(
 
 def _check_choice(option: str, value: str, known: list[str]) -> None:
     if value not in known:
-        raise InputError(f"{option} must be {' or '.join(known)}, not {value!r}." + did_you_mean(value, known))
+        raise InputError(
+            f"{option} must be {', '.join(known[:-1])} or {known[-1]}, not {value!r}." + did_you_mean(value, known)
+        )

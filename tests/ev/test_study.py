@@ -45,7 +45,7 @@ def test_price_end_to_end(run_cli, scenario_file, tmp_path):
 
     pareto = read(out / "pareto.csv")
     assert list(pareto[0]) == [*VARIABLES, *FRONT_QUANTITIES]
-    assert 5 <= len(pareto) <= 30
+    assert 5 <= len(pareto) <= 30 + 6  # with the extremes, the reference and the recommended tariff
     load = read(out / "load.csv")
     assert len(load) == 24
     for row in load:
@@ -101,7 +101,7 @@ def test_json_is_one_object_and_nothing_else(run_cli, scenario_file, tmp_path):
     [
         (
             ("--objectives", "markt"),
-            "--objectives must be paper or market or fair, not 'markt'. Did you mean 'market'?",
+            "--objectives must be paper, market, inflexible, welfare or fair, not 'markt'. Did you mean 'market'?",
         ),
         (("--recovery", "even"), "--recovery must be uniform or valley-filling"),
         (("--case", "paper-2021"), "Did you mean 'paper-2022'"),

@@ -26,7 +26,7 @@ from csmoifsa_ev.inputs.vehicles import read_vehicles
 from csmoifsa_ev.model.day import PricingDay
 from csmoifsa_ev.model.fleet import Fleet
 from csmoifsa_ev.model.fleet_sums import FLOWS, sum_fleet, sum_sessions
-from csmoifsa_ev.model.limits import Limits
+from csmoifsa_ev.model.limits import Choice, Limits
 from csmoifsa_ev.model.objectives import Satisfaction
 from csmoifsa_ev.model.response import RECOVERIES, Recovery, Response
 from csmoifsa_ev.model.tariff import PriceTerms, Windows
@@ -86,7 +86,7 @@ class Scenario(Parameters):
     ----------
     name, title : str
         Name in results, and title of figures.
-    load, tariff, prices, fleet, response, v2g, grid, satisfaction, limits
+    load, tariff, prices, fleet, response, v2g, grid, satisfaction, limits, choice
         Parts of the scenario, each described at its class.
     published : Published, optional
         Figures that the case's paper prints; None where the scenario differs from the bundled case.
@@ -105,6 +105,7 @@ class Scenario(Parameters):
     grid: GridInput
     satisfaction: Satisfaction
     limits: Limits = field(default_factory=Limits)
+    choice: Choice = field(default_factory=Choice)
     published: Published | None = None
     notes: tuple[str, ...] = ()
 
@@ -133,6 +134,15 @@ class Scenario(Parameters):
         changes = {name: value for name, value in (("n_ev", n_ev), ("seed", seed)) if value is not None}
         response = self.response if recovery is None else replace(self.response, recovery=recovery)
         return replace(self, fleet=replace(self.fleet, **changes), response=response)
+
+    def with_terms(self, **values: Any) -> Scenario:
+        """Return the scenario with keys of `limits.Limits` and `limits.Choice` replaced; None: unchanged."""
+        parts = {}
+        for name in ("limits", "choice"):
+            part = getattr(self, name)
+            changes = {key: value for key, value in values.items() if value is not None and hasattr(part, key)}
+            parts[name] = replace(part, **changes)
+        return replace(self, **parts)
 
 
 def case_names() -> list[str]:
@@ -259,6 +269,7 @@ def build_day(scenario: Scenario) -> PricingDay:
         grid=scenario.grid,
         satisfaction=scenario.satisfaction,
         limits=scenario.limits,
+        choice=scenario.choice,
     )
     if not day.reference_level > 0:
         raise InputError(f"prices.reference: the mean price drivers pay now must be above 0, not {day.reference_level}")

@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from csmoifsa_ev.model.fleet_sums import FleetSums
-from csmoifsa_ev.model.limits import Limits
+from csmoifsa_ev.model.limits import Choice, Limits
 from csmoifsa_ev.model.objectives import (
     CurveFigures,
     Grid,
@@ -53,6 +53,8 @@ class PricingDay:
         Weights of drivers' satisfaction.
     limits : Limits
         What a tariff must keep beyond the order of its prices.
+    choice : Choice
+        How one tariff is chosen among nearly equal ones.
     price_per_mwh : (T,) array, optional
         Market prices that replace the marginal cost of generation [currency per MWh].
     notes : tuple of str
@@ -71,6 +73,7 @@ class PricingDay:
     grid: Grid
     satisfaction: Satisfaction
     limits: Limits = field(default_factory=Limits)
+    choice: Choice = field(default_factory=Choice)
     price_per_mwh: np.ndarray | None = None
     notes: tuple[str, ...] = ()
 

@@ -1,8 +1,9 @@
-"""Limits that a tariff must keep: the operator's profit, the drivers' bill and the worth of discharging."""
+"""Limits that a tariff must keep (profit, bill, worth of discharging), and the rule that picks one of equals."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from csmoifsa.errors import InputError
 from csmoifsa_energy.checks import Parameters
@@ -37,3 +38,25 @@ class Limits(Parameters):
             share = getattr(self, name)
             if share is not None and not share > -1:
                 raise InputError(f"{name} must be a share above -1, such as 0 or -0.05, not {share}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice(Parameters):
+    """How one tariff is chosen among those nearly as good as the best compromise.
+
+    Attributes
+    ----------
+    tolerance : float
+        A tariff is nearly as good if its score, from 0 to 1 in the mean over the objectives, is at most this far below
+        the largest, in [0, 0.5].
+    rule : "profit", "bill" or "nearness"
+        Take the largest profit of the operator, the smallest bill of all drivers, or the prices nearest to the tariff
+        in force.
+    """
+
+    tolerance: float = 0.01
+    rule: Literal["profit", "bill", "nearness"] = "profit"
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.tolerance <= 0.5:
+            raise InputError(f"tolerance must be from 0 to 0.5, not {self.tolerance}")

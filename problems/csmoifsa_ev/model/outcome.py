@@ -99,6 +99,8 @@ class TariffOutcome:
         Operator's profit less the drivers' bill and the wear of batteries: the money of both together [currency/day].
     v2g_gain_per_day : (n,) array
         Cost of supply that discharging avoids, less fee and wear; what it brings both together [currency/day].
+    v2g_income_per_day : (n,) array
+        Drivers' income from discharging less what recharging costs them [currency/day].
     mean_price : (n,) array
         Mean price paid for charging [price unit per kWh].
     largest_bill_rise : (n,) array
@@ -128,6 +130,7 @@ class TariffOutcome:
     inflexible_bill_per_day: np.ndarray
     welfare_per_day: np.ndarray
     v2g_gain_per_day: np.ndarray
+    v2g_income_per_day: np.ndarray
     mean_price: np.ndarray
     largest_bill_rise: np.ndarray
     constraints: np.ndarray
@@ -212,6 +215,7 @@ def evaluate(X: np.ndarray, day: PricingDay) -> TariffOutcome:
         inflexible_bill_per_day=(charge * day.energy_mwh).sum(axis=1) * money,
         welfare_per_day=profit - bill - wear,
         v2g_gain_per_day=gain,
+        v2g_income_per_day=-battery * money,
         mean_price=mean_price,
         largest_bill_rise=rise,
         constraints=constraint_values(X, psi[:, 0] + psi[:, 1], mean_price, profit, bill, gain, rise, day),

@@ -23,13 +23,15 @@ from csmoifsa_ev.model.tariff import PERIODS
 SHADES = {"peak": "#e4e4e4", "flat": "#f4f4f4", "valley": "#ffffff"}
 
 LABELS = {
-    "start": "start tariff",
+    "start": "tariff in force",
     "min_difference": "smallest peak-valley difference",
     "max_saving": "largest saving",
     "max_satisfaction": "largest satisfaction",
     "max_profit": "largest profit",
     "min_bill": "smallest bill",
     "min_bill_rise": "smallest rise of a bill",
+    "min_inflexible_bill": "smallest bill of the inflexible",
+    "max_welfare": "most money together",
     "compromise": "compromise (recommended)",
     "drivers_best": "drivers' best acceptable",
     "rounded": "compromise, rounded",
@@ -42,6 +44,8 @@ MARKERS = {
     "max_profit": ("^", ORANGE),
     "min_bill": ("s", GREEN),
     "min_bill_rise": ("s", GREEN),
+    "min_inflexible_bill": ("s", GREEN),
+    "max_welfare": ("^", ORANGE),
     "compromise": ("D", BLUE),
     "drivers_best": ("P", SKY),
     "rounded": ("d", BLUE),
@@ -91,6 +95,8 @@ def draw_front(pareto: pd.DataFrame, extremes: pd.DataFrame, summary: dict[str, 
         "g2_mw": (1e-3, "peak-valley difference [GW]"),
         "driver_bill_per_day": (365e-6, f"drivers' bill [million {money}/year]"),
         "operator_profit_per_day": (365e-6, f"operator's profit [million {money}/year]"),
+        "inflexible_bill_per_day": (365e-6, f"bill if nobody changed hours [million {money}/year]"),
+        "welfare_per_day": (365e-6, f"money of operator and drivers [million {money}/year]"),
         "largest_bill_rise": (100.0, "largest rise of a group's bill [%]"),
     }
     paper = _paper_point(summary)
@@ -204,8 +210,8 @@ def draw_prices(tariff: pd.DataFrame, extremes: pd.DataFrame, curves: pd.DataFra
     axes = figure.add_subplot(1, 2, 1)
     _shade(axes, rows)
     lines = (
-        ("charge", "before", "charge, before", {"color": BLACK, "linestyle": (0, (4, 2))}),
-        ("charge", "start", "charge, start tariff", {"color": GREY, "linestyle": (0, (1, 1)), "linewidth": 2.0}),
+        ("charge", "before", "charge, price of habits", {"color": BLACK, "linestyle": (0, (4, 2))}),
+        ("charge", "start", "charge, in force", {"color": GREY, "linestyle": (0, (1, 1)), "linewidth": 2.0}),
         ("charge", "recommended", "charge, recommended", {"color": BLUE, "linewidth": 2.6}),
         ("discharge", "recommended", "discharge, recommended", {"color": VERMILION, "linewidth": 2.0}),
     )

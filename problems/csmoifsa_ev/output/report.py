@@ -13,7 +13,7 @@ from csmoifsa_ev.model.groups import GROUPS, driver_groups
 from csmoifsa_ev.model.outcome import MAXIMISED, OBJECTIVE_SETS
 from csmoifsa_ev.model.tariff import PERIODS, VARIABLES
 from csmoifsa_ev.output.tables import urdb_of
-from csmoifsa_ev.study.impact import stakeholder_impact
+from csmoifsa_ev.study.impact import stakeholder_impact, v2g_figures
 from csmoifsa_ev.study.study import Study
 
 FIGURES = (
@@ -25,6 +25,8 @@ FIGURES = (
     "operator_profit_per_day",
     "driver_bill_per_day",
     "largest_bill_rise",
+    "inflexible_bill_per_day",
+    "welfare_per_day",
 )
 
 
@@ -83,7 +85,16 @@ def report_data(study: Study) -> dict[str, Any]:
         "after": _short(outcome.load_mw),
         "group_load": _short(groups.load_mw),
         "group_share": _short(groups.share),
-        "impact": [impact_rows(stakeholder_impact(tariff, outcome, day, row)) for row, tariff in enumerate(tariffs)],
+        "impact": [
+            impact_rows(stakeholder_impact(tariff, outcome, day, row, len(study.front)))
+            for row, tariff in enumerate(tariffs)
+        ],
+        "v2g": {name: _short(values) for name, values in v2g_figures(outcome, day).items()},
+        "choice": {
+            "rule": day.choice.rule,
+            "tolerance": day.choice.tolerance,
+            "nearly_equal": {name: list(ends) for name, ends in study.nearly_equal.items()},
+        },
         "urdb": None if study.scenario.tariff.inside_hours else urdb_of(study),
         "per_currency": study.scenario.prices.units_per_currency,
         "robustness": study.robustness.quantiles,

@@ -18,7 +18,7 @@ from csmoifsa_ev.model.groups import GROUPS
 from csmoifsa_ev.model.outcome import TariffOutcome
 from csmoifsa_ev.model.tariff import PERIODS, VARIABLES
 from csmoifsa_ev.study.comparison import compare_with_paper
-from csmoifsa_ev.study.impact import rebound
+from csmoifsa_ev.study.impact import rebound, v2g_figures
 from csmoifsa_ev.study.study import Study, rank_correlations
 
 FRONT_QUANTITIES = (
@@ -30,6 +30,9 @@ FRONT_QUANTITIES = (
     "driver_bill_per_day",
     "operator_profit_per_day",
     "largest_bill_rise",
+    "inflexible_bill_per_day",
+    "welfare_per_day",
+    "v2g_gain_per_day",
 )
 
 
@@ -61,6 +64,8 @@ def tariff_table(study: Study) -> pd.DataFrame:
                 **({} if study.rounded is None else {"rounded": study.rounded[k]}),
                 "no_effect_from": ranges[k, 0],
                 "no_effect_to": ranges[k, 1],
+                "nearly_equal_from": study.nearly_equal[name][0],
+                "nearly_equal_to": study.nearly_equal[name][1],
                 "note": note,
             }
         )
@@ -130,6 +135,9 @@ def _figures(outcome: TariffOutcome, study: Study) -> dict[str, np.ndarray]:
         "driver_bill_per_car_month": outcome.driver_bill_per_day * 365.0 / 12.0 / cars,
         "operator_profit_per_day": outcome.operator_profit_per_day,
         "largest_bill_rise": outcome.largest_bill_rise,
+        "inflexible_bill_per_day": outcome.inflexible_bill_per_day,
+        "welfare_per_day": outcome.welfare_per_day,
+        "v2g_gain_per_day": outcome.v2g_gain_per_day,
         "mean_price": outcome.mean_price,
         "discharged_mwh": outcome.discharged_mwh,
     }
@@ -151,6 +159,9 @@ def _before(study: Study) -> dict[str, float]:
         "driver_bill_per_car_month": day.bill_before * 365.0 / 12.0 / day.fleet.n_ev,
         "operator_profit_per_day": day.bill_before - day.supply_cost_before,
         "largest_bill_rise": 0.0,
+        "inflexible_bill_per_day": day.bill_before,
+        "welfare_per_day": -day.supply_cost_before,
+        "v2g_gain_per_day": 0.0,
         "mean_price": day.reference_level,
         "discharged_mwh": 0.0,
     }
@@ -172,6 +183,9 @@ def units(study: Study) -> dict[str, str]:
         "driver_bill_per_day": f"{money}/day, all drivers, less what they earn by discharging",
         "driver_bill_per_car_month": f"{money}/car and month",
         "operator_profit_per_day": f"{money}/day, network and retail costs not counted",
+        "inflexible_bill_per_day": f"{money}/day, bill of all drivers if nobody changed hours",
+        "welfare_per_day": f"{money}/day, operator's profit less drivers' bill and wear of batteries",
+        "v2g_gain_per_day": f"{money}/day, supply that discharging avoids less fees and wear",
         "largest_bill_rise": "share of the bill before, of the group of drivers for which it is largest",
         "discharged_mwh": "MWh/day",
         "shares": "of all drivers",
@@ -186,6 +200,7 @@ def summarise(study: Study) -> dict[str, Any]:
     ranges, level = study.no_effect
     day, load = study.day, study.choice_outcome.load_mw[row]
     ev = load - day.base_mw
+    in_force = {name: float(column[0]) for name, column in _figures(study.choice_outcome, study).items()}
     return {
         "scenario": study.scenario.name,
         "title": study.scenario.title,
@@ -200,6 +215,7 @@ def summarise(study: Study) -> dict[str, Any]:
         "versions": {name: version(name) for name in ("csmoifsa", "numpy", "numba", "pymoo")},
         "units": units(study),
         "before": before,
+        "in_force": in_force,
         "after": after,
         "recommended": dict(zip(VARIABLES, study.recommended.tolist(), strict=True)),
         "driver_groups": dict(zip(GROUPS, study.choice_groups.share[row].tolist(), strict=True)),
@@ -208,6 +224,14 @@ def summarise(study: Study) -> dict[str, Any]:
             "prices": {name: ranges[k].tolist() for k, name in enumerate(VARIABLES)},
             "price_level": list(level),
         },
+        "choice": {
+            "rule": day.choice.rule,
+            "tolerance": day.choice.tolerance,
+            "score": study.recommendation.score,
+            "best_score": study.recommendation.best_score,
+            "nearly_equal": {name: list(ends) for name, ends in study.nearly_equal.items()},
+        },
+        "v2g": {name: float(values[row]) for name, values in v2g_figures(study.choice_outcome, day).items()},
         "checks": {
             **rebound(study.choice_outcome, day, row),
             "most_of_connected_power_used": float((ev / np.maximum(day.fleet.connected_mw, 1e-9)).max()),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from rich.table import Table
 
@@ -60,9 +61,9 @@ def show_inspection(found: Inspection) -> None:
 
 
 def _effect_table(study: Study, summary: dict[str, Any]) -> Table:
-    before, after = summary["before"], summary["after"]
+    flat, before, after = summary["before"], summary["in_force"], summary["after"]
     money = study.scenario.prices.currency
-    table = _table("", "before", "recommended", "change")
+    table = _table("", "in force", "recommended", "change", f"at {_reference_name(study)}")
     rows = [
         ("peak load, MW", "g1_mw", 1.0, 0),
         ("peak-valley difference, MW", "g2_mw", 1.0, 0),
@@ -71,13 +72,24 @@ def _effect_table(study: Study, summary: dict[str, Any]) -> Table:
         (f"operator's profit, 1000 {money} a day", "operator_profit_per_day", 1e-3, 0),
         (f"drivers' bill, {money} a car and month", "driver_bill_per_car_month", 1.0, 2),
         ("largest rise of a group's bill, %", "largest_bill_rise", 100.0, 1),
-        ("drivers' satisfaction, 0 to 1", "satisfaction", 1.0, 2),
+        ("drivers' satisfaction, 1: nothing changes", "satisfaction", 1.0, 2),
     ]
     for label, key, scale, digits in rows:
         old, new = before[key] * scale, after[key] * scale
-        percent = f" ({100.0 * (new / old - 1.0):+.1f} %)" if old and key != "satisfaction" else ""
-        table.add_row(label, f"{old:,.{digits}f}", f"{new:,.{digits}f}", f"{new - old:+,.{digits}f}{percent}")
+        percent = (
+            f" ({100.0 * (new / old - 1.0):+.1f} %)" if old and key not in ("satisfaction", "largest_bill_rise") else ""
+        )
+        change = f"{new - old:+,.{digits}f}{percent}"
+        table.add_row(
+            label, *(f"{value:,.{digits}f}" for value in (old, new)), change, f"{flat[key] * scale:,.{digits}f}"
+        )
     return table
+
+
+def _reference_name(study: Study) -> str:
+    """Return what the prices are called under which habits formed, in one line of a heading."""
+    reference = study.day.reference
+    return f"flat {reference[0]:.1f}" if np.ptp(reference) == 0 else "habits' prices"
 
 
 def _tariff_table(study: Study) -> Table:
@@ -87,8 +99,11 @@ def _tariff_table(study: Study) -> Table:
     discharging = study.choice_outcome.discharging_share[list(study.choices).index("compromise")]
     x = study.recommended
     discharge = [f"{x[3 + p]:.1f}" if p < 2 and discharging[p] > 0 else "none" for p in range(3)]
-    table.add_row("charge, before", *(f"{price:.1f}" for price in study.day.reference))
-    table.add_row("charge, start tariff", *(f"{price:.1f}" for price in prices.start.as_array()))
+    table.add_row(
+        f"charge, {'flat price of habits' if np.ptp(study.day.reference) == 0 else 'prices of habits'}",
+        *(f"{price:.1f}" for price in study.day.reference),
+    )
+    table.add_row("charge, in force", *(f"{price:.1f}" for price in prices.start.as_array()))
     table.add_row("charge, recommended", *(f"{price:.1f}" for price in x[:3]), style="bold")
     table.add_row("discharge, recommended", *discharge, style="bold")
     if study.rounded is not None:
@@ -108,7 +123,7 @@ def _tariff_table(study: Study) -> Table:
 
 
 def _impact_table(study: Study) -> Table:
-    table = _table("stakeholder impact", "before", "after", "change", "improves")
+    table = _table("stakeholder impact", "in force", "recommended", "change", "improves")
     for one in study.impact:
         verdict = {True: "yes", False: "no", None: ""}[one.improves]
         change = one.after - one.before
@@ -224,6 +239,8 @@ def _remarks(study: Study, summary: dict[str, Any]) -> list[str]:
     shares, unit = summary["driver_groups"], study.scenario.prices.unit
     lines = [
         "",
+        *_choice_lines(study, summary),
+        v2g_line(summary["v2g"], study.scenario.prices.currency),
         f"Drivers: {shares['non_responders']:.0%} stay as they are, {shares['charge_responders']:.0%} charge at other "
         f"hours, {shares['charge_discharge_responders']:.1%} also discharge "
         f"({summary['after']['discharged_mwh']:,.0f} MWh a day).",
@@ -234,10 +251,11 @@ def _remarks(study: Study, summary: dict[str, Any]) -> list[str]:
             "Only the differences between hours act on these objectives: all prices together could be "
             f"{-low:.1f} {unit} lower with the same effect. They are as high as the constraints allow."
         )
-    profit = [summary[when]["operator_profit_per_day"] for when in ("before", "after")]
+    profit = [summary[when]["operator_profit_per_day"] for when in ("in_force", "after")]
     if summary["objectives"] == "paper" and profit[1] < 0.95 * profit[0]:
         lines.append(
-            "The operator's profit falls: these objectives do not count payments between drivers and operator; "
+            "The operator's profit falls against the tariff in force: these objectives do not count payments between "
+            "drivers and operator; "
             "--objectives market counts them."
         )
     if summary["checks"]["rebound"]:
@@ -251,10 +269,47 @@ def _remarks(study: Study, summary: dict[str, Any]) -> list[str]:
     return lines
 
 
+_RULES = {
+    "profit": "the largest profit",
+    "bill": "the smallest bill of drivers",
+    "nearness": "the prices nearest to the tariff in force",
+}
+
+
+def _choice_lines(study: Study, summary: dict[str, Any]) -> list[str]:
+    """Return the rule that chose the tariff, and the whole range of what it was chosen from."""
+    choice, money, unit = summary["choice"], study.scenario.prices.currency, study.scenario.prices.unit
+    ranges = choice["nearly_equal"]
+    prices = "; ".join(f"{name} {low:.1f} to {high:.1f}" for name, (low, high) in ranges.items() if name in VARIABLES)
+    profit, bill = (ranges[name] for name in ("operator_profit_per_day", "driver_bill_per_day"))
+    return [
+        f"Choice: the score, the mean over the objectives of 0 (worst extreme) to 1 (best of all), is "
+        f"{choice['score']:.3f}; the largest is {choice['best_score']:.3f}. Of all tariffs at most "
+        f"{choice['tolerance']:g} below it this one has {_RULES[choice['rule']]} (--prefer).",
+        f"These nearly equal tariffs reach over, each alone, in {unit}: {prices}; in 1000 {money} a day: profit "
+        f"{profit[0] * 1e-3:,.0f} to {profit[1] * 1e-3:,.0f}, drivers' bill {bill[0] * 1e-3:,.0f} to "
+        f"{bill[1] * 1e-3:,.0f}.",
+    ]
+
+
+def v2g_line(v2g: dict[str, float], money: str) -> str:
+    """Return what discharging costs and brings, in one sentence."""
+    if v2g["discharged_mwh"] <= 0:
+        return "Discharging: nobody does at these prices, so it costs and brings nothing."
+    return (
+        f"Discharging {v2g['discharged_mwh']:,.1f} MWh a day avoids {v2g['supply_avoided']:,.0f} {money} of supply, "
+        f"recharging included, and costs {v2g['fees']:,.0f} {money} in fees and {v2g['wear']:,.0f} {money} in wear of "
+        f"batteries; drivers gain {v2g['drivers_gain']:+,.0f} {money}, the operator "
+        f"{v2g['operator_gain']:+,.0f} {money}."
+    )
+
+
 _WORDS = {
     "satisfaction": "satisfaction",
     "saving_per_day": "saving",
     "g2_mw": "peak-valley difference",
+    "inflexible_bill_per_day": "bill of those who cannot change hours",
+    "welfare_per_day": "money of operator and drivers together",
     "driver_bill_per_day": "drivers' bill",
     "operator_profit_per_day": "operator's profit",
     "largest_bill_rise": "the largest rise of a group's bill",

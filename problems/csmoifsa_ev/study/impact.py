@@ -49,58 +49,98 @@ def group_bills(tariff: np.ndarray, outcome: TariffOutcome, day: PricingDay, row
 
 
 def stakeholder_impact(
-    tariff: np.ndarray, outcome: TariffOutcome, day: PricingDay, row: int = 0
+    tariff: np.ndarray, outcome: TariffOutcome, day: PricingDay, row: int = 0, start: int | None = None
 ) -> list[StakeholderImpact]:
-    """Return the impact of one tariff against the situation before pricing; see `group_bills` for the parameters."""
+    """Return the impact of one tariff; see `group_bills` for the other parameters.
+
+    Parameters
+    ----------
+    tariff, outcome, day, row
+        The tariff, effects of tariffs, the day, and the tariff's row in them.
+    start : int, optional
+        Row in ``outcome`` of the tariff in force, with which the tariff is compared; without it, with the situation
+        before pricing. A group that the tariff in force does not have is compared with the mean bill of all drivers.
+    """
     money = day.prices.currency
-    g1, g2, _ = (float(figure[0]) for figure in day.before)
     month = DAYS_A_MONTH / day.fleet.n_ev
     supply_before = day.generation_before / day.grid.conversion_efficiency
-    peak_cost = day.grid.peak_cost_per_mw_day * (g1 - float(outcome.g1_mw[row])) * 1e-3
-    bill = day.bill_before * month
-    lines = [
-        StakeholderImpact("grid", "peak load", "MW", g1, float(outcome.g1_mw[row]), "lower"),
-        StakeholderImpact("grid", "peak-valley difference", "MW", g2, float(outcome.g2_mw[row]), "lower"),
-        StakeholderImpact("grid", "cost of peak capacity saved", f"1000 {money}/day", 0.0, peak_cost, "higher"),
-        StakeholderImpact(
-            "operator",
-            "saving in supply",
-            f"1000 {money}/day",
-            0.0,
-            float(outcome.saving_per_day[row]) * 1e-3,
-            "higher",
-        ),
-        StakeholderImpact(
-            "operator",
-            "profit",
-            f"1000 {money}/day",
-            (day.bill_before - day.supply_cost_before) * 1e-3,
-            float(outcome.operator_profit_per_day[row]) * 1e-3,
-            "higher",
-        ),
-        StakeholderImpact(
-            "operator",
-            "share of generation cost saved",
-            "%",
-            0.0,
-            100.0 * float(outcome.saving_per_day[row]) / supply_before,
-            "",
-        ),
-        StakeholderImpact(
-            "drivers, all",
-            "bill",
-            f"{money}/car, month",
-            bill,
-            float(outcome.driver_bill_per_day[row]) * month,
-            "lower",
-        ),
-        StakeholderImpact("drivers, all", "satisfaction", "0 to 1", 1.0, float(outcome.satisfaction[row]), "higher"),
-    ]
+    peak_cost = day.grid.peak_cost_per_mw_day
+
+    def figures(k: int) -> dict[str, float]:
+        saving = float(outcome.saving_per_day[k])
+        return {
+            "peak": float(outcome.g1_mw[k]),
+            "difference": float(outcome.g2_mw[k]),
+            "capacity": peak_cost * (float(day.before.g1_mw[0]) - float(outcome.g1_mw[k])) * 1e-3,
+            "saving": saving * 1e-3,
+            "profit": float(outcome.operator_profit_per_day[k]) * 1e-3,
+            "share": 100.0 * saving / supply_before,
+            "bill": float(outcome.driver_bill_per_day[k]) * month,
+            "satisfaction": float(outcome.satisfaction[k]),
+        }
+
+    old, new = _before_pricing(day) if start is None else figures(start), figures(row)
+    kinds = (
+        ("grid", "peak load", "MW", "peak", "lower"),
+        ("grid", "peak-valley difference", "MW", "difference", "lower"),
+        ("grid", "cost of peak capacity saved", f"1000 {money}/day", "capacity", "higher"),
+        ("operator", "saving in supply", f"1000 {money}/day", "saving", "higher"),
+        ("operator", "profit", f"1000 {money}/day", "profit", "higher"),
+        ("operator", "share of generation cost saved", "%", "share", ""),
+        ("drivers, all", "bill", f"{money}/car, month", "bill", "lower"),
+        ("drivers, all", "satisfaction", "0 to 1", "satisfaction", "higher"),
+    )
+    lines = [StakeholderImpact(who, what, unit, old[key], new[key], better) for who, what, unit, key, better in kinds]
     names = ("answer no price", "answer the charge price", "answer both prices")
-    for name, after in zip(names, group_bills(tariff, outcome, day, row).values(), strict=True):
+    in_force = np.concatenate([day.prices.start.as_array(), np.full(3, float(day.prices.discharge_bounds[0]))])
+    bills = {} if start is None else group_bills(in_force, outcome, day, start)
+    for name, (group, after) in zip(names, group_bills(tariff, outcome, day, row).items(), strict=True):
         if np.isfinite(after):
-            lines.append(StakeholderImpact(f"drivers who {name}", "bill", f"{money}/car, month", bill, after, "lower"))
+            paid = bills.get(group, float("nan"))
+            earlier = paid if np.isfinite(paid) else old["bill"]
+            unit = f"{money}/car, month"
+            lines.append(StakeholderImpact(f"drivers who {name}", "bill", unit, earlier, after, "lower"))
     return lines
+
+
+def _before_pricing(day: PricingDay) -> dict[str, float]:
+    """Return the figures of `stakeholder_impact` for the situation before pricing."""
+    return {
+        "peak": float(day.before.g1_mw[0]),
+        "difference": float(day.before.g2_mw[0]),
+        "capacity": 0.0,
+        "saving": 0.0,
+        "profit": (day.bill_before - day.supply_cost_before) * 1e-3,
+        "share": 0.0,
+        "bill": day.bill_before * DAYS_A_MONTH / day.fleet.n_ev,
+        "satisfaction": 1.0,
+    }
+
+
+def v2g_figures(outcome: TariffOutcome, day: PricingDay) -> dict[str, np.ndarray]:
+    """Return what discharging costs and brings under n tariffs, (n,) each.
+
+    Returns
+    -------
+    dict
+        discharged_mwh [MWh/day]; and in currency a day: supply_avoided (cost of supply that discharging avoids, with
+        the recharging it needs), fees, wear (of batteries), gain (the first less the two others, of both together),
+        paid_to_drivers (their income from discharging less what recharging costs them), drivers_gain (the same less
+        wear) and operator_gain (the rest of the gain).
+    """
+    money = day.prices.per_mwh
+    mwh = outcome.discharged_mwh
+    fees, wear = day.v2g.fee * mwh * money, day.v2g.wear * mwh * money
+    return {
+        "discharged_mwh": mwh,
+        "supply_avoided": outcome.v2g_gain_per_day + fees + wear,
+        "fees": fees,
+        "wear": wear,
+        "gain": outcome.v2g_gain_per_day,
+        "paid_to_drivers": outcome.v2g_income_per_day,
+        "drivers_gain": outcome.v2g_income_per_day - wear,
+        "operator_gain": outcome.v2g_gain_per_day - outcome.v2g_income_per_day + wear,
+    }
 
 
 def rebound(outcome: TariffOutcome, day: PricingDay, row: int = 0) -> dict[str, Any]:

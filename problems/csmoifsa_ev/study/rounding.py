@@ -9,13 +9,17 @@ import numpy as np
 
 from csmoifsa.errors import InputError
 from csmoifsa_ev.problem.pricing import EVPricing
+from csmoifsa_ev.study.direct import Goal
 
 
-def round_tariff(problem: EVPricing, tariff: np.ndarray, step: float) -> np.ndarray:
-    """Return the feasible tariff at multiples of ``step`` whose objectives differ least from those of ``tariff``.
+def round_tariff(
+    problem: EVPricing, tariff: np.ndarray, step: float, goal: Goal | None = None, further: Goal | None = None
+) -> np.ndarray:
+    """Return the best feasible tariff at multiples of ``step`` near ``tariff``.
 
-    Each price is tried at the multiples next below and above, then at two in each direction. The difference is the sum
-    of the relative changes of the objectives.
+    Each price is tried at the multiples next below and above, then at two in each direction. Among tariffs within
+    ``further`` the one of the smallest ``goal`` is taken; if there is none, the one whose objectives differ least from
+    those of ``tariff``, in the sum of the relative changes.
 
     Parameters
     ----------
@@ -25,6 +29,8 @@ def round_tariff(problem: EVPricing, tariff: np.ndarray, step: float) -> np.ndar
         Tariff to be rounded [price unit per kWh].
     step : float
         Price step, above 0 and at most 10 [price unit per kWh].
+    goal, further : Goal, optional
+        What is minimised, and a constraint that is kept where <= 0.
 
     Raises
     ------
@@ -35,6 +41,7 @@ def round_tariff(problem: EVPricing, tariff: np.ndarray, step: float) -> np.ndar
         raise InputError(f"--round must be above 0 and at most 10, not {step:g}")
     below = np.floor(tariff / step + 1e-9)
     low, high = problem.price_bounds
+    nearest = None
     for multiples in (range(2), range(-1, 3)):
         shifts = np.array(list(product(multiples, repeat=6)))
         tariffs = np.round((below + shifts) * step, 10)
@@ -44,8 +51,15 @@ def round_tariff(problem: EVPricing, tariff: np.ndarray, step: float) -> np.ndar
         values: Any = problem.evaluate(np.vstack([tariff, tariffs]), return_values_of=["F", "G"])
         F, G = values
         kept = (G[1:] <= 0).all(axis=1)
-        if kept.any():
+        if goal is not None and further is not None:
+            Q = problem.quantities(tariffs)[0]
+            near = kept & (further(tariffs, Q) <= 0)
+            if near.any():
+                return tariffs[np.where(near, goal(tariffs, Q), np.inf).argmin()]
+        if nearest is None and kept.any():
             loss = (np.abs(F[1:] - F[0]) / np.maximum(np.abs(F[0]), 1e-9)).sum(axis=1)
             loss += 1e-6 * np.abs(tariffs - tariff).sum(axis=1)  # among equal differences take the nearest tariff
-            return tariffs[np.where(kept, loss, np.inf).argmin()]
+            nearest = tariffs[np.where(kept, loss, np.inf).argmin()]
+    if nearest is not None:
+        return nearest
     raise InputError(f"no tariff of multiples of {step:g} near the recommended one keeps the constraints")

@@ -8,9 +8,10 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+from moocore import is_nondominated
 
 from csmoifsa import CSMOIFSA
-from csmoifsa.decision import best_acceptable, compromise, extremes
+from csmoifsa.decision import best_acceptable, extremes
 from csmoifsa.errors import InputError
 from csmoifsa.runs import solve
 from csmoifsa_energy.impact import StakeholderImpact
@@ -20,6 +21,7 @@ from csmoifsa_ev.model.groups import Groups, driver_groups
 from csmoifsa_ev.model.outcome import CONSTRAINTS, OBJECTIVE_SETS, TariffOutcome
 from csmoifsa_ev.model.response import RECOVERIES
 from csmoifsa_ev.problem.pricing import EVPricing
+from csmoifsa_ev.study.choice import Recommendation, in_force, nearly_equal, recommend, rule_goal, within_tolerance
 from csmoifsa_ev.study.impact import stakeholder_impact
 from csmoifsa_ev.study.no_effect import no_effect_ranges, normalise_prices
 from csmoifsa_ev.study.rounding import round_tariff
@@ -58,13 +60,15 @@ class Study:
         Day and objectives.
     front : (n, 6) array
         Tariffs of the front by rising peak-valley difference, normalised by
-        `no_effect.normalise_prices` [price unit per kWh].
+        `no_effect.normalise_prices`, and the recommended tariff [price unit per kWh].
     outcome : TariffOutcome
         Effects of the front's tariffs.
     chosen : dict
         Row of the front by choice: the extremes, ``"compromise"`` (recommended) and, if there is one,
         ``"drivers_best"``, the 2022 paper's choice: the most satisfied drivers (or the smallest bill) among tariffs
         acceptable to grid and operator.
+    recommendation : Recommendation
+        The recommended tariff and what it was chosen from.
     n_eval, pop_size, seed : int
         Budget, population size and random seed of the search.
     seconds : float
@@ -78,6 +82,7 @@ class Study:
     front: np.ndarray
     outcome: TariffOutcome
     chosen: dict[str, int]
+    recommendation: Recommendation
     n_eval: int
     pop_size: int
     seed: int
@@ -91,8 +96,13 @@ class Study:
 
     @property
     def recommended(self) -> np.ndarray:
-        """The compromise tariff, shape (6,) [price unit per kWh]."""
+        """The compromise tariff, shape (6,) [price unit per kWh]: see `choice.recommend`."""
         return self.front[self.chosen["compromise"]]
+
+    @cached_property
+    def nearly_equal(self) -> dict[str, tuple[float, float]]:
+        """Range of prices, profit and bill among tariffs nearly as good: see `choice.nearly_equal`."""
+        return nearly_equal(self.problem, self.recommendation, seed=self.seed)
 
     @cached_property
     def no_effect(self) -> tuple[np.ndarray, tuple[float, float]]:
@@ -102,10 +112,7 @@ class Study:
     @cached_property
     def choices(self) -> dict[str, np.ndarray]:
         """Tariffs by name, (6,) each: the one in force without discharging (``"start"``), then the chosen ones."""
-        in_force = np.concatenate(
-            [self.scenario.prices.start.as_array(), np.full(3, self.scenario.prices.discharge_bounds[0])]
-        )
-        chosen = {"start": in_force} | {name: self.front[row] for name, row in self.chosen.items()}
+        chosen = {"start": in_force(self.problem)} | {name: self.front[row] for name, row in self.chosen.items()}
         return chosen if self.rounded is None else chosen | {"rounded": self.rounded}
 
     @cached_property
@@ -125,9 +132,9 @@ class Study:
 
     @cached_property
     def impact(self) -> list[StakeholderImpact]:
-        """Stakeholder impact of the offered tariff: see `study.impact.stakeholder_impact`."""
-        row = list(self.choices).index(self.offered)
-        return stakeholder_impact(self.choices[self.offered], self.choice_outcome, self.day, row)
+        """Impact of the offered tariff against the one in force: see `study.impact.stakeholder_impact`."""
+        row, start = (list(self.choices).index(name) for name in (self.offered, "start"))
+        return stakeholder_impact(self.choices[self.offered], self.choice_outcome, self.day, row, start)
 
     @cached_property
     def tornado(self) -> list[dict[str, Any]]:
@@ -172,31 +179,53 @@ def run_study(
     """
     problem = EVPricing(build_day(scenario), objectives=objectives)
     run = _search(problem, n_eval, seed, pop_size, progress)
-    if not run.feasible:
+    found = recommend(problem, seed=seed)
+    if found is None:
         worst = CONSTRAINTS[int(problem.outcome(run.X[:1]).constraints[0].argmax())]
         raise InputError(
             f"no tariff was found that keeps all constraints; the nearest breaks '{worst}'. "
-            "Widen prices.charge_bounds and discharge_bounds, or raise --n-eval"
+            "Widen prices.charge_bounds and discharge_bounds, or loosen limits"
         )
+    front = _front(problem, run.X if run.feasible else np.empty((0, 6)), found)
+    F = problem.outcome(front).objectives(objectives)
     names = [EXTREME_NAMES[quantity] for quantity in OBJECTIVE_SETS[objectives]]
-    chosen = dict(zip(names, extremes(run.F), strict=True)) | {"compromise": compromise(run.F)}
-    pick = best_acceptable(run.F, -1)
+    chosen = dict(zip(names, extremes(F), strict=True))
+    chosen["compromise"] = int((front == found.tariff).all(axis=1).argmax())
+    pick = best_acceptable(F, -1)
     if pick is not None:
         chosen["drivers_best"] = pick
-    front = normalise_prices(problem, run.X)
-    rounded = None if round_to is None else round_tariff(problem, front[chosen["compromise"]], round_to)
+    rounded = None
+    if round_to is not None:
+        rounded = round_tariff(problem, found.tariff, round_to, rule_goal(problem), within_tolerance(problem, found))
     return Study(
         scenario=scenario,
         problem=problem,
         front=front,
         outcome=problem.outcome(front),
         chosen=chosen,
+        recommendation=found,
         n_eval=run.n_eval,
         pop_size=pop_size,
         seed=seed,
         seconds=run.seconds,
         rounded=rounded,
     )
+
+
+def _front(problem: EVPricing, searched: np.ndarray, found: Recommendation) -> np.ndarray:
+    """Return the best tariffs of the search, of the direct search and the reference, and the recommended one, (n, 6).
+
+    Under the reference tariff nobody changes hours.
+    """
+    low, high = problem.price_bounds
+    reference = np.clip([*problem.day.reference, *low[3:]], low, high)
+    X = np.vstack([reference, searched, found.scale.extremes, found.best])
+    values: Any = problem.evaluate(X, return_values_of=["F", "G"])
+    kept = (values[1] <= 0).all(axis=1)
+    X, F = X[kept], values[0][kept]
+    front = np.vstack([normalise_prices(problem, X[is_nondominated(F)]), found.tariff])
+    F = problem.outcome(front).objectives(problem.objective_set)
+    return front[np.lexsort(F.T[::-1])]
 
 
 def _search(problem: EVPricing, n_eval: int, seed: int, pop_size: int, progress: Any = None) -> Any:

@@ -21,7 +21,6 @@
   function drawFront() {
     const [a, b, c] = D.objectives;
     const hover = front.map((k) => plain(nameOf(k)));
-    const line = { color: "#000000", width: 1 };
     Plotly.newPlot("front", [{
       type: "scatter3d", mode: "markers", x: front.map((k) => D.figures[c][k]), y: front.map((k) => D.figures[b][k]),
       z: front.map((k) => D.figures[a][k]), text: hover, hovertemplate: "%{text}<extra></extra>",
@@ -31,15 +30,25 @@
       scene: { xaxis: { title: { text: plain(quantity(c)) } }, yaxis: { title: { text: plain(quantity(b)) } },
                zaxis: { title: { text: plain(quantity(a)) } }, camera: { eye: { x: 1.75, y: 1.75, z: 0.9 } } },
     }, config);
-    Plotly.newPlot("tradeoff", [{
-      type: "scatter", mode: "markers", x: front.map((k) => D.figures[c][k]), y: front.map((k) => D.figures[b][k]),
-      text: hover, hovertemplate: "%{text}<extra></extra>",
-      marker: { size: sizes(), color: colours(), symbol: symbols(), line },
-    }], {
-      margin: { l: 70, r: 10, t: 10, b: 45 }, xaxis: { title: { text: plain(quantity(c)) } },
-      yaxis: { title: { text: plain(quantity(b)) } }, hovermode: "closest",
-    }, config);
+    for (const [id, chosen] of [["across", c], ["upward", b]]) {
+      Object.keys(D.figures).forEach((name) => addOption($(id), name, quantity(name)));
+      $(id).value = chosen;
+      $(id).addEventListener("change", drawTradeoff);
+    }
+    drawTradeoff();
     for (const id of ["front", "tradeoff"]) $(id).on("plotly_click", (event) => select(event.points[0].pointNumber));
+  }
+
+  function drawTradeoff() {
+    const across = $("across").value, upward = $("upward").value;
+    Plotly.react("tradeoff", [{
+      type: "scatter", mode: "markers", x: front.map((k) => D.figures[across][k]), y: front.map((k) => D.figures[upward][k]),
+      text: front.map((k) => plain(nameOf(k))), hovertemplate: "%{text}<extra></extra>",
+      marker: { size: sizes(), color: colours(), symbol: symbols(), line: { color: "#000000", width: 1 } },
+    }], {
+      margin: { l: 70, r: 10, t: 10, b: 45 }, xaxis: { title: { text: plain(quantity(across)) } },
+      yaxis: { title: { text: plain(quantity(upward)) } }, hovermode: "closest",
+    }, config);
   }
 
   function markFront() {
@@ -146,6 +155,26 @@
     }
   }
 
+  function fillNearly() {
+    $("rule").textContent = T.chosen_help.replace("{tolerance}", D.choice.tolerance).replace("{rule}", T.rules[D.choice.rule]);
+    const row = state.selected, body = header($("nearly"), ["", T.lowest, T.highest, T.shown], 1);
+    for (const [name, [low, high]] of Object.entries(D.choice.nearly_equal)) {
+      const v = D.variables.indexOf(name);
+      const line = body.insertRow();
+      cell(line, v < 0 ? quantity(name) : `${T.variables[name]} [${D.unit}]`);
+      const shown = v < 0 ? D.figures[name][row] : D.tariffs[row][v];
+      for (const value of [low, high, shown]) cell(line, number(value, v < 0 ? 0 : 1), "td", true);
+    }
+  }
+
+  function fillV2g() {
+    const row = state.selected, v = (name) => number(D.v2g[name][row], 0);
+    $("v2g").textContent = D.v2g.discharged_mwh[row] <= 0 ? T.v2g_none : T.v2g
+      .replace("{mwh}", number(D.v2g.discharged_mwh[row], 1)).replace("{avoided}", v("supply_avoided")).replace("{fees}", v("fees"))
+      .replace("{wear}", v("wear")).replace("{drivers}", v("drivers_gain")).replace("{operator}", v("operator_gain"))
+      .replaceAll("{money}", D.money);
+  }
+
   function select(row) {
     state.selected = row;
     $("choice").value = String(row);
@@ -159,6 +188,8 @@
     Plotly.restyle("parallel", { "line.color": [front.map((k) => (k === row ? 1 : 0))] });
     drawClock();
     drawDay();
+    fillNearly();
+    fillV2g();
     fillImpact($("impact"), D.impact[row]);
   }
 

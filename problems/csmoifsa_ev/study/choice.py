@@ -1,0 +1,198 @@
+"""Recommend one tariff: the best compromise by direct search, then a stated rule among tariffs nearly as good.
+
+The score of a tariff is the mean over the three objectives of 0 at the worst value among the extremes to 1 at the best
+value that any tariff reaches. Many tariffs have nearly the largest score, with other prices, profits and bills; the
+rule of `limits.Choice` picks one of them. The recommendation thus depends on the problem and not on a search's course.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from csmoifsa_ev.model.outcome import OBJECTIVE_SETS, QUANTITIES
+from csmoifsa_ev.model.tariff import VARIABLES
+from csmoifsa_ev.problem.pricing import EVPricing
+from csmoifsa_ev.study.direct import refine_tariff, search_tariff
+from csmoifsa_ev.study.no_effect import normalise_prices
+
+NEARNESS = 0.01
+"""Weight of the squared distance from the tariff in force, as a share of the mean price, beside profit or bill."""
+
+SLACK = 1e-3
+"""An extreme may be worse than the best value by this share of its range, where this improves the other objectives."""
+
+EXACT = 1e-7
+"""Scores that differ by no more are equal."""
+
+PROFIT = QUANTITIES.index("operator_profit_per_day")
+BILL = QUANTITIES.index("driver_bill_per_day")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scale:
+    """Scale of the objectives for the score.
+
+    Attributes
+    ----------
+    best, worst : (3,) arrays
+        Best value of each objective, and its worst value at the extremes; to be minimised.
+    extremes : (3, 6) array
+        A tariff of (nearly) the best value of each objective [price unit per kWh].
+    """
+
+    best: np.ndarray
+    worst: np.ndarray
+    extremes: np.ndarray
+
+    def score(self, F: np.ndarray) -> np.ndarray:
+        """Return the score of objectives (n, 3), shape (n,); 1 is the best value of each."""
+        span = self.worst - self.best
+        return np.where(span > 0, (self.worst - F) / np.where(span > 0, span, 1.0), 1.0).mean(axis=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recommendation:
+    """The recommended tariff, and what it was chosen from.
+
+    Attributes
+    ----------
+    tariff : (6,) array
+        The tariff that the rule picks [price unit per kWh].
+    best : (6,) array
+        The tariff of the largest score [price unit per kWh].
+    scale : Scale
+        Scale of the score.
+    score, best_score : float
+        Scores of the two.
+    """
+
+    tariff: np.ndarray
+    best: np.ndarray
+    scale: Scale
+    score: float
+    best_score: float
+
+
+def in_force(problem: EVPricing) -> np.ndarray:
+    """Return the tariff in force, without discharging, shape (6,) [price unit per kWh]."""
+    prices = problem.day.prices
+    return np.concatenate([prices.start.as_array(), np.full(3, float(prices.discharge_bounds[0]))])
+
+
+def objective_scale(problem: EVPricing, *, seed: int = 0) -> Scale | None:
+    """Return the scale of the objectives by direct search, or None if no tariff keeps the constraints."""
+    columns = [QUANTITIES.index(name) for name in OBJECTIVE_SETS[problem.objective_set]]
+    unit = np.array([_unit(problem, name) for name in OBJECTIVE_SETS[problem.objective_set]])
+    found = [search_tariff(problem, lambda X, Q, k=k: Q[:, columns[k]] / unit[k], seed=seed) for k in range(3)]
+    extremes = [one for one in found if one is not None]
+    if len(extremes) < 3:
+        return None
+    F = problem.quantities(np.array(extremes))[0][:, columns]
+    best = F.min(axis=0)
+    span = np.where(F.max(axis=0) > best, F.max(axis=0) - best, 1.0)
+    for k in range(3):
+        better = search_tariff(
+            problem,
+            lambda X, Q: ((Q[:, columns] - best) / span).sum(axis=1),
+            further=lambda X, Q, k=k: (Q[:, columns[k]] - best[k]) / span[k] - SLACK,
+            start=extremes[k],
+            seed=seed,
+        )
+        extremes[k] = extremes[k] if better is None else better
+    worst = problem.quantities(np.array(extremes))[0][:, columns].max(axis=0)
+    return Scale(best=best, worst=worst, extremes=np.array(extremes))
+
+
+def _unit(problem: EVPricing, name: str) -> float:
+    """Return a size of a quantity, so that goals are of the order of 1."""
+    if name in ("satisfaction", "largest_bill_rise"):
+        return 1.0
+    return float(problem.day.before.g1_mw[0]) if name.endswith("_mw") else problem.day.bill_before
+
+
+def recommend(problem: EVPricing, *, seed: int = 0) -> Recommendation | None:
+    """Return the recommendation, or None if no tariff keeps the constraints.
+
+    Among tariffs whose score is at most ``choice.tolerance`` below the largest it has the largest profit, the smallest
+    bill or the nearest prices, as ``choice.rule`` says. Profit and bill count as shares of the bill before pricing;
+    `NEARNESS` times the squared distance from the tariff in force is subtracted, so that prices without effect on them
+    stay as they are.
+    """
+    scale = objective_scale(problem, seed=seed)
+    if scale is None:
+        return None
+    loss = _loss(problem, scale)
+    best = search_tariff(problem, loss, start=scale.extremes[0], seed=seed)
+    assert best is not None  # the extremes keep the constraints
+    best_score = _score(problem, scale, best)
+    found = Recommendation(tariff=best, best=best, scale=scale, score=best_score, best_score=best_score)
+    rule, further = rule_goal(problem), within_tolerance(problem, found)
+    raised = normalise_prices(problem, best[None])[0]
+    starts = [one for one in (best, raised) if further(one[None], problem.quantities(one[None])[0])[0] <= 0]
+    start = min(starts, key=lambda one: float(rule(one[None], problem.quantities(one[None])[0])[0]))
+    picked = search_tariff(problem, rule, further=further, start=start, seed=seed)
+    picked = refine_tariff(problem, rule, start if picked is None else picked, further=further, seed=seed)
+    return replace(found, tariff=picked, score=_score(problem, scale, picked))
+
+
+def _score(problem: EVPricing, scale: Scale, tariff: np.ndarray) -> float:
+    return float(1.0 - _loss(problem, scale)(tariff[None], problem.quantities(tariff[None])[0])[0])
+
+
+def _loss(problem: EVPricing, scale: Scale) -> Any:
+    columns = [QUANTITIES.index(name) for name in OBJECTIVE_SETS[problem.objective_set]]
+    return lambda X, Q: 1.0 - scale.score(Q[:, columns])
+
+
+def rule_goal(problem: EVPricing) -> Any:
+    """Return what the rule of ``choice.rule`` minimises, as a `direct.Goal`."""
+    day, here = problem.day, in_force(problem)
+    column = {"profit": PROFIT, "bill": BILL, "nearness": None}[day.choice.rule]
+
+    def goal(X: np.ndarray, Q: np.ndarray) -> np.ndarray:
+        away = ((X - here) ** 2).sum(axis=1) / day.reference_level**2
+        return away if column is None else Q[:, column] / day.bill_before + NEARNESS * away
+
+    return goal
+
+
+def within_tolerance(problem: EVPricing, found: Recommendation) -> Any:
+    """Return a `direct.Goal` that is <= 0 for the tariffs that the rule chooses from."""
+    tolerance = max(problem.day.choice.tolerance, EXACT)
+    loss, most = _loss(problem, found.scale), 1.0 - found.best_score + tolerance
+    return lambda X, Q: loss(X, Q) - most
+
+
+def nearly_equal(problem: EVPricing, found: Recommendation, *, seed: int = 0) -> dict[str, tuple[float, float]]:
+    """Return the range of each price, of profit and of bill among the tariffs that the rule chose from.
+
+    Returns
+    -------
+    dict
+        Lowest and highest value by the names of `tariff.VARIABLES` [price unit per kWh],
+        ``operator_profit_per_day`` and ``driver_bill_per_day`` [currency/day].
+    """
+    further, money, level = within_tolerance(problem, found), problem.day.bill_before, problem.day.reference_level
+    readers: dict[str, Any] = {name: (lambda X, Q, k=k: X[:, k] / level) for k, name in enumerate(VARIABLES)}
+    readers["operator_profit_per_day"] = lambda X, Q: -Q[:, PROFIT] / money
+    readers["driver_bill_per_day"] = lambda X, Q: Q[:, BILL] / money
+    result = {}
+    for name, read in readers.items():
+        ends = []
+        for sign in (1.0, -1.0):
+            tariff = search_tariff(
+                problem,
+                lambda X, Q, read=read, sign=sign: sign * read(X, Q),
+                further=further,
+                start=found.tariff,
+                generations=120,
+                seed=seed,
+            )
+            tariff = found.tariff if tariff is None else tariff
+            ends.append(float(read(tariff[None], problem.quantities(tariff[None])[0])[0]))
+        unit = level if name in VARIABLES else money
+        result[name] = (unit * min(ends), unit * max(ends))
+    return result

@@ -1,0 +1,103 @@
+"""The recommended tariff: determined by the problem, best by the stated rule, against sampling of all tariffs."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from csmoifsa_ev.model.limits import Choice, Limits
+from csmoifsa_ev.model.outcome import OBJECTIVE_SETS, QUANTITIES
+from csmoifsa_ev.model.tariff import VARIABLES
+from csmoifsa_ev.plugin import ev_pricing
+from csmoifsa_ev.problem.pricing import EVPricing
+from csmoifsa_ev.study.choice import BILL, PROFIT, in_force, nearly_equal, recommend, rule_goal
+
+SAMPLES = 200_000
+
+
+@pytest.fixture(scope="module")
+def problem():
+    return ev_pricing(n_ev=20_000)
+
+
+@pytest.fixture(scope="module")
+def found(problem):
+    return recommend(problem, seed=1)
+
+
+def scores_of(problem, scale, Q):
+    columns = [QUANTITIES.index(name) for name in OBJECTIVE_SETS[problem.objective_set]]
+    return ((scale.worst - Q[:, columns]) / (scale.worst - scale.best)).mean(axis=1)
+
+
+@pytest.fixture(scope="module")
+def sampled(problem, found):
+    """Tariffs within the constraints: all over the bounds, and around the recommended one."""
+    low, high = problem.price_bounds
+    random = np.random.default_rng(5)
+    X = random.uniform(low, high, (SAMPLES, 6))
+    X[:, :3] = -np.sort(-X[:, :3], axis=1)
+    near = np.clip(found.tariff + random.normal(0, 2, (SAMPLES, 6)) * random.integers(0, 2, (SAMPLES, 6)), low, high)
+    X = np.vstack([X, near])
+    Q, G = problem.quantities(X)
+    kept = (G <= 0).all(axis=1)
+    return X[kept], Q[kept], scores_of(problem, found.scale, Q[kept])
+
+
+def test_no_sampled_tariff_is_better(problem, found, sampled):
+    X, Q, score = sampled
+    assert len(X) > 1000
+    columns = [QUANTITIES.index(name) for name in OBJECTIVE_SETS["paper"]]
+    span = found.scale.worst - found.scale.best
+    assert (Q[:, columns].min(axis=0) >= found.scale.best - 5e-3 * span).all()
+    assert score.max() <= found.best_score + 1e-4
+    near = score >= found.best_score - problem.day.choice.tolerance
+    assert near.sum() > 20
+    rule = rule_goal(problem)
+    picked = rule(found.tariff[None], problem.quantities(found.tariff[None])[0])[0]
+    assert rule(X[near], Q[near]).min() >= picked - 1e-5
+    assert found.score >= found.best_score - problem.day.choice.tolerance - 1e-12
+
+
+def test_the_range_of_nearly_equal_tariffs_holds_all_that_sampling_finds(problem, found, sampled):
+    X, Q, score = sampled
+    near = score >= found.best_score - problem.day.choice.tolerance
+    ranges = nearly_equal(problem, found)
+    for k, name in enumerate(VARIABLES):
+        low, high = ranges[name]
+        assert low - 0.05 <= X[near, k].min() <= X[near, k].max() <= high + 0.05
+        assert low <= found.tariff[k] <= high
+    money = 1e-3 * problem.day.bill_before
+    for name, values in (("operator_profit_per_day", -Q[near, PROFIT]), ("driver_bill_per_day", Q[near, BILL])):
+        assert ranges[name][0] - money <= values.min() <= values.max() <= ranges[name][1] + money
+
+
+def test_other_seeds_recommend_the_same(problem, found):
+    other = recommend(problem, seed=2)
+    assert np.abs(other.tariff - found.tariff).max() < 0.5
+    profit = [problem.outcome(one.tariff).operator_profit_per_day[0] for one in (found, other)]
+    assert profit[1] == pytest.approx(profit[0], rel=0.02)
+
+
+@pytest.mark.parametrize("rule", ["bill", "nearness"])
+def test_each_rule_is_best_in_what_it_names(problem, found, rule):
+    changed = EVPricing(dataclasses.replace(problem.day, choice=Choice(rule=rule)))
+    other = recommend(changed, seed=1)
+    one, two = (problem.quantities(x.tariff[None])[0][0] for x in (found, other))
+    away = [np.linalg.norm(x.tariff - in_force(problem)) for x in (found, other)]
+    assert one[PROFIT] < two[PROFIT]
+    if rule == "bill":
+        assert two[BILL] < 0.9 * one[BILL]
+    else:
+        assert away[1] < away[0]
+
+
+def test_a_least_profit_is_kept_and_an_impossible_one_is_none(problem, found):
+    wanted = 0.7 * problem.outcome(found.tariff).operator_profit_per_day[0]
+    changed = dataclasses.replace(problem.day, limits=Limits(min_profit=wanted), choice=Choice(rule="bill"))
+    kept = EVPricing(changed)
+    assert kept.outcome(recommend(kept).tariff).operator_profit_per_day[0] == pytest.approx(wanted, rel=1e-2)
+    beyond = dataclasses.replace(problem.day, limits=Limits(min_profit=10 * problem.day.bill_before))
+    assert recommend(EVPricing(beyond)) is None
