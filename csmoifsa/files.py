@@ -21,7 +21,7 @@ from csmoifsa.text import csv_text, from_csv, json_visible, visible_values
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-    from csmoifsa.typing import Json, TomlTable
+    from csmoifsa.typing import TomlTable
 
 T = TypeVar("T")
 
@@ -274,7 +274,7 @@ def atomic_write(path: str | Path, mode: str = "w") -> Iterator[IO[Any]]:
             part.unlink(missing_ok=True)
 
 
-def write_json(path: str | Path, value: Json) -> None:
+def write_json(path: str | Path, value: object) -> None:
     """Write a value as indented JSON, keys in their order; raises ``ValueError`` for NaN and infinity."""
     text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
     with atomic_write(path) as file:

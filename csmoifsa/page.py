@@ -5,14 +5,10 @@ from __future__ import annotations
 import html
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from csmoifsa import __version__
 from csmoifsa.files import atomic_write
 from csmoifsa.text import script_json, visible
-
-if TYPE_CHECKING:
-    from csmoifsa.typing import Json
 
 
 def template_text(packages: tuple[str, ...], name: str) -> str:
@@ -26,7 +22,7 @@ def write_page(
     packages: tuple[str, ...],
     template: str,
     *,
-    data: Json,
+    data: object,
     scripts: tuple[str, ...],
     **values: object,
 ) -> None:

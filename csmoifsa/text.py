@@ -8,10 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, TypeVar, cast
-
-if TYPE_CHECKING:
-    from csmoifsa.typing import Json
+from typing import TypeVar, cast
 
 T = TypeVar("T")
 
@@ -102,7 +99,7 @@ def json_visible(document: str, keep: str = "") -> str:
     return _UNSEEN.sub(lambda found: found[0] if found[0] in keep else json.dumps(found[0])[1:-1], document)
 
 
-def script_json(value: Json) -> str:
+def script_json(value: object) -> str:
     """Return plain values as JSON for an HTML ``<script>``, with ``<``, ``>`` and ``&`` escaped."""
     return json_text(value).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import date, timedelta
 from pathlib import Path
-from typing import Any
 
 import typer
 
@@ -143,7 +143,7 @@ def roll(
     report: bool = _REPORT,
     language: str = _LANGUAGE,
     as_json: bool = JSON_OPTION,
-    series: Any = None,
+    series: Mapping[str, object] | None = None,
 ) -> None:
     """Re-dispatch V2G cars step by step as real-time prices come in, and measure what that saves.
 
@@ -163,7 +163,7 @@ def roll(
     chosen = load_case(case)
     span = span or _span(chosen.roll.days, "roll.days")
     own = settings_by_file(set_one)
-    files = market_files(chosen.roll, {"day_ahead": day_ahead, "real_time": real_time}, series, own)
+    files = market_files(chosen.roll, {"day_ahead": day_ahead, "real_time": real_time}, series or {}, own)
     per_kwh = per_kwh or chosen.roll.per_kwh
     minutes = step or chosen.roll.step
     tests = []

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib.util import find_spec
-from typing import Any
+from typing import TYPE_CHECKING
 
 from csmoifsa.errors import InputError
+
+if TYPE_CHECKING:
+    from csmoifsa_coco.problems import BbobBiobj
 
 __all__ = ["COMMANDS", "PROBLEMS"]
 
@@ -18,8 +21,8 @@ FUNCTIONS = range(1, 56)
 MISSING = "needs the package coco-experiment; install it with: pip install 'csmoifsa[coco]'"
 
 
-def _factory(function: int) -> Callable[..., Any]:
-    def build(dimension: int = 10, instance: int = 1, half_width: float = 100.0) -> Any:
+def _factory(function: int) -> Callable[..., BbobBiobj]:
+    def build(dimension: int = 10, instance: int = 1, half_width: float = 100.0) -> BbobBiobj:
         from csmoifsa_coco.problems import BbobBiobj
 
         return BbobBiobj(function, dimension, instance, half_width)
@@ -28,11 +31,11 @@ def _factory(function: int) -> Callable[..., Any]:
     return build
 
 
-def _registered() -> tuple[dict[str, Any], dict[str, Any]]:
+def _registered() -> tuple[dict[str, object], dict[str, object]]:
     """Return problems and commands; where the extra is missing, the sentence that names it stands for each."""
     names = [f"bbob-biobj-f{number:02d}" for number in FUNCTIONS]
     if find_spec("cocoex") is None:
-        problems: dict[str, Any] = {name: InputError(f"problem {name!r} {MISSING}") for name in names}
+        problems: dict[str, object] = {name: InputError(f"problem {name!r} {MISSING}") for name in names}
         return problems, {"coco": InputError(f"command 'coco' {MISSING}")}
     return dict(zip(names, map(_factory, FUNCTIONS), strict=True)), {"coco": "csmoifsa_coco.cli:app"}
 

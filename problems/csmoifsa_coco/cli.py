@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import typer
 
@@ -51,7 +50,7 @@ def observe(
     from csmoifsa_coco.observe import observe as run
 
     numbers, which = _numbers("--functions", functions), _numbers("--instances", instances)
-    rows: list[dict[str, Any]] = []
+    rows: list[dict[str, object]] = []
     for algorithm in algorithms:
         with progress(f"observe {algorithm}", len(numbers) * len(which)) as update:
             folder = run(algorithm, numbers, dimension, which, budget, out.resolve(), seed, update)

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import chdir
 from pathlib import Path
-from typing import Any
 from zlib import crc32
 
 import cocoex
@@ -42,18 +41,18 @@ class Observed(Problem):
         The most evaluations.
     """
 
-    def __init__(self, inner: BbobBiobj, observer: Any, budget: int) -> None:
+    def __init__(self, inner: BbobBiobj, observer: cocoex.Observer, budget: int) -> None:
         super().__init__(n_var=inner.n_var, n_obj=2, xl=inner.xl, xu=inner.xu, vtype=float)
         self.inner, self.budget, self.n_eval = inner, budget, 0
         inner.coco.observe_with(observer)
 
-    def _evaluate(self, X: np.ndarray, out: dict[str, Any], *args: Any, **kwargs: Any) -> None:
+    def _evaluate(self, X: np.ndarray, out: dict[str, np.ndarray], *args: object, **kwargs: object) -> None:
         if self.n_eval + len(X) > self.budget:
             raise BudgetSpent
         self.n_eval += len(X)
         self.inner._evaluate(X, out)
 
-    def __deepcopy__(self, memo: Any) -> Observed:
+    def __deepcopy__(self, memo: object) -> Observed:
         return self
 
     def close(self) -> None:

@@ -7,8 +7,6 @@ own reference values (command ``csmoifsa coco observe``).
 
 from __future__ import annotations
 
-from typing import Any
-
 import cocoex
 import numpy as np
 from pymoo.core.problem import Problem
@@ -50,14 +48,14 @@ class BbobBiobj(Problem):
         if isinstance(half_width, bool) or not isinstance(half_width, int | float) or not 0 < half_width <= 100:
             raise InputError(f"half_width must be a number above 0 and at most 100, got {half_width!r}")
         super().__init__(n_var=dimension, n_obj=2, xl=-float(half_width), xu=float(half_width), vtype=float)
-        self._opened: Any = None
+        self._opened: tuple[cocoex.Suite, cocoex.Problem] | None = None
 
     def name(self) -> str:
         """Return the name under which `csmoifsa.load_problem` finds it."""
         return f"bbob-biobj-f{self.function:02d}"
 
     @property
-    def coco(self) -> Any:
+    def coco(self) -> cocoex.Problem:
         """The ``cocoex`` problem, opened when first asked for; not shared by copies."""
         if self._opened is None:
             # An instance that the suite lacks would make the C library loop for ever: only checked numbers get here.
@@ -66,12 +64,12 @@ class BbobBiobj(Problem):
             self._opened = suite, suite[0]  # the suite owns the problem's memory
         return self._opened[1]
 
-    def _evaluate(self, X: np.ndarray, out: dict[str, Any], *args: Any, **kwargs: Any) -> None:
+    def _evaluate(self, X: np.ndarray, out: dict[str, np.ndarray], *args: object, **kwargs: object) -> None:
         evaluate = self.coco
         rows = np.array(X, dtype=float, order="C")  # a copy: the C library takes no read-only memory
         out["F"] = np.array([evaluate(x) for x in rows]).reshape(len(rows), 2)
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
         return {**self.__dict__, "_opened": None}
 
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, DTypeLike
 
 
-def frozen(values: ArrayLike, dtype: Any = float) -> np.ndarray:
+def frozen(values: ArrayLike, dtype: DTypeLike = float) -> np.ndarray:
     """Return a copy of values as a C-contiguous array that cannot be written to.
 
     Examples

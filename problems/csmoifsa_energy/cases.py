@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from csmoifsa.errors import InputError, did_you_mean
 from csmoifsa.files import read_toml
+from csmoifsa.typing import TomlTable, TomlValue
 
 SOURCES = frozenset({"csv", "file", "values_mw", "set"})
 """Keys that name the source of a table's data; a table with such a key replaces the base's table as a whole."""
@@ -61,7 +61,7 @@ class CaseFiles:
             raise InputError(f"{source}there is no case {name!r}{use}; {there}.{did_you_mean(str(name), known)}")
         return self.folder / f"{name}.toml"
 
-    def read(self, path: Path) -> dict[str, Any]:
+    def read(self, path: Path) -> TomlTable:
         """Return the values of one file, without those of its base; paths in it are made whole.
 
         Raises
@@ -73,14 +73,15 @@ class CaseFiles:
         if "case" in values:
             raise InputError(f"{path}: the key 'case' is called 'base'; write base = {values['case']!r}")
         for *tables, name in self.files:
-            table: Any = values
+            table: TomlValue | None = values
             for key in tables:
                 table = table.get(key) if isinstance(table, dict) else None
-            if isinstance(table, dict) and isinstance(table.get(name), str):
-                table[name] = str(path.parent / table[name])
+            own = table.get(name) if isinstance(table, dict) else None
+            if isinstance(table, dict) and isinstance(own, str):
+                table[name] = str(path.parent / own)
         return values
 
-    def complete(self, values: dict[str, Any], path: Path) -> dict[str, Any]:
+    def complete(self, values: Mapping[str, object], path: Path) -> dict[str, object]:
         """Return the values of a file laid over its base, and that over its own, without the key ``base``.
 
         Parameters
@@ -95,7 +96,8 @@ class CaseFiles:
         InputError
             A base is missing or wrong, or files build on each other in a circle.
         """
-        layers, seen = [values], {path.resolve(): path}
+        layers: list[Mapping[str, object]] = [values]
+        seen = {path.resolve(): path}
         while (base := layers[-1].get("base", self._default_of(path))) is not None:
             path = self._base_path(base, path)
             if path.resolve() in seen:
@@ -103,7 +105,7 @@ class CaseFiles:
                 raise InputError(f"case files build on each other in a circle: {chain}; take out one base")
             seen[path.resolve()] = path
             layers.append(self.read(path))
-        merged: dict[str, Any] = {}
+        merged: dict[str, object] = {}
         for layer in reversed(layers):
             own = {key: value for key, value in layer.items() if key != "base"}
             merged = self._lay_over(merged, own) if own else merged
@@ -119,7 +121,7 @@ class CaseFiles:
             return path.parent / base
         return self.path_of(base, f"{path}: ")
 
-    def _lay_over(self, base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    def _lay_over(self, base: dict[str, object], changes: dict[str, object]) -> dict[str, object]:
         """Return ``base`` with ``changes`` laid over it, without what is not inherited or is stated another way."""
         kept = {key: value for key, value in base.items() if key not in self.not_inherited}
         for table, *names in self.either:
@@ -129,7 +131,7 @@ class CaseFiles:
         return merge(kept, changes)
 
 
-def merge(base: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+def merge(base: Mapping[str, object], changes: Mapping[str, object]) -> dict[str, object]:
     """Return ``base`` with ``changes`` laid over it, table by table; lists are replaced whole.
 
     A table that names the source of its data (`SOURCES`) is replaced whole, too, since the base's settings describe

@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Any, TypeVar, get_args, get_origin, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
 
 from csmoifsa.errors import did_you_mean
 from csmoifsa_energy.readers.faults import InputFaultsError
@@ -32,7 +33,7 @@ def _adapter(model: type) -> TypeAdapter[Any]:
 
 def check_values(
     model: type[T],
-    values: Any,
+    values: object,
     source: str = "",
     *,
     place: Place = (),
@@ -70,30 +71,32 @@ def check_values(
         raise InputFaultsError(_sentences(error, model, place, more, name), source) from None
 
 
-def _plain(value: Any) -> Any:
-    return value.tolist() if hasattr(value, "tolist") else str(value)
+def _plain(value: object) -> object:
+    plain = getattr(value, "tolist", None)
+    return str(value) if plain is None else plain()
 
 
 def _sentences(
     error: ValidationError, model: type, begin: Place, more: Sequence[str], name: Callable[[Place], tuple[str, Place]]
 ) -> list[str]:
     """Return one sentence for each key; where a value may be of several kinds, that of the kind that fits best."""
-    by_key: dict[Place, list[Any]] = {}
+    by_key: dict[Place, list[ErrorDetails]] = {}
     known: dict[Place, list[str]] = {}
     for one in error.errors(include_url=False):
         place, owner = _place(one["loc"], model, unknown=one["type"] == _UNKNOWN)
         by_key.setdefault(place, []).append(one)
-        known[place] = [each.name for each in fields(owner)] + list(more if owner is model else ())
+        own = fields(owner) if is_dataclass(owner) else ()
+        known[place] = [each.name for each in own] + list(more if owner is model else ())
     whole = [place for place in by_key if not any(other[: len(place)] == place != other for other in by_key)]
     sentences = [_sentence(*name((*begin, *place)), by_key[place], known[place]) for place in whole]
     # unknown keys first, since a misspelt key explains a missing one
     return sorted(sentences, key=lambda one: "unknown key" not in one)
 
 
-def _place(parts: Place, model: type, *, unknown: bool) -> tuple[Place, Any]:
+def _place(parts: Place, model: type, *, unknown: bool) -> tuple[Place, object]:
     """Return a place without pydantic's names of kinds, and the dataclass that has its key."""
-    owner: Any = model
-    last: Any = model
+    owner: object = model
+    last: object = model
     place: list[str | int] = []
     table = False  # whether keys are the user's own
     for k, part in enumerate(parts):
@@ -111,7 +114,7 @@ def _place(parts: Place, model: type, *, unknown: bool) -> tuple[Place, Any]:
     return tuple(place), owner
 
 
-def _leaves(annotation: Any) -> list[Any]:
+def _leaves(annotation: object) -> list[object]:
     """Return the plain types that a type is made of; a mapping is dict."""
     inner = [one for one in get_args(annotation) if one is not Ellipsis]
     if get_origin(annotation) is dict or not inner:
@@ -119,7 +122,7 @@ def _leaves(annotation: Any) -> list[Any]:
     return [leaf for one in inner for leaf in _leaves(one)]
 
 
-def _sentence(begin: str, place: Place, errors: list[Any], known: list[str]) -> str:
+def _sentence(begin: str, place: Place, errors: list[ErrorDetails], known: list[str]) -> str:
     """Return the sentence that states the fault of one key."""
     key = ".".join(str(part) for part in place)
     kind, message, value = errors[0]["type"], errors[0]["msg"], errors[0]["input"]
@@ -136,7 +139,7 @@ def _sentence(begin: str, place: Place, errors: list[Any], known: list[str]) -> 
     return f"{begin}{wanted}, not {shown if len(shown) <= 120 else type(value).__name__}"
 
 
-def _wanted(errors: list[Any]) -> str:
+def _wanted(errors: list[ErrorDetails]) -> str:
     """Return the condition on a value, such as "must be a number"; all conditions where several kinds are allowed."""
     texts = []
     for one in errors:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,7 @@ class StakeholderImpact:
         return bool(change < 0) == (self.better == "lower")
 
 
-def impact_rows(lines: list[StakeholderImpact]) -> list[dict[str, Any]]:
+def impact_rows(lines: list[StakeholderImpact]) -> list[dict[str, object]]:
     """Return one plain row for each impact, with its change, for CSV, JSON and pages."""
     return [
         {

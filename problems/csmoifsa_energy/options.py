@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any, get_type_hints
+from typing import get_type_hints
 
 import typer
 
@@ -77,13 +77,13 @@ def reads_series(
         *added,
     ]
 
-    def run(**values: Any) -> None:
+    def run(*, only: list[str], **values: object) -> None:
         used = {name: values.pop(name) for name in texts}
-        series: dict[str, Any] = {
+        series: dict[str, object] = {
             "csv" if name == "load" else name: value for name, value in used.items() if value is not None
         }
-        if only := _pairs(values.pop("only")):
-            series["only"] = only
+        if pairs := _pairs(only):
+            series["only"] = pairs
         command(**values, series=series)
 
     run.__name__, run.__doc__ = command.__name__, command.__doc__

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from csmoifsa.errors import InputError
 from csmoifsa.page import template_text
@@ -23,10 +23,10 @@ def check_language(language: str) -> None:
         raise InputError(f"--lang must be {' or '.join(LANGUAGES)}, not {language!r}")
 
 
-def page_texts(package: str, page: str, language: str, parts: tuple[str, ...] = ()) -> dict[str, Any]:
+def page_texts(package: str, page: str, language: str, parts: tuple[str, ...] = ()) -> dict[str, object]:
     """Return the labels of a page by key: shared ones, then those of its parts, then its own, later ones winning."""
     check_language(language)
-    texts: dict[str, Any] = {}
+    texts: dict[str, object] = {}
     for name in ("base", *parts, page):
         texts |= json.loads(template_text((package, SHARED), f"{name}.{language}.json"))
     return texts
@@ -36,7 +36,7 @@ def write_page(
     path: Path,
     package: str,
     page: str,
-    data: dict[str, Any],
+    data: Mapping[str, object],
     *,
     title: str,
     language: str = "en",

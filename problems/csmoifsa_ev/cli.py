@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, cast
 
 import typer
 
@@ -12,6 +13,9 @@ from csmoifsa.errors import InputError, did_you_mean
 from csmoifsa.folders import result_folder
 from csmoifsa_energy.options import reads_load
 from csmoifsa_energy.page import check_language
+
+if TYPE_CHECKING:
+    from csmoifsa_ev.model.response import Recovery
 
 app = typer.Typer(
     name="ev",
@@ -77,7 +81,7 @@ def price(
     report: bool = typer.Option(True, "--report/--no-report", help="Write report.html, which opens in a browser."),
     language: str = typer.Option("en", "--lang", help="Language of the report: en or zh."),
     as_json: bool = JSON_OPTION,
-    series: Any = None,
+    series: Mapping[str, object] | None = None,
 ) -> None:
     """Find peak, flat and valley prices for charging and discharging, and recommend one tariff.
 
@@ -97,8 +101,8 @@ def price(
     from csmoifsa_ev.study.study import run_study
 
     settings, fill = split_fill(series)
-    wanted: Any = load_scenario(scenario, case=case)
-    wanted = wanted.with_changes(recovery=recovery, fill=fill, load=settings)
+    wanted = load_scenario(scenario, case=case)
+    wanted = wanted.with_changes(recovery=cast("Recovery | None", recovery), fill=fill, load=settings)
     wanted = wanted.with_terms(min_profit=min_profit, max_bill_change=max_bill_change, rule=prefer, tolerance=tolerance)
     with progress(f"pricing {wanted.name}", n_eval) as update:
         study = run_study(
@@ -363,7 +367,7 @@ def init(
 def check(
     path: Path = _SCENARIO_FILE,
     as_json: bool = JSON_OPTION,
-    series: Any = None,
+    series: Mapping[str, object] | None = None,
 ) -> None:
     """List all faults of a scenario and its files, by key or by file, line and column; or summarise its data.
 
@@ -374,7 +378,7 @@ def check(
 
     found = inspect_scenario(path, load=series)
     if as_json:
-        print_json({"ok": not found.faults, "faults": found.faults, "notes": found.notes, "facts": found.facts})
+        print_json({"ok": not found.faults, "faults": found.faults, "notes": found.notes, "facts": found.facts or {}})
     if found.faults:
         if not as_json:
             for fault in found.faults:

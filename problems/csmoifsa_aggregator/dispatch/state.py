@@ -25,7 +25,7 @@ SAVED = {
 """Keys of the state file, and the attributes of `RollingDispatcher` saved under them."""
 
 
-def write_state(path: str | Path, plan: DispatchPlan, progress: Mapping[str, Any]) -> None:
+def write_state(path: str | Path, plan: DispatchPlan, progress: Mapping[str, object]) -> None:
     """Write a plan and its progress as one JSON file, which replaces an existing one as a whole.
 
     Parameters
@@ -51,7 +51,7 @@ def write_state(path: str | Path, plan: DispatchPlan, progress: Mapping[str, Any
     )
 
 
-def _json_value(value: Any) -> Any:
+def _json_value(value: object) -> object:
     if isinstance(value, np.ndarray):
         if value.dtype.kind != "f":
             return value.tolist()
@@ -96,7 +96,7 @@ def restore_plan(state: Any, path: str | Path, *, code: bool) -> DispatchPlan:
     return DispatchPlan(cars=cars, day_ahead=day_ahead, past=past, forecaster=state["forecaster"], **terms)
 
 
-def restored(value: Any, fresh: Any) -> Any:
+def restored(value: Any, fresh: object) -> object:
     """Return a value of a state with the type and shape of the same attribute of a new dispatcher.
 
     Raises

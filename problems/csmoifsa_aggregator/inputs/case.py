@@ -6,10 +6,10 @@ checked, and an error message names the key.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 
@@ -24,6 +24,8 @@ from csmoifsa_energy.cases import CaseFiles
 from csmoifsa_energy.clock import clock_to_minutes
 from csmoifsa_energy.explain import check_values
 from csmoifsa_energy.readers.faults import InputFaultsError
+
+T = TypeVar("T")
 
 CASES = CaseFiles(
     folder=Path(__file__).with_name("cases"),
@@ -89,7 +91,7 @@ class Case:
         def moved(series: np.ndarray) -> np.ndarray:
             return keep_ratio(np.roll(series, -begin), old, day_ahead)
 
-        series: dict[str, Any] = {name: moved(getattr(game, name)) for name in ("buy", "sell", "lower", "upper")}
+        series = {name: moved(getattr(game, name)) for name in ("buy", "sell", "lower", "upper")}
         mean = float(keep_ratio(np.array([game.mean]), old.mean(keepdims=True), day_ahead.mean(keepdims=True))[0])
         cars = None if self.cars is None else _shift(self.cars, begin)
         return replace(
@@ -151,7 +153,7 @@ def load_case(source: str | Path) -> Case:
     return _read_named(path, case_from_dict, CASES.complete(CASES.read(path), path))
 
 
-def _read_named(path: Path, read: Any, values: Any) -> Any:
+def _read_named(path: Path, read: Callable[[dict[str, object]], T], values: dict[str, object]) -> T:
     try:
         return read(values)
     except InputFaultsError as error:
@@ -175,7 +177,7 @@ def _plain_case(game: Game, currency: str) -> Case:
     )
 
 
-def case_from_dict(values: Mapping[str, Any]) -> Case:
+def case_from_dict(values: Mapping[str, object]) -> Case:
     """Read a case from the tables of its TOML file.
 
     Raises
@@ -187,9 +189,9 @@ def case_from_dict(values: Mapping[str, Any]) -> Case:
     p = _day_ahead(keys.market.day_ahead)
     steps, dt = len(p), 24.0 / len(p)
     contract = keys.contract
-    classes = [_class_values(k, one, contract, steps) for k, one in enumerate(keys.classes)]
+    classes = [_drivers(k, one, contract, steps) for k, one in enumerate(keys.classes)]
     game = _game(keys, p, classes)
-    share = np.array([one["v2g_share"] for one in classes])
+    share = np.array([one.v2g_share for one in classes])
     owner = np.flatnonzero(share > 0)
     case = Case(
         name=game.name,
@@ -206,11 +208,12 @@ def case_from_dict(values: Mapping[str, Any]) -> Case:
     return case if contract.stage_one == "charging" else _with_followers(case)
 
 
-def _class_first(place: tuple[str | int, ...], values: Mapping[str, Any]) -> tuple[str, tuple[str | int, ...]]:
+def _class_first(place: tuple[str | int, ...], values: Mapping[str, object]) -> tuple[str, tuple[str | int, ...]]:
     """Return the beginning of an error message, with the name of the class, and the rest of the path of keys."""
     if place[:1] != ("classes",) or len(place) < 2:
         return "", place
-    one, k = values["classes"][place[1]], int(place[1])
+    classes, k = values["classes"], int(place[1])
+    one = classes[k] if isinstance(classes, Sequence) else None
     own = one.get("name") if isinstance(one, dict) else None
     return f"{own if isinstance(own, str) else f'class {k + 1}'}: ", place[2:]
 
@@ -223,7 +226,7 @@ def _day_ahead(values: tuple[float, ...]) -> np.ndarray:
     return np.array(values)
 
 
-def _game(keys: CaseKeys, p: np.ndarray, classes: list[dict[str, Any]]) -> Game:
+def _game(keys: CaseKeys, p: np.ndarray, classes: list[_Drivers]) -> Game:
     """Return the game of stage one, with all drivers in its charge-only classes."""
     market, price, limits, steps = keys.market, keys.price, keys.limits, len(p)
     band = price.band * np.abs(p)
@@ -237,10 +240,10 @@ def _game(keys: CaseKeys, p: np.ndarray, classes: list[dict[str, Any]]) -> Game:
         upper=p + band if price.upper is None else _series(price.upper, "price.upper", steps),
         mean=float(mean),
         mean_sense=price.mean_sense,
-        energy_kwh=np.array([one["count"] * one["energy_kwh"] for one in classes]),
-        power_kw=np.array([one["count"] * one["power_kw"] for one in classes]),
-        window=np.array([one["window"] for one in classes]),
-        count=np.array([one["count"] for one in classes]),
+        energy_kwh=np.array([one.count * one.energy_kwh for one in classes]),
+        power_kw=np.array([one.count * one.power_kw for one in classes]),
+        window=np.array([one.window for one in classes]),
+        count=np.array([one.count for one in classes]),
         dt_h=24.0 / steps,
         storage=keys.storage,
         import_limit_kw=None
@@ -248,7 +251,7 @@ def _game(keys: CaseKeys, p: np.ndarray, classes: list[dict[str, Any]]) -> Game:
         else _series(limits.import_limit_kw, "limits.import_limit_kw", steps),
         block_kw=None if limits.block_kw is None else np.atleast_1d(limits.block_kw),
         block_premium=None if limits.block_premium is None else np.atleast_1d(limits.block_premium),
-        names=tuple(one["name"] for one in classes),
+        names=tuple(one.name for one in classes),
     )
 
 
@@ -273,34 +276,50 @@ def _with_followers(case: Case) -> Case:
     return replace(case, game=fewer, v2g_share=np.zeros(int(keep.sum())))
 
 
-def _class_values(k: int, own: ClassKeys, contract: ContractKeys, steps: int) -> dict[str, Any]:
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Drivers:
+    """A class of drivers, with the contract's values for keys that it leaves out; quantities per vehicle."""
+
+    name: str
+    count: float
+    power_kw: float
+    energy_kwh: float
+    window: np.ndarray
+    v2g_share: float
+    capacity_kwh: float | None
+    floor_kwh: float
+    arrival_kwh: float | None
+    departure_kwh: float | None
+    efficiency: float
+    wear: float
+    discharge_kw: float
+
+
+def _drivers(k: int, own: ClassKeys, contract: ContractKeys, steps: int) -> _Drivers:
     """Return the values of a class, with those of the contract for keys that the class leaves out."""
     name = f"class {k + 1}" if own.name is None else own.name
-    one = {"name": name, "count": own.count, "power_kw": own.power_kw, "energy_kwh": own.energy_kwh}
-    for key in ("v2g_share", *_BATTERY):
-        value = getattr(own, key)
-        one[key] = getattr(contract, key) if value is None else value
-    missing = [key for key in ("capacity_kwh", "arrival_kwh", "departure_kwh") if one[key] is None]
-    if missing and (one["v2g_share"] > 0 or one["energy_kwh"] is None):
-        raise InputError(
-            f"{name}: the key {missing[0]!r} is missing" + ("" if one["v2g_share"] else " (or 'energy_kwh')")
-        )
-    if one["energy_kwh"] is None:
-        if not one["departure_kwh"] > one["arrival_kwh"]:
+    battery = {key: getattr(contract if getattr(own, key) is None else own, key) for key in ("v2g_share", *_BATTERY)}
+    share, energy = battery["v2g_share"], own.energy_kwh
+    missing = [key for key in ("capacity_kwh", "arrival_kwh", "departure_kwh") if battery[key] is None]
+    if missing and (share > 0 or energy is None):
+        raise InputError(f"{name}: the key {missing[0]!r} is missing" + ("" if share else " (or 'energy_kwh')"))
+    if energy is None:
+        if not battery["departure_kwh"] > battery["arrival_kwh"]:
             raise InputError(
-                f"{name}: departure_kwh {one['departure_kwh']:g} must be above arrival_kwh {one['arrival_kwh']:g} "
-                "where energy_kwh is left out"
+                f"{name}: departure_kwh {battery['departure_kwh']:g} must be above arrival_kwh "
+                f"{battery['arrival_kwh']:g} where energy_kwh is left out"
             )
-        one["energy_kwh"] = (one["departure_kwh"] - one["arrival_kwh"]) / one["efficiency"]
-    if one["v2g_share"] > 0:
-        _match_energy(one)
-    if one["discharge_kw"] is None:
-        one["discharge_kw"] = one["power_kw"]
-    return {**one, "window": plugged(own.window, steps, f"{name}: window")}
+        energy = (battery["departure_kwh"] - battery["arrival_kwh"]) / battery["efficiency"]
+    if share > 0:
+        energy = _exact_energy(name, energy, battery)
+    if battery["discharge_kw"] is None:
+        battery["discharge_kw"] = own.power_kw
+    window = plugged(own.window, steps, f"{name}: window")
+    return _Drivers(name=name, count=own.count, power_kw=own.power_kw, energy_kwh=energy, window=window, **battery)
 
 
-def _match_energy(one: dict[str, Any]) -> None:
-    """Check the energy of a class against its battery under contract, and replace a rounded energy by the exact one.
+def _exact_energy(name: str, energy_kwh: float, battery: Mapping[str, float]) -> float:
+    """Check the energy of a class against its battery under contract, and return the exact one in place of a rounded.
 
     Stage one sells ``energy_kwh``, and the contract charges from ``arrival_kwh`` to ``departure_kwh``: both must be the
     same energy.
@@ -310,14 +329,14 @@ def _match_energy(one: dict[str, Any]) -> None:
     InputError
         The two differ by more than a thousandth.
     """
-    takes = (one["departure_kwh"] - one["arrival_kwh"]) / one["efficiency"]
-    if not abs(one["energy_kwh"] - takes) <= 1e-3 * abs(takes):
+    takes = (battery["departure_kwh"] - battery["arrival_kwh"]) / battery["efficiency"]
+    if not abs(energy_kwh - takes) <= 1e-3 * abs(takes):
         raise InputError(
-            f"{one['name']}: energy_kwh {one['energy_kwh']:g} is not what its battery takes under contract: from "
-            f"arrival_kwh {one['arrival_kwh']:g} to departure_kwh {one['departure_kwh']:g} at efficiency "
-            f"{one['efficiency']:g} it takes {takes:g} kWh; leave energy_kwh out, or change one of them"
+            f"{name}: energy_kwh {energy_kwh:g} is not what its battery takes under contract: from arrival_kwh "
+            f"{battery['arrival_kwh']:g} to departure_kwh {battery['departure_kwh']:g} at efficiency "
+            f"{battery['efficiency']:g} it takes {takes:g} kWh; leave energy_kwh out, or change one of them"
         )
-    one["energy_kwh"] = takes
+    return takes
 
 
 def plugged(windows: str | Sequence[str], steps: int, where: str) -> np.ndarray:
@@ -341,14 +360,14 @@ def plugged(windows: str | Sequence[str], steps: int, where: str) -> np.ndarray:
     return np.asarray(grid.all(axis=1))
 
 
-def _batteries(classes: list[dict[str, Any]], steps: int, dt: float) -> Batteries:
-    stays = [longest_stay(one["window"]) for one in classes]
+def _batteries(classes: list[_Drivers], steps: int, dt: float) -> Batteries:
+    stays = [longest_stay(one.window) for one in classes]
 
     def column(key: str) -> np.ndarray:
-        return np.array([float(one[key]) for one in classes])
+        return np.array([float(getattr(one, key)) for one in classes])
 
     return Batteries(
-        names=tuple(f"{one['name']}, V2G" for one in classes),
+        names=tuple(f"{one.name}, V2G" for one in classes),
         count=column("count") * column("v2g_share"),
         charge_kw=column("power_kw"),
         discharge_kw=column("discharge_kw"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -76,7 +76,7 @@ class GameKeys(Parameters):
     name: str = "game"
 
 
-def game_from_dict(values: Mapping[str, Any]) -> Game:
+def game_from_dict(values: Mapping[str, object]) -> Game:
     """Read a game in the short form of its JSON files; see `GameKeys`.
 
     Keys that begin with ``optimum`` are kept as `Game.reference`.
@@ -116,13 +116,13 @@ def game_from_dict(values: Mapping[str, Any]) -> Game:
     )
 
 
-def _reference(key: str, value: Any) -> float:
+def _reference(key: str, value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float | np.number):
         raise InputError(f"{key} must be a number, not {value!r}")
     return float(value)
 
 
-def _spell_out(values: dict[str, Any]) -> dict[str, str]:
+def _spell_out(values: dict[str, object]) -> dict[str, str]:
     """Rename the short keys of a storage to long ones, in place; return the short keys it had, by the long ones."""
     storage = values.get("storage")
     if not isinstance(storage, Mapping):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from math import isnan
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, AllowInfNan
 
@@ -35,7 +35,7 @@ Limit = Annotated[float, AllowInfNan(True), AfterValidator(_not_nan)]
 """A number that may be infinite: no limit."""
 
 
-def _either(owner: Any, one: str, other: str) -> None:
+def _either(owner: object, one: str, other: str) -> None:
     if getattr(owner, one) is not None and getattr(owner, other) is not None:
         raise InputError(f"give either {one} or {other}, not both")
 
@@ -231,8 +231,8 @@ class RollKeys(Parameters):
         Length of a step of the dispatch [min], 5 to 60; the shortest of case and files where left out.
     """
 
-    day_ahead: dict[str, Any] = field(default_factory=dict)
-    real_time: dict[str, Any] = field(default_factory=dict)
+    day_ahead: dict[str, object] = field(default_factory=dict)
+    real_time: dict[str, object] = field(default_factory=dict)
     per_kwh: bool = False
     days: str | None = None
     step: int | None = None

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -151,7 +150,7 @@ def load_prices(
     )
 
 
-def settings_by_file(texts: Sequence[str]) -> dict[str, dict[str, Any]]:
+def settings_by_file(texts: Sequence[str]) -> dict[str, dict[str, object]]:
     """Return the settings of each file from texts such as ``real_time.node=NORTH``.
 
     Raises
@@ -159,14 +158,16 @@ def settings_by_file(texts: Sequence[str]) -> dict[str, dict[str, Any]]:
     InputError
         A text is not of the form ``day_ahead.KEY=VALUE`` or ``real_time.KEY=VALUE``.
     """
-    own: dict[str, dict[str, Any]] = {name: {} for name in FILES}
+    own: dict[str, dict[str, object]] = {name: {} for name in FILES}
+    only: dict[str, dict[str, str]] = {name: {} for name in FILES}
     for text in texts:
         place, mark, value = text.partition("=")
         file, dot, name = place.partition(".")
         if not mark or not dot or file not in own:
             raise InputError(f"--set must be day_ahead.KEY=VALUE or real_time.KEY=VALUE, not {text!r}")
         if name.startswith("only."):
-            own[file].setdefault("only", {})[name.removeprefix("only.")] = value
+            only[file][name.removeprefix("only.")] = value
+            own[file]["only"] = only[file]
         else:
             own[file][name] = value
     return own
@@ -175,8 +176,8 @@ def settings_by_file(texts: Sequence[str]) -> dict[str, dict[str, Any]]:
 def market_files(
     roll: RollKeys,
     files: Mapping[str, Path | None],
-    settings: Mapping[str, Any],
-    own: Mapping[str, Mapping[str, Any]],
+    settings: Mapping[str, object],
+    own: Mapping[str, Mapping[str, object]],
 ) -> tuple[FileSeries, FileSeries]:
     """Return the day-ahead and the real-time file that a case's ``[roll]`` table and the command line name.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
@@ -25,9 +24,7 @@ def refine(case: Case, parts: int) -> Case:
         return case
     game = case.game
     cars = None if case.cars is None else _cut(case.cars, parts)
-    series: dict[str, Any] = {
-        name: np.repeat(getattr(game, name), parts) for name in ("day_ahead", "buy", "sell", "lower", "upper")
-    }
+    series = {name: np.repeat(getattr(game, name), parts) for name in ("day_ahead", "buy", "sell", "lower", "upper")}
     finer = replace(
         game,
         **series,

@@ -7,7 +7,7 @@ greyscale.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Unpack
 
 import numpy as np
 import pandas as pd
@@ -17,7 +17,20 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MultipleLocator
 
 from csmoifsa.files import read_csv
-from csmoifsa_energy.figures import BLACK, BLUE, GREEN, GREY, ORANGE, SKY, VERMILION, read_results, save_figures
+from csmoifsa_aggregator.output.summary import DaySummary, RollingSummary
+from csmoifsa_energy.figures import (
+    BLACK,
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    SKY,
+    VERMILION,
+    LineStyle,
+    read_results,
+    rows_where,
+    save_figures,
+)
 
 CLASS_STYLES = [(BLUE, ""), (ORANGE, "///"), (GREEN, "..."), (SKY, "\\\\\\"), (VERMILION, "xxx"), (GREY, "++")]
 
@@ -25,7 +38,7 @@ CLASS_STYLES = [(BLUE, ""), (ORANGE, "///"), (GREEN, "..."), (SKY, "\\\\\\"), (V
 @rc_context({"text.parse_math": False})  # draw a dollar sign as such, not as the start of a formula
 def draw_day(folder: Path) -> list[Path]:
     """Draw price, load by class, profit by stage and, with contracts, state of energy; return the files."""
-    summary, tables = read_results(folder, ["price", "load", "plans", "plans_load"], "aggregate")
+    summary, tables = read_results(folder, ["price", "load", "plans", "plans_load"], "aggregate", DaySummary)
     loads = {"stage one": tables["load"]}
     if (folder / "load_v2g.csv").exists():
         loads["with V2G contracts"] = read_csv(folder / "load_v2g.csv")
@@ -42,7 +55,7 @@ def draw_day(folder: Path) -> list[Path]:
 @rc_context({"text.parse_math": False})
 def draw_rolling(folder: Path) -> list[Path]:
     """Draw rho by node, the gain day by day, and the first node's mean day run in every way; return the files."""
-    summary, tables = read_results(folder, ["rho", "plans", "days", "plans_load"], "roll")
+    summary, tables = read_results(folder, ["rho", "plans", "days", "plans_load"], "roll", RollingSummary)
     plans, loads = _first_node(tables["plans"]), _first_node(tables["plans_load"]).drop(columns="node")
     figures = {
         "rho": draw_rho(tables["rho"], summary),
@@ -53,8 +66,7 @@ def draw_rolling(folder: Path) -> list[Path]:
 
 
 def _first_node(table: pd.DataFrame) -> pd.DataFrame:
-    rows: Any = table[table["node"] == table["node"].iloc[0]]
-    return rows.reset_index(drop=True)
+    return rows_where(table, "node", table["node"].iloc[0])
 
 
 def _edges(hours: np.ndarray) -> np.ndarray:
@@ -62,7 +74,7 @@ def _edges(hours: np.ndarray) -> np.ndarray:
     return np.append(hours, hours[-1] + step)
 
 
-def _steps(axes: Axes, hours: np.ndarray, values: np.ndarray, **style: Any) -> None:
+def _steps(axes: Axes, hours: np.ndarray, values: np.ndarray, **style: Unpack[LineStyle]) -> None:
     axes.plot(_edges(hours), np.append(values, values[-1]), drawstyle="steps-post", **style)
 
 
@@ -75,7 +87,7 @@ def _hours(axes: Axes, hours: np.ndarray) -> None:
     axes.grid(axis="y", alpha=0.3)
 
 
-def draw_price(table: pd.DataFrame, summary: dict[str, Any]) -> Figure:
+def draw_price(table: pd.DataFrame, summary: DaySummary) -> Figure:
     """Draw the charging price, its bounds and the day-ahead price over the day [currency/kWh]."""
     figure = Figure(figsize=(8.0, 4.4), dpi=150, layout="constrained")
     axes = figure.add_subplot()
@@ -156,7 +168,8 @@ def draw_profit(
     hours = curves["hour"].to_numpy(dtype=float)
     hours = hours[0] + np.arange(len(hours)) * ((hours[1] - hours[0]) % 24.0)
     for k, name in enumerate(name for name in curves.columns if name != "hour"):
-        _steps(axes, hours, curves[name].to_numpy(), label=name, **_CURVES[k % len(_CURVES)])
+        style: LineStyle = {**_CURVES[k % len(_CURVES)], "label": name}
+        _steps(axes, hours, curves[name].to_numpy(), **style)
     axes.axhline(0.0, color=BLACK, linewidth=0.8)
     _hours(axes, hours)
     axes.set_ylabel("net load of the cars [kW]")
@@ -165,7 +178,7 @@ def draw_profit(
     return figure
 
 
-_CURVES: list[dict[str, Any]] = [
+_CURVES: list[LineStyle] = [
     {"color": BLACK, "linestyle": (0, (4, 2)), "linewidth": 1.5},
     {"color": GREY, "linestyle": (0, (1, 1)), "linewidth": 1.5},
     {"color": ORANGE, "linestyle": (0, (2, 1.2)), "linewidth": 2.0, "zorder": 4},  # over stage one, often equal
@@ -182,12 +195,22 @@ def _draw_waterfall(axes: Axes, plans: pd.DataFrame) -> None:
     reached = 0.0
     for k, (name, value) in enumerate(zip(names, profit, strict=True)):
         start = 0.0 if name in BASELINES else reached
-        style: dict[str, Any] = {"color": BLUE, "hatch": ""} if value >= start else {"color": VERMILION, "hatch": "///"}
+        colour, hatch = (BLUE, "") if value >= start else (VERMILION, "///")
         if name in BASELINES:
-            style = {"color": "#c4c4c4", "hatch": ""}
+            colour, hatch = "#c4c4c4", ""
         elif name == PERFECT_FORESIGHT:
-            style = {"color": "white", "hatch": "..."}
-        axes.bar(k, value - start, bottom=start, width=0.62, edgecolor=BLACK, linewidth=0.6, zorder=3, **style)
+            colour, hatch = "white", "..."
+        axes.bar(
+            k,
+            value - start,
+            bottom=start,
+            width=0.62,
+            color=colour,
+            hatch=hatch,
+            edgecolor=BLACK,
+            linewidth=0.6,
+            zorder=3,
+        )
         text = f"{value:,.1f}" if start == 0.0 else f"{value:,.1f}\n({value - start:+,.1f})"
         top = max(value, start)
         axes.annotate(text, (k, top), xytext=(0, 3), textcoords="offset points", ha="center", fontsize=8, zorder=5)
@@ -208,7 +231,7 @@ def draw_state_of_energy(table: pd.DataFrame) -> Figure:
     figure = Figure(figsize=(0.6 + 3.6 * len(names), 5.2), dpi=150, layout="constrained")
     grid = figure.subplots(2, len(names), squeeze=False, height_ratios=(3, 2), sharex="col")
     for k, name in enumerate(names):
-        rows: Any = table[table["class"] == name]
+        rows = rows_where(table, "class", name)
         upper, lower = grid[0, k], grid[1, k]
         hours = rows["hour"].to_numpy(dtype=float)
         step = (hours[1] - hours[0]) % 24.0 if len(hours) > 1 else 1.0
@@ -253,7 +276,7 @@ def draw_state_of_energy(table: pd.DataFrame) -> Figure:
     return figure
 
 
-def draw_rho(table: pd.DataFrame, summary: dict[str, Any]) -> Figure:
+def draw_rho(table: pd.DataFrame, summary: RollingSummary) -> Figure:
     """Draw the loss reduction of each node with its 95 % interval, beside the value of the thesis."""
     figure = Figure(figsize=(7.0, 1.6 + 0.6 * len(table)), dpi=150, layout="constrained")
     axes = figure.add_subplot()
@@ -274,12 +297,12 @@ def draw_rho(table: pd.DataFrame, summary: dict[str, Any]) -> Figure:
     return figure
 
 
-def draw_gain(table: pd.DataFrame, summary: dict[str, Any]) -> Figure:
+def draw_gain(table: pd.DataFrame, summary: RollingSummary) -> Figure:
     """Draw the gain of rolling over the plan, day by day and in sum, of the first six nodes [currency]."""
     nodes = list(dict.fromkeys(table["node"]))[:6]
     figure = Figure(figsize=(9.0, 2.0 * len(nodes) + 0.6), dpi=150, layout="constrained")
     for k, node in enumerate(nodes):
-        rows: Any = table[table["node"] == node].reset_index(drop=True)
+        rows = rows_where(table, "node", node)
         gain = rows["gain"].to_numpy(dtype=float)
         axes = figure.add_subplot(len(nodes), 1, k + 1)
         bars = axes.bar(np.arange(len(gain)), gain, color=np.where(gain >= 0, BLUE, VERMILION), zorder=3)
@@ -295,10 +318,10 @@ def draw_gain(table: pd.DataFrame, summary: dict[str, Any]) -> Figure:
     return figure
 
 
-def _gained(summary: dict[str, Any], node: str, gain: np.ndarray) -> str:
+def _gained(summary: RollingSummary, node: str, gain: np.ndarray) -> str:
     text = f"{node}: rolling gains {gain.sum():,.0f} {summary['currency']} in {len(gain)} days"
     result = next(one for one in summary["nodes"] if one["node"] == node)
-    if result["rho"] is None:
+    rho, low, high = result["rho"], result["rho_low"], result["rho_high"]
+    if rho is None or low is None or high is None:
         return text
-    low, high = (100 * result[name] for name in ("rho_low", "rho_high"))
-    return f"{text}, {100 * result['rho']:.0f} % [{low:.0f}, {high:.0f}] of the plan's loss"
+    return f"{text}, {100 * rho:.0f} % [{100 * low:.0f}, {100 * high:.0f}] of the plan's loss"

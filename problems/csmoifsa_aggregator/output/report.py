@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 import numpy as np
 import pandas as pd
 
 from csmoifsa.files import read_csv
-from csmoifsa_aggregator.output.figures import BASELINES, PERFECT_FORESIGHT, few_classes, read_results
+from csmoifsa_aggregator.output.figures import BASELINES, PERFECT_FORESIGHT, few_classes
+from csmoifsa_aggregator.output.summary import DaySummary, RollingSummary
+from csmoifsa_energy.figures import read_results, rows_where
 from csmoifsa_energy.page import write_page
 
 MOST_CLASSES = 8  # classes in one figure; the smaller ones are one sum
@@ -27,35 +30,29 @@ def write_day_report(folder: Path, *, language: str = "en") -> None:
     language : "en" or "zh"
         Language of all labels; text from the case stays as it is.
     """
-    data = day_data(folder)
-    write_page(
-        folder / "report.html",
-        "csmoifsa_aggregator.output",
-        "aggregate",
-        data,
-        title=data["summary"]["title"],
-        language=language,
-        parts=("aggregator",),
-    )
+    _write(folder, "aggregate", day_data(folder), language)
 
 
 def write_rolling_report(folder: Path, *, language: str = "en") -> None:
     """Write report.html into a folder that ``csmoifsa ev roll`` wrote; see `write_day_report`."""
-    data = rolling_data(folder)
+    _write(folder, "roll", rolling_data(folder), language)
+
+
+def _write(folder: Path, page: str, data: Mapping[str, object], language: str) -> None:
     write_page(
         folder / "report.html",
         "csmoifsa_aggregator.output",
-        "roll",
+        page,
         data,
-        title=data["summary"]["title"],
+        title=cast("DaySummary | RollingSummary", data["summary"])["title"],
         language=language,
         parts=("aggregator",),
     )
 
 
-def day_data(folder: Path) -> dict[str, Any]:
+def day_data(folder: Path) -> dict[str, object]:
     """Return the data of a day's page: summary.json as it is, and the tables by column."""
-    summary, tables = read_results(folder, ["price", "load", "plans_load"], "aggregate")
+    summary, tables = read_results(folder, ["price", "load", "plans_load"], "aggregate", DaySummary)
     step = float(summary["dt_h"])
     load = {"stage one": _stack(tables["load"])}
     data = {
@@ -80,11 +77,11 @@ def day_data(folder: Path) -> dict[str, Any]:
     return data
 
 
-def rolling_data(folder: Path) -> dict[str, Any]:
+def rolling_data(folder: Path) -> dict[str, object]:
     """Return the data of a rolling test's page: summary.json as it is, and the tables by node and column."""
-    summary, tables = read_results(folder, ["days", "plans_load"], "roll")
+    summary, tables = read_results(folder, ["days", "plans_load"], "roll", RollingSummary)
     first, curves = summary["nodes"][0], tables["plans_load"]
-    steps = int((curves["node"] == first["node"]).sum())
+    steps = len(rows_where(curves, "node", first["node"]))
     return {
         **_shared(summary, float(summary["dt_h"]), float(first["begin_h"]), steps),
         "days": _by_node(tables["days"], summary),
@@ -92,7 +89,7 @@ def rolling_data(folder: Path) -> dict[str, Any]:
     }
 
 
-def _shared(summary: dict[str, Any], step: float, begin: float, steps: int) -> dict[str, Any]:
+def _shared(summary: DaySummary | RollingSummary, step: float, begin: float, steps: int) -> dict[str, object]:
     minutes = [round((begin + k * step) * 60) for k in range(steps + 1)]
     clock = [f"{m // 60 % 24:02d}:{m % 60:02d}" for m in minutes]
     return {
@@ -106,11 +103,13 @@ def _shared(summary: dict[str, Any], step: float, begin: float, steps: int) -> d
     }
 
 
-def _columns(table: pd.DataFrame) -> dict[str, list[Any]]:
-    return {str(name): _json_column(table[name]) for name in table.columns if name not in ("hour", "node")}
+def _columns(table: pd.DataFrame) -> dict[str, list[object]]:
+    return {
+        str(name): _json_column(cast(pd.Series, table[name])) for name in table.columns if name not in ("hour", "node")
+    }
 
 
-def _json_column(column: Any) -> list[Any]:
+def _json_column(column: pd.Series) -> list[object]:
     return [None if isinstance(one, float) and not np.isfinite(one) else one for one in column.tolist()]
 
 
@@ -118,11 +117,11 @@ def _stack(table: pd.DataFrame) -> dict[str, list[float]]:
     return {name: one.tolist() for name, one in few_classes(table.drop(columns="hour"), MOST_CLASSES).items()}
 
 
-def _by_node(table: pd.DataFrame, summary: dict[str, Any]) -> list[dict[str, list[Any]]]:
-    return [_columns(table[table["node"] == node["node"]]) for node in summary["nodes"]]  # type: ignore[arg-type]
+def _by_node(table: pd.DataFrame, summary: RollingSummary) -> list[dict[str, list[object]]]:
+    return [_columns(rows_where(table, "node", node["node"])) for node in summary["nodes"]]
 
 
-def _stays(table: pd.DataFrame, step: float) -> list[dict[str, Any]]:
+def _stays(table: pd.DataFrame, step: float) -> list[dict[str, object]]:
     """Return the stay of each class: hour of arrival, state of energy at the steps' edges [kWh], power in them [kW]."""
     answer = []
     for name, rows in table.groupby("class", sort=False):

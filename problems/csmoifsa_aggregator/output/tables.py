@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,6 +11,7 @@ import pandas as pd
 from csmoifsa.files import write_csv, write_json
 from csmoifsa.folders import result_folder
 from csmoifsa_aggregator.inputs.case import Case
+from csmoifsa_aggregator.output.summary import Contracts, DaySummary, NodeSummary, RollingSummary
 from csmoifsa_aggregator.study.backtest import Backtest, mean_accounts
 from csmoifsa_aggregator.study.impact import stakeholder_impact
 from csmoifsa_aggregator.study.study import DayStudy
@@ -19,10 +19,10 @@ from csmoifsa_energy.clock import windows_of
 from csmoifsa_energy.impact import impact_rows
 
 
-def summarise_day(study: DayStudy) -> dict[str, Any]:
+def summarise_day(study: DayStudy) -> DaySummary:
     """Return a day's stage one, contracts and assumptions as one plain object."""
     s, game = study.solution, study.case.game
-    answer: dict[str, Any] = {
+    answer: DaySummary = {
         "case": study.case.name,
         "title": study.case.title,
         "currency": study.case.currency,
@@ -62,9 +62,12 @@ def summarise_day(study: DayStudy) -> dict[str, Any]:
         "contracts_unused": study.unused,
         "assumptions": assumptions(study.case),
     }
+    reference: dict[str, dict[str, float]] = {}
     for name, value in game.reference.items():
         mine = {"optimum_total": s.objective, "optimum_storage": s.storage}.get(name, s.ev_margin)
-        answer.setdefault("reference", {})[name] = {"value": value, "difference": mine - value}
+        reference[name] = {"value": value, "difference": mine - value}
+    if reference:
+        answer["reference"] = reference
     if game.cars is not None and s.response.cars is not None:
         answer["v2g_followers"] = {
             name: (s.response.cars.charge_kw - s.response.cars.discharge_kw)[v].tolist()
@@ -75,11 +78,11 @@ def summarise_day(study: DayStudy) -> dict[str, Any]:
     return answer
 
 
-def assumptions(case: Case) -> dict[str, Any]:
+def assumptions(case: Case) -> dict[str, object]:
     """Return a case's assumptions on market, drivers, batteries and limits as plain values; of classes, per vehicle."""
     game, cars = case.game, case.cars
     share = {name: float(one) for name, one in zip(game.names, case.v2g_share, strict=True)}
-    answer: dict[str, Any] = {
+    answer: dict[str, object] = {
         "mean": game.mean,
         "mean_sense": game.mean_sense,
         "buy_over_day_ahead": _ratio(game.buy, game.day_ahead),
@@ -125,7 +128,7 @@ def _ratio(values: np.ndarray, day_ahead: np.ndarray) -> float | None:
     return float(np.median(ratios)) if np.ptp(ratios) <= 1e-9 * max(1.0, float(np.abs(ratios).max())) else None
 
 
-def _contracts(study: DayStudy) -> dict[str, Any]:
+def _contracts(study: DayStudy) -> Contracts:
     two, cars = study.second, study.case.cars
     assert two is not None
     assert cars is not None
@@ -151,7 +154,7 @@ def _contracts(study: DayStudy) -> dict[str, Any]:
     }
 
 
-def write_day(study: DayStudy, folder: Path) -> dict[str, Any]:
+def write_day(study: DayStudy, folder: Path) -> DaySummary:
     """Write the day's tables and summary.json; return the summary.
 
     The tables are price.csv, load.csv, plans.csv, plans_load.csv and stakeholder_impact.csv; with contracts also
@@ -203,7 +206,7 @@ def _v2g_table(study: DayStudy) -> pd.DataFrame:
     )
 
 
-def _write(tables: dict[str, pd.DataFrame], summary: dict[str, Any], folder: Path, command: str) -> None:
+def _write(tables: dict[str, pd.DataFrame], summary: DaySummary | RollingSummary, folder: Path, command: str) -> None:
     with result_folder(folder, command) as place:
         for name, table in tables.items():
             write_csv(place / name, table)
@@ -218,7 +221,7 @@ DEPENDS = (
 )
 
 
-def summarise_rolling(tests: list[Backtest], *, case: Case, forecast: str, known: str) -> dict[str, Any]:
+def summarise_rolling(tests: list[Backtest], *, case: Case, forecast: str, known: str) -> RollingSummary:
     """Return the backtests of all nodes as one plain object."""
     return {
         "case": case.name,
@@ -234,7 +237,7 @@ def summarise_rolling(tests: list[Backtest], *, case: Case, forecast: str, known
     }
 
 
-def _node(test: Backtest) -> dict[str, Any]:
+def _node(test: Backtest) -> NodeSummary:
     plan = np.array([one.rolled.plan_loss for one in test.days])
     rolled = np.array([one.rolled.rolling_loss for one in test.days])
     defined = np.isfinite(test.rho)
@@ -259,7 +262,7 @@ def _node(test: Backtest) -> dict[str, Any]:
     }
 
 
-def write_rolling(tests: list[Backtest], summary: dict[str, Any], folder: Path) -> None:
+def write_rolling(tests: list[Backtest], summary: RollingSummary, folder: Path) -> None:
     """Write summary.json, rho.csv, plans.csv, days.csv and plans_load.csv."""
     rho = pd.DataFrame([{key: value for key, value in node.items() if key != "plans"} for node in summary["nodes"]])
     plans = [{"node": node["node"], **row} for node in summary["nodes"] for row in node["plans"]]

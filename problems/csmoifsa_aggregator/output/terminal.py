@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
 
 from rich.table import Table
 
 from csmoifsa.console import stdout
+from csmoifsa_aggregator.output.summary import Contracts, DaySummary, RollingSummary
+from csmoifsa_aggregator.study.baselines import AccountRow
 
 
-def show_day(summary: dict[str, Any], title: str) -> None:
+def show_day(summary: DaySummary, title: str) -> None:
     """Print stage one, its proof, and the contracts."""
     console, money = stdout(), summary["currency"]
     console.print(title, style="bold", soft_wrap=True)
@@ -42,7 +44,7 @@ def show_day(summary: dict[str, Any], title: str) -> None:
         _show_contracts(summary["contracts"], money)
 
 
-def _notes(summary: dict[str, Any]) -> list[str]:
+def _notes(summary: DaySummary) -> list[str]:
     notes = []
     if "v2g_followers" in summary:
         notes.append("No strict margin is kept: V2G drivers respond to the price, and no margin breaks all their ties.")
@@ -63,7 +65,7 @@ def _notes(summary: dict[str, Any]) -> list[str]:
     return notes
 
 
-def _show_contracts(contracts: dict[str, Any], money: str) -> None:
+def _show_contracts(contracts: Contracts, money: str) -> None:
     console = stdout()
     console.print(
         f"\nV2G contracts ({contracts['program']}): {contracts['discharged_kwh']:,.1f} kWh discharged, surplus "
@@ -85,7 +87,7 @@ def _show_contracts(contracts: dict[str, Any], money: str) -> None:
     console.print(table)
 
 
-def plans_table(plans: list[dict[str, Any]], money: str) -> Table:
+def plans_table(plans: Sequence[AccountRow], money: str) -> Table:
     """Return the accounts of the ways to run the day as a table for the terminal."""
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("", no_wrap=True)
@@ -103,7 +105,7 @@ def plans_table(plans: list[dict[str, Any]], money: str) -> Table:
     return table
 
 
-def show_rolling(summary: dict[str, Any]) -> None:
+def show_rolling(summary: RollingSummary) -> None:
     """Print rho by node, and the accounts of the mean day at each node."""
     console, money = stdout(), summary["currency"]
     console.print(
@@ -124,12 +126,12 @@ def show_rolling(summary: dict[str, Any]) -> None:
     for name in names:
         table.add_column(name, justify="left" if name == "\nnode" else "right", no_wrap=True)
     for node in summary["nodes"]:
-        known = node["rho"] is not None
+        rho, low, high = node["rho"], node["rho_low"], node["rho_high"]
         table.add_row(
             node["node"],
             str(node["days"]),
-            f"{100 * node['rho']:.1f} %" if known else "-",
-            f"[{100 * node['rho_low']:.0f}, {100 * node['rho_high']:.0f}]" if known else "-",
+            "-" if rho is None else f"{100 * rho:.1f} %",
+            "-" if low is None or high is None else f"[{100 * low:.0f}, {100 * high:.0f}]",
             f"{node['phi']:.2f}",
             f"{node['plan_loss_per_day']:,.2f}",
             f"{node['rolling_loss_per_day']:,.2f}",

@@ -1,7 +1,7 @@
 """The pricing game as a multi-objective problem: the leader's price vector, answered exactly by every driver.
 
 A mixed-integer program proves the greatest profit; a search finds the whole trade-off between profit, drivers' bill and
-peak-valley difference. Any real vector is accepted as a price: it is shifted as a whole, and clipped to the bounds, so
+peak-valley difference. A real vector is accepted as a price: it is shifted as a whole, and clipped to the bounds, so
 that its mean is that of the game. Then the price of greatest revenue with the same ranking of steps replaces it, a few
 times over, as long as profit rises: a vector is the start of a local search whose steps are exact. Among steps of equal
 price, drivers fill those that are best for the leader first (optimistic).
@@ -10,12 +10,12 @@ price, drivers fill those that are best for the leader first (optimistic).
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from pymoo.core.problem import Problem
 
 from csmoifsa.errors import InputError
+from csmoifsa.typing import ArrayLike, Evaluator
 from csmoifsa_aggregator.model.game import Game
 
 OBJECTIVES = ("profit", "driver_bill", "peak_valley_kw")
@@ -38,7 +38,7 @@ class AggregatorPricing(Problem):
         The game is not `Game.separable` or its mean price is not fixed, or ``base_kw`` is not T finite numbers.
     """
 
-    def __init__(self, game: Game, base_kw: Any = None) -> None:
+    def __init__(self, game: Game, base_kw: ArrayLike | None = None) -> None:
         self.game = game
         if not self.game.separable:
             raise InputError(
@@ -55,7 +55,7 @@ class AggregatorPricing(Problem):
         super().__init__(n_var=steps, n_obj=3, xl=self.game.lower, xu=self.game.lower + width)
 
     @property
-    def kernel(self) -> Any:
+    def kernel(self) -> Evaluator:
         """Compiled evaluator ``f(X, data, F, G)`` of the objectives; see `csmoifsa.jit`."""
         from csmoifsa_aggregator.model.kernels import evaluate
 
@@ -78,7 +78,7 @@ class AggregatorPricing(Problem):
             read_price(x, self.kernel_data, prices[row])
         return prices
 
-    def _evaluate(self, x: np.ndarray, out: dict[str, Any], *args: Any, **kwargs: Any) -> None:
+    def _evaluate(self, x: np.ndarray, out: dict[str, np.ndarray], *args: object, **kwargs: object) -> None:
         X = np.array(x, dtype=float, order="C")
         out["F"] = np.empty((len(X), 3))
         self.kernel(X, self.kernel_data, out["F"], np.empty((len(X), 0)))

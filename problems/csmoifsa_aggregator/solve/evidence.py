@@ -8,7 +8,6 @@ trust.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -23,20 +22,20 @@ from csmoifsa_aggregator.solve.stackelberg import Solution
 from csmoifsa_aggregator.solve.supply import add_supply
 
 
-def write_certificate(game: Game, solution: Solution, path: str | Path) -> dict[str, Any]:
+def write_certificate(game: Game, solution: Solution, path: str | Path) -> dict[str, object]:
     """Write a solution's certificate to a JSON file and return it."""
     values = certificate(game, solution)
     write_json(path, values)
     return values
 
 
-def certificate(game: Game, solution: Solution) -> dict[str, Any]:
+def certificate(game: Game, solution: Solution) -> dict[str, object]:
     """Return a solution's certificate as an object that JSON can hold."""
     load = solution.load_kw(game)
     total = load.sum(axis=0)
     if solution.response.cars is not None:
         total = total + solution.response.cars.net_kw
-    values: dict[str, Any] = {
+    values: dict[str, object] = {
         "format": FORMAT,
         "game": game_values(game),
         "margin": float(solution.margin),
@@ -58,7 +57,7 @@ def certificate(game: Game, solution: Solution) -> dict[str, Any]:
     return values
 
 
-def game_values(game: Game) -> dict[str, Any]:
+def game_values(game: Game) -> dict[str, object]:
     """Return a game as the object under a certificate's key ``game``."""
     store, blocks, cars = game.storage, None, None
     if game.block_kw is not None and game.block_premium is not None:
@@ -98,7 +97,7 @@ _STORE = ("power_kw", "capacity_kwh", "initial_kwh", "efficiency")
 _CAR = ("count", "charge_kw", "discharge_kw", "efficiency", "wear", "arrival_kwh")
 
 
-def _v2g(game: Game, solution: Solution) -> list[dict[str, Any]] | None:
+def _v2g(game: Game, solution: Solution) -> list[dict[str, object]] | None:
     """Return each V2G class's dispatch [kW] and the value of energy in its battery [currency/kWh] by step of its stay.
 
     All per vehicle; None without V2G classes.
@@ -120,7 +119,7 @@ def _v2g(game: Game, solution: Solution) -> list[dict[str, Any]] | None:
     ]
 
 
-def _schedule(game: Game, net: np.ndarray, solution: Solution) -> dict[str, Any]:
+def _schedule(game: Game, net: np.ndarray, solution: Solution) -> dict[str, object]:
     """Return purchases, sale and storage flows in each step [kW]: the cheapest supply for the storage's flows."""
     zero = np.zeros(game.n_steps)
     charge, discharge = solution.supply.charge_kw, solution.supply.discharge_kw
@@ -155,7 +154,7 @@ def _schedule(game: Game, net: np.ndarray, solution: Solution) -> dict[str, Any]
 
 
 def _merit(
-    game: Game, t: int, blocks: list[Any], need: float, discharge: float, least: float, *, sale: bool
+    game: Game, t: int, blocks: list[tuple[float, float]], need: float, discharge: float, least: float, *, sale: bool
 ) -> tuple[float, tuple[np.ndarray, float, float]]:
     """Return the least cost of a step per hour, and its purchases and sale [kW], with a sale or real-time energy."""
     program = Program()
@@ -173,7 +172,7 @@ def _merit(
     return answer.value, (x[a], float(x[b][0]), float(x[s][0]))
 
 
-def _bills(game: Game) -> dict[str, Any]:
+def _bills(game: Game) -> dict[str, object]:
     """Return the multipliers that bound all bills: a response (K, T) [kWh] and the mean's multiplier mu [kWh].
 
     Among all responses it has the least bill at the price within bounds and mean that is dearest for it.
@@ -198,7 +197,7 @@ def _bills(game: Game) -> dict[str, Any]:
     return {"response_kwh": response.tolist(), "mu": float(x[mu][0] * unit)}
 
 
-def _prices(game: Game) -> dict[str, Any]:
+def _prices(game: Game) -> dict[str, object]:
     """Return the multipliers of the supply side's linear program, four lists by step [currency/kWh].
 
     pi of the balance, nu of the import limit, m of the storage's state of energy, kappa of the sale.

@@ -7,11 +7,14 @@ instead, and verify the solution.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING
 
 import highspy
 import numpy as np
 from numpy.typing import ArrayLike
+
+if TYPE_CHECKING:
+    from scipy.sparse import csc_array
 
 INF = highspy.kHighsInf
 
@@ -109,7 +112,7 @@ class Program:
         """
         return self.open(time_limit=time_limit, gap=gap).run()
 
-    def arrays(self) -> tuple[Any, ...]:
+    def arrays(self) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, np.ndarray], csc_array]:
         """Return (lower, upper, cost, integer) of columns, (lower, upper) of rows, and the matrix by columns."""
         from scipy.sparse import coo_array
 
@@ -145,13 +148,13 @@ class Session:
         lp.a_matrix_.format_ = highspy.MatrixFormat.kColwise
         lp.a_matrix_.start_ = matrix.indptr.astype(np.int32)
         lp.a_matrix_.index_ = matrix.indices.astype(np.int32)
-        lp.a_matrix_.value_ = matrix.data
+        lp.a_matrix_.value_ = np.asarray(matrix.data, dtype=float)
         if self._integer:
             kinds = (highspy.HighsVarType.kContinuous, highspy.HighsVarType.kInteger)
             lp.integrality_ = [kinds[int(one)] for one in integer]
         highs.passModel(lp)
 
-    def option(self, name: str, value: Any) -> None:
+    def option(self, name: str, value: bool | float | str) -> None:
         """Set one of HiGHS's options."""
         self._highs.setOptionValue(name, value)
 

@@ -19,7 +19,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 from csmoifsa.errors import InputError
 from csmoifsa.files import read_json
@@ -76,7 +75,7 @@ def verify_certificate(path: str | Path) -> Verdict:
         raise InputError(f"{path} is no certificate that can be checked: {error}") from None
 
 
-def _table(value: Any, name: str, keys: Sequence[str]) -> dict[str, Any]:
+def _table(value: object, name: str, keys: Sequence[str]) -> dict[str, object]:
     if not isinstance(value, dict):
         raise InputError(f"{name} must be an object")
     for key in keys:
@@ -87,19 +86,19 @@ def _table(value: Any, name: str, keys: Sequence[str]) -> dict[str, Any]:
     return value
 
 
-def _number(value: Any, name: str) -> Fraction:
+def _number(value: object, name: str) -> Fraction:
     if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= 1e15:
         raise InputError(f"{name} must be a number of at most 1e15")
     return Fraction(value)
 
 
-def _series(value: Any, name: str, n: int | None = None) -> Series:
+def _series(value: object, name: str, n: int | None = None) -> Series:
     if not isinstance(value, list) or (n is not None and len(value) != n) or len(value) > 10_000:
         raise InputError(f"{name} must be a list of {'numbers' if n is None else f'{n} numbers'}")
     return [_number(one, name) for one in value]
 
 
-def _matrix(value: Any, name: str, rows: int, n: int) -> list[Series]:
+def _matrix(value: object, name: str, rows: int, n: int) -> list[Series]:
     if not isinstance(value, list) or len(value) != rows:
         raise InputError(f"{name} must be a list of {rows} lists")
     return [_series(one, f"row {k + 1} of {name}", n) for k, one in enumerate(value)]
@@ -117,7 +116,7 @@ _MULTIPLIERS = ("response_kwh", "mu", "pi", "nu", "m", "kappa")
 class _Game:
     """The game of a certificate, all numbers as exact fractions."""
 
-    def __init__(self, values: Any) -> None:
+    def __init__(self, values: object) -> None:
         game = _table(values, "game", _GAME)
         self.p = _series(game["p"], "p")
         self.steps = n = len(self.p)
@@ -167,13 +166,13 @@ class _Game:
         return paid
 
 
-def _list(value: Any, name: str) -> list[Any]:
+def _list(value: object, name: str) -> list[object]:
     if not isinstance(value, list) or len(value) > 10_000:
         raise InputError(f"{name} must be a list")
     return value
 
 
-def _pair(value: Any) -> tuple[Fraction | None, Fraction]:
+def _pair(value: object) -> tuple[Fraction | None, Fraction]:
     if not isinstance(value, list) or len(value) != 2:
         raise InputError("blocks must be a list of pairs of width and premium")
     width = None if value[0] is None else _number(value[0], "the width of a block")
@@ -185,7 +184,7 @@ def _pair(value: Any) -> tuple[Fraction | None, Fraction]:
 class _Car:
     """One V2G class of a certificate: quantities per vehicle, series by step of its stay."""
 
-    def __init__(self, values: Any, steps: int) -> None:
+    def __init__(self, values: object, steps: int) -> None:
         car = _table(values, "a V2G class", _CARS)
         for key in ("count", "charge_kw", "discharge_kw", "efficiency", "wear", "arrival_kwh"):
             setattr(self, key, _number(car[key], key))
@@ -206,7 +205,7 @@ class _Car:
             raise InputError("places of a V2G class must not be empty")
 
 
-def check(values: Any) -> Verdict:
+def check(values: object) -> Verdict:
     """Check a certificate that has been parsed and return the verdict; see `verify_certificate`."""
     keys = ("format", "game", "margin", "price", "load_kw", "v2g", "supply", "profit", "upper_bound", "status", "bound")
     one = _table(values, "the certificate", keys)
@@ -277,7 +276,7 @@ def _class_faults(game: _Game, price: Series, load: list[Series], margin: Fracti
     return faults
 
 
-def _battery_faults(game: _Game, price: Series, values: Any, net: Series, faults: list[str]) -> Series:
+def _battery_faults(game: _Game, price: Series, values: object, net: Series, faults: list[str]) -> Series:
     """Check dynamics, limits and optimality of the V2G classes; return the net load with them, by step [kW].
 
     Optimality follows from the multipliers of the state of energy by weak duality: the cost of one vehicle is at least
@@ -292,7 +291,7 @@ def _battery_faults(game: _Game, price: Series, values: Any, net: Series, faults
         raise InputError(f"v2g must have {len(game.cars)} entries")
     net, dt = list(net), game.dt
     for v, (car, row) in enumerate(zip(game.cars, rows, strict=True)):
-        _table(row, "an entry of v2g", ("charge_kw", "discharge_kw", "value"))
+        row = _table(row, "an entry of v2g", ("charge_kw", "discharge_kw", "value"))
         ch, dis, value = (_series(row[key], key, len(car.places)) for key in ("charge_kw", "discharge_kw", "value"))
         soe, eta, cost, least = car.arrival_kwh, car.efficiency, Fraction(0), -value[0] * car.arrival_kwh
         slack, big = SLACK * car.charge_kw, SLACK * max(car.high)
@@ -313,7 +312,7 @@ def _battery_faults(game: _Game, price: Series, values: Any, net: Series, faults
     return net
 
 
-def _cost(game: _Game, values: Any, net: Series, faults: list[str]) -> Fraction:
+def _cost(game: _Game, values: object, net: Series, faults: list[str]) -> Fraction:
     """Return the cost of the supply [currency]; check the balance, the exclusions and the storage."""
     supply = _table(values, "supply", _SUPPLY)
     n, dt = game.steps, game.dt
@@ -348,7 +347,7 @@ def _cost(game: _Game, values: Any, net: Series, faults: list[str]) -> Fraction:
     return cost
 
 
-def _bound(game: _Game, values: Any, faults: list[str], claimed: Fraction, money: Fraction) -> Fraction | None:
+def _bound(game: _Game, values: object, faults: list[str], claimed: Fraction, money: Fraction) -> Fraction | None:
     """Return the upper bound of the multipliers [currency]; None where the certificate's bound is on trust."""
     if not isinstance(values, dict) or values.get("kind") not in ("linear programs", "on trust"):
         raise InputError("bound.kind must be 'linear programs' or 'on trust'")

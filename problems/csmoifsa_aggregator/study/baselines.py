@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypedDict
 
 import numpy as np
 
@@ -23,6 +24,18 @@ UNCONTROLLED, FLAT, DAY_AHEAD, STAGE_ONE, WITH_V2G, DIRECT_CONTROL = (
     "with V2G",
     "with direct load control",
 )
+
+
+class AccountRow(TypedDict):
+    """A `DayAccount` as a row of a table; of the load, peak, valley and their difference [kW]."""
+
+    plan: str
+    profit: float
+    storage: float
+    driver_cost: float
+    peak_kw: float
+    valley_kw: float
+    peak_valley_kw: float
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -56,7 +69,7 @@ class DayAccount:
     driver_cost: float
     per_car: np.ndarray
 
-    def row(self) -> dict[str, float | str]:
+    def row(self) -> AccountRow:
         """Return the account as a row of a table; of the load, peak, valley and their difference [kW]."""
         return {
             "plan": self.name,

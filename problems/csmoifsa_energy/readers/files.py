@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import date, time, timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -140,7 +140,7 @@ SETTINGS = tuple(
 """Names of the settings that do not choose file or days."""
 
 
-def series_from(values: Mapping[str, Any], key: str) -> FileSeries:
+def series_from(values: Mapping[str, object], key: str) -> FileSeries:
     """Return the settings of plain values from TOML or the command line; ``key`` names their place in messages.
 
     Raises

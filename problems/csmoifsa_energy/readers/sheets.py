@@ -6,7 +6,6 @@ import warnings
 from datetime import date, datetime, time, timedelta
 from io import BytesIO
 from pathlib import Path
-from typing import Any
 from zipfile import ZipFile
 
 from csmoifsa.errors import InputError, did_you_mean
@@ -60,7 +59,7 @@ def read_sheet(path: Path, what: str, sheet: str | None) -> list[tuple[int, list
     return rows
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     """Return the value of a cell as text."""
     if value is None or (isinstance(value, float) and value != value):
         return ""

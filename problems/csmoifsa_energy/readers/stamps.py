@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, timezone
 from functools import lru_cache
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo, available_timezones
 
 from csmoifsa.errors import InputError, did_you_mean
@@ -225,7 +225,7 @@ def _clock(text: str) -> tuple[int, timedelta | None] | None:
     if found is None:
         return None
     seconds, offset = _seconds(found), _offset(found["zone"])
-    return None if seconds is None or offset == "" else (seconds, offset)
+    return None if seconds is None or isinstance(offset, str) else (seconds, offset)
 
 
 def _seconds(found: re.Match[str]) -> int | None:
@@ -239,7 +239,7 @@ def _seconds(found: re.Match[str]) -> int | None:
     return seconds if minute < 60 and second < 60 and seconds <= 86400 else None
 
 
-def _offset(zone: str | None) -> Any:
+def _offset(zone: str | None) -> timedelta | str | None:
     """Return a UTC offset, None where none is written, ``""`` where it is impossible."""
     if zone is None:
         return None

@@ -5,15 +5,36 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from csmoifsa.errors import InputError
 from csmoifsa_energy.readers.faults import faults_of
+from csmoifsa_energy.readers.series import Fill
 from csmoifsa_ev.inputs.evidence import response_doubts
 from csmoifsa_ev.inputs.scenario import build_day, import_files, load_scenario, scenario_values, validate
 from csmoifsa_ev.model.tariff import PERIODS
 
 TEMPLATE = Path(__file__).with_name("cases") / "template.toml.txt"
+
+
+class Facts(TypedDict):
+    """Data of a scenario before pricing; prices in ``unit``, loads in MW."""
+
+    name: str
+    days: int
+    first_day: str | None
+    last_day: str | None
+    time_zone: str | None
+    step_minutes: int
+    load_mw: dict[str, float]
+    hours: dict[str, str]
+    start_prices: dict[str, float]
+    unit: str
+    n_ev: int
+    ev_energy_mwh: float
+    ev_share_of_load: float
+    before: dict[str, float]
+    movable_share: dict[str, float]
 
 
 @dataclass
@@ -26,16 +47,16 @@ class Inspection:
         One sentence for each fault, with file and place; empty if there is none.
     notes : list of str
         Sentences on values averaged or filled while reading.
-    facts : dict
-        Days, hours, prices, number of cars and figures before pricing; empty if there are faults.
+    facts : Facts, optional
+        Days, hours, prices, number of cars and figures before pricing; None if there are faults.
     """
 
     faults: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    facts: dict[str, Any] = field(default_factory=dict)
+    facts: Facts | None = None
 
 
-def inspect_scenario(path: Path, *, load: Mapping[str, Any] | None = None) -> Inspection:
+def inspect_scenario(path: Path, *, load: Mapping[str, object] | None = None) -> Inspection:
     """Read a scenario and every file it names, and list all faults.
 
     Each part is also read by itself, so that a fault in one file does not hide those in another.
@@ -80,7 +101,7 @@ def inspect_scenario(path: Path, *, load: Mapping[str, Any] | None = None) -> In
     return found
 
 
-def split_fill(load: Mapping[str, Any] | None) -> tuple[dict[str, Any], Any]:
+def split_fill(load: Mapping[str, object] | None) -> tuple[dict[str, object], Fill | None]:
     """Return the settings of the load file without ``fill``, and ``fill``, which applies to market prices, too."""
     settings = dict(load or {})
     fill = settings.pop("fill", None)
@@ -89,7 +110,7 @@ def split_fill(load: Mapping[str, Any] | None) -> tuple[dict[str, Any], Any]:
     return settings, fill
 
 
-def _faults_by_part(path: Path, fill: Any, settings: dict[str, Any]) -> list[str]:
+def _faults_by_part(path: Path, fill: Fill | None, settings: dict[str, object]) -> list[str]:
     """Return the faults of each file that the scenario names, read with the other parts of the bundled case."""
     faults: list[str] = []
     try:

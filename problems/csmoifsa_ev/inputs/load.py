@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
@@ -31,7 +30,7 @@ class Load(FileSeries):
         if (self.values_mw is None) == (self.csv is None):
             raise InputError("the load needs either values_mw or csv, and not both")
 
-    def with_settings(self, settings: Mapping[str, Any]) -> Load:
+    def with_settings(self, settings: Mapping[str, object]) -> Load:
         """Return the load with some settings of its file replaced; with ``csv`` among them, of another file.
 
         Raises

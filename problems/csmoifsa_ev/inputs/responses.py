@@ -34,10 +34,10 @@ def set_values(name: str) -> dict[str, Any]:
             + did_you_mean(name, known)
         )
     path = SETS.path_of(name)
-    return SETS.complete(SETS.read(path), path)
+    return {**SETS.complete(SETS.read(path), path)}
 
 
-def insert_set(values: dict[str, Any]) -> None:
+def insert_set(values: dict[str, object]) -> None:
     """Replace ``[response] set = NAME`` by the set's values; keys beside ``set`` replace the set's.
 
     Raises

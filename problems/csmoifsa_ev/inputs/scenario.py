@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -116,7 +116,7 @@ class Scenario(Parameters):
         n_ev: int | None = None,
         seed: int | None = None,
         fill: Literal["error", "interpolate"] | None = None,
-        load: Mapping[str, Any] | None = None,
+        load: Mapping[str, object] | None = None,
     ) -> Scenario:
         """Return the scenario with another recovery, number of cars, fleet seed or fill; None: unchanged.
 
@@ -125,7 +125,7 @@ class Scenario(Parameters):
         if recovery is not None and recovery not in RECOVERIES:
             raise InputError(f"recovery must be {' or '.join(map(repr, RECOVERIES))}, not {recovery!r}")
         if load:
-            named = {} if "csv" not in load else dict.fromkeys(("name", "title"), Path(load["csv"]).stem)
+            named = {} if "csv" not in load else dict.fromkeys(("name", "title"), Path(str(load["csv"])).stem)
             self = replace(self, load=self.load.with_settings(load), published=None, **named)
         if fill is not None:
             market = self.grid.day_ahead
@@ -135,7 +135,7 @@ class Scenario(Parameters):
         response = self.response if recovery is None else replace(self.response, recovery=recovery)
         return replace(self, fleet=replace(self.fleet, **changes), response=response)
 
-    def with_terms(self, **values: Any) -> Scenario:
+    def with_terms(self, **values: object) -> Scenario:
         """Return the scenario with keys of `limits.Limits` and `limits.Choice` replaced; None: unchanged."""
         parts = {}
         for name in ("limits", "choice"):
@@ -170,7 +170,7 @@ def load_scenario(path: str | Path | None = None, *, case: str | None = None) ->
     return replace(validate(values, source), notes=tuple(notes))
 
 
-def scenario_values(path: str | Path | None, case: str | None = None) -> tuple[dict[str, Any], str]:
+def scenario_values(path: str | Path | None, case: str | None = None) -> tuple[dict[str, object], str]:
     """Return the plain values of a scenario, files with their whole paths, and how messages begin."""
     if path is None:
         bundled = CASES.path_of(case or CASES.default)
@@ -189,7 +189,7 @@ def scenario_values(path: str | Path | None, case: str | None = None) -> tuple[d
     return values, source
 
 
-def import_files(values: dict[str, Any]) -> list[str]:
+def import_files(values: dict[str, object]) -> list[str]:
     """Insert the values of tariff and vehicle files into the tables that name them; return notes on parts left out."""
     notes: list[str] = []
     fleet, tariff = values.get("fleet"), values.get("tariff")
@@ -201,7 +201,7 @@ def import_files(values: dict[str, Any]) -> list[str]:
     return notes
 
 
-def _import_tariff(values: dict[str, Any], table: dict[str, Any]) -> list[str]:
+def _import_tariff(values: dict[str, object], table: dict[str, object]) -> list[str]:
     """Replace ``[tariff] file = ...`` by its windows, and ``prices.start`` by its prices."""
     unknown = sorted(table.keys() - {"file", "day"})
     if unknown:
@@ -297,6 +297,6 @@ def _resampled(values: np.ndarray, n_steps: int) -> np.ndarray:
     return values.reshape(n_steps, -1).mean(axis=1)
 
 
-def validate(values: dict[str, Any], source: str) -> Scenario:
+def validate(values: dict[str, object], source: str) -> Scenario:
     """Build a Scenario from plain values by strict JSON rules, which refuse texts and truth values for numbers."""
     return check_values(Scenario, values, source, more=("base",))

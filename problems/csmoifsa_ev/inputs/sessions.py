@@ -6,9 +6,8 @@ Each car and day of the record becomes one car of the fleet, whose day repeats.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -145,7 +144,7 @@ def _style(path: Path, records: list[_Record], separator: str) -> NumberStyle:
         raise InputError(f"{path}, {records[error.row].place}: {error}; write energies with a decimal point") from None
 
 
-def _on_clock(stamp: datetime, own: Any) -> datetime:
+def _on_clock(stamp: datetime, own: tzinfo | None) -> datetime:
     """Return a stamp in UTC, or unchanged if it has neither offset nor time zone."""
     if stamp.tzinfo is None and own is None:
         return stamp
@@ -185,7 +184,7 @@ def _table(path: Path, rows: list[_Row], fleet: Fleet) -> Recorded:
     """Return sessions grouped into car-days, with the charger and battery of the fleet's first vehicle type."""
     rows = sorted(rows, key=lambda row: (row.car, row.arrival))
     car = np.empty(len(rows), dtype=np.int64)
-    last: tuple[str, Any] = ("", None)
+    last: tuple[str, date | None] = ("", None)
     busy_until: datetime | None = None
     number_of_cars = 0
     overlapping = 0

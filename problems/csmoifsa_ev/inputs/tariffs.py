@@ -11,7 +11,6 @@ from datetime import date
 from itertools import pairwise
 from math import isfinite
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -81,7 +80,7 @@ def read_tariff(path: Path, day: date) -> DayTariff:
     )
 
 
-def _rate(value: Any, where: str) -> float:
+def _rate(value: object, where: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
         raise InputError(f"{where}: {value!r} is not a price per kWh")
     if value < 0:
@@ -89,7 +88,7 @@ def _rate(value: Any, where: str) -> float:
     return float(value)
 
 
-def _urdb(path: Path, document: dict[str, Any], day: date) -> DayTariff:
+def _urdb(path: Path, document: dict[str, object], day: date) -> DayTariff:
     kind = "energyweekdayschedule" if day.weekday() < 5 else "energyweekendschedule"
     schedule, structure = document.get(kind), document["energyratestructure"]
     if not (isinstance(schedule, list) and len(schedule) == 12):
@@ -111,7 +110,7 @@ def _urdb(path: Path, document: dict[str, Any], day: date) -> DayTariff:
     return DayTariff(str(document.get("name") or document.get("label") or path.stem), np.repeat(per_hour, 60), notes)
 
 
-def _urdb_rate(path: Path, tiers: Any, period: int, notes: list[str]) -> float:
+def _urdb_rate(path: Path, tiers: object, period: int, notes: list[str]) -> float:
     where = f"{path}: energyratestructure.{period}"
     if not isinstance(tiers, list) or not tiers or not isinstance(tiers[0], dict):
         raise InputError(f"{where} must be a list of tiers with a 'rate'")
@@ -132,7 +131,7 @@ def _urdb_rate(path: Path, tiers: Any, period: int, notes: list[str]) -> float:
 _MASKS = {"ALL": range(7), "WEEKDAYS": range(5), "WEEKENDS": range(5, 7)}
 
 
-def _acn_sim(path: Path, document: dict[str, Any], day: date) -> DayTariff:
+def _acn_sim(path: Path, document: dict[str, object], day: date) -> DayTariff:
     entries = document["schedule"]
     if not isinstance(entries, list) or not entries:
         raise InputError(f"{path}: schedule must be a list of seasons")
@@ -168,7 +167,7 @@ def _acn_sim(path: Path, document: dict[str, Any], day: date) -> DayTariff:
     return DayTariff(str(document.get("name") or path.stem), fitting[0][2], notes)
 
 
-def _month_day(text: Any, where: str) -> tuple[int, int]:
+def _month_day(text: object, where: str) -> tuple[int, int]:
     parts = text.split("-") if isinstance(text, str) else []
     if len(parts) == 2 and all(part.isascii() and part.isdigit() for part in parts):
         month, day = int(parts[0]), int(parts[1])
@@ -177,7 +176,7 @@ def _month_day(text: Any, where: str) -> tuple[int, int]:
     raise InputError(f"{where} must be a month and a day such as '06-01', not {text!r}")
 
 
-def _acn_minutes(entry: dict[str, Any], where: str) -> np.ndarray:
+def _acn_minutes(entry: dict[str, object], where: str) -> np.ndarray:
     times, rates = entry["times"], entry["tariffs"]
     if not (isinstance(times, list) and isinstance(rates, list) and len(times) == len(rates) and times):
         raise InputError(f"{where}: times and tariffs must be lists of equal length")
@@ -195,7 +194,7 @@ def _acn_minutes(entry: dict[str, Any], where: str) -> np.ndarray:
 
 def urdb_document(
     name: str, windows: Windows, charge: np.ndarray, discharge: np.ndarray, used: np.ndarray, *, per_currency: float
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Return a tariff as URDB JSON: three periods on all days, with the discharge price as ``sell``.
 
     Parameters
@@ -221,7 +220,7 @@ def urdb_document(
         raise InputError("URDB holds whole hours only, but a window begins or ends within an hour")
     structure = []
     for period in range(3):
-        tier: dict[str, Any] = {"unit": "kWh", "rate": round(float(charge[period]) / per_currency, 10)}
+        tier: dict[str, object] = {"unit": "kWh", "rate": round(float(charge[period]) / per_currency, 10)}
         if used[period]:
             tier["sell"] = round(float(discharge[period]) / per_currency, 10)
         structure.append([tier])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from csmoifsa_energy.readers.faults import Faults
 from csmoifsa_energy.readers.table import number, read_table
@@ -11,7 +10,7 @@ from csmoifsa_energy.readers.table import number, read_table
 NUMBERS = ("share", "battery_kwh", "charge_kw", "discharge_kw", "consumption_kwh_per_km")
 
 
-def read_vehicles(path: Path) -> list[dict[str, Any]]:
+def read_vehicles(path: Path) -> list[dict[str, object]]:
     """Return the vehicle types of a file as values of ``[[fleet.vehicles]]``.
 
     Raises
@@ -24,7 +23,7 @@ def read_vehicles(path: Path) -> list[dict[str, Any]]:
     for column in ("name", *NUMBERS):
         table.at(column)
     names: dict[str, int] = {}
-    types: list[dict[str, Any]] = []
+    types: list[dict[str, object]] = []
     for line, row in zip(table.lines, table.rows, strict=True):
         name = row[table.at("name")].strip()
         if not name:
@@ -32,7 +31,7 @@ def read_vehicles(path: Path) -> list[dict[str, Any]]:
         elif name in names:
             faults.add(f"{name!r} appears twice, first in line {names[name]}", line=line, column="name")
         names.setdefault(name, line)
-        one: dict[str, Any] = {"name": name}
+        one: dict[str, object] = {"name": name}
         for column in NUMBERS:
             text = row[table.at(column)]
             value = number(text)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Unpack, cast
 
 import numpy as np
 import pandas as pd
@@ -16,9 +16,22 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MultipleLocator
 
-from csmoifsa_energy.figures import BLACK, BLUE, GREEN, GREY, ORANGE, SKY, VERMILION, read_results, save_figures
+from csmoifsa_energy.figures import (
+    BLACK,
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    SKY,
+    VERMILION,
+    LineStyle,
+    read_results,
+    rows_where,
+    save_figures,
+)
 from csmoifsa_ev.model.groups import GROUPS
 from csmoifsa_ev.model.tariff import PERIODS
+from csmoifsa_ev.output.summary import Summary
 
 SHADES = {"peak": "#e4e4e4", "flat": "#f4f4f4", "valley": "#ffffff"}
 
@@ -74,7 +87,7 @@ def draw_all(folder: Path, *, dpi: int = 150) -> list[Path]:
         The files written.
     """
     names = ["pareto", "tariff", "extremes", "choices_load", "tornado", "robustness"]
-    summary, tables = read_results(folder, names, "price")
+    summary, tables = read_results(folder, names, "price", Summary)
     figures = {
         "fig1": draw_front(tables["pareto"], tables["extremes"], summary),
         "fig2": draw_load(tables["choices_load"], tables["extremes"]),
@@ -85,7 +98,7 @@ def draw_all(folder: Path, *, dpi: int = 150) -> list[Path]:
     return save_figures(figures, folder, "ev price figures", dpi=dpi)
 
 
-def draw_front(pareto: pd.DataFrame, extremes: pd.DataFrame, summary: dict[str, Any]) -> Figure:
+def draw_front(pareto: pd.DataFrame, extremes: pd.DataFrame, summary: Summary) -> Figure:
     """Draw the operator's and the grid's objective over the drivers' objective along the front."""
     figure = Figure(figsize=(10.0, 4.8), dpi=150, layout="constrained")
     money = summary["units"]["saving_per_day"].split("/")[0]
@@ -134,7 +147,7 @@ def draw_front(pareto: pd.DataFrame, extremes: pd.DataFrame, summary: dict[str, 
     return figure
 
 
-def _paper_point(summary: dict[str, Any]) -> dict[str, float] | None:
+def _paper_point(summary: Summary) -> dict[str, float] | None:
     printed = {row["quantity"]: row["paper"] for row in summary["paper"]}
     names = {"satisfaction", "saving", "24 x peak-valley after"}
     if not names <= printed.keys():
@@ -201,28 +214,42 @@ def draw_groups(curves: pd.DataFrame, extremes: pd.DataFrame) -> Figure:
     return figure
 
 
-def draw_prices(tariff: pd.DataFrame, extremes: pd.DataFrame, curves: pd.DataFrame, summary: dict[str, Any]) -> Figure:
+def draw_prices(tariff: pd.DataFrame, extremes: pd.DataFrame, curves: pd.DataFrame, summary: Summary) -> Figure:
     """Draw the recommended prices over the day, and the charge prices of every choice side by side."""
     figure = Figure(figsize=(10.0, 4.8), dpi=150, layout="constrained")
     unit = summary["units"]["prices"]
-    prices: Any = tariff.set_index("price")
+    prices = tariff.set_index("price")
     rows = _curves_of(curves, "compromise")
     axes = figure.add_subplot(1, 2, 1)
     _shade(axes, rows)
-    lines = (
-        ("charge", "before", "charge, price of habits", {"color": BLACK, "linestyle": (0, (4, 2))}),
-        ("charge", "start", "charge, in force", {"color": GREY, "linestyle": (0, (1, 1)), "linewidth": 2.0}),
-        ("charge", "recommended", "charge, recommended", {"color": BLUE, "linewidth": 2.6}),
-        ("discharge", "recommended", "discharge, recommended", {"color": VERMILION, "linewidth": 2.0}),
-    )
-    for kind, column, label, style in lines:
+    lines: list[tuple[str, str, LineStyle]] = [
+        ("charge", "before", {"label": "charge, price of habits", "color": BLACK, "linestyle": (0, (4, 2))}),
+        (
+            "charge",
+            "start",
+            {"label": "charge, in force", "color": GREY, "linestyle": (0, (1, 1)), "linewidth": 2.0},
+        ),
+        ("charge", "recommended", {"label": "charge, recommended", "color": BLUE, "linewidth": 2.6}),
+        (
+            "discharge",
+            "recommended",
+            {
+                "label": "discharge, recommended",
+                "color": VERMILION,
+                "linewidth": 2.0,
+                "marker": "v",
+                "markevery": 2,
+                "markersize": 5,
+            },
+        ),
+    ]
+    for kind, column, style in lines:
         by_period = {period: prices.loc[f"{kind}_{period}", column] for period in PERIODS}
         if kind == "discharge":
             unused = prices["note"].notna()
-            by_period = {p: np.nan if unused[f"discharge_{p}"] else by_period[p] for p in PERIODS}
-            style = {**style, "marker": "v", "markevery": 2, "markersize": 5}
+            by_period = {p: np.nan if bool(unused[f"discharge_{p}"]) else by_period[p] for p in PERIODS}
         over_day = rows.assign(price=[by_period[period] for period in rows["period"]])
-        _line(axes, over_day, "price", 1.0, label=label, **style)
+        _line(axes, over_day, "price", 1.0, **style)
     axes.set(ylabel=f"price [{unit}]", xlabel="hour of the day", ylim=(0, None))
     axes.set_title("recommended tariff", fontsize=10)
     _hours(axes)
@@ -230,7 +257,7 @@ def draw_prices(tariff: pd.DataFrame, extremes: pd.DataFrame, curves: pd.DataFra
     axes.legend(frameon=False, fontsize=8, loc="upper left", bbox_to_anchor=(0.0, 0.93))
 
     axes = figure.add_subplot(1, 2, 2)
-    shown: Any = extremes[extremes["choice"] != "before"].reset_index(drop=True)
+    shown = cast(pd.DataFrame, extremes[extremes["choice"] != "before"]).reset_index(drop=True)
     styles = {"peak": (VERMILION, "o"), "flat": (GREY, "s"), "valley": (BLUE, "v")}
     places = np.arange(len(shown))[::-1]
     axes.hlines(places, shown["charge_valley"], shown["charge_peak"], color=GREY, linewidth=1.5, zorder=1)
@@ -253,7 +280,7 @@ def draw_prices(tariff: pd.DataFrame, extremes: pd.DataFrame, curves: pd.DataFra
     return figure
 
 
-def draw_robustness(tornado: pd.DataFrame, bands: pd.DataFrame, summary: dict[str, Any]) -> Figure:
+def draw_robustness(tornado: pd.DataFrame, bands: pd.DataFrame, summary: Summary) -> Figure:
     """Draw the effect of each assumption on the operator's saving, and the band of each effect over all of them."""
     figure = Figure(figsize=(10.0, 4.8), dpi=150, layout="constrained")
     money = summary["units"]["saving_per_day"].split("/")[0]
@@ -281,7 +308,7 @@ def draw_robustness(tornado: pd.DataFrame, bands: pd.DataFrame, summary: dict[st
         "g1_mw": "peak load", "g2_mw": "peak-valley difference", "saving_per_day": "saving",
         "operator_profit_per_day": "profit", "driver_bill_per_day": "drivers' bill",
     }  # fmt: skip
-    shown: Any = bands[bands["quantity"].isin(names)].iloc[::-1].reset_index(drop=True)
+    shown = cast(pd.DataFrame, bands[bands["quantity"].isin(names)]).iloc[::-1].reset_index(drop=True)
     places = np.arange(len(shown))
     scale = np.maximum(shown[["p5", "p95"]].abs().max(axis=1).to_numpy(), 1e-12)
     low, middle, high = (shown[name].to_numpy() / scale for name in ("p5", "p50", "p95"))
@@ -305,8 +332,7 @@ Panel = tuple[Axes, str, pd.DataFrame]
 
 
 def _curves_of(curves: pd.DataFrame, choice: str) -> pd.DataFrame:
-    chosen: Any = curves[curves["choice"] == choice]
-    return chosen.reset_index(drop=True)
+    return rows_where(curves, "choice", choice)
 
 
 def _panels(curves: pd.DataFrame, extremes: pd.DataFrame) -> tuple[Figure, list[Panel]]:
@@ -343,7 +369,7 @@ def _steps(rows: pd.DataFrame, column: str, scale: float) -> tuple[np.ndarray, n
     return np.linspace(0.0, 24.0, len(values) + 1), np.append(values, values[-1])
 
 
-def _line(axes: Axes, rows: pd.DataFrame, column: str, scale: float, **style: Any) -> None:
+def _line(axes: Axes, rows: pd.DataFrame, column: str, scale: float, **style: Unpack[LineStyle]) -> None:
     hours, values = _steps(rows, column, scale)
     axes.plot(hours, values, drawstyle="steps-post", **style)
 

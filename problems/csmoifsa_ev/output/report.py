@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -45,7 +44,7 @@ def write_report(study: Study, path: Path, *, language: str = "en") -> None:
     write_page(path, "csmoifsa_ev.output", "price", report_data(study), title=study.scenario.title, language=language)
 
 
-def report_data(study: Study) -> dict[str, Any]:
+def report_data(study: Study) -> dict[str, object]:
     """Return everything the page's script draws, as plain values.
 
     Tariffs are those of the front, then the choices beside it (the tariff in force, the rounded one).
@@ -106,7 +105,7 @@ def report_data(study: Study) -> dict[str, Any]:
     }
 
 
-def _short(values: np.ndarray) -> Any:
+def _short(values: np.ndarray) -> list[object]:
     """Return values with six digits, as nested lists."""
     with np.errstate(divide="ignore", invalid="ignore"):
         magnitude = np.where(values != 0, np.floor(np.log10(np.abs(values))), 0.0)

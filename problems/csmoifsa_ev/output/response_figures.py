@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from matplotlib.figure import Figure
 
 from csmoifsa.figures import BLUE, GREY
 from csmoifsa_ev.model.ramp import ramp_share
+from csmoifsa_ev.study.calibration import Calibration
+from csmoifsa_ev.study.learning import LearningCurves
 
 
-def draw_calibration(result: dict[str, Any], unit: str) -> Figure:
+def draw_calibration(result: Calibration, unit: str) -> Figure:
     """Draw the observations of each pair, the fitted ramp, and the local fit with its band where there is one.
 
     Parameters
@@ -51,20 +51,20 @@ def draw_calibration(result: dict[str, Any], unit: str) -> Figure:
     return figure
 
 
-def draw_learning(curves: dict[str, Any]) -> Figure:
+def draw_learning(curves: LearningCurves) -> Figure:
     """Draw regret and error of the curves by round; ``curves`` from `learning.learning_curves`."""
     figure = Figure(figsize=(9.0, 3.8), dpi=150, layout="constrained")
     rounds = np.array(curves["round"])
-    titles = {
-        "regret": "loss against full knowledge [%]",
-        "error": "error of the believed responses [% of phi_max]",
-    }
-    for k, (name, title) in enumerate(titles.items()):
+    panels = (
+        ("loss against full knowledge [%]", ("regret_q25", "regret_median", "regret_q75")),
+        ("error of the believed responses [% of phi_max]", ("error_q25", "error_median", "error_q75")),
+    )
+    for k, (title, names) in enumerate(panels):
         axes = figure.add_subplot(1, 2, k + 1)
-        low, middle, high = (100 * np.array(curves[f"{name}_{one}"]) for one in ("q25", "median", "q75"))
+        low, middle, high = (100 * np.array(curves[name]) for name in names)
         axes.fill_between(rounds, low, high, color=GREY, alpha=0.5, label="middle half of the populations")
         axes.plot(rounds, middle, color=BLUE, marker="o", linewidth=2, label="median")
-        if name == "regret":
+        if k == 0:
             axes.axhline(5.0, color="black", linestyle="--", linewidth=1, label="5 %")
         axes.set(xlabel="adjustments made", ylabel=title, ylim=(0, None))
         axes.grid(alpha=0.3)

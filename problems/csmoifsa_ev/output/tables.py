@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,8 +16,12 @@ from csmoifsa_ev.inputs.tariffs import urdb_document
 from csmoifsa_ev.model.groups import GROUPS
 from csmoifsa_ev.model.outcome import TariffOutcome
 from csmoifsa_ev.model.tariff import PERIODS, VARIABLES
+from csmoifsa_ev.output.summary import Summary
+from csmoifsa_ev.study.baselines import BaselineRow
+from csmoifsa_ev.study.calibration import Calibration
 from csmoifsa_ev.study.comparison import compare_with_paper
 from csmoifsa_ev.study.impact import rebound, v2g_figures
+from csmoifsa_ev.study.learning import LearningCurves
 from csmoifsa_ev.study.study import Study, rank_correlations
 
 FRONT_QUANTITIES = (
@@ -105,7 +108,7 @@ def _curves(study: Study, choice: str) -> pd.DataFrame:
     row = list(study.choices).index(choice)
     day, after = study.day, study.choice_outcome.load_mw[row]
     minutes = [int(k * day.dt_h * 60) for k in range(len(day.period))]
-    columns: dict[str, Any] = {
+    columns: dict[str, list[str] | np.ndarray] = {
         "time": [f"{m // 60:02d}:{m % 60:02d}" for m in minutes],
         "period": [PERIODS[p] for p in day.period],
         "base_mw": day.base_mw,
@@ -192,7 +195,7 @@ def units(study: Study) -> dict[str, str]:
     }
 
 
-def summarise(study: Study) -> dict[str, Any]:
+def summarise(study: Study) -> Summary:
     """Return settings, figures before and after pricing, impact and robustness of a study, as plain values."""
     row = list(study.choices).index("compromise")
     before = _before(study)
@@ -263,7 +266,7 @@ def variants_table(studies: dict[tuple[str, str], Study]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def write_tables(study: Study, folder: Path) -> dict[str, Any]:
+def write_tables(study: Study, folder: Path) -> Summary:
     """Write every table and ``summary.json`` into a folder, created if need be; return the summary."""
     tables = {
         "pareto.csv": pareto_table(study),
@@ -287,7 +290,7 @@ def write_tables(study: Study, folder: Path) -> dict[str, Any]:
     return summary
 
 
-def urdb_of(study: Study, choice: str | None = None) -> dict[str, Any]:
+def urdb_of(study: Study, choice: str | None = None) -> dict[str, object]:
     """Return a choice (the tariff offered, if left out) as URDB JSON."""
     choice = choice or study.offered
     row = list(study.choices).index(choice)
@@ -303,18 +306,18 @@ def urdb_of(study: Study, choice: str | None = None) -> dict[str, Any]:
     )
 
 
-def write_comparison(folder: Path, baselines: list[dict[str, Any]], variants: pd.DataFrame) -> None:
+def write_comparison(folder: Path, baselines: list[BaselineRow], variants: pd.DataFrame) -> None:
     """Write ``baselines.csv`` and ``variants.csv`` into a folder, created if need be."""
     with result_folder(folder, "ev compare") as place:
         write_csv(place / "baselines.csv", pd.DataFrame(baselines))
         write_csv(place / "variants.csv", variants)
 
 
-def fits_table(result: dict[str, Any]) -> pd.DataFrame:
+def fits_table(result: Calibration) -> pd.DataFrame:
     """Return the fitted responses, one pair a row, from `calibration.calibrate`."""
     rows = []
     for pair, fit in result["fits"].items():
-        row: dict[str, Any] = {"pair": pair, "observations": fit.n, "residual": fit.residual}
+        row: dict[str, object] = {"pair": pair, "observations": fit.n, "residual": fit.residual}
         values = {name: getattr(fit.ramp, name) for name in ("dead_zone", "saturation", "max_share")}
         for name, value in (values | {"slope": fit.slope}).items():
             low, high = fit.bands[name]
@@ -323,7 +326,7 @@ def fits_table(result: dict[str, Any]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def write_calibration(folder: Path, result: dict[str, Any], unit: str) -> None:
+def write_calibration(folder: Path, result: Calibration, unit: str) -> None:
     """Write ``fits.csv``, ``response.toml``, ``calibration.png``, and of published shares ``sources.csv``."""
     from csmoifsa.figures import save_figure
     from csmoifsa_ev.output.response_figures import draw_calibration
@@ -337,7 +340,7 @@ def write_calibration(folder: Path, result: dict[str, Any], unit: str) -> None:
         save_figure(draw_calibration(result, unit), place / "calibration.png")
 
 
-def write_learning(folder: Path, curves: dict[str, Any]) -> None:
+def write_learning(folder: Path, curves: LearningCurves) -> None:
     """Write ``learning.csv`` and ``learning.png`` into a folder, created if need be."""
     from csmoifsa.figures import save_figure
     from csmoifsa_ev.output.response_figures import draw_learning

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 from rich.table import Table
@@ -12,10 +10,15 @@ from csmoifsa.console import stdout
 from csmoifsa_ev.inputs.inspection import Inspection
 from csmoifsa_ev.inputs.scenario import Scenario
 from csmoifsa_ev.model.tariff import PERIODS, VARIABLES
+from csmoifsa_ev.output.summary import Summary
+from csmoifsa_ev.study.baselines import BaselineRow
+from csmoifsa_ev.study.calibration import Calibration, SourceRow
+from csmoifsa_ev.study.comparison import PaperRow
+from csmoifsa_ev.study.learning import LearningCurves
 from csmoifsa_ev.study.study import Study
 
 
-def show_study(study: Study, summary: dict[str, Any]) -> None:
+def show_study(study: Study, summary: Summary) -> None:
     """Print the study's tables on stdout."""
     console = stdout()
     console.print(study.scenario.title, style="bold", soft_wrap=True)
@@ -40,6 +43,7 @@ def show_study(study: Study, summary: dict[str, Any]) -> None:
 def show_inspection(found: Inspection) -> None:
     """Print the facts and notes of a scenario without faults."""
     console, facts = stdout(), found.facts
+    assert facts is not None
     days = f"{facts['days']} day(s)"
     if facts["first_day"]:
         days += f", {facts['first_day']}" + ("" if facts["days"] == 1 else f" to {facts['last_day']}")
@@ -60,7 +64,7 @@ def show_inspection(found: Inspection) -> None:
         console.print(line, soft_wrap=True, markup=False)
 
 
-def _effect_table(study: Study, summary: dict[str, Any]) -> Table:
+def _effect_table(study: Study, summary: Summary) -> Table:
     flat, before, after = summary["before"], summary["in_force"], summary["after"]
     money = study.scenario.prices.currency
     table = _table("", "in force", "recommended", "change", f"at {_reference_name(study)}")
@@ -151,7 +155,7 @@ def _robustness_lines(study: Study) -> list[str]:
     return lines
 
 
-def show_comparison(baselines: list[dict[str, Any]], variants: pd.DataFrame, scenario: Scenario) -> None:
+def show_comparison(baselines: list[BaselineRow], variants: pd.DataFrame, scenario: Scenario) -> None:
     """Print baselines and variants."""
     console, money = stdout(), scenario.prices.currency
     table = _table(
@@ -185,7 +189,7 @@ def show_comparison(baselines: list[dict[str, Any]], variants: pd.DataFrame, sce
     console.print(table)
 
 
-def show_calibration(result: dict[str, Any], unit: str) -> None:
+def show_calibration(result: Calibration, unit: str) -> None:
     """Print fitted responses with their bands."""
     console = stdout()
     table = _table(f"response ({unit})", "l", "h", "phi_max", "K", "rms", "seen")
@@ -211,21 +215,21 @@ def show_calibration(result: dict[str, Any], unit: str) -> None:
     console.print(result["toml"], soft_wrap=True, markup=False)
 
 
-def _sources_table(rows: list[dict[str, Any]]) -> Table:
+def _sources_table(rows: list[SourceRow]) -> Table:
     table = _table("source", "incentive", "enrolment\npublished", "implied by\nall owners", "of the\ncurve")
     for one in rows:
-        shares = (one[f"enrolment_{name}"] for name in ("published", "implied", "of_curve"))
+        shares = (one["enrolment_published"], one["enrolment_implied"], one["enrolment_of_curve"])
         cells = ("" if share is None else f"{share:.1%}" for share in shares)
         table.add_row(one["source"], f"{one['incentive']:.3g}", *cells)
     return table
 
 
-def show_learning(curves: dict[str, Any], seeds: int, noise: float) -> None:
+def show_learning(curves: LearningCurves, seeds: int, noise: float) -> None:
     """Print the learning curve."""
     console = stdout()
     table = _table("adjustments", "loss against full\nknowledge", "middle half", "error of\nresponses")
     for k in curves["round"]:
-        low, middle, high = (curves[f"regret_{name}"][k] for name in ("q25", "median", "q75"))
+        low, middle, high = curves["regret_q25"][k], curves["regret_median"][k], curves["regret_q75"][k]
         table.add_row(str(k), f"{middle:.1%}", f"{low:.1%} to {high:.1%}", f"{curves['error_median'][k]:.1%}")
     console.print(table)
     console.print(
@@ -235,7 +239,7 @@ def show_learning(curves: dict[str, Any], seeds: int, noise: float) -> None:
     )
 
 
-def _remarks(study: Study, summary: dict[str, Any]) -> list[str]:
+def _remarks(study: Study, summary: Summary) -> list[str]:
     shares, unit = summary["driver_groups"], study.scenario.prices.unit
     lines = [
         "",
@@ -251,7 +255,7 @@ def _remarks(study: Study, summary: dict[str, Any]) -> list[str]:
             "Only the differences between hours act on these objectives: all prices together could be "
             f"{-low:.1f} {unit} lower with the same effect. They are as high as the constraints allow."
         )
-    profit = [summary[when]["operator_profit_per_day"] for when in ("in_force", "after")]
+    profit = [when["operator_profit_per_day"] for when in (summary["in_force"], summary["after"])]
     if summary["objectives"] == "paper" and profit[1] < 0.95 * profit[0]:
         lines.append(
             "The operator's profit falls against the tariff in force: these objectives do not count payments between "
@@ -276,7 +280,7 @@ _RULES = {
 }
 
 
-def _choice_lines(study: Study, summary: dict[str, Any]) -> list[str]:
+def _choice_lines(study: Study, summary: Summary) -> list[str]:
     """Return the rule that chose the tariff, and the whole range of what it was chosen from."""
     choice, money, unit = summary["choice"], study.scenario.prices.currency, study.scenario.prices.unit
     ranges = choice["nearly_equal"]
@@ -316,7 +320,7 @@ _WORDS = {
 }
 
 
-def _paper_table(rows: list[dict[str, Any]]) -> Table:
+def _paper_table(rows: list[PaperRow]) -> Table:
     theta = next((row["paper"] for row in rows if row["quantity"] == "satisfaction"), None)
     table = _table("beside the paper", "paper", "here", "change", "" if theta is None else f"at satisf.\n{theta}")
     for one in rows:

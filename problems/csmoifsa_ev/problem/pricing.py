@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from pymoo.core.problem import Problem
@@ -105,7 +104,12 @@ class EVPricing(Problem):
         self.kernel(X, self._all_data, Q, G)
         return Q, G
 
-    def _evaluate(self, x: np.ndarray, out: dict[str, Any], *args: Any, **kwargs: Any) -> None:
+    def values(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return objectives F, shape (n, 3), and constraints G, (n, m), of tariffs ``X`` of shape (n, 6)."""
+        F, G = self.evaluate(X, return_values_of=["F", "G"])
+        return F, G
+
+    def _evaluate(self, x: np.ndarray, out: dict[str, np.ndarray], *args: object, **kwargs: object) -> None:
         X = np.array(x, dtype=float, order="C")  # a copy: a read-only array would compile the kernel once more
         if self.day.response.transfer != "ev-load":
             outcome = evaluate(X, self.day)

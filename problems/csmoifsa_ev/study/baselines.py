@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 
@@ -13,6 +13,37 @@ from csmoifsa_ev.problem.pricing import EVPricing
 
 Search = Callable[[EVPricing, int, int], np.ndarray]
 """``search(problem, n_eval, seed)`` returns the tariffs of a front, shape (n, 6)."""
+
+
+class BaselineRow(TypedDict):
+    """One way to find tariffs: effects of its compromise, and hypervolume of its front.
+
+    Attributes
+    ----------
+    way : str
+        Name of the way.
+    evaluations, tariffs : int
+        Number of evaluations made, and of tariffs found.
+    hypervolume, score : float
+        Hypervolume of its front, and score of its compromise, in [0, 1].
+    g1_mw, g2_mw, saving_per_day, operator_profit_per_day, driver_bill_per_day, satisfaction : float
+        Effects of its compromise, see `outcome.TariffOutcome`.
+    seconds : float
+        Wall-clock time [s].
+    """
+
+    way: str
+    evaluations: int
+    tariffs: int
+    hypervolume: float
+    score: float
+    g1_mw: float
+    g2_mw: float
+    saving_per_day: float
+    operator_profit_per_day: float
+    driver_bill_per_day: float
+    satisfaction: float
+    seconds: float
 
 
 def grid_search(problem: EVPricing, n_eval: int, seed: int) -> np.ndarray:
@@ -31,7 +62,7 @@ def nsga2(problem: EVPricing, n_eval: int, seed: int, pop_size: int = 100) -> np
     from pymoo.algorithms.moo.nsga2 import NSGA2
     from pymoo.optimize import minimize
 
-    done: Any = minimize(problem, NSGA2(pop_size=pop_size), ("n_eval", n_eval), seed=seed, verbose=False)
+    done = minimize(problem, NSGA2(pop_size=pop_size), ("n_eval", n_eval), seed=seed, verbose=False)
     return np.empty((0, 6)) if done.X is None else np.atleast_2d(done.X)
 
 
@@ -39,13 +70,13 @@ def _front_of(problem: EVPricing, X: np.ndarray) -> np.ndarray:
     """Return the non-dominated feasible tariffs."""
     import moocore
 
-    values: Any = problem.evaluate(X, return_values_of=["F", "G"])
-    kept = (values[1] <= 0).all(axis=1)
-    X, F = X[kept], values[0][kept]
+    F, G = problem.values(X)
+    kept = (G <= 0).all(axis=1)
+    X, F = X[kept], F[kept]
     return X[moocore.is_nondominated(F)] if len(F) else X
 
 
-def compare_baselines(problem: EVPricing, search: Search, *, n_eval: int, seed: int) -> list[dict[str, Any]]:
+def compare_baselines(problem: EVPricing, search: Search, *, n_eval: int, seed: int) -> list[BaselineRow]:
     """Return one row for each way to find tariffs: effects of its compromise, and hypervolume of its front.
 
     Scores and hypervolumes share one scale: objectives are normalised over all fronts together; the reference point is
@@ -78,7 +109,7 @@ def compare_baselines(problem: EVPricing, search: Search, *, n_eval: int, seed: 
     low, span = searched.min(axis=0), np.maximum(np.ptp(searched, axis=0), 1e-12)
     scores = membership(np.vstack([searched, *(F[name] for name in single)])).sum(axis=1)
     place = dict(zip([n for n in F if n not in single] + list(single), _offsets(F, single), strict=True))
-    rows = []
+    rows: list[BaselineRow] = []
     for name, (X, seconds) in fronts.items():
         if name not in outcomes:
             continue
@@ -104,6 +135,6 @@ def compare_baselines(problem: EVPricing, search: Search, *, n_eval: int, seed: 
     return rows
 
 
-def _offsets(F: dict[str, np.ndarray], single: dict[str, Any]) -> list[int]:
+def _offsets(F: dict[str, np.ndarray], single: dict[str, np.ndarray]) -> list[int]:
     lengths = [len(F[n]) for n in F if n not in single] + [len(F[n]) for n in single]
     return [0, *np.cumsum(lengths)[:-1].tolist()]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import NotRequired, TypedDict
 
 import numpy as np
 from scipy import stats
@@ -267,7 +267,72 @@ def local_fit(seen: Observations, at: np.ndarray, tau: float) -> np.ndarray:
     return np.clip(mean_y - slope * mean_x, 0.0, 1.0)
 
 
-def calibrate(path: Path, *, tau: float | None = None, samples: int = 200, seed: int = 0) -> dict[str, Any]:
+class LocalFit(TypedDict):
+    """A response by locally weighted least squares.
+
+    Attributes
+    ----------
+    incentive : (k,) array
+        Incentives [price unit per kWh].
+    local, low, high : (k,) arrays
+        Share that moves at each, and its 5 and 95 % quantiles over bootstrap samples.
+    tau : float
+        Width of the window [price unit per kWh].
+    """
+
+    incentive: np.ndarray
+    local: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    tau: float
+
+
+class SourceRow(TypedDict):
+    """Enrolment that one source of published shares shows, each None where it shows none.
+
+    Attributes
+    ----------
+    source : str
+        Name of the source.
+    incentive : float
+        Mean of its incentives [price unit per kWh].
+    enrolment_published, enrolment_implied, enrolment_of_curve : float, optional
+        Share of owners enrolled: as published, as rows of all owners imply, and as the fitted curve says.
+    """
+
+    source: str
+    incentive: float
+    enrolment_published: float | None
+    enrolment_implied: float | None
+    enrolment_of_curve: float | None
+
+
+class Calibration(TypedDict):
+    """Fits of all pairs of a file of observations.
+
+    Attributes
+    ----------
+    observed, fits : dict
+        Observations and fitted ramp by pair.
+    curves : dict, optional
+        Local fit by pair; published shares have none.
+    sources : list of SourceRow, optional
+        Enrolment by source; only of published shares.
+    skipped : dict
+        Why a pair has no fit, by pair.
+    toml : str
+        Lines for a scenario file.
+    """
+
+    observed: dict[str, Observations]
+    fits: dict[str, Fit]
+    curves: NotRequired[dict[str, LocalFit]]
+    sources: NotRequired[list[SourceRow]]
+    skipped: dict[str, str]
+    toml: str
+
+
+def calibrate(path: Path, *, tau: float | None = None, samples: int = 200, seed: int = 0) -> Calibration:
     """Fit every pair of a file of observations; a pair that cannot be fitted does not stop the others.
 
     Parameters
@@ -279,18 +344,13 @@ def calibrate(path: Path, *, tau: float | None = None, samples: int = 200, seed:
     samples, seed : int
         Number of bootstrap samples, and random seed.
 
-    Returns
-    -------
-    dict
-        By pair ``observed`` (Observations), ``fits`` (Fit) and ``curves`` (local fit with bands); ``skipped``, by pair
-        why it has no fit; ``toml``, the lines for a scenario file.
-
     Raises
     ------
     InputError
         A cell is wrong, or no pair can be fitted; the message names all such places.
     """
-    fits, curves = {}, {}
+    fits: dict[str, Fit] = {}
+    curves: dict[str, LocalFit] = {}
     observed = read_observations(path)
     skipped = {pair: reasons[0] for pair, seen in observed.items() if (reasons := fit_obstacles(seen))}
     if len(skipped) == len(observed):

@@ -8,14 +8,13 @@ rule of `limits.Choice` picks one of them. The recommendation thus depends on th
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
 from csmoifsa_ev.model.outcome import OBJECTIVE_SETS, QUANTITIES
 from csmoifsa_ev.model.tariff import VARIABLES
 from csmoifsa_ev.problem.pricing import EVPricing
-from csmoifsa_ev.study.direct import refine_tariff, search_tariff
+from csmoifsa_ev.study.direct import Goal, refine_tariff, search_tariff
 from csmoifsa_ev.study.no_effect import normalise_prices
 
 NEARNESS = 0.01
@@ -142,12 +141,12 @@ def _score(problem: EVPricing, scale: Scale, tariff: np.ndarray) -> float:
     return float(1.0 - _loss(problem, scale)(tariff[None], problem.quantities(tariff[None])[0])[0])
 
 
-def _loss(problem: EVPricing, scale: Scale) -> Any:
+def _loss(problem: EVPricing, scale: Scale) -> Goal:
     columns = [QUANTITIES.index(name) for name in OBJECTIVE_SETS[problem.objective_set]]
     return lambda X, Q: 1.0 - scale.score(Q[:, columns])
 
 
-def rule_goal(problem: EVPricing) -> Any:
+def rule_goal(problem: EVPricing) -> Goal:
     """Return what the rule of ``choice.rule`` minimises, as a `direct.Goal`."""
     day, here = problem.day, in_force(problem)
     column = {"profit": PROFIT, "bill": BILL, "nearness": None}[day.choice.rule]
@@ -159,7 +158,7 @@ def rule_goal(problem: EVPricing) -> Any:
     return goal
 
 
-def within_tolerance(problem: EVPricing, found: Recommendation) -> Any:
+def within_tolerance(problem: EVPricing, found: Recommendation) -> Goal:
     """Return a `direct.Goal` that is <= 0 for the tariffs that the rule chooses from."""
     tolerance = max(problem.day.choice.tolerance, EXACT)
     loss, most = _loss(problem, found.scale), 1.0 - found.best_score + tolerance
@@ -176,7 +175,7 @@ def nearly_equal(problem: EVPricing, found: Recommendation, *, seed: int = 0) ->
         ``operator_profit_per_day`` and ``driver_bill_per_day`` [currency/day].
     """
     further, money, level = within_tolerance(problem, found), problem.day.bill_before, problem.day.reference_level
-    readers: dict[str, Any] = {name: (lambda X, Q, k=k: X[:, k] / level) for k, name in enumerate(VARIABLES)}
+    readers: dict[str, Goal] = {name: (lambda X, Q, k=k: X[:, k] / level) for k, name in enumerate(VARIABLES)}
     readers["operator_profit_per_day"] = lambda X, Q: -Q[:, PROFIT] / money
     readers["driver_bill_per_day"] = lambda X, Q: Q[:, BILL] / money
     result = {}

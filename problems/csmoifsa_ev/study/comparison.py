@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 
@@ -19,15 +19,34 @@ _REMARKS_BEFORE = {
 }
 
 
-def compare_with_paper(study: Study) -> list[dict[str, Any]]:
-    """Return our figures beside the published ones; an empty list unless scenario and objectives are the paper's.
+class PaperRow(TypedDict):
+    """One of our figures beside the published one.
 
-    Returns
-    -------
-    list of dict
-        quantity, unit, paper, here (before: the situation before; after: the recommended tariff), difference_percent,
-        same_satisfaction (the tariff of our front whose satisfaction is nearest to the paper's) and remark.
+    Attributes
+    ----------
+    quantity, unit : str
+        Name and unit of the figure.
+    paper, here : float
+        The published figure and ours: before, of the situation before; after, of the recommended tariff.
+    difference_percent : float
+        Ours over the published one, less 1 [%].
+    same_satisfaction : float, optional
+        Figure of the tariff of our front whose satisfaction is nearest to the paper's.
+    remark : str
+        Reason of the difference.
     """
+
+    quantity: str
+    unit: str
+    paper: float
+    here: float
+    difference_percent: float
+    same_satisfaction: float | None
+    remark: str
+
+
+def compare_with_paper(study: Study) -> list[PaperRow]:
+    """Return our figures beside the published ones; an empty list unless scenario and objectives are the paper's."""
     published = study.scenario.published
     if published is None or study.problem.objective_set != "paper":
         return []
@@ -107,7 +126,7 @@ def _remarks_if_fitted(study: Study) -> dict[str, str]:
 
 def _row(
     quantity: str, unit: str, paper: float | None, here: float, twin: float | None, remark: str
-) -> dict[str, Any] | None:
+) -> PaperRow | None:
     if paper is None:
         return None
     return {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -67,7 +66,7 @@ def observe_synthetic(design: Design, random: np.random.Generator) -> tuple[Ramp
     return truth, Observations(at, np.clip(share + spread * random.normal(size=design.n), 0.0, 1.0))
 
 
-def coverage(design: Design, *, populations: int = 200, seed: int = 0) -> dict[str, Any]:
+def coverage(design: Design, *, populations: int = 200, seed: int = 0) -> dict[str, float]:
     """Return how often the bands contain the truth.
 
     Parameters

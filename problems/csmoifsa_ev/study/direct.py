@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
-from scipy.optimize import differential_evolution
+from scipy.optimize import OptimizeResult, differential_evolution
 
 from csmoifsa_ev.problem.pricing import EVPricing
 
@@ -73,7 +72,7 @@ def search_tariff(
             low, high = np.maximum(low, start - box), np.minimum(high, start + box)
         margin = 1e-9 * (high - low)  # scipy refuses a start on a bound where its scaling rounds outwards
         start = np.clip(start, low + margin, high - margin)
-    found: Any = differential_evolution(
+    found: OptimizeResult = differential_evolution(
         lambda columns: cost(columns.T),
         np.stack([low, high], axis=1),
         vectorized=True,

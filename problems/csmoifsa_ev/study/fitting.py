@@ -8,7 +8,6 @@ Newton near one); inside, for each set of parameters, a search of the front that
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -279,7 +278,7 @@ class FrontFit:
         fit, span = self, self.high - self.low
 
         class Outer(ElementwiseProblem):
-            def _evaluate(self, x: np.ndarray, out: dict[str, Any], *args: Any, **kwargs: Any) -> None:
+            def _evaluate(self, x: np.ndarray, out: dict[str, float], *args: object, **kwargs: object) -> None:
                 out["F"] = float((fit.residuals_of(fit.low + x * span) ** 2).sum())
 
         outer = Outer(n_var=len(span), n_obj=1, xl=0.0, xu=1.0)

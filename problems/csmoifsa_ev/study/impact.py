@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 
@@ -143,7 +143,27 @@ def v2g_figures(outcome: TariffOutcome, day: PricingDay) -> dict[str, np.ndarray
     }
 
 
-def rebound(outcome: TariffOutcome, day: PricingDay, row: int = 0) -> dict[str, Any]:
+class Rebound(TypedDict):
+    """The peak after pricing.
+
+    Attributes
+    ----------
+    rebound, higher_than_before : bool
+        Whether the peak lies in the valley hours, and whether it is higher than the one before.
+    peak_at : str
+        Its time, ``"hh:mm"``.
+    valley_peak_mw, other_peak_mw : float
+        Highest load inside and outside the valley hours [MW].
+    """
+
+    rebound: bool
+    higher_than_before: bool
+    peak_at: str
+    valley_peak_mw: float
+    other_peak_mw: float
+
+
+def rebound(outcome: TariffOutcome, day: PricingDay, row: int = 0) -> Rebound:
     """Return time and height of the peak after pricing, and whether it lies in the valley hours (rebound).
 
     Parameters
@@ -154,12 +174,6 @@ def rebound(outcome: TariffOutcome, day: PricingDay, row: int = 0) -> dict[str, 
         The day on which they were evaluated.
     row : int
         Row of the tariff in ``outcome``.
-
-    Returns
-    -------
-    dict
-        rebound (peak in the valley hours), higher_than_before, peak_at (``"hh:mm"``), valley_peak_mw and other_peak_mw
-        (highest load inside and outside the valley hours [MW]).
     """
     load = outcome.load_mw[row]
     step = int(load.argmax())

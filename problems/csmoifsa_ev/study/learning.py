@@ -6,7 +6,7 @@ The operator observes the shares of shifted charging with noise; the true respon
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 
@@ -248,11 +248,39 @@ def _perturbed(tariff: np.ndarray, low: np.ndarray, high: np.ndarray, random: np
     return moved
 
 
+class LearningCurves(TypedDict):
+    """Medians and quartiles over several true responses, one value a round.
+
+    Attributes
+    ----------
+    round : list of int
+        Number of adjustments made before the round.
+    regret_median, regret_q25, regret_q75 : list of float
+        Loss against full knowledge, as a share of the best score.
+    error_median, error_q25, error_q75 : list of float
+        Error of the believed responses, as a share of phi_max.
+    regret_of_each : list of lists of float
+        Loss by response and round.
+    tariffs : list of lists of float
+        The last tariff of each response, six prices [price unit per kWh].
+    """
+
+    round: list[int]
+    regret_median: list[float]
+    regret_q25: list[float]
+    regret_q75: list[float]
+    error_median: list[float]
+    error_q25: list[float]
+    error_q75: list[float]
+    regret_of_each: list[list[float]]
+    tariffs: list[list[float]]
+
+
 def learning_curves(
-    assumed: PricingDay, bounds: tuple[np.ndarray, np.ndarray], *, seeds: int, **options: Any
-) -> dict[str, Any]:
-    """Run the loop against ``seeds`` true responses; return medians and quartiles of regret and error by round."""
-    runs = [learn(assumed, bounds, seed=seed, **options) for seed in range(seeds)]
+    assumed: PricingDay, bounds: tuple[np.ndarray, np.ndarray], *, seeds: int, rounds: int = 8, noise: float = 0.05
+) -> LearningCurves:
+    """Run the loop against ``seeds`` true responses; return regret and error by round; see `learn`."""
+    runs = [learn(assumed, bounds, rounds=rounds, noise=noise, seed=seed) for seed in range(seeds)]
     regret = np.array([[one.regret for one in run] for run in runs])
     error = np.array([[one.parameter_error for one in run] for run in runs])
     return {

@@ -6,8 +6,6 @@ their level. A front under these objectives therefore holds tariffs that differ 
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from csmoifsa_ev.problem.pricing import EVPricing
@@ -76,15 +74,14 @@ def no_effect_length(problem: EVPricing, tariff: np.ndarray, direction: np.ndarr
     A scan in 450 steps finds the first change; bisection of the step before it finds the length, >= 0.
     """
     low, high = problem.price_bounds
-    here: Any = problem.evaluate(tariff[None], return_values_of=["F"])
+    here, _ = problem.values(tariff[None])
     scale = np.maximum(np.abs(here), 1.0)
 
     def unchanged(lengths: np.ndarray) -> np.ndarray:
         tariffs = tariff + lengths[:, None] * direction
-        values: Any = problem.evaluate(tariffs, return_values_of=["F", "G"])
-        F, G = values
+        F, G = problem.values(tariffs)
         same = (np.abs(F - here) <= _TOLERANCE * scale).all(axis=1) & (G <= 0).all(axis=1)
-        return same & (tariffs >= low).all(axis=1) & (tariffs <= high).all(axis=1)
+        return np.asarray(same & (tariffs >= low).all(axis=1) & (tariffs <= high).all(axis=1))
 
     lengths = np.linspace(0.0, float((high - low).max()), _STEPS + 1)
     same = unchanged(lengths)

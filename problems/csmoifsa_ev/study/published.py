@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from scipy import stats
@@ -17,7 +16,7 @@ from scipy import stats
 from csmoifsa_energy.readers.faults import Faults
 from csmoifsa_energy.readers.table import number, read_table
 from csmoifsa_ev.model.ramp import Ramp, ramp_share
-from csmoifsa_ev.study.calibration import Fit, Observations, ramp_lines
+from csmoifsa_ev.study.calibration import Calibration, Fit, Observations, SourceRow, ramp_lines
 from csmoifsa_ev.study.profile import FARTHEST, LEVEL
 
 COLUMNS = (
@@ -227,7 +226,7 @@ def _excess(best: float, seen: Published) -> float:
     return sampling if dof < 1 else max(sampling, 2.0 * float(stats.f.ppf(LEVEL, 2, dof)) * best / dof)
 
 
-def calibrate_published(path: Path) -> dict[str, Any]:
+def calibrate_published(path: Path) -> Calibration:
     """Fit response and enrolment to a file of published shares.
 
     Returns
@@ -280,10 +279,10 @@ def _enrolment_rows(seen: Published, known: np.ndarray) -> Published:
     return Published(names, seen.incentive[known], share, error, np.zeros(len(names), dtype=bool), none, none)
 
 
-def _source_rows(seen: Published, ramp: Ramp, enrolment: Fit | None) -> list[dict[str, Any]]:
+def _source_rows(seen: Published, ramp: Ramp, enrolment: Fit | None) -> list[SourceRow]:
     """Return each source with its enrolment: as published, as its rows of all owners imply, and as the curve says."""
     share = ramp_share(seen.incentive, ramp.dead_zone, ramp.saturation, ramp.max_share)[None]
-    rows = []
+    rows: list[SourceRow] = []
     for source in dict.fromkeys(seen.source):
         mine = np.array([name == source for name in seen.source])
         known, everybody = mine & ~np.isnan(seen.enrolment), mine & seen.everybody

@@ -7,8 +7,8 @@ constraints and matches every figure; it reports the residuals.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
@@ -140,7 +140,7 @@ def fit_jointly(
     InputError
         The scenario has no published figures.
     """
-    from scipy.optimize import differential_evolution
+    from scipy.optimize import OptimizeResult, differential_evolution
 
     if scenario.published is None:
         raise InputError("this scenario has no published figures to be reproduced; use a bundled case, unchanged")
@@ -163,10 +163,8 @@ def fit_jointly(
         return float((((values / wanted) - 1.0) ** 2).sum() + breach)
 
     # no progress display, and no polishing by gradients, which fails at the kinks of the ramps
-    options: dict[str, Any] = {"seed": seed}  # newer releases of scipy call it rng and still take this
-    found: Any = differential_evolution(
-        cost, ranges, maxiter=generations, popsize=4, tol=0, atol=0, polish=False, init="sobol", **options
-    )
+    search: Callable[..., OptimizeResult] = differential_evolution  # newer releases prefer the name rng for seed
+    found = search(cost, ranges, maxiter=generations, popsize=4, tol=0, atol=0, polish=False, init="sobol", seed=seed)
     values, _, discharging = figures(found.x)
     rows = [(name, unit, paper, float(ours)) for (name, unit, paper), ours in zip(printed, values, strict=True)]
     parameters = dict(zip(RANGES, found.x[: len(RANGES)].tolist(), strict=True))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from itertools import product
-from typing import Any
 
 import numpy as np
 
@@ -48,8 +47,7 @@ def round_tariff(
         tariffs = tariffs[((tariffs >= low) & (tariffs <= high)).all(axis=1)]
         if not len(tariffs):
             continue
-        values: Any = problem.evaluate(np.vstack([tariff, tariffs]), return_values_of=["F", "G"])
-        F, G = values
+        F, G = problem.values(np.vstack([tariff, tariffs]))
         kept = (G[1:] <= 0).all(axis=1)
         if goal is not None and further is not None:
             Q = problem.quantities(tariffs)[0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 
@@ -118,7 +118,7 @@ def effects(outcome: TariffOutcome, day: PricingDay) -> np.ndarray:
     return np.stack([getattr(outcome, name) - before.get(name, 0.0) for name in QUANTITIES], axis=1)
 
 
-def tornado(tariff: np.ndarray, day: PricingDay) -> list[dict[str, Any]]:
+def tornado(tariff: np.ndarray, day: PricingDay) -> list[dict[str, str | float]]:
     """Return the effects of a tariff with each assumption alone at the low and at the high end of its range.
 
     Parameters
@@ -135,19 +135,40 @@ def tornado(tariff: np.ndarray, day: PricingDay) -> list[dict[str, Any]]:
         ``<quantity>_low, <quantity>, <quantity>_high``; largest effect on the saving first.
     """
     here = effects(evaluate(tariff[None], day), day)[0]
-    rows = []
+    saving = QUANTITIES.index("saving_per_day")
+    rows: list[tuple[float, dict[str, str | float]]] = []  # effect on the saving, row
     for what, spread in assumptions_of(day).items():
         trials = [with_factor(day, what, 1.0 + sign * spread) for sign in (-1.0, 1.0)]
         low, high = (effects(evaluate(tariff[None], one), one)[0] for one in trials)
-        row: dict[str, Any] = {
+        row: dict[str, str | float] = {
             "assumption": what,
             "spread_percent": 100.0 * spread,
             "own_range": has_own_range(day, what),
         }
         for k, name in enumerate(QUANTITIES):
             row |= {f"{name}_low": float(low[k]), name: float(here[k]), f"{name}_high": float(high[k])}
-        rows.append(row)
-    return sorted(rows, key=lambda row: -abs(row["saving_per_day_high"] - row["saving_per_day_low"]))
+        rows.append((abs(float(high[saving]) - float(low[saving])), row))
+    return [row for _, row in sorted(rows, key=lambda one: -one[0])]
+
+
+class Band(TypedDict):
+    """Quantiles of one effect over random draws of all assumptions.
+
+    Attributes
+    ----------
+    quantity : str
+        Name of the effect, one of `QUANTITIES`.
+    p5, p50, p95 : float
+        Its quantiles, in its own unit.
+    better_share : float, optional
+        Share of draws in which it improves, None for the satisfaction.
+    """
+
+    quantity: str
+    p5: float
+    p50: float
+    p95: float
+    better_share: float | None
 
 
 @dataclass(frozen=True)
@@ -156,8 +177,8 @@ class Robustness:
 
     Attributes
     ----------
-    quantiles : list of dict
-        ``quantity, p5, p50, p95, better_share``: quantiles of each effect, and share of draws in which it improves.
+    quantiles : list of Band
+        Quantiles of each effect.
     recommended_score, best_score : float
         Mean score over the draws of the recommended tariff, and largest mean score on the front, in [0, 1].
     most_robust : int
@@ -170,7 +191,7 @@ class Robustness:
         Number of draws.
     """
 
-    quantiles: list[dict[str, Any]]
+    quantiles: list[Band]
     recommended_score: float
     best_score: float
     most_robust: int
@@ -232,7 +253,7 @@ def _smooth_noise(random: np.random.Generator, n_steps: int) -> np.ndarray:
     return np.asarray(wave) / np.sqrt(3.0)
 
 
-def _band(name: str, values: np.ndarray) -> dict[str, Any]:
+def _band(name: str, values: np.ndarray) -> Band:
     low, middle, high = np.quantile(values, [0.05, 0.5, 0.95])
     better = values > 0 if name in MAXIMISED else values < 0
     share = None if name == "satisfaction" else float(better.mean())

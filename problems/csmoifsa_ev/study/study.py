@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from moocore import is_nondominated
@@ -13,7 +12,7 @@ from moocore import is_nondominated
 from csmoifsa import CSMOIFSA
 from csmoifsa.decision import best_acceptable, extremes
 from csmoifsa.errors import InputError
-from csmoifsa.runs import solve
+from csmoifsa.runs import Run, solve
 from csmoifsa_energy.impact import StakeholderImpact
 from csmoifsa_ev.inputs.scenario import Scenario, build_day
 from csmoifsa_ev.model.day import PricingDay
@@ -137,7 +136,7 @@ class Study:
         return stakeholder_impact(self.choices[self.offered], self.choice_outcome, self.day, row, start)
 
     @cached_property
-    def tornado(self) -> list[dict[str, Any]]:
+    def tornado(self) -> list[dict[str, str | float]]:
         """Effect of each assumption alone on the offered tariff: see `sensitivity.tornado`."""
         return tornado(self.choices[self.offered], self.day)
 
@@ -220,15 +219,17 @@ def _front(problem: EVPricing, searched: np.ndarray, found: Recommendation) -> n
     low, high = problem.price_bounds
     reference = np.clip([*problem.day.reference, *low[3:]], low, high)
     X = np.vstack([reference, searched, found.scale.extremes, found.best])
-    values: Any = problem.evaluate(X, return_values_of=["F", "G"])
-    kept = (values[1] <= 0).all(axis=1)
-    X, F = X[kept], values[0][kept]
+    F, G = problem.values(X)
+    kept = (G <= 0).all(axis=1)
+    X, F = X[kept], F[kept]
     front = np.vstack([normalise_prices(problem, X[is_nondominated(F)]), found.tariff])
     F = problem.outcome(front).objectives(problem.objective_set)
     return front[np.lexsort(F.T[::-1])]
 
 
-def _search(problem: EVPricing, n_eval: int, seed: int, pop_size: int, progress: Any = None) -> Any:
+def _search(
+    problem: EVPricing, n_eval: int, seed: int, pop_size: int, progress: Callable[[int], None] | None = None
+) -> Run:
     algorithm = CSMOIFSA(pop_size=pop_size, sampling=initial_population(problem, pop_size, seed))
     return solve(problem, algorithm, n_eval=n_eval, seed=seed, progress=progress)
 
@@ -239,10 +240,12 @@ def search_front(problem: EVPricing, n_eval: int, seed: int, pop_size: int = 100
     return run.X if run.feasible else np.empty((0, 6))
 
 
-def run_variants(scenario: Scenario, **options: Any) -> dict[tuple[str, str], Study]:
-    """Price a scenario under the sets paper and market and all kinds of recovery; ``options`` as `run_study`."""
+def run_variants(scenario: Scenario, *, n_eval: int = 10_000, seed: int = 1) -> dict[tuple[str, str], Study]:
+    """Price a scenario under the sets paper and market and all kinds of recovery; see `run_study`."""
     return {
-        (objectives, recovery): run_study(scenario.with_changes(recovery=recovery), objectives=objectives, **options)
+        (objectives, recovery): run_study(
+            scenario.with_changes(recovery=recovery), objectives=objectives, n_eval=n_eval, seed=seed
+        )
         for objectives in ("paper", "market")
         for recovery in RECOVERIES
     }
@@ -281,6 +284,5 @@ def rank_correlations(outcome: TariffOutcome, objectives: str) -> dict[str, floa
     for pair in FIG1_PAIRS[objectives]:
         one, other = (getattr(outcome, name) for name in pair)
         defined = len(one) > 2 and np.ptp(one) > 0 and np.ptp(other) > 0
-        answer: Any = spearmanr(one, other) if defined else None
-        result[", ".join(pair)] = float(answer.statistic) if defined else None
+        result[", ".join(pair)] = float(np.asarray(spearmanr(one, other))[0]) if defined else None
     return result

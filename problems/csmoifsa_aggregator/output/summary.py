@@ -1,0 +1,115 @@
+"""What ``summary.json`` of `csmoifsa ev aggregate` and `roll` holds, by key; see `tables` for how it is made."""
+
+from __future__ import annotations
+
+from typing import NotRequired, TypedDict
+
+from csmoifsa_aggregator.study.baselines import AccountRow
+
+
+class DayAccountRow(AccountRow):
+    """Account of one way to run the day, with what it breaks.
+
+    Attributes
+    ----------
+    hours_outside_bounds : float
+        Time in which its price lies outside the bounds [h].
+    import_excess_kw : float
+        Greatest excess over the import limit [kW].
+    """
+
+    hours_outside_bounds: float
+    import_excess_kw: float
+
+
+ContractRow = TypedDict(
+    "ContractRow",
+    {"class": str, "vehicles": float, "surplus": float, "owner_gain_per_vehicle": float, "discharged_kwh": float},
+)
+"""V2G contract of one class: number of vehicles, surplus and each owner's gain [currency/day], energy [kWh/day]."""
+
+
+class Contracts(TypedDict):
+    """Results of the V2G contracts [currency/day, kWh/day]."""
+
+    program: str
+    smart_cost: float
+    v2g_cost: float
+    surplus: float
+    owner_gain: float
+    aggregator_gain: float
+    wear_paid: float
+    discharged_kwh: float
+    by_class: list[ContractRow]
+
+
+class DaySummary(TypedDict):
+    """Stage one of a day, its contracts and assumptions; the attributes of `Solution` under their own names."""
+
+    case: str
+    title: str
+    currency: str
+    status: str
+    method: str
+    evidence: str
+    objective: float
+    ev_margin: float
+    storage: float
+    upper_bound: float
+    gap: float
+    bills: float
+    procurement: float
+    optimistic: float
+    guaranteed: float | None
+    margin: float
+    price: list[float]
+    load: list[list[float]]
+    seconds: float
+    binaries: int
+    duality_gap: float
+    classes: list[str]
+    dt_h: float
+    plans: list[DayAccountRow]
+    stakeholder_impact: list[dict[str, object]]
+    contracts_unused: str
+    assumptions: dict[str, object]
+    reference: NotRequired[dict[str, dict[str, float]]]
+    v2g_followers: NotRequired[dict[str, list[float]]]
+    contracts: NotRequired[Contracts]
+
+
+class NodeSummary(TypedDict):
+    """Rolling test at one node; losses and gain in currency."""
+
+    node: str
+    days: int
+    first: str
+    last: str
+    training_days: int
+    begin_h: float
+    rho: float | None
+    rho_low: float | None
+    rho_high: float | None
+    plan_loss_per_day: float
+    rolling_loss_per_day: float
+    gain_per_day: float
+    days_gained: int
+    phi: float
+    stage_one_proven_days: int
+    unserved_kwh: float
+    plans: list[AccountRow]
+
+
+class RollingSummary(TypedDict):
+    """Rolling tests at all nodes."""
+
+    case: str
+    title: str
+    currency: str
+    dt_h: float
+    forecast: str
+    known: str
+    thesis: str
+    note: str
+    nodes: list[NodeSummary]
+    assumptions: dict[str, object]
