@@ -99,9 +99,9 @@ def _curves(results: Results, metric: str) -> JsonObject:
         quartiles = [groups.quantile(q, interpolation="nearest") for q in (0.25, 0.5, 0.75)]
         found[str(problem)] = {
             a: {
-                "x": [int(stop) for stop in quartiles[1][a].index],
+                "x": [int(stop) for stop in quartiles[1].loc[a].index],
                 **{
-                    name: _numbers(q[a].to_numpy())
+                    name: _numbers(q.loc[a].to_numpy())
                     for name, q in zip(("low", "middle", "high"), quartiles, strict=True)
                 },
             }

@@ -102,7 +102,7 @@ def compare_with_first(results: Results, metric: str, stop: int) -> pd.DataFrame
                     "n": len(both),
                     "median": float(x.median()),
                     "rival_median": float(y.median()),
-                    "p_signed_rank": signed_rank(x[both].to_numpy(), y[both].to_numpy()),
+                    "p_signed_rank": signed_rank(x.loc[both].to_numpy(), y.loc[both].to_numpy()),
                     "p_rank_sum": rank_sum(x.to_numpy(), y.to_numpy()),
                     "a12": a12(x.to_numpy(), y.to_numpy(), less_is_better=less),
                 }
@@ -140,7 +140,7 @@ def compare_over_problems(results: Results, metric: str, stop: int) -> pd.DataFr
             if x is None or y is None or x.index.intersection(y.index).empty:
                 continue
             both = x.index.intersection(y.index)
-            a, b = x[both].to_numpy(float), y[both].to_numpy(float)
+            a, b = x.loc[both].to_numpy(float), y.loc[both].to_numpy(float)
             gains.append(sign * np.subtract(a, b, out=np.zeros(len(a)), where=a != b))  # two failures are a tie
         if not gains:
             continue

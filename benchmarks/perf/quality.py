@@ -114,7 +114,7 @@ def show(table: pd.DataFrame, metric: str, order: list[str]) -> None:
         cells += "] " + groups.agg(worst).map("{:.4f}".format)
         runs = part.seed.nunique()
         print(f"\n{metric}, {n_eval:,} evaluations, {runs} runs: median [quartiles] worst")
-        print(cells.unstack("algorithm")[order].loc[list(dict.fromkeys(part.problem))].to_string())
+        print(cells.unstack("algorithm").loc[list(dict.fromkeys(part.problem)), order].to_string())
 
 
 def main() -> None:
