@@ -88,8 +88,9 @@ def seeds_page(seeds: int, scenarios: list[str]) -> str:
     lines = [
         "# One recommendation from any seed",
         "",
-        f"Made by `{command}`, with `--scenario` for a load of your own; do not edit. Prices in cents/kWh, money in",
-        "1000 $ a day. Bars: prices within 0.5 cents where anybody uses them, profit within 2 %.",
+        f"Made by `{command}` (each further case by `--scenario FILE.toml`); do not edit.",
+        "Prices in cents/kWh, money in 1000 $ a day. Front and direct search begin from the seed.",
+        "Bars: prices within 0.5 cents where anybody uses them, profit within 2 %.",
     ]
     wanted = [load_scenario(case=name) for name in ("paper-2022", "duke-2017")]
     wanted += [load_scenario(path) for path in scenarios]

@@ -11,6 +11,7 @@ from csmoifsa.errors import InputError
 from csmoifsa_energy.readers.faults import faults_of
 from csmoifsa_energy.readers.series import Fill
 from csmoifsa_ev.inputs.evidence import response_doubts
+from csmoifsa_ev.inputs.plausibility import implausible
 from csmoifsa_ev.inputs.scenario import build_day, import_files, load_scenario, scenario_values, validate
 from csmoifsa_ev.model.tariff import PERIODS
 
@@ -76,7 +77,7 @@ def inspect_scenario(path: Path, *, load: Mapping[str, object] | None = None) ->
     except InputError as error:
         found.faults = list(dict.fromkeys([*faults_of(error), *_faults_by_part(path, fill, settings)]))
         return found
-    found.notes = [*day.notes, *response_doubts(scenario)]
+    found.notes = [*day.notes, *response_doubts(scenario), *implausible(day)]
     read = scenario.load.read()
     dates = read.dates
     found.facts = {

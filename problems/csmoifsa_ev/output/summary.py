@@ -6,6 +6,7 @@ from typing import TypedDict
 
 from csmoifsa_ev.study.comparison import PaperRow
 from csmoifsa_ev.study.impact import Rebound
+from csmoifsa_ev.study.redundancy import RedundantPair
 
 
 class NoEffect(TypedDict):
@@ -81,6 +82,7 @@ class Summary(TypedDict):
     recommended: dict[str, float]
     driver_groups: dict[str, float]
     rank_correlations: dict[str, float | None]
+    redundant: list[RedundantPair]
     no_effect: NoEffect
     choice: ChosenBy
     v2g: dict[str, float]

@@ -22,6 +22,7 @@ from csmoifsa_ev.study.calibration import Calibration
 from csmoifsa_ev.study.comparison import compare_with_paper
 from csmoifsa_ev.study.impact import rebound, v2g_figures
 from csmoifsa_ev.study.learning import LearningCurves
+from csmoifsa_ev.study.redundancy import redundant_objectives
 from csmoifsa_ev.study.study import Study, rank_correlations
 
 FRONT_QUANTITIES = (
@@ -223,6 +224,7 @@ def summarise(study: Study) -> Summary:
         "recommended": dict(zip(VARIABLES, study.recommended.tolist(), strict=True)),
         "driver_groups": dict(zip(GROUPS, study.choice_groups.share[row].tolist(), strict=True)),
         "rank_correlations": rank_correlations(study.outcome, study.problem.objective_set),
+        "redundant": redundant_objectives(study.outcome, study.problem.objective_set),
         "no_effect": {
             "prices": {name: ranges[k].tolist() for k, name in enumerate(VARIABLES)},
             "price_level": list(level),

@@ -270,6 +270,14 @@ def _remarks(study: Study, summary: Summary) -> list[str]:
         if value is not None:
             one, other = (_WORDS[name] for name in pair.split(", "))
             lines.append(f"Along the front, {one} and {other}: rank correlation {value:+.3f} (fig1).")
+    for one in summary["redundant"]:
+        names = " and ".join(_WORDS[name] for name in one["objectives"])
+        lines.append(
+            f"Along the front {names} "
+            + ("are one trade-off: what one gains the other loses" if one["opposed"] else "rank all tariffs alike")
+            + f" (rank correlation of what is minimised {one['rank_correlation']:+.3f}); together they weigh one "
+            "matter twice or cancel. --objectives inflexible, welfare and fair ask for others."
+        )
     return lines
 
 
