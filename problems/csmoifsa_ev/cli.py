@@ -178,6 +178,8 @@ def compare(
     from csmoifsa_ev.output.terminal import show_comparison
 
     show_comparison(baselines, variants, wanted)
+    if out is not None:
+        stdout().print(f"\nWritten: {out}/ baselines.csv variants.csv", soft_wrap=True, markup=False)
 
 
 _OBSERVATIONS = typer.Argument(
@@ -259,6 +261,8 @@ def learn(
     from csmoifsa_ev.output.terminal import show_learning
 
     show_learning(curves, seeds, noise)
+    if out is not None:
+        stdout().print(f"\nWritten: {out}/ learning.csv learning.png", soft_wrap=True, markup=False)
 
 
 _PAGE = typer.Option(None, "--out", "-o", metavar="PAGE.md", help="Write the page there instead of printing it.")

@@ -24,7 +24,13 @@ def problem():
 
 @pytest.fixture(scope="module")
 def found(problem):
-    return recommend(problem, seed=1)
+    return recommended(problem, seed=1)
+
+
+def recommended(problem, **options):
+    found = recommend(problem, **options)
+    assert found is not None
+    return found
 
 
 def scores_of(problem, scale, Q):
@@ -75,7 +81,7 @@ def test_the_range_of_nearly_equal_tariffs_holds_all_that_sampling_finds(problem
 
 
 def test_other_seeds_recommend_the_same(problem, found):
-    other = recommend(problem, seed=2)
+    other = recommended(problem, seed=2)
     assert np.abs(other.tariff - found.tariff).max() < 0.5
     profit = [problem.outcome(one.tariff).operator_profit_per_day[0] for one in (found, other)]
     assert profit[1] == pytest.approx(profit[0], rel=0.02)
@@ -84,7 +90,7 @@ def test_other_seeds_recommend_the_same(problem, found):
 @pytest.mark.parametrize("rule", ["bill", "nearness"])
 def test_each_rule_is_best_in_what_it_names(problem, found, rule):
     changed = EVPricing(dataclasses.replace(problem.day, choice=Choice(rule=rule)))
-    other = recommend(changed, seed=1)
+    other = recommended(changed, seed=1)
     one, two = (problem.quantities(x.tariff[None])[0][0] for x in (found, other))
     away = [np.linalg.norm(x.tariff - in_force(problem)) for x in (found, other)]
     assert one[PROFIT] < two[PROFIT]
@@ -98,6 +104,6 @@ def test_a_least_profit_is_kept_and_an_impossible_one_is_none(problem, found):
     wanted = 0.7 * problem.outcome(found.tariff).operator_profit_per_day[0]
     changed = dataclasses.replace(problem.day, limits=Limits(min_profit=wanted), choice=Choice(rule="bill"))
     kept = EVPricing(changed)
-    assert kept.outcome(recommend(kept).tariff).operator_profit_per_day[0] == pytest.approx(wanted, rel=1e-2)
+    assert kept.outcome(recommended(kept).tariff).operator_profit_per_day[0] == pytest.approx(wanted, rel=1e-2)
     beyond = dataclasses.replace(problem.day, limits=Limits(min_profit=10 * problem.day.bill_before))
     assert recommend(EVPricing(beyond)) is None

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 
 from csmoifsa_ev.study.redundancy import redundant_objectives
 
 
-def front(*columns):
+def front(*columns) -> Any:
     F = np.array(columns, dtype=float).T
     return SimpleNamespace(objectives=lambda name: F)
 

@@ -103,7 +103,7 @@ def test_json_is_one_object_and_nothing_else(run_cli, scenario_file, tmp_path):
             ("--objectives", "markt"),
             "--objectives must be paper, market, inflexible, welfare or fair, not 'markt'. Did you mean 'market'?",
         ),
-        (("--recovery", "even"), "--recovery must be uniform or valley-filling"),
+        (("--recovery", "even"), "--recovery must be uniform, valley-filling or staggered, not 'even'"),
         (("--case", "paper-2021"), "Did you mean 'paper-2022'"),
         (("none.toml",), "cannot read the scenario none.toml"),
     ],
