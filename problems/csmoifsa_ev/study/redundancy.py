@@ -47,7 +47,7 @@ def redundant_objectives(outcome: TariffOutcome, objectives: str) -> list[Redund
     for a, b in combinations(range(len(names)), 2):
         if len(F) < 3 or np.ptp(F[:, a]) == 0 or np.ptp(F[:, b]) == 0:
             continue
-        rho = float(spearmanr(F[:, a], F[:, b]).statistic)
+        rho = float(np.asarray(spearmanr(F[:, a], F[:, b]))[0])
         if abs(rho) >= ALIKE:
             found.append({"objectives": [names[a], names[b]], "rank_correlation": rho, "opposed": rho < 0})
     return found
