@@ -27,7 +27,8 @@ def ev_pricing(
     case : str, optional
         The bundled case: ``"paper-2022"`` (default), ``"paper-2022-fitted"``, ``"duke-2017"`` or
         ``"calgary-2022"``.
-    objectives : "paper", "market" or "fair"
+    objectives : str
+        One of the five sets of `EVPricing`, such as these.
         ``paper``: peak-valley difference, operator's saving, drivers' satisfaction. ``market``: peak-valley
         difference, operator's profit, drivers' bill. ``fair``: peak-valley difference, operator's profit, largest rise
         of a group's bill.

@@ -67,6 +67,21 @@ def test_no_sampled_tariff_is_better(problem, found, sampled):
     assert found.score >= found.best_score - problem.day.choice.tolerance - 1e-12
 
 
+@pytest.mark.parametrize("case", ["paper-2022", "calgary-2022"])
+def test_the_smallest_bill_is_found_among_nearly_flat_prices_too(case):
+    """Where prices hardly differ nobody answers them, and the bill has another optimum than at large differences."""
+    market = ev_pricing(case=case, objectives="market", n_ev=20_000)
+    scale = recommended(market).scale
+    steps = np.linspace(*market.day.prices.charge_bounds, 1_000)
+    flat = np.column_stack([steps, steps, steps, *[np.full(1_000, market.price_bounds[0][3])] * 3])
+    Q, G = market.quantities(flat)
+    kept = (G <= 0).all(axis=1)
+    assert kept.sum() > 50
+    assert scale.best[2] <= Q[kept, BILL].min() * 1.001
+    profit = -scale.best[1]
+    assert profit >= -Q[kept, PROFIT].min() * 0.999
+
+
 def test_the_range_of_nearly_equal_tariffs_holds_all_that_sampling_finds(problem, found, sampled):
     X, Q, score = sampled
     near = score >= found.best_score - problem.day.choice.tolerance

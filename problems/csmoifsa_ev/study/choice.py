@@ -14,7 +14,7 @@ import numpy as np
 from csmoifsa_ev.model.outcome import OBJECTIVE_SETS, QUANTITIES
 from csmoifsa_ev.model.tariff import VARIABLES
 from csmoifsa_ev.problem.pricing import EVPricing
-from csmoifsa_ev.study.direct import Goal, refine_tariff, search_tariff
+from csmoifsa_ev.study.direct import Goal, Sample, refine_tariff, sample_tariffs, search_everywhere, search_tariff
 from csmoifsa_ev.study.no_effect import normalise_prices
 
 NEARNESS = 0.01
@@ -81,11 +81,16 @@ def in_force(problem: EVPricing) -> np.ndarray:
     return np.concatenate([prices.start.as_array(), np.full(3, float(prices.discharge_bounds[0]))])
 
 
-def objective_scale(problem: EVPricing, *, seed: int = 0) -> Scale | None:
-    """Return the scale of the objectives by direct search, or None if no tariff keeps the constraints."""
+def objective_scale(problem: EVPricing, sample: Sample, *, seed: int = 0) -> Scale | None:
+    """Return the scale of the objectives by direct search, or None if no tariff keeps the constraints.
+
+    ``sample`` is from `direct.sample_tariffs`.
+    """
     columns = [QUANTITIES.index(name) for name in OBJECTIVE_SETS[problem.objective_set]]
     unit = np.array([_unit(problem, name) for name in OBJECTIVE_SETS[problem.objective_set]])
-    found = [search_tariff(problem, lambda X, Q, k=k: Q[:, columns[k]] / unit[k], seed=seed) for k in range(3)]
+    found = [
+        search_everywhere(problem, lambda X, Q, k=k: Q[:, columns[k]] / unit[k], sample, seed=seed) for k in range(3)
+    ]
     extremes = [one for one in found if one is not None]
     if len(extremes) < 3:
         return None
@@ -93,9 +98,10 @@ def objective_scale(problem: EVPricing, *, seed: int = 0) -> Scale | None:
     best = F.min(axis=0)
     span = np.where(F.max(axis=0) > best, F.max(axis=0) - best, 1.0)
     for k in range(3):
-        better = search_tariff(
+        better = search_everywhere(
             problem,
             lambda X, Q: ((Q[:, columns] - best) / span).sum(axis=1),
+            sample,
             further=lambda X, Q, k=k: (Q[:, columns[k]] - best[k]) / span[k] - SLACK,
             start=extremes[k],
             seed=seed,
@@ -120,11 +126,12 @@ def recommend(problem: EVPricing, *, seed: int = 0) -> Recommendation | None:
     `NEARNESS` times the squared distance from the tariff in force is subtracted, so that prices without effect on them
     stay as they are.
     """
-    scale = objective_scale(problem, seed=seed)
+    sample = sample_tariffs(problem, seed=seed)
+    scale = objective_scale(problem, sample, seed=seed)
     if scale is None:
         return None
     loss = _loss(problem, scale)
-    best = search_tariff(problem, loss, start=scale.extremes[0], seed=seed)
+    best = search_everywhere(problem, loss, sample, start=scale.extremes[0], seed=seed)
     assert best is not None  # the extremes keep the constraints
     best_score = _score(problem, scale, best)
     found = Recommendation(tariff=best, best=best, scale=scale, score=best_score, best_score=best_score)
@@ -132,7 +139,7 @@ def recommend(problem: EVPricing, *, seed: int = 0) -> Recommendation | None:
     raised = normalise_prices(problem, best[None])[0]
     starts = [one for one in (best, raised) if further(one[None], problem.quantities(one[None])[0])[0] <= 0]
     start = min(starts, key=lambda one: float(rule(one[None], problem.quantities(one[None])[0])[0]))
-    picked = search_tariff(problem, rule, further=further, start=start, seed=seed)
+    picked = search_everywhere(problem, rule, sample, further=further, start=start, seed=seed)
     picked = refine_tariff(problem, rule, start if picked is None else picked, further=further, seed=seed)
     return replace(found, tariff=picked, score=_score(problem, scale, picked))
 
@@ -178,6 +185,9 @@ def nearly_equal(problem: EVPricing, found: Recommendation, *, seed: int = 0) ->
     readers: dict[str, Goal] = {name: (lambda X, Q, k=k: X[:, k] / level) for k, name in enumerate(VARIABLES)}
     readers["operator_profit_per_day"] = lambda X, Q: -Q[:, PROFIT] / money
     readers["driver_bill_per_day"] = lambda X, Q: Q[:, BILL] / money
+    sample = sample_tariffs(problem, seed=seed)
+    near = np.vstack([found.tariff, sample.X[further(*sample) <= 0]])
+    values = problem.quantities(near)[0]
     result = {}
     for name, read in readers.items():
         ends = []
@@ -186,7 +196,7 @@ def nearly_equal(problem: EVPricing, found: Recommendation, *, seed: int = 0) ->
                 problem,
                 lambda X, Q, read=read, sign=sign: sign * read(X, Q),
                 further=further,
-                start=found.tariff,
+                start=near[(sign * read(near, values)).argmin()],
                 generations=120,
                 seed=seed,
             )

@@ -1,11 +1,18 @@
-"""Direct search of one tariff: differential evolution over the six prices, for one goal within all constraints."""
+"""Direct search of one tariff: sampling and differential evolution over the six prices, for one goal.
+
+Responses have dead zones and saturation, so that goals have several optima, and constraints leave gaps. One evolution
+over all prices ends at one of them; `search_everywhere` therefore begins also at the best sampled tariffs that lie
+apart.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 from scipy.optimize import OptimizeResult, differential_evolution
+from scipy.stats import qmc
 
 from csmoifsa_ev.problem.pricing import EVPricing
 
@@ -15,8 +22,11 @@ Goal = Callable[[np.ndarray, np.ndarray], np.ndarray]
 _REACH, _GRID = 3.0, 31
 """Largest shift of a price in `refine_tariff` [price unit per kWh], and the number of shifts tried."""
 
-_APART, _STARTS = 0.8, 4
-"""Least distance of its starts [price unit per kWh], and their number."""
+_APART, _FAR_APART, _STARTS = 0.8, 3.0, 4
+"""Least distance of the starts in `refine_tariff` and in `search_everywhere` [price unit per kWh], and their number."""
+
+_SAMPLE = 16
+"""Binary logarithm of the number of tariffs in `sample_tariffs`."""
 
 _INFEASIBLE = 1e6
 """Added to the violation of a tariff, so that every tariff within the constraints is better; goals are of order 1."""
@@ -102,17 +112,71 @@ def refine_tariff(
     shifts = np.stack([one.ravel() for one in np.meshgrid(steps, steps, steps, indexing="ij")], axis=1)
     points = tariff + np.hstack([shifts, np.repeat(shifts[:, 2:] / problem.day.round_trip, 3, axis=1)])
     points = np.clip(points, *problem.price_bounds)
-    values = cost(points)
-    order = np.argsort(values, kind="stable")
-    starts = [tariff]
-    for row in order[values[order] < _INFEASIBLE]:
-        if len(starts) > _STARTS:
-            break
-        if all(np.abs(points[row, :3] - one[:3]).max() > _APART for one in starts):
-            starts.append(points[row])
-    found = [
-        search_tariff(problem, goal, further=further, start=one, box=_APART, generations=120, seed=seed)
-        for one in starts
-    ]
+    starts = _apart(points, cost(points), _APART, [tariff])
+    found = [_in_box(problem, goal, further, one, _APART, seed) for one in starts]
     kept = np.array([tariff, *(one for one in found if one is not None)])
     return kept[cost(kept).argmin()]
+
+
+class Sample(NamedTuple):
+    """Tariffs within the constraints, (n, 6), and their `EVPricing.quantities`, (n, k)."""
+
+    X: np.ndarray
+    Q: np.ndarray
+
+
+def sample_tariffs(problem: EVPricing, *, seed: int = 0) -> Sample:
+    """Return the tariffs within the constraints among 65,536 of a scrambled Sobol sequence.
+
+    Charge and discharge prices fall from peak to valley. The spread of charge prices over the lowest is scaled by a
+    random factor, so that nearly flat tariffs occur; in half of the tariffs discharge prices are lowest.
+    """
+    low, high = problem.price_bounds
+    unit = qmc.Sobol(8, rng=seed).random_base2(_SAMPLE)
+    charge = -np.sort(-unit[:, :3], axis=1)
+    charge = charge[:, 2:] + (charge - charge[:, 2:]) * unit[:, 6:7]
+    discharge = -np.sort(-unit[:, 3:6], axis=1) * (unit[:, 7:] < 0.5)
+    X = low + (high - low) * np.hstack([charge, discharge])
+    Q, G = problem.quantities(X)
+    kept = (G <= 0).all(axis=1)
+    return Sample(X[kept], Q[kept])
+
+
+def search_everywhere(
+    problem: EVPricing,
+    goal: Goal,
+    sample: Sample,
+    *,
+    further: Goal | None = None,
+    start: np.ndarray | None = None,
+    seed: int = 0,
+) -> np.ndarray | None:
+    """Return the best tariff (6,) of a search over all prices and of searches around the best of a sample.
+
+    The parameters are those of `search_tariff`; ``sample`` is from `sample_tariffs`.
+    """
+    values = goal(sample.X, sample.Q)
+    if further is not None:
+        values = np.where(further(sample.X, sample.Q) > 0, np.inf, values)
+    begin = _apart(sample.X, values, _FAR_APART, [] if start is None else [start])
+    found = [search_tariff(problem, goal, further=further, start=start, seed=seed)]
+    found += [_in_box(problem, goal, further, one, _FAR_APART, seed) for one in begin]
+    kept = [one for one in found if one is not None]
+    return kept[int(cost_of(problem, goal, further)(np.array(kept)).argmin())] if kept else None
+
+
+def _in_box(
+    problem: EVPricing, goal: Goal, further: Goal | None, start: np.ndarray, box: float, seed: int
+) -> np.ndarray | None:
+    return search_tariff(problem, goal, further=further, start=start, box=box, generations=120, seed=seed)
+
+
+def _apart(points: np.ndarray, values: np.ndarray, distance: float, first: list[np.ndarray]) -> list[np.ndarray]:
+    """Return ``first`` and the best `_STARTS` points whose charge prices lie apart from those before them."""
+    chosen = list(first)
+    for row in np.argsort(values, kind="stable"):
+        if values[row] >= _INFEASIBLE or len(chosen) == _STARTS + len(first):
+            break
+        if all(np.abs(points[row, :3] - one[:3]).max() > distance for one in chosen):
+            chosen.append(points[row])
+    return chosen
