@@ -1,4 +1,4 @@
-"""How successful each behaviour is, and with which probability it makes the next offspring."""
+"""Credit of the behaviours, their rates of success, and the probabilities with which they make offspring."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from csmoifsa.kernels.dominance import compare
 from csmoifsa.kernels.records import Memory, Offspring, Population
 from csmoifsa.settings import Settings
 
-LONG = 0.01  # the least step worth remembering, as a share of a variable's range
+LONG = 0.01  # least length of a step that is kept, as a share of a variable's range
 
 
 @jit(forceinline=True)
@@ -61,8 +61,8 @@ def update_credit(
     """Smooth each behaviour's credit towards its share of successes among the ``n`` rows of ``offspring``.
 
     A success is a child, in row ``count + q`` of the population, that is better than its own parent by more than
-    ``gain_tolerance`` of the front's extent: microscopic gains on a wrong front would otherwise feed greedy behaviours
-    for ever. Counts the uses of parents and remembers long steps where the behaviour asks for it.
+    ``gain_tolerance`` of the front's extent; without this bound tiny gains on a local front would keep the credit of
+    greedy behaviours. Also counts the uses of parents, and keeps long steps of behaviours with REMEMBERS_STEPS.
     """
     credit = memory.credit
     extent, trials, successes = np.empty(population.F.shape[1]), np.empty(credit.size), np.empty(credit.size)
@@ -86,7 +86,7 @@ def update_credit(
 
 @jit(forceinline=True)
 def operator_probabilities(credit: Vector, enabled: Flags, settings: Settings, probabilities: Vector) -> None:
-    """Write the probability of each behaviour (n_behaviours,): a floor, the rest in proportion to credit to the 1.5.
+    """Write the probabilities (n_behaviours,): ``min_probability`` each, the rest in proportion to credit ** 1.5.
 
     Raises ``credit`` (n_behaviours,) in place to the least credit of each behaviour. A behaviour that is not
     ``enabled`` (n_behaviours,) gets 0.

@@ -1,4 +1,4 @@
-"""What the algorithm as published needs: affinities, neighbours in the visual range, antibody concentrations."""
+"""Kernels of the algorithm as published: affinities, neighbours in the visual range, antibody concentrations."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def find_neighbours(
     """Find the neighbours of each fish within the visual range: their number, the best of them, their centre.
 
     X : (n, n_var) positions in the unit box; affinity : (n,). Distances are root mean squares over the coordinates,
-    because a plain Euclidean range of 0.5 sees nobody in thirty dimensions (reconstructed).
+    because in thirty dimensions no fish lies within a plain Euclidean range of 0.5 (reconstructed).
     Writes n_neighbours : (n,), best : (n,) the row with the highest affinity, of several the nearest, -1 if there is no
     neighbour, and centre : (n, n_var) the mean position.
     """

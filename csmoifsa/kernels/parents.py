@@ -1,4 +1,4 @@
-"""Which individuals become parents: the active ones, their leaders, and the shares of clones."""
+"""Choice of parents: the active individuals, their leaders, and the shares of clones."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from csmoifsa.settings import Settings
 def least_crowded(rank: Indices, crowding: Vector, count: int, n_most: int) -> Indices:
     """Return the non-dominated rows with the largest crowding distance, at most ``n_most``, the largest first.
 
-    rank, crowding : (rows,), of which the first ``count`` are looked at.
+    rank, crowding : (rows,), of which the first ``count`` are read.
     """
     rows, n = np.empty(min(n_most, count), np.int64), 0
     for i in range(count):
@@ -59,11 +59,12 @@ def pick(shares: Vector, u: float) -> int:
 
 @jit(forceinline=True)
 def choose_parents(population: Population, count: int, settings: Settings) -> Parents:
-    """Return who may become a parent in the next generation of a population with ``count`` individuals.
+    """Return the possible parents of the next generation of a population with ``count`` individuals.
 
-    The crowding distance of an individual counts less the more often it was used: where the front has a gap, its edges
-    stay the least crowded, and nothing is to be found there. While nothing is feasible, the fifth of the population
-    with the least violation is active: the best one alone would draw all into its own local minimum of violation.
+    The crowding distance of an individual counts less the more often it was used: the individuals at the edges of a gap
+    in the front stay the least crowded, although no solution lies in the gap. While nothing is feasible, the fifth of
+    the population with the least violation is active: with the best one alone the population would converge to its
+    local minimum of violation.
     """
     crowding = np.empty(count)
     for i in range(count):

@@ -9,7 +9,7 @@ from csmoifsa.settings import Settings
 
 
 class Population(NamedTuple):
-    """The individuals, a row each; the first ``count`` rows are in use, the others have room for offspring."""
+    """The individuals, a row each; the first ``count`` rows are in use, the others are room for offspring."""
 
     X: Matrix  # (rows, n_var) positions in the unit box
     displacement: Matrix  # (rows, n_var) the step from its parent that made each individual
@@ -18,12 +18,12 @@ class Population(NamedTuple):
     extra: Matrix  # (rows, k) columns of the caller that travel with the individual, e.g. constraint values
     rank: Indices  # (rows,) non-dominated rank, 0 = not dominated
     crowding: Vector  # (rows,) crowding distance within rank 0, while nothing is feasible within each: see selection
-    n_uses: Vector  # (rows,) how often each individual was the parent in a behaviour that tires its parents
-    order: Indices  # (rows,) row numbers; the first count are those in use, sorted by violation, then objectives
+    n_uses: Vector  # (rows,) times each individual was the parent in a behaviour with TIRES_PARENTS
+    order: Indices  # (rows,) row numbers; the first count are in use and sorted by violation, then objectives
 
 
 class Offspring(NamedTuple):
-    """Candidates that wait for their evaluation, a row each."""
+    """Candidates that are not evaluated yet, a row each."""
 
     X: Matrix  # (n, n_var) positions in the unit box
     displacement: Matrix  # (n, n_var) the step from the parent
@@ -32,23 +32,23 @@ class Offspring(NamedTuple):
 
 
 class Memory(NamedTuple):
-    """What the search has learned; changed in place."""
+    """Success rates and step lengths of the run so far; the kernels change them in place."""
 
     credit: Vector  # (n_behaviours,) smoothed share of successes of each behaviour
     step_lengths: Vector  # (memory_size,) long steps that succeeded, the latest first, 0 = none yet
 
 
 class Parents(NamedTuple):
-    """From whom the behaviours choose, for one generation."""
+    """Individuals that the behaviours may take as parents and leaders in one generation."""
 
     count: int  # individuals in use: the first rows of the population
     active: Indices  # (n,) rows of the active individuals: the least crowded, the least crowded first
-    leaders: Indices  # (n_leaders,) the first of those
+    leaders: Indices  # (n_leaders,) rows of the first active individuals, which others follow
     clone_shares: Vector  # (n,) cumulative probability of each active individual to be cloned
 
 
 class Task(NamedTuple):
-    """What stays the same during a run, beside the settings."""
+    """Variables, bounds, behaviours and seed of a run; constant during the run, as the settings are."""
 
     free: Indices  # (n_free,) the variables that are not fixed
     xl: Vector  # (n_var,) lower bounds

@@ -1,4 +1,4 @@
-"""Who survives: parent-offspring competition and environmental selection."""
+"""Selection of the next population: parent-offspring competition and environmental selection."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from csmoifsa.kernels.truncation import truncate
 def compete_with_parents(population: Population, count: int, offspring: Offspring, n: int, eliminated: Flags) -> None:
     """Set ``eliminated`` (count + n,) at the worse of each child and its parent, if one of them is worse.
 
-    Children near their parents would otherwise crowd out individuals that are worse but elsewhere: the population would
-    gather around its best before it has searched (crowding: De Jong 1975; Mahfoud 1992).
+    Children near their parents would otherwise replace individuals that are worse but in other regions, and the
+    population would converge before it has explored the space (crowding: De Jong 1975; Mahfoud 1992).
     """
     for q in range(n):
         better = compare(population.F, population.CV, count + q, population.F, population.CV, offspring.parent[q])
@@ -61,7 +61,7 @@ def sort_candidates(population: Population, count: int, eliminated: Flags) -> In
 def move_survivors(population: Population, order: Indices, survives: Flags, n_survivors: int) -> None:
     """Move the rows that ``survives`` (rows,) marks into the first ``n_survivors`` rows, in place.
 
-    Those who are among the first already keep their row, so only newcomers move. ``order`` follows.
+    Survivors among the first rows already keep their row, so only newcomers move. ``order`` is updated.
     """
     place = 0
     for s in range(order.size):

@@ -15,13 +15,13 @@ streams : (n,) uint64
 population : Population
     The individuals; read only.
 parents : Parents
-    From whom to choose.
+    Active individuals, leaders and shares of clones; read only.
 memory : Memory
-    What the search has learned; read only.
+    Success rates and step lengths of the run so far; read only.
 settings : Settings
     The numbers of `csmoifsa.settings.Settings`.
 offspring : Offspring
-    To be filled.
+    Receives position, displacement and parent in the assigned rows.
 
 Its module may set three constants, 0 or False by default:
 
