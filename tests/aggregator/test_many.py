@@ -126,7 +126,7 @@ def test_a_start_is_checked_and_kept_within_the_bounds():
         for ask in (tune, upper_bound):
             with pytest.raises(InputError, match="price must be 24 finite numbers"):
                 ask(cars, game, bad)
-    with pytest.raises(InputError, match="they know 96"):
+    with pytest.raises(InputError, match="24 steps of the game, not 96"):
         tune(draw_cars(9, 96), game, game.day_ahead)
     settled = replace(game, lower=np.full(24, 0.4), upper=np.full(24, 0.4), mean=0.4)  # no room to rank the steps
     assert tune(cars, settled, game.day_ahead, tries=5)[0] == pytest.approx(0.4)

@@ -244,7 +244,7 @@ def test_the_same_local_prices_with_an_offset_are_the_same_prices(tmp_path):
 def test_offsets_that_change_need_a_zone(tmp_path):
     rows = price_rows("Europe/Paris", date(2024, 10, 25), date(2024, 10, 30), "{iso},{value}")
     path = write(tmp_path / "a.csv", ["time,price", *rows])
-    with pytest.raises(InputError, match=r"the offsets UTC\+01:00 and UTC\+02:00; say on which clock"):
+    with pytest.raises(InputError, match=r"the offsets UTC\+01:00 and UTC\+02:00; state the clock of the local days"):
         load_prices(path)
     prices = load_prices(FileSeries(csv=str(path), time_zone="Europe/Paris"))
     assert len(prices.days) == 5

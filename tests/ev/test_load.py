@@ -183,9 +183,9 @@ def test_rubbish_is_an_input_error(tmp_path_factory, rubbish):
 def test_values_or_file_not_both():
     assert np.array_equal(Load(values_mw=(1.0,) * 24).read().values, np.ones((1, 24)))
     for bad in ({}, {"values_mw": (1.0,) * 24, "csv": "a.csv"}):
-        with pytest.raises(InputError, match="one of the two"):
+        with pytest.raises(InputError, match="either values_mw or csv, and not both"):
             Load(**bad)
-    with pytest.raises(InputError, match="a day of 7 values"):
+    with pytest.raises(InputError, match="values_mw has 7 values"):
         Load(values_mw=(1.0,) * 7).read()
     with pytest.raises(InputError, match="value 3 is"):
         Load(values_mw=(1.0, 1.0, -1.0, *(1.0,) * 21)).read()
