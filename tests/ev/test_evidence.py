@@ -12,7 +12,8 @@ from csmoifsa_ev.inputs.evidence import CALGARY_CENTS, response_doubts
 from csmoifsa_ev.inputs.inspection import inspect_scenario
 from csmoifsa_ev.inputs.responses import LABELS, SETS, set_values, source_rows
 from csmoifsa_ev.inputs.scenario import build_day, load_scenario
-from csmoifsa_ev.model.outcome import evaluate
+from csmoifsa_ev.model.limits import Limits
+from csmoifsa_ev.model.outcome import ROUNDING, evaluate
 from csmoifsa_ev.model.ramp import Ramp, RampRanges
 from csmoifsa_ev.model.response import Enrolment
 from csmoifsa_ev.problem.pricing import EVPricing
@@ -49,6 +50,16 @@ def test_flows_are_enrolment_times_the_flows_of_enrolled_drivers(small, offer):
         assert both.flow_mwh[row] == pytest.approx(want, rel=1e-12)
         assert both.responding[row] <= plain_enrolment(tariff, CURVE, offer) + 1e-12
     assert alone.flow_mwh[0].min() > 0
+
+
+@pytest.mark.parametrize("offer", [None, 6.0])
+def test_the_tariff_in_force_keeps_a_limit_of_no_rise_exactly(small, offer):
+    """Its own bill is the limit: the constraint holds with its slack for rounding alone, with enrolment, too."""
+    day = dataclasses.replace(enrolled(small.day, CURVE, offer), limits=Limits(max_bill_change=0.0))
+    start = np.array([[*day.prices.start.as_array(), 5.0, 5.0, 5.0]])
+    outcome = evaluate(start, day)
+    assert outcome.flow_mwh.sum() > 0
+    assert outcome.constraints[0, 8] == pytest.approx(-ROUNDING, rel=1e-3)
 
 
 @pytest.mark.parametrize("offer", [None, 5.0])

@@ -162,11 +162,7 @@ def evaluate(X: np.ndarray, day: PricingDay) -> TariffOutcome:
     """
     charge, discharge = X[:, :3], X[:, 3:]
     money = day.prices.per_mwh
-    flows = wanted_flows(charge, day.reference, day.ramps, day.energy_mwh)
-    if day.response.transfer == "ev-load":
-        flows = limit_flows(flows, day.fleet.flow_limit_mwh)
-    if day.response.enrolment is not None:  # enrolled cars have the fleet's sessions, so their limits shrink alike
-        flows = flows * day.response.enrolment.share(charge, day.reference)[:, None]
+    flows = shifted_energy(charge, day)
     responding = (flows[:, 0] + flows[:, 1] + flows[:, 2]) / day.total_energy_mwh
     margins = discharge_margin(charge, discharge, day.round_trip, day.v2g.wear)
     psi = discharging_shares(margins, day.v2g, day.fleet.eligible, day.fleet.eligible_any, responding)
@@ -222,6 +218,19 @@ def evaluate(X: np.ndarray, day: PricingDay) -> TariffOutcome:
     )
 
 
+def shifted_energy(charge: np.ndarray, day: PricingDay) -> np.ndarray:
+    """Return the energy that drivers shift under charge prices (n, 3), shape (n, 3) [MWh].
+
+    What they wish to shift, within the limits of their sessions, times the share of owners who enrol.
+    """
+    flows = wanted_flows(charge, day.reference, day.ramps, day.energy_mwh)
+    if day.response.transfer == "ev-load":
+        flows = limit_flows(flows, day.fleet.flow_limit_mwh)
+    if day.response.enrolment is not None:  # enrolled cars have the fleet's sessions, so their limits shrink alike
+        flows = flows * day.response.enrolment.share(charge, day.reference)[:, None]
+    return flows
+
+
 def avoided_cost(generated: np.ndarray, g1_mw: np.ndarray, day: PricingDay) -> np.ndarray:
     """Return the cost of supply avoided against the situation before pricing, shape (n,) [currency/day].
 
@@ -245,10 +254,7 @@ def max_bill(day: PricingDay) -> float:
     if day.limits.max_bill_change is None:
         return float("inf")
     charge = day.prices.start.as_array()
-    flows = wanted_flows(charge[None], day.reference, day.ramps, day.energy_mwh)
-    if day.response.transfer == "ev-load":
-        flows = limit_flows(flows, day.fleet.flow_limit_mwh)
-    curves, *_ = evaluate_days(flows, np.zeros((1, 2)), np.zeros(1), day)
+    curves, *_ = evaluate_days(shifted_energy(charge[None], day), np.zeros((1, 2)), np.zeros(1), day)
     in_force = float((charge[day.period] * curves.charging[0]).sum()) * day.dt_h * day.prices.per_mwh
     return in_force + day.limits.max_bill_change * abs(in_force)
 
