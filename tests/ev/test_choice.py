@@ -13,6 +13,8 @@ from csmoifsa_ev.model.tariff import VARIABLES
 from csmoifsa_ev.plugin import ev_pricing
 from csmoifsa_ev.problem.pricing import EVPricing
 from csmoifsa_ev.study.choice import BILL, PROFIT, in_force, nearly_equal, recommend, rule_goal
+from csmoifsa_ev.study.direct import sample_tariffs, search_everywhere
+from csmoifsa_ev.study.study import search_front
 
 SAMPLES = 200_000
 
@@ -122,3 +124,23 @@ def test_a_least_profit_is_kept_and_an_impossible_one_is_none(problem, found):
     assert kept.outcome(recommended(kept).tariff).operator_profit_per_day[0] == pytest.approx(wanted, rel=1e-2)
     beyond = dataclasses.replace(problem.day, limits=Limits(min_profit=10 * problem.day.bill_before))
     assert recommend(EVPricing(beyond)) is None
+
+
+def test_where_limits_are_too_narrow_for_sampling_the_search_gives_the_start(problem):
+    """A profit just below the largest that the limit on the bill allows: the search finds tariffs, sampling none."""
+
+    def limited(**limits):
+        return EVPricing(dataclasses.replace(problem.day, limits=Limits(max_bill_change=0.0, **limits)))
+
+    capped = limited()
+    richest = search_everywhere(capped, lambda X, Q: Q[:, PROFIT] / 1e4, sample_tariffs(capped))
+    narrow = limited(min_profit=0.999 * -float(capped.quantities(richest[None])[0][0, PROFIT]))
+    assert len(sample_tariffs(narrow).X) == 0
+    assert recommend(narrow) is None
+    known = search_front(narrow, 10_000, 1)
+    assert len(known) > 0
+    found = recommended(narrow, known=known)
+    assert (narrow.quantities(found.tariff[None])[1] <= 0).all()
+    ranges = nearly_equal(narrow, found)
+    for name, price in zip(VARIABLES, found.tariff, strict=True):
+        assert ranges[name][0] - 1e-6 <= price <= ranges[name][1] + 1e-6

@@ -118,8 +118,11 @@ def _unit(problem: EVPricing, name: str) -> float:
     return float(problem.day.before.g1_mw[0]) if name.endswith("_mw") else problem.day.bill_before
 
 
-def recommend(problem: EVPricing, *, seed: int = 0) -> Recommendation | None:
+def recommend(problem: EVPricing, *, known: np.ndarray | None = None, seed: int = 0) -> Recommendation | None:
     """Return the recommendation, or None if no tariff keeps the constraints.
+
+    ``known`` (n, 6) are tariffs within the constraints; where these are so narrow that no sampled tariff keeps them, the
+    searches start from ``known`` instead.
 
     Among tariffs whose score is at most ``choice.tolerance`` below the largest it has the largest profit, the smallest
     bill or the nearest prices, as ``choice.rule`` says. Profit and bill count as shares of the bill before pricing;
@@ -127,12 +130,14 @@ def recommend(problem: EVPricing, *, seed: int = 0) -> Recommendation | None:
     stay as they are.
     """
     sample = sample_tariffs(problem, seed=seed)
+    if known is not None and not len(sample.X):
+        sample = Sample(known, problem.quantities(known)[0])
     scale = objective_scale(problem, sample, seed=seed)
     if scale is None:
         return None
     loss = _loss(problem, scale)
     best = search_everywhere(problem, loss, sample, start=scale.extremes[0], seed=seed)
-    assert best is not None  # the extremes keep the constraints
+    assert best is not None  # the extremes keep the constraints, and the search starts from one
     best_score = _score(problem, scale, best)
     found = Recommendation(tariff=best, best=best, scale=scale, score=best_score, best_score=best_score)
     rule, further = rule_goal(problem), within_tolerance(problem, found)

@@ -153,7 +153,8 @@ def search_everywhere(
 ) -> np.ndarray | None:
     """Return the best tariff (6,) of a search over all prices and of searches around the best of a sample.
 
-    The parameters are those of `search_tariff`; ``sample`` is from `sample_tariffs`.
+    Where none of these keeps the constraints, it is the best of their starts that does; None if there is none. The
+    parameters are those of `search_tariff`; ``sample`` is from `sample_tariffs`.
     """
     values = goal(sample.X, sample.Q)
     if further is not None:
@@ -161,8 +162,11 @@ def search_everywhere(
     begin = _apart(sample.X, values, _FAR_APART, [] if start is None else [start])
     found = [search_tariff(problem, goal, further=further, start=start, seed=seed)]
     found += [_in_box(problem, goal, further, one, _FAR_APART, seed) for one in begin]
-    kept = [one for one in found if one is not None]
-    return kept[int(cost_of(problem, goal, further)(np.array(kept)).argmin())] if kept else None
+    kept = [one for one in found if one is not None] or begin
+    if not kept:
+        return None
+    costs = cost_of(problem, goal, further)(np.array(kept))
+    return kept[int(costs.argmin())] if costs.min() < _INFEASIBLE else None
 
 
 def _in_box(

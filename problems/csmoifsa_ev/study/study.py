@@ -178,14 +178,15 @@ def run_study(
     """
     problem = EVPricing(build_day(scenario), objectives=objectives)
     run = _search(problem, n_eval, seed, pop_size, progress)
-    found = recommend(problem, seed=seed)
+    searched = run.X if run.feasible else np.empty((0, 6))
+    found = recommend(problem, known=searched, seed=seed)
     if found is None:
         worst = CONSTRAINTS[int(problem.outcome(run.X[:1]).constraints[0].argmax())]
         raise InputError(
             f"no tariff was found that keeps all constraints; the nearest breaks '{worst}'. "
             "Widen prices.charge_bounds and discharge_bounds, or loosen limits"
         )
-    front = _front(problem, run.X if run.feasible else np.empty((0, 6)), found)
+    front = _front(problem, searched, found)
     F = problem.outcome(front).objectives(objectives)
     names = [EXTREME_NAMES[quantity] for quantity in OBJECTIVE_SETS[objectives]]
     chosen = dict(zip(names, extremes(F), strict=True))
