@@ -134,6 +134,7 @@ def test_where_limits_are_too_narrow_for_sampling_the_search_gives_the_start(pro
 
     capped = limited()
     richest = search_everywhere(capped, lambda X, Q: Q[:, PROFIT] / 1e4, sample_tariffs(capped))
+    assert richest is not None
     narrow = limited(min_profit=0.999 * -float(capped.quantities(richest[None])[0][0, PROFIT]))
     assert len(sample_tariffs(narrow).X) == 0
     assert recommend(narrow) is None

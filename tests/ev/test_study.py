@@ -16,7 +16,8 @@ from csmoifsa_ev.output.tables import FRONT_QUANTITIES
 from csmoifsa_ev.plugin import ev_pricing
 from csmoifsa_ev.problem.pricing import EVPricing
 from csmoifsa_ev.study.no_effect import no_effect_length, no_effect_ranges, normalise_prices
-from csmoifsa_ev.study.study import initial_population, rank_correlations, run_study
+from csmoifsa_ev.study.redundancy import rank_correlations
+from csmoifsa_ev.study.study import initial_population, run_study
 
 
 @pytest.fixture(scope="module")

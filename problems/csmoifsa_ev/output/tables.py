@@ -22,8 +22,8 @@ from csmoifsa_ev.study.calibration import Calibration
 from csmoifsa_ev.study.comparison import compare_with_paper
 from csmoifsa_ev.study.impact import rebound, v2g_figures
 from csmoifsa_ev.study.learning import LearningCurves
-from csmoifsa_ev.study.redundancy import redundant_objectives
-from csmoifsa_ev.study.study import Study, rank_correlations
+from csmoifsa_ev.study.redundancy import rank_correlations, redundant_objectives
+from csmoifsa_ev.study.study import Study
 
 FRONT_QUANTITIES = (
     "g1_mw",

@@ -121,8 +121,8 @@ def _unit(problem: EVPricing, name: str) -> float:
 def recommend(problem: EVPricing, *, known: np.ndarray | None = None, seed: int = 0) -> Recommendation | None:
     """Return the recommendation, or None if no tariff keeps the constraints.
 
-    ``known`` (n, 6) are tariffs within the constraints; where these are so narrow that no sampled tariff keeps them, the
-    searches start from ``known`` instead.
+    ``known`` (n, 6) are tariffs within the constraints. Where limits are so narrow that no sampled tariff keeps them,
+    the searches start from ``known`` instead.
 
     Among tariffs whose score is at most ``choice.tolerance`` below the largest it has the largest profit, the smallest
     bill or the nearest prices, as ``choice.rule`` says. Profit and bill count as shares of the bill before pricing;

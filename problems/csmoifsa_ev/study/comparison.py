@@ -8,8 +8,9 @@ from typing import TypedDict
 import numpy as np
 
 from csmoifsa_ev.study.fitting import front_figures, printed_falls
+from csmoifsa_ev.study.redundancy import rank_correlations
 from csmoifsa_ev.study.reproduction import JointFit, fits_as_markdown, printed_after
-from csmoifsa_ev.study.study import Study, rank_correlations
+from csmoifsa_ev.study.study import Study
 
 _ASSUMED = "how strongly drivers respond is assumed here and not printed there"
 _REMARKS_BEFORE = {

@@ -1,4 +1,4 @@
-"""Objectives that say the same or the opposite of each other along a front, by rank correlation."""
+"""Rank correlation of quantities along a front: trade-offs, and objectives that order a front alike or in reverse."""
 
 from __future__ import annotations
 
@@ -32,6 +32,29 @@ class RedundantPair(TypedDict):
     opposed: bool
 
 
+def rank_correlation(one: np.ndarray, other: np.ndarray) -> float | None:
+    """Return Spearman's rank correlation of two quantities (n,), None below three values or where one is constant."""
+    if len(one) < 3 or np.ptp(one) == 0 or np.ptp(other) == 0:
+        return None
+    return float(np.asarray(spearmanr(one, other))[0])
+
+
+def rank_correlations(outcome: TariffOutcome, objectives: str) -> dict[str, float | None]:
+    """Return the rank correlation along a front between the third quantity of a set and each of the others.
+
+    Returns
+    -------
+    dict
+        The `rank_correlation` by pair, such as ``"satisfaction, saving_per_day"``, the second quantity first; the pairs
+        of the 2022 paper's first figure, and the corresponding ones of other sets.
+    """
+    first, second, third = OBJECTIVE_SETS[objectives]
+    return {
+        f"{third}, {other}": rank_correlation(getattr(outcome, third), getattr(outcome, other))
+        for other in (second, first)
+    }
+
+
 def redundant_objectives(outcome: TariffOutcome, objectives: str) -> list[RedundantPair]:
     """Return the pairs of objectives that order a front alike or in reverse.
 
@@ -45,9 +68,7 @@ def redundant_objectives(outcome: TariffOutcome, objectives: str) -> list[Redund
     names, F = OBJECTIVE_SETS[objectives], outcome.objectives(objectives)
     found: list[RedundantPair] = []
     for a, b in combinations(range(len(names)), 2):
-        if len(F) < 3 or np.ptp(F[:, a]) == 0 or np.ptp(F[:, b]) == 0:
-            continue
-        rho = float(np.asarray(spearmanr(F[:, a], F[:, b]))[0])
-        if abs(rho) >= ALIKE:
+        rho = rank_correlation(F[:, a], F[:, b])
+        if rho is not None and abs(rho) >= ALIKE:
             found.append({"objectives": [names[a], names[b]], "rank_correlation": rho, "opposed": rho < 0})
     return found

@@ -37,15 +37,6 @@ EXTREME_NAMES = {
     "largest_bill_rise": "min_bill_rise",
 }
 
-FIG1_PAIRS = {
-    "paper": (("satisfaction", "saving_per_day"), ("satisfaction", "g2_mw")),
-    "market": (("driver_bill_per_day", "operator_profit_per_day"), ("driver_bill_per_day", "g2_mw")),
-    "inflexible": (("inflexible_bill_per_day", "operator_profit_per_day"), ("inflexible_bill_per_day", "g2_mw")),
-    "welfare": (("satisfaction", "welfare_per_day"), ("satisfaction", "g2_mw")),
-    "fair": (("largest_bill_rise", "operator_profit_per_day"), ("largest_bill_rise", "g2_mw")),
-}
-"""Pairs of quantities in the first figure: those of the 2022 paper, and the corresponding ones of other sets."""
-
 
 @dataclass(frozen=True, kw_only=True)
 class Study:
@@ -268,22 +259,3 @@ def initial_population(problem: EVPricing, pop_size: int, seed: int) -> np.ndarr
     X[:, 3:] = -np.sort(-np.minimum(X[:, 3:], X[:, 3:4]), axis=1)
     X[0] = np.clip([*problem.day.reference, *low[3:]], low, high)
     return X
-
-
-def rank_correlations(outcome: TariffOutcome, objectives: str) -> dict[str, float | None]:
-    """Return Spearman's rank correlation along a front between the drivers' objective and each of the two others.
-
-    Returns
-    -------
-    dict
-        Correlation by pair of `FIG1_PAIRS`, such as ``"satisfaction, g2_mw"``; None for fewer than three tariffs, or a
-        quantity that does not vary.
-    """
-    from scipy.stats import spearmanr
-
-    result: dict[str, float | None] = {}
-    for pair in FIG1_PAIRS[objectives]:
-        one, other = (getattr(outcome, name) for name in pair)
-        defined = len(one) > 2 and np.ptp(one) > 0 and np.ptp(other) > 0
-        result[", ".join(pair)] = float(np.asarray(spearmanr(one, other))[0]) if defined else None
-    return result
