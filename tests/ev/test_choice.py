@@ -6,6 +6,7 @@ import dataclasses
 
 import numpy as np
 import pytest
+from scipy.optimize import differential_evolution
 
 from csmoifsa_ev.model.limits import Choice, Limits
 from csmoifsa_ev.model.outcome import OBJECTIVE_SETS, QUANTITIES
@@ -13,7 +14,7 @@ from csmoifsa_ev.model.tariff import VARIABLES
 from csmoifsa_ev.plugin import ev_pricing
 from csmoifsa_ev.problem.pricing import EVPricing
 from csmoifsa_ev.study.choice import BILL, PROFIT, in_force, nearly_equal, recommend, rule_goal
-from csmoifsa_ev.study.direct import sample_tariffs, search_everywhere
+from csmoifsa_ev.study.direct import evolve, sample_tariffs, search_everywhere
 from csmoifsa_ev.study.study import search_front
 
 SAMPLES = 200_000
@@ -145,3 +146,39 @@ def test_where_limits_are_too_narrow_for_sampling_the_search_gives_the_start(pro
     ranges = nearly_equal(narrow, found)
     for name, price in zip(VARIABLES, found.tariff, strict=True):
         assert ranges[name][0] - 1e-6 <= price <= ranges[name][1] + 1e-6
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_evolution_finds_what_the_evolution_of_scipy_finds(seed):
+    """Of steep valleys with kinks, several optima and points that are not allowed, in two to six dimensions."""
+    random = np.random.default_rng(seed)
+    k = 2 + seed % 5
+    low, high = np.sort(random.uniform(-5, 5, (2, k)), axis=0)
+    high += 0.5
+    centres, slopes = random.uniform(low, high, (3, k)), random.normal(size=(3, 4, k))
+    normal, least = random.normal(size=k), random.uniform(0, 1, 3)
+
+    def cost(X):
+        away = np.abs((X[:, None, None] - centres[:, None]) * slopes).sum(axis=3).max(axis=2)
+        outside = np.maximum((X - centres.mean(axis=0)) @ normal, 0)
+        return np.where(outside > 0, 1e6 + outside, (away + least).min(axis=1))
+
+    start = random.uniform(low, high) if seed % 2 else None
+    point, value = evolve(cost, low, high, start=start, seed=seed)
+    assert ((low <= point) & (point <= high)).all()
+    assert cost(point[None])[0] == value
+    if start is not None:
+        assert value <= cost(start[None])[0]
+    others = [
+        differential_evolution(
+            lambda columns: cost(columns.T),
+            np.stack([low, high], axis=1),
+            vectorized=True,
+            updating="deferred",
+            popsize=20,
+            polish=False,
+            rng=trial,
+        ).fun
+        for trial in range(2)
+    ]
+    assert value <= min(others) + 2e-3
