@@ -5,7 +5,7 @@ BIN    := $(VENV)/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 STAMP  := $(VENV)/.installed
 JOBS   ?= 2
 
-.PHONY: demo test quick lint docs docs-serve release-check perf mutants clean install
+.PHONY: demo test quick test-long lint docs docs-serve release-check perf mutants clean install
 
 install: $(STAMP)
 
@@ -19,10 +19,14 @@ demo: $(STAMP)
 	@echo "Look at out/demo/figures/ (start with fig1.png), out/demo/tariff.csv and out/demo/summary.json."
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m "not long"
 
 quick: $(STAMP)
-	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m "not slow"
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m "not slow and not long"
+
+# Thousands of random cases against slow oracles; CI runs them after `make test`.
+test-long: $(STAMP)
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m long
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -63,7 +63,7 @@ def test_small_games_agree_with_the_full_program():
     assert count["resale"] >= 12
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_1000_games_agree_with_the_full_program():
     count = agree(range(1000))
     assert count["resale"] == 300

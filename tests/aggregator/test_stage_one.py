@@ -148,7 +148,7 @@ def test_small_games_against_brute_force():
     assert sum(1 for _ in compare(range(30))) >= 12
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_500_small_games_against_brute_force():
     done = 0
     for _ in compare(range(60, 4000)):
@@ -435,7 +435,7 @@ def test_bad_storage(changes, words):
 # ---- larger ----
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_96x50_is_proven():
     for seed, profit in ((1, 601.3032), (2, 989.4761)):
         s = solve_game(random_game(96, 50, seed), margin=0.0, time_limit=120)

@@ -194,8 +194,13 @@ def test_the_profile_sees_flat_data_and_no_dead_zone():
     assert fit.bands["slope"][0] == 0
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("design", DESIGNS, ids=str)
+QUICK = 3
+"""Designs that `make test` tries; `make test-long` tries all."""
+
+
+@pytest.mark.parametrize(
+    "design", [*DESIGNS[:QUICK], *(pytest.param(one, marks=pytest.mark.long) for one in DESIGNS[QUICK:])], ids=str
+)
 def test_bands_contain_the_truth_of_at_least_85_percent_of_populations(design):
     found = coverage(design)
     assert found["fitted"] >= 190
