@@ -229,6 +229,18 @@ def test_compiled_evaluator_is_the_plain_model(small, managed, X):
         np.testing.assert_array_equal(G, problem.evaluate(X, return_values_of=["G"]))
 
 
+def test_rebound_is_the_highest_valley_load_over_the_highest_other_load_of_all_days(small):
+    day = small.day
+    two = dataclasses.replace(day, days_mw=np.stack([day.days_mw[0], 1.3 * day.days_mw[0][::-1]]))
+    X = np.random.default_rng(0).uniform(5, 50, (20, 6))
+    alone = [evaluate(X, dataclasses.replace(two, days_mw=base[None])).load_mw for base in two.days_mw]
+    for row, found in enumerate(evaluate(X, two).rebound_mw):
+        valley = max(load[row][t] for load in alone for t in range(24) if day.period[t] == 2)
+        others = max(load[row][t] for load in alone for t in range(24) if day.period[t] != 2)
+        assert found == pytest.approx(valley - others)
+    np.testing.assert_allclose(EVPricing(two).quantities(X)[0][:, -1], evaluate(X, two).rebound_mw)
+
+
 def test_plain_model_takes_rows_alone(small, managed):
     X = np.random.default_rng(0).uniform(5, 50, (50, 6))
     for problem in (small, managed):

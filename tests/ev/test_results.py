@@ -21,7 +21,7 @@ from csmoifsa_ev.problem.pricing import EVPricing
 from csmoifsa_ev.study.baselines import compare_baselines, grid_search
 from csmoifsa_ev.study.impact import group_bills, rebound, stakeholder_impact
 from csmoifsa_ev.study.rounding import round_tariff
-from csmoifsa_ev.study.sensitivity import SPREAD, effects, robustness, tornado, with_factor
+from csmoifsa_ev.study.sensitivity import SPREAD, draw_days, effects, robustness, tornado, with_factor
 
 TARIFF = np.array([36.0, 24.0, 14.0, 34.0, 30.0, 10.0])
 
@@ -89,6 +89,25 @@ def test_tornado_is_sorted_and_brackets(small):
     assert width == sorted(width, reverse=True)
     cars = next(row for row in rows if row["assumption"] == "number of cars")
     assert cars["saving_per_day_low"] < cars["saving_per_day"] < cars["saving_per_day_high"]
+
+
+def test_drawn_days_are_those_of_a_plain_loop(small):
+    """One assumption after the other from one generator, then a day of the load, then smooth noise on it."""
+    day = dataclasses.replace(small.day, days_mw=np.stack([small.day.days_mw[0], 2.0 * small.day.days_mw[0]]))
+    random, hours, levels = np.random.default_rng([3, 6]), np.arange(24), set()
+    for drawn in draw_days(day, draws=6, seed=3):
+        factors = {what: 1.0 + spread * random.uniform(-1.0, 1.0) for what, spread in SPREAD.items()}
+        base = day.days_mw[random.integers(2)]
+        wave = np.zeros(24)
+        for k in (1, 2, 3):
+            a, b = random.normal(), random.normal()
+            wave += (a * np.cos(2 * np.pi * k * hours / 24) + b * np.sin(2 * np.pi * k * hours / 24)) / np.sqrt(3)
+        wanted = base * factors["level of the load"] * (1.0 + 0.03 * wave)
+        np.testing.assert_allclose(drawn.days_mw, wanted[None])
+        assert drawn.fleet.n_ev == round(day.fleet.n_ev * factors["number of cars"])
+        assert drawn.grid.peak_cost_per_mw_day == day.grid.peak_cost_per_mw_day * factors["cost of peak load"]
+        levels.add(base[0])
+    assert len(levels) == 2
 
 
 def test_robustness_is_reproducible_and_ordered(small):

@@ -10,7 +10,7 @@ from csmoifsa_ev.model.day import PricingDay
 from csmoifsa_ev.model.fleet_sums import FLOW_FROM, FLOW_TO
 from csmoifsa_ev.model.objectives import CurveFigures, curve_figures, habit_kept, over_days
 from csmoifsa_ev.model.response import Recovery
-from csmoifsa_ev.model.tariff import FLAT, PEAK
+from csmoifsa_ev.model.tariff import FLAT, PEAK, VALLEY
 
 _TINY = 1e-300
 
@@ -203,6 +203,8 @@ class DayResults(NamedTuple):
         Cost of generation [currency/day].
     habit_kept : (n,) array
         Share of charging that keeps its step.
+    rebound_mw : (n,) array
+        Highest load in the valley hours less the highest in all other hours, over all days [MW].
     """
 
     curves: Curves
@@ -210,11 +212,13 @@ class DayResults(NamedTuple):
     figures: CurveFigures
     generation_cost: np.ndarray
     habit_kept: np.ndarray
+    rebound_mw: np.ndarray
 
 
 def evaluate_days(flows: np.ndarray, discharged: np.ndarray, recharged: np.ndarray, day: PricingDay) -> DayResults:
     """Return load curves, figures and costs over all days; see `ev_curves` for the arguments."""
     n_days = len(day.days_mw)
+    valley = day.period == VALLEY
     every: list[Curves] = []
     loads, figures = [], []
     for base in day.days_mw:
@@ -227,10 +231,11 @@ def evaluate_days(flows: np.ndarray, discharged: np.ndarray, recharged: np.ndarr
         figures.append(curve_figures(loads[-1]))
     generated = np.mean([day.generation(load) for load in loads], axis=0)
     kept = np.mean([habit_kept(day.fleet.profile_mw, one.charging) for one in every], axis=0)
+    inside, outside = (np.max([load[:, hours].max(axis=1) for load in loads], axis=0) for hours in (valley, ~valley))
     if n_days == 1:
-        return DayResults(every[0], loads[0], figures[0], generated, kept)
+        return DayResults(every[0], loads[0], figures[0], generated, kept, inside - outside)
     mean = Curves(*(np.mean(column, axis=0) for column in zip(*every, strict=True)))
-    return DayResults(mean, np.mean(loads, axis=0), over_days(figures), generated, kept)
+    return DayResults(mean, np.mean(loads, axis=0), over_days(figures), generated, kept, inside - outside)
 
 
 def delay_mwh_hours(flows: np.ndarray, arriving_mw: np.ndarray, day: PricingDay) -> np.ndarray:

@@ -18,7 +18,7 @@ def kernel_data(day: PricingDay, objectives: tuple[str, ...]) -> np.ndarray:
     day : PricingDay
         Load, fleet and terms.
     objectives : tuple of str
-        Quantities of `outcome.QUANTITIES` that the columns of F hold, at most nine.
+        Quantities of `outcome.QUANTITIES` that the columns of F hold, at most ten.
     """
     from csmoifsa_ev.model.kernels import pack  # loads the compiler, so only when a kernel is wanted
 

@@ -17,7 +17,7 @@ LAYOUT = {
     "n_steps": 1,
     "dt_h": 1,
     "recovery": 1,  # index in `response.RECOVERIES`
-    "objectives": 9,  # index in `outcome.QUANTITIES` of each objective; as many are read as F has columns
+    "objectives": 10,  # index in `outcome.QUANTITIES` of each objective; as many are read as F has columns
     "n_days": 1,
     "reference": 3,  # charge prices of peak, flat, valley
     "ramps": 9,  # dead zone, saturation, greatest share of each flow
@@ -251,16 +251,19 @@ def day_curves(
 
 @jit
 def totals(x: np.ndarray, load: np.ndarray, ev: np.ndarray, data: np.ndarray, out: np.ndarray) -> None:
-    """Update ``out`` (6,) with one day.
+    """Update ``out`` (8,) with one day.
 
-    ``out[0]`` is the highest peak [MW]; the others are sums over days: of peak-valley differences [MW], costs of
-    generation [currency], absolute changes of charging [MW steps] and payments for charging [price unit x MWh/kWh].
+    ``out[0]`` is the highest peak, ``out[6]`` and ``out[7]`` the highest load inside and outside the valley hours [MW];
+    the others are sums over days: of peak-valley differences [MW], costs of generation [currency], absolute changes of
+    charging [MW steps] and payments for charging [price unit x MWh/kWh].
     """
     steps = int(data[STEPS])
     peak, valley = load[0], load[0]
     for t in range(steps):
         peak = max(peak, load[t])
         valley = min(valley, load[t])
+        side = 6 if data[HEADER + t] == 2.0 else 7
+        out[side] = max(out[side], load[t])
         out[2] += (data[HEADER + 4 * steps + t] + 0.5 * data[COST_SLOPE] * load[t]) * load[t] * data[DT]
         out[3] += abs(ev[t] - data[HEADER + steps + t])
         out[4] += x[int(data[HEADER + t])] * ev[t] * data[DT]
@@ -270,14 +273,14 @@ def totals(x: np.ndarray, load: np.ndarray, ev: np.ndarray, data: np.ndarray, ou
 
 @jit
 def all_days(x: np.ndarray, flow: np.ndarray, discharged: np.ndarray, data: np.ndarray, out: np.ndarray) -> float:
-    """Fill ``out`` (6,) with the figures of `totals`, means over the days but for the peak, and the delay [MWh h].
+    """Fill ``out`` (8,) with the figures of `totals`, means over the days but for peaks, and the delay [MWh h].
 
     Return the cost of supply that is avoided, less fees for discharging [currency/day].
     """
     steps, n_days = int(data[STEPS]), int(data[DAYS])
     load, ev = np.empty(steps), np.empty(steps)
     given = discharged[0] + discharged[1]
-    out[0] = -1e300
+    out[0], out[6], out[7] = -1e300, -1e300, -1e300
     for k in range(1, 6):
         out[k] = 0.0
     for day in range(n_days):
@@ -342,7 +345,7 @@ def evaluate(X: np.ndarray, data: np.ndarray, F: np.ndarray, G: np.ndarray) -> N
         Receive the objectives, to be minimised, and the constraints, kept where <= 0.
     """
     flow, discharged, nothing = np.empty(3), np.empty(2), np.zeros(2)
-    out, without, q = np.empty(6), np.empty(6), np.empty(9)
+    out, without, q = np.empty(8), np.empty(8), np.empty(10)
     energy = data[ENERGY] + data[ENERGY + 1] + data[ENERGY + 2]
     for row in range(X.shape[0]):
         x = X[row]
@@ -372,6 +375,7 @@ def evaluate(X: np.ndarray, data: np.ndarray, F: np.ndarray, G: np.ndarray) -> N
         q[5] = (x[0] * data[ENERGY] + x[1] * data[ENERGY + 1] + x[2] * data[ENERGY + 2]) * data[MONEY]
         q[6], q[7] = bill + wear - profit, out[0]
         q[8] = bill_rise(x, flow, psi, battery, out[4], data)
+        q[9] = out[6] - out[7]
         for k in range(F.shape[1]):
             F[row, k] = q[int(data[OBJECTIVES + k])]
         constraints(x, out[4], profit, bill, gain, data, psi, G[row])

@@ -28,6 +28,7 @@ QUANTITIES = (
     "welfare_per_day",
     "g1_mw",
     "largest_bill_rise",
+    "rebound_mw",
 )
 """Quantities that can be objectives, in the order in which the compiled evaluator numbers them."""
 
@@ -105,6 +106,8 @@ class TariffOutcome:
         Mean price paid for charging [price unit per kWh].
     largest_bill_rise : (n,) array
         Relative rise of the bill per car of the group of drivers for which it is largest.
+    rebound_mw : (n,) array
+        Highest load in the valley hours less the highest in all other hours, over all days [MW].
     constraints : (n, 11) array
         Constraints in the order of `CONSTRAINTS`, kept where <= 0, as shares of the mean reference price or of the
         bill before pricing.
@@ -133,6 +136,7 @@ class TariffOutcome:
     v2g_income_per_day: np.ndarray
     mean_price: np.ndarray
     largest_bill_rise: np.ndarray
+    rebound_mw: np.ndarray
     constraints: np.ndarray
 
     def objectives(self, name: str) -> np.ndarray:
@@ -170,10 +174,10 @@ def evaluate(X: np.ndarray, day: PricingDay) -> TariffOutcome:
     discharged = by_period[:, 0] + by_period[:, 1]
     recharged = discharged / day.round_trip
 
-    curves, load, figures, generated, kept = evaluate_days(flows, by_period, recharged, day)
+    curves, load, figures, generated, kept, rebound = evaluate_days(flows, by_period, recharged, day)
     avoided = avoided_cost(generated, figures.g1_mw, day) - day.v2g.fee * discharged * money
     wear = day.v2g.wear * discharged * money
-    _, _, peaks, generated, _ = evaluate_days(flows, np.zeros_like(by_period), np.zeros_like(recharged), day)
+    _, _, peaks, generated, *_ = evaluate_days(flows, np.zeros_like(by_period), np.zeros_like(recharged), day)
     gain = np.where(discharged > 0, avoided - avoided_cost(generated, peaks.g1_mw, day) - wear, 0.0)
     prices = charge.take(day.period, axis=1)
     paid = (prices * curves.charging).sum(axis=1) * day.dt_h
@@ -214,6 +218,7 @@ def evaluate(X: np.ndarray, day: PricingDay) -> TariffOutcome:
         v2g_income_per_day=-battery * money,
         mean_price=mean_price,
         largest_bill_rise=rise,
+        rebound_mw=rebound,
         constraints=constraint_values(X, psi[:, 0] + psi[:, 1], mean_price, profit, bill, gain, rise, day),
     )
 

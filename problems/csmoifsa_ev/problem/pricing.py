@@ -91,7 +91,7 @@ class EVPricing(Problem):
 
         Returns
         -------
-        (n, 9) array
+        (n, 10) array
             The quantities of `outcome.QUANTITIES`, to be minimised: those in `outcome.MAXIMISED` with a minus sign.
         (n, 11) array
             The constraints of `outcome.CONSTRAINTS`, kept where <= 0.

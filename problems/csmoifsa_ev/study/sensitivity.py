@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import TypedDict
 
@@ -200,10 +200,25 @@ class Robustness:
     draws: int
 
 
+def draw_days(day: PricingDay, *, draws: int = 200, seed: int = 0) -> Iterator[PricingDay]:
+    """Yield days with all `assumptions_of` a day drawn at random, uniform in their ranges, and with its load.
+
+    The load is that of one of the day's days at random, times 1 plus smooth noise with a standard deviation of 3 %. The
+    same ``draws`` and ``seed`` yield the same days.
+    """
+    random = np.random.default_rng([seed, draws])
+    for _ in range(draws):
+        one = day
+        for what, spread in assumptions_of(day).items():
+            one = with_factor(one, what, 1.0 + spread * random.uniform(-1.0, 1.0))
+        base = one.days_mw[random.integers(len(one.days_mw))]
+        yield replace(one, days_mw=(base * (1.0 + 0.03 * _smooth_noise(random, len(base))))[None])
+
+
 def robustness(
     front: np.ndarray, recommended: int, day: PricingDay, objectives: str, *, draws: int = 200, seed: int = 0
 ) -> Robustness:
-    """Evaluate tariffs under random draws of all `assumptions_of` a day, uniform in their ranges, and of its load.
+    """Evaluate tariffs under the draws of `draw_days`.
 
     Parameters
     ----------
@@ -218,22 +233,14 @@ def robustness(
     draws, seed : int
         Number of draws, and random seed.
     """
-    random = np.random.default_rng([seed, draws])
     values = np.empty((draws, len(QUANTITIES)))
     scores = np.zeros(len(front))
     rebounds = 0
-    for k in range(draws):
-        one = day
-        for what, spread in assumptions_of(day).items():
-            one = with_factor(one, what, 1.0 + spread * random.uniform(-1.0, 1.0))
-        base = one.days_mw[random.integers(len(one.days_mw))]
-        wave = _smooth_noise(random, len(base))
-        one = replace(one, days_mw=(base * (1.0 + 0.03 * wave))[None])
+    for k, one in enumerate(draw_days(day, draws=draws, seed=seed)):
         outcome = evaluate(front, one)
         values[k] = effects(outcome, one)[recommended]
         scores += membership(outcome.objectives(objectives)).mean(axis=1) / draws
-        load = outcome.load_mw[recommended]
-        rebounds += load[one.steps[2]].max() > load[np.concatenate(one.steps[:2])].max()
+        rebounds += outcome.rebound_mw[recommended] > 0
     best = int(scores.argmax())
     return Robustness(
         quantiles=[_band(name, values[:, k]) for k, name in enumerate(QUANTITIES)],
