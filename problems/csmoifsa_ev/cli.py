@@ -37,6 +37,13 @@ _SCENARIO = typer.Argument(
 _CASE = typer.Option(
     None, "--case", help="The bundled case: paper-2022 (default), paper-2022-fitted, duke-2017 or calgary-2022."
 )
+_PROMISES = typer.Option(
+    None,
+    "--promise",
+    metavar="TEXT",
+    help="What holds in a share of the draws of all assumptions: 'profit >= 0 in 95 %'; also bill_change, bill_rise "
+    "(<=, shares) and rebound (<=, MW). May be repeated.",
+)
 _OUT = typer.Option(None, "--out", "-o", metavar="DIR", help="Folder for all results; created if missing.")
 
 
@@ -76,6 +83,12 @@ def price(
     tolerance: float | None = typer.Option(
         None, "--tolerance", help="How far below the best score, from 0 to 1, a tariff is nearly as good."
     ),
+    robust: str | None = typer.Option(
+        None,
+        "--robust",
+        help="Choose over draws of all assumptions: mean loss, cvar (mean of the worst tenth), worst, or regret.",
+    ),
+    promise: list[str] | None = _PROMISES,
     out: Path | None = _OUT,
     figures: bool = typer.Option(True, "--figures/--no-figures", help="Draw figures/fig1..fig5 as PNG and PDF."),
     report: bool = typer.Option(True, "--report/--no-report", help="Write report.html, which opens in a browser."),
@@ -92,6 +105,8 @@ def price(
     _check_choice("--objectives", objectives, ["paper", "market", "inflexible", "welfare", "fair"])
     if prefer is not None:
         _check_choice("--prefer", prefer, ["profit", "bill", "nearness"])
+    if robust is not None:
+        _check_choice("--robust", robust, ["mean", "cvar", "worst", "regret"])
     if recovery is not None:
         _check_choice("--recovery", recovery, ["uniform", "valley-filling", "staggered"])
     check_language(language)
@@ -104,6 +119,7 @@ def price(
     wanted = load_scenario(scenario, case=case)
     wanted = wanted.with_changes(recovery=cast("Recovery | None", recovery), fill=fill, load=settings)
     wanted = wanted.with_terms(min_profit=min_profit, max_bill_change=max_bill_change, rule=prefer, tolerance=tolerance)
+    wanted = wanted.with_terms(robust=robust, promises=promise or ())
     with progress(f"pricing {wanted.name}", n_eval) as update:
         study = run_study(
             wanted,
@@ -140,6 +156,8 @@ def price(
         console.print(
             f"\nWritten: {out}/ pareto.csv tariff.csv extremes.csv load.csv choices_load.csv "
             "stakeholder_impact.csv tornado.csv robustness.csv summary.json"
+            + (" robust.csv" if summary["robust"] else "")
+            + (" promises.csv" if summary["robust"] and summary["robust"]["promises"] else "")
             + (" comparison.csv" if summary["paper"] else "")
             + (" figures/" if figures else "")
             + (" report.html" if report else ""),

@@ -6,7 +6,7 @@ and an error names the key.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from pathlib import Path
@@ -28,6 +28,7 @@ from csmoifsa_ev.model.fleet import Fleet
 from csmoifsa_ev.model.fleet_sums import FLOWS, sum_fleet, sum_sessions
 from csmoifsa_ev.model.limits import Choice, Limits
 from csmoifsa_ev.model.objectives import Satisfaction
+from csmoifsa_ev.model.promises import Promises
 from csmoifsa_ev.model.response import RECOVERIES, Recovery, Response
 from csmoifsa_ev.model.tariff import PriceTerms, Windows
 from csmoifsa_ev.model.v2g import V2G
@@ -86,7 +87,7 @@ class Scenario(Parameters):
     ----------
     name, title : str
         Name in results, and title of figures.
-    load, tariff, prices, fleet, response, v2g, grid, satisfaction, limits, choice
+    load, tariff, prices, fleet, response, v2g, grid, satisfaction, limits, choice, promises
         Parts of the scenario, each described at its class.
     published : Published, optional
         Figures that the case's paper prints; None where the scenario differs from the bundled case.
@@ -106,6 +107,7 @@ class Scenario(Parameters):
     satisfaction: Satisfaction
     limits: Limits = field(default_factory=Limits)
     choice: Choice = field(default_factory=Choice)
+    promises: Promises = field(default_factory=Promises)
     published: Published | None = None
     notes: tuple[str, ...] = ()
 
@@ -135,14 +137,17 @@ class Scenario(Parameters):
         response = self.response if recovery is None else replace(self.response, recovery=recovery)
         return replace(self, fleet=replace(self.fleet, **changes), response=response)
 
-    def with_terms(self, **values: object) -> Scenario:
-        """Return the scenario with keys of `limits.Limits` and `limits.Choice` replaced; None: unchanged."""
+    def with_terms(self, *, promises: Sequence[str] = (), **values: object) -> Scenario:
+        """Return the scenario with keys of `limits.Limits` and `limits.Choice` replaced; None: unchanged.
+
+        ``promises`` replace those of the same quantities, see `promises.Promises`.
+        """
         parts = {}
         for name in ("limits", "choice"):
             part = getattr(self, name)
             changes = {key: value for key, value in values.items() if value is not None and hasattr(part, key)}
             parts[name] = replace(part, **changes)
-        return replace(self, **parts)
+        return replace(self, promises=self.promises.with_more(list(promises)), **parts)
 
 
 def case_names() -> list[str]:

@@ -52,11 +52,21 @@ class Choice(Parameters):
     rule : "profit", "bill" or "nearness"
         Take the largest profit of the operator, the smallest bill of all drivers, or the prices nearest to the tariff
         in force.
+    robust : "nominal", "mean", "cvar", "worst" or "regret"
+        Choose at the stated assumptions, or over draws of all of them (and over the days, where there are several):
+        by the mean loss, by the mean of the worst share ``tail`` (conditional value at risk), by the largest loss, or
+        by the largest distance from the least loss that any tariff reaches in the same draw.
+    tail : float
+        Share of the draws that cvar looks at, in (0, 1].
     """
 
     tolerance: float = 0.01
     rule: Literal["profit", "bill", "nearness"] = "profit"
+    robust: Literal["nominal", "mean", "cvar", "worst", "regret"] = "nominal"
+    tail: float = 0.1
 
     def __post_init__(self) -> None:
         if not 0 <= self.tolerance <= 0.5:
             raise InputError(f"tolerance must be from 0 to 0.5, not {self.tolerance}")
+        if not 0 < self.tail <= 1:
+            raise InputError(f"tail must be above 0 and at most 1, not {self.tail}")

@@ -46,6 +46,7 @@ LABELS = {
     "min_inflexible_bill": "smallest bill of the inflexible",
     "max_welfare": "most money together",
     "compromise": "compromise (recommended)",
+    "nominal": "compromise at stated assumptions",
     "drivers_best": "drivers' best acceptable",
     "rounded": "compromise, rounded",
 }
@@ -60,6 +61,7 @@ MARKERS = {
     "min_inflexible_bill": ("s", GREEN),
     "max_welfare": ("^", ORANGE),
     "compromise": ("D", BLUE),
+    "nominal": ("h", GREY),
     "drivers_best": ("P", SKY),
     "rounded": ("d", BLUE),
 }
@@ -337,7 +339,9 @@ def _curves_of(curves: pd.DataFrame, choice: str) -> pd.DataFrame:
 
 def _panels(curves: pd.DataFrame, extremes: pd.DataFrame) -> tuple[Figure, list[Panel]]:
     """Return one panel for each extreme and the compromise, shaded by period."""
-    names = [name for name in extremes["choice"] if name not in ("before", "start", "drivers_best", "rounded")]
+    names = [
+        name for name in extremes["choice"] if name not in ("before", "start", "nominal", "drivers_best", "rounded")
+    ]
     figure = Figure(figsize=(10.0, 6.6), dpi=150, layout="constrained")
     panels: list[Panel] = []
     for k, choice in enumerate(names):

@@ -11,7 +11,7 @@ from csmoifsa_energy.page import write_page
 from csmoifsa_ev.model.groups import GROUPS, driver_groups
 from csmoifsa_ev.model.outcome import MAXIMISED, OBJECTIVE_SETS
 from csmoifsa_ev.model.tariff import PERIODS, VARIABLES
-from csmoifsa_ev.output.tables import urdb_of
+from csmoifsa_ev.output.tables import robust_summary, urdb_of
 from csmoifsa_ev.study.impact import stakeholder_impact, v2g_figures
 from csmoifsa_ev.study.study import Study
 
@@ -98,6 +98,7 @@ def report_data(study: Study) -> dict[str, object]:
         "per_currency": study.scenario.prices.units_per_currency,
         "robustness": study.robustness.quantiles,
         "draws": study.robustness.draws,
+        "robust": robust_summary(study),
         "tornado": study.tornado,
         "notes": list(day.notes),
         "days": len(day.days_mw),

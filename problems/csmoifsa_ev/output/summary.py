@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TypedDict
 
 from csmoifsa_ev.study.comparison import PaperRow
+from csmoifsa_ev.study.held_out import HeldOutRow, PromiseRow
 from csmoifsa_ev.study.impact import Rebound
 from csmoifsa_ev.study.redundancy import RedundantPair
 
@@ -61,6 +62,37 @@ class ChosenBy(TypedDict):
     nearly_equal: dict[str, list[float]]
 
 
+class RobustSummary(TypedDict):
+    """The choice over draws of all assumptions.
+
+    Attributes
+    ----------
+    rule : str
+        Rule of `limits.Choice.robust`.
+    tail : float
+        Share of the draws that cvar looks at.
+    draws : int
+        Number of draws to choose over, and of others to test on.
+    measure, best_measure : float
+        Measure of the tariff that was chosen, and the smallest.
+    nominal : dict
+        Prices of the tariff that the stated assumptions alone recommend [price unit per kWh].
+    held_out : list of HeldOutRow
+        Tariffs over the draws that did not choose them.
+    promises : list of PromiseRow
+        Shares of draws in which promises hold.
+    """
+
+    rule: str
+    tail: float
+    draws: int
+    measure: float
+    best_measure: float
+    nominal: dict[str, float]
+    held_out: list[HeldOutRow]
+    promises: list[PromiseRow]
+
+
 class Summary(TypedDict):
     """Settings, figures before and after pricing, impact and robustness of a study."""
 
@@ -90,6 +122,7 @@ class Summary(TypedDict):
     rounded: dict[str, float] | None
     stakeholder_impact: list[dict[str, object]]
     robustness: dict[str, object]
+    robust: RobustSummary | None
     days: int
     notes: list[str]
     paper: list[PaperRow]

@@ -16,13 +16,14 @@ from csmoifsa_ev.inputs.tariffs import urdb_document
 from csmoifsa_ev.model.groups import GROUPS
 from csmoifsa_ev.model.outcome import TariffOutcome
 from csmoifsa_ev.model.tariff import PERIODS, VARIABLES
-from csmoifsa_ev.output.summary import Summary
+from csmoifsa_ev.output.summary import RobustSummary, Summary
 from csmoifsa_ev.study.baselines import BaselineRow
 from csmoifsa_ev.study.calibration import Calibration
 from csmoifsa_ev.study.comparison import compare_with_paper
 from csmoifsa_ev.study.impact import rebound, v2g_figures
 from csmoifsa_ev.study.learning import LearningCurves
 from csmoifsa_ev.study.redundancy import rank_correlations, redundant_objectives
+from csmoifsa_ev.study.robust import DRAWS
 from csmoifsa_ev.study.study import Study
 
 FRONT_QUANTITIES = (
@@ -65,6 +66,7 @@ def tariff_table(study: Study) -> pd.DataFrame:
                 "before": day.reference[p] if kind == "charge" else np.nan,
                 "start": prices.start.as_array()[p] if kind == "charge" else np.nan,
                 "recommended": study.recommended[k],
+                **({} if study.robust is None else {"nominal": study.recommendation.tariff[k]}),
                 **({} if study.rounded is None else {"rounded": study.rounded[k]}),
                 "no_effect_from": ranges[k, 0],
                 "no_effect_to": ranges[k, 1],
@@ -245,9 +247,27 @@ def summarise(study: Study) -> Summary:
         "rounded": None if study.rounded is None else dict(zip(VARIABLES, study.rounded.tolist(), strict=True)),
         "stakeholder_impact": impact_rows(study.impact),
         "robustness": asdict(study.robustness),
+        "robust": robust_summary(study),
         "days": len(day.days_mw),
         "notes": list(day.notes),
         "paper": compare_with_paper(study),
+    }
+
+
+def robust_summary(study: Study) -> RobustSummary | None:
+    """Return the choice over draws and how it does on others, None without one."""
+    if study.robust is None:
+        return None
+    rows, promises = study.held_out
+    return {
+        "rule": study.robust.rule,
+        "tail": study.day.choice.tail,
+        "draws": DRAWS,
+        "measure": study.robust.measure,
+        "best_measure": study.robust.best_measure,
+        "nominal": dict(zip(VARIABLES, study.recommendation.tariff.tolist(), strict=True)),
+        "held_out": rows,
+        "promises": promises,
     }
 
 
@@ -281,6 +301,10 @@ def write_tables(study: Study, folder: Path) -> Summary:
         "robustness.csv": robustness_table(study),
     }
     summary = summarise(study)
+    if summary["robust"]:
+        tables["robust.csv"] = pd.DataFrame(summary["robust"]["held_out"])
+        if summary["robust"]["promises"]:
+            tables["promises.csv"] = pd.DataFrame(summary["robust"]["promises"])
     if summary["paper"]:
         tables["comparison.csv"] = pd.DataFrame(summary["paper"])
     with result_folder(folder, "ev price") as place:

@@ -10,6 +10,7 @@ from csmoifsa.console import stdout
 from csmoifsa_ev.inputs.inspection import Inspection
 from csmoifsa_ev.inputs.scenario import Scenario
 from csmoifsa_ev.model.tariff import PERIODS, VARIABLES
+from csmoifsa_ev.output.holding import robust_lines, robust_table
 from csmoifsa_ev.output.summary import Summary
 from csmoifsa_ev.study.baselines import BaselineRow
 from csmoifsa_ev.study.calibration import Calibration, SourceRow
@@ -24,13 +25,17 @@ def show_study(study: Study, summary: Summary) -> None:
     console.print(study.scenario.title, style="bold", soft_wrap=True)
     console.print(
         f"{summary['n_front']} tariffs on the front after {summary['n_eval']:,} tried in {summary['seconds']:.1f} s; "
-        f"objectives: {summary['objectives']}; recommended: the compromise\n",
+        f"objectives: {summary['objectives']}; recommended: the compromise"
+        + (" over draws of all assumptions\n" if summary["robust"] else "\n"),
         soft_wrap=True,
     )
     console.print(_effect_table(study, summary))
     console.print(_tariff_table(study))
     console.print()
     console.print(_impact_table(study))
+    if summary["robust"]:
+        console.print()
+        console.print(robust_table(summary["robust"], study.scenario.prices.currency))
     for line in _remarks(study, summary):
         console.print(line, soft_wrap=True)
     if summary["paper"]:
@@ -110,6 +115,8 @@ def _tariff_table(study: Study) -> Table:
     table.add_row("charge, in force", *(f"{price:.1f}" for price in prices.start.as_array()))
     table.add_row("charge, recommended", *(f"{price:.1f}" for price in x[:3]), style="bold")
     table.add_row("discharge, recommended", *discharge, style="bold")
+    if study.robust is not None:
+        table.add_row("charge, nominal choice", *(f"{price:.1f}" for price in study.recommendation.tariff[:3]))
     if study.rounded is not None:
         table.add_row("charge, rounded", *(f"{price:g}" for price in study.rounded[:3]))
         rounded = [f"{study.rounded[3 + p]:g}" if discharge[p] != "none" else "none" for p in range(3)]
@@ -147,9 +154,13 @@ def _robustness_lines(study: Study) -> list[str]:
         f"(5 to 95 %); it falls in {peak['better_share']:.0%}, the profit rises in {profit['better_share']:.0%}, the "
         f"drivers' bill falls in {bill['better_share']:.0%}, and the valley hours hold the peak in "
         f"{band.rebound_share:.0%}.",
-        f"In mean over them it scores {band.recommended_score:.3f}, the best tariff of the front {band.best_score:.3f} "
-        f"(row {band.most_robust} of pareto.csv); {band.rank_share:.0%} of the front score less.",
     ]
+    if study.robust is None:  # else its scores are in a table, on the scale of the choice
+        lines.append(
+            f"In mean over them it scores {band.recommended_score:.3f}, the best tariff of the front "
+            f"{band.best_score:.3f} (row {band.most_robust} of pareto.csv); {band.rank_share:.0%} of the front score "
+            "less."
+        )
     first = study.tornado[0]
     lines.append(f"The assumption with the largest effect on the saving: {first['assumption']} (tornado.csv).")
     return lines
@@ -243,6 +254,7 @@ def _remarks(study: Study, summary: Summary) -> list[str]:
     shares, unit = summary["driver_groups"], study.scenario.prices.unit
     lines = [
         "",
+        *(robust_lines(summary["robust"], study.scenario.prices.currency) if summary["robust"] else []),
         *_choice_lines(study, summary),
         v2g_line(summary["v2g"], study.scenario.prices.currency),
         f"Drivers: {shares['non_responders']:.0%} stay as they are, {shares['charge_responders']:.0%} charge at other "
@@ -295,9 +307,9 @@ def _choice_lines(study: Study, summary: Summary) -> list[str]:
     prices = "; ".join(f"{name} {low:.1f} to {high:.1f}" for name, (low, high) in ranges.items() if name in VARIABLES)
     profit, bill = (ranges[name] for name in ("operator_profit_per_day", "driver_bill_per_day"))
     return [
-        f"Choice: the score, the mean over the objectives of 0 (worst extreme) to 1 (best of all), is "
-        f"{choice['score']:.3f}; the largest is {choice['best_score']:.3f}. Of all tariffs at most "
-        f"{choice['tolerance']:g} below it this one has {_RULES[choice['rule']]} (--prefer).",
+        f"{'Nominal choice' if summary['robust'] else 'Choice'}: the score, the mean over the objectives of 0 (worst "
+        f"extreme) to 1 (best of all), is {choice['score']:.3f}; the largest is {choice['best_score']:.3f}. Of all "
+        f"tariffs at most {choice['tolerance']:g} below it this one has {_RULES[choice['rule']]} (--prefer).",
         f"These nearly equal tariffs reach over, each alone, in {unit}: {prices}; in 1000 {money} a day: profit "
         f"{profit[0] * 1e-3:,.0f} to {profit[1] * 1e-3:,.0f}, drivers' bill {bill[0] * 1e-3:,.0f} to "
         f"{bill[1] * 1e-3:,.0f}.",

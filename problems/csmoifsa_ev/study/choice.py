@@ -135,7 +135,7 @@ def recommend(problem: EVPricing, *, known: np.ndarray | None = None, seed: int 
     scale = objective_scale(problem, sample, seed=seed)
     if scale is None:
         return None
-    loss = _loss(problem, scale)
+    loss = loss_goal(problem, scale)
     best = search_everywhere(problem, loss, sample, start=scale.extremes[0], seed=seed)
     assert best is not None  # the extremes keep the constraints, and the search starts from one
     best_score = _score(problem, scale, best)
@@ -150,10 +150,11 @@ def recommend(problem: EVPricing, *, known: np.ndarray | None = None, seed: int 
 
 
 def _score(problem: EVPricing, scale: Scale, tariff: np.ndarray) -> float:
-    return float(1.0 - _loss(problem, scale)(tariff[None], problem.quantities(tariff[None])[0])[0])
+    return float(1.0 - loss_goal(problem, scale)(tariff[None], problem.quantities(tariff[None])[0])[0])
 
 
-def _loss(problem: EVPricing, scale: Scale) -> Goal:
+def loss_goal(problem: EVPricing, scale: Scale) -> Goal:
+    """Return 1 less the score, as a `direct.Goal`."""
     columns = [QUANTITIES.index(name) for name in OBJECTIVE_SETS[problem.objective_set]]
     return lambda X, Q: 1.0 - scale.score(Q[:, columns])
 
@@ -173,7 +174,7 @@ def rule_goal(problem: EVPricing) -> Goal:
 def within_tolerance(problem: EVPricing, found: Recommendation) -> Goal:
     """Return a `direct.Goal` that is <= 0 for the tariffs that the rule chooses from."""
     tolerance = max(problem.day.choice.tolerance, EXACT)
-    loss, most = _loss(problem, found.scale), 1.0 - found.best_score + tolerance
+    loss, most = loss_goal(problem, found.scale), 1.0 - found.best_score + tolerance
     return lambda X, Q: loss(X, Q) - most
 
 

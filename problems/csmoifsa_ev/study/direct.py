@@ -30,7 +30,7 @@ _SAMPLE = 16
 _POINTS, _BASES, _AGREE = 128, 12, 1e-7
 """Number of points of `evolve`, of the best ones that it moves from, and relative spread of costs at which it ends."""
 
-_INFEASIBLE = 1e6
+INFEASIBLE = 1e6
 """Added to the violation of a tariff, so that every tariff within the constraints is better; goals are of order 1."""
 
 
@@ -43,7 +43,7 @@ def cost_of(problem: EVPricing, goal: Goal, further: Goal | None = None) -> Call
         violation = np.maximum(G, 0.0).sum(axis=1)
         if further is not None:
             violation += np.maximum(further(X, Q), 0.0)
-        return np.where(violation > 0, _INFEASIBLE + violation, goal(X, Q))
+        return np.where(violation > 0, INFEASIBLE + violation, goal(X, Q))
 
     return cost
 
@@ -84,7 +84,7 @@ def search_tariff(
         start = np.clip(start, low, high)
     cost = cost_of(problem, goal, further)
     found, value = evolve(cost, low, high, start=start, generations=generations, seed=seed)
-    return None if value >= _INFEASIBLE else found
+    return None if value >= INFEASIBLE else found
 
 
 def evolve(
@@ -155,7 +155,7 @@ def refine_tariff(
     shifts = np.stack([one.ravel() for one in np.meshgrid(steps, steps, steps, indexing="ij")], axis=1)
     points = tariff + np.hstack([shifts, np.repeat(shifts[:, 2:] / problem.day.round_trip, 3, axis=1)])
     points = np.clip(points, *problem.price_bounds)
-    starts = _apart(points, cost(points), _APART, [tariff])
+    starts = apart(points, cost(points), _APART, [tariff])
     found = [_in_box(problem, goal, further, one, _APART, seed) for one in starts]
     kept = np.array([tariff, *(one for one in found if one is not None)])
     return kept[cost(kept).argmin()]
@@ -202,14 +202,14 @@ def search_everywhere(
     values = goal(sample.X, sample.Q)
     if further is not None:
         values = np.where(further(sample.X, sample.Q) > 0, np.inf, values)
-    begin = _apart(sample.X, values, _FAR_APART, [] if start is None else [start])
+    begin = apart(sample.X, values, _FAR_APART, [] if start is None else [start])
     found = [search_tariff(problem, goal, further=further, start=start, seed=seed)]
     found += [_in_box(problem, goal, further, one, _FAR_APART, seed) for one in begin]
     kept = [one for one in found if one is not None] or begin
     if not kept:
         return None
     costs = cost_of(problem, goal, further)(np.array(kept))
-    return kept[int(costs.argmin())] if costs.min() < _INFEASIBLE else None
+    return kept[int(costs.argmin())] if costs.min() < INFEASIBLE else None
 
 
 def _in_box(
@@ -218,11 +218,11 @@ def _in_box(
     return search_tariff(problem, goal, further=further, start=start, box=box, generations=120, seed=seed)
 
 
-def _apart(points: np.ndarray, values: np.ndarray, distance: float, first: list[np.ndarray]) -> list[np.ndarray]:
+def apart(points: np.ndarray, values: np.ndarray, distance: float, first: list[np.ndarray]) -> list[np.ndarray]:
     """Return ``first`` and the best `_STARTS` points whose charge prices lie apart from those before them."""
     chosen = list(first)
     for row in np.argsort(values, kind="stable"):
-        if values[row] >= _INFEASIBLE or len(chosen) == _STARTS + len(first):
+        if values[row] >= INFEASIBLE or len(chosen) == _STARTS + len(first):
             break
         if all(np.abs(points[row, :3] - one[:3]).max() > distance for one in chosen):
             chosen.append(points[row])

@@ -21,8 +21,10 @@ from csmoifsa_ev.model.outcome import CONSTRAINTS, OBJECTIVE_SETS, TariffOutcome
 from csmoifsa_ev.model.response import RECOVERIES
 from csmoifsa_ev.problem.pricing import EVPricing
 from csmoifsa_ev.study.choice import Recommendation, in_force, nearly_equal, recommend, rule_goal, within_tolerance
+from csmoifsa_ev.study.held_out import HELD_OUT, HeldOutRow, PromiseRow, compare_held_out
 from csmoifsa_ev.study.impact import stakeholder_impact
 from csmoifsa_ev.study.no_effect import no_effect_ranges, normalise_prices
+from csmoifsa_ev.study.robust import RobustChoice, recommend_robustly
 from csmoifsa_ev.study.rounding import round_tariff
 from csmoifsa_ev.study.sensitivity import Robustness, robustness, tornado
 
@@ -65,6 +67,9 @@ class Study:
         Wall-clock time of the search [s].
     rounded : (6,) array, optional
         The recommended tariff at multiples of a price step, from `rounding.round_tariff`.
+    robust : RobustChoice, optional
+        The tariff chosen over draws of all assumptions, or to keep promises; it is then the recommended one, and that
+        of ``recommendation`` is the choice ``"nominal"``.
     """
 
     scenario: Scenario
@@ -78,6 +83,7 @@ class Study:
     seed: int
     seconds: float
     rounded: np.ndarray | None = None
+    robust: RobustChoice | None = None
 
     @property
     def day(self) -> PricingDay:
@@ -86,7 +92,7 @@ class Study:
 
     @property
     def recommended(self) -> np.ndarray:
-        """The compromise tariff, shape (6,) [price unit per kWh]: see `choice.recommend`."""
+        """The compromise tariff, (6,) [price unit per kWh]: see `choice.recommend`, `robust.recommend_robustly`."""
         return self.front[self.chosen["compromise"]]
 
     @cached_property
@@ -133,8 +139,22 @@ class Study:
 
     @cached_property
     def robustness(self) -> Robustness:
-        """Effects of the recommended tariff over draws of all assumptions: see `sensitivity.robustness`."""
-        return robustness(self.front, self.chosen["compromise"], self.day, self.problem.objective_set)
+        """Effects of the recommended tariff over draws of all assumptions: see `sensitivity.robustness`.
+
+        A tariff that was chosen over draws is shown over others.
+        """
+        seed = 0 if self.robust is None else HELD_OUT
+        return robustness(self.front, self.chosen["compromise"], self.day, self.problem.objective_set, seed=seed)
+
+    @cached_property
+    def held_out(self) -> tuple[list[HeldOutRow], list[PromiseRow]]:
+        """Tariffs over draws that chose nothing, and their promises; empty without a robust choice: see `held_out`."""
+        if self.robust is None:
+            return [], []
+        names = ("start", "nominal", "compromise", "rounded")
+        tariffs = {name: self.choices[name] for name in names if name in self.choices}
+        scale, with_regret = self.recommendation.scale, self.robust.rule == "regret"
+        return compare_held_out(self.problem, scale, tariffs, self.robust.promises, with_regret=with_regret)
 
 
 def run_study(
@@ -165,7 +185,7 @@ def run_study(
     Raises
     ------
     InputError
-        No tariff within the bounds keeps the constraints.
+        No tariff within the bounds keeps the constraints, or the promises in the stated shares of draws.
     """
     problem = EVPricing(build_day(scenario), objectives=objectives)
     run = _search(problem, n_eval, seed, pop_size, progress)
@@ -177,17 +197,24 @@ def run_study(
             f"no tariff was found that keeps all constraints; the nearest breaks '{worst}'. "
             "Widen prices.charge_bounds and discharge_bounds, or loosen limits"
         )
-    front = _front(problem, searched, found)
+    robust, promises = None, scenario.promises.parsed
+    if problem.day.choice.robust != "nominal" or promises:
+        robust = recommend_robustly(problem, found, searched[:pop_size], promises)
+    front = _front(problem, searched, found, None if robust is None else robust.tariff)
     F = problem.outcome(front).objectives(objectives)
     names = [EXTREME_NAMES[quantity] for quantity in OBJECTIVE_SETS[objectives]]
     chosen = dict(zip(names, extremes(F), strict=True))
-    chosen["compromise"] = int((front == found.tariff).all(axis=1).argmax())
+    tariff = found.tariff if robust is None else robust.tariff
+    chosen["compromise"] = int((front == tariff).all(axis=1).argmax())
+    if robust is not None:
+        chosen["nominal"] = int((front == found.tariff).all(axis=1).argmax())
     pick = best_acceptable(F, -1)
     if pick is not None:
         chosen["drivers_best"] = pick
     rounded = None
     if round_to is not None:
-        rounded = round_tariff(problem, found.tariff, round_to, rule_goal(problem), within_tolerance(problem, found))
+        goals = (rule_goal(problem), within_tolerance(problem, found))
+        rounded = round_tariff(problem, tariff, round_to, *(goals if robust is None else (robust.goal, robust.further)))
     return Study(
         scenario=scenario,
         problem=problem,
@@ -200,11 +227,14 @@ def run_study(
         seed=seed,
         seconds=run.seconds,
         rounded=rounded,
+        robust=robust,
     )
 
 
-def _front(problem: EVPricing, searched: np.ndarray, found: Recommendation) -> np.ndarray:
-    """Return the best tariffs of the search, of the direct search and the reference, and the recommended one, (n, 6).
+def _front(
+    problem: EVPricing, searched: np.ndarray, found: Recommendation, robust: np.ndarray | None = None
+) -> np.ndarray:
+    """Return the best tariffs of the search, of the direct search and the reference, and the recommended ones, (n, 6).
 
     Under the reference tariff nobody changes hours.
     """
@@ -214,7 +244,8 @@ def _front(problem: EVPricing, searched: np.ndarray, found: Recommendation) -> n
     F, G = problem.values(X)
     kept = (G <= 0).all(axis=1)
     X, F = X[kept], F[kept]
-    front = np.vstack([normalise_prices(problem, X[is_nondominated(F)]), found.tariff])
+    recommended = [found.tariff] if robust is None else [found.tariff, robust]
+    front = np.vstack([normalise_prices(problem, X[is_nondominated(F)]), *recommended])
     F = problem.outcome(front).objectives(problem.objective_set)
     return front[np.lexsort(F.T[::-1])]
 

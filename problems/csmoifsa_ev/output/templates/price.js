@@ -155,8 +155,27 @@
     }
   }
 
+  function fillHeld() {
+    const found = D.robust;
+    if (!found) return;
+    const percent = (share) => `${number(100 * share, 1)} %`, place = $("holds");
+    const kinds = { score: (v) => number(v, 3), money: (v) => number(v, 0), mw: (v) => number(v, 0), share: percent };
+    place.hidden = false;
+    place.querySelector("p").textContent = T.holds_help.replaceAll("{draws}", found.draws).replace("{rule}", T.robust_rules[found.rule]);
+    const body = header($("held"), ["", ...found.held_out.map((one) => T.names[one.tariff])], 1);
+    for (const [name, label, kind] of T.held) {
+      if (found.held_out[0][name] === null) continue;
+      const row = body.insertRow();
+      cell(row, label.replace("{money}", D.money).replace("{tail}", percent(found.tail)));
+      for (const one of found.held_out) cell(row, kinds[kind](one[name]), "td", true);
+    }
+    fillList(place.querySelector("ul"), found.promises.map((one) => T.promise
+      .replace("{promise}", one.promise).replace("{tariff}", T.names[one.tariff]).replace("{chosen}", percent(one.in_choice))
+      .replace("{held}", percent(one.held_out)).replace("{low}", percent(one.held_out_low)).replace("{high}", percent(one.held_out_high))));
+  }
+
   function fillNearly() {
-    $("rule").textContent = T.chosen_help.replace("{tolerance}", D.choice.tolerance).replace("{rule}", T.rules[D.choice.rule]);
+    $("rule").textContent = (D.robust ? T.chosen_nominal : "") + T.chosen_help.replace("{tolerance}", D.choice.tolerance).replace("{rule}", T.rules[D.choice.rule]);
     const row = state.selected, body = header($("nearly"), ["", T.lowest, T.highest, T.shown], 1);
     for (const [name, [low, high]] of Object.entries(D.choice.nearly_equal)) {
       const v = D.variables.indexOf(name);
@@ -227,6 +246,7 @@
   drawFront();
   drawParallel();
   fillFirm();
+  fillHeld();
   select(D.offered);
   state.ready = true;
   window.study = { state, select, tariffCsv, tariffUrdb };
