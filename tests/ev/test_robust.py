@@ -173,7 +173,8 @@ def test_the_recommended_tariff_keeps_its_promise_on_draws_that_chose_nothing(pr
 
 def test_what_no_tariff_keeps_is_one_sentence_with_the_best_share(problem, found):
     promise = parse_promise("profit >= 5.6e6 in 95 %")
-    with pytest.raises(InputError, match=r"no tariff was found that keeps .* in 200 draws .*; the best keeps") as error:
+    words = r"no tariff was found that keeps each promise .* of 200 draws .*; the best keeps"
+    with pytest.raises(InputError, match=words) as error:
         recommend_robustly(with_rule(problem, "nominal"), found, found.tariff[None], [promise])
     reached = float(str(error.value).split("the best keeps '")[1].split("' in ")[1].split("%")[0]) / 100
     draws, X = Draws(problem, draws=DRAWS), sample_tariffs(problem).X[:5_000]

@@ -163,9 +163,8 @@ def _unreached(draws: Draws, promises: list[Promise], pool: Pool) -> str:
     Q = draws.quantities(best[None])
     texts = [f"{one.text!r} in {(draws.shortfalls(Q, one) <= 0).mean():.1%} of them" for one in promises]
     return (
-        f"no tariff was found that keeps what is promised in {len(draws)} draws of all assumptions; the best keeps "
-        + " and ".join(texts)
-        + ". Promise less, or a smaller share"
+        f"no tariff was found that keeps each promise in its share of {len(draws)} draws of all assumptions; the best "
+        "keeps " + " and ".join(texts) + ". Promise less, or a smaller share"
     )
 
 
