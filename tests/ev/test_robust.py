@@ -155,7 +155,7 @@ def test_the_interval_and_the_margin_are_those_of_the_binomial_distribution():
     assert at_least(191, 200, high) == pytest.approx(0.95, abs=1e-6)
     for share in (0.5, 0.9, 0.95):
         k = least_kept(share, 200, margin=True)
-        assert at_least(k, 200, share) <= 0.1 < at_least(k - 1, 200, share)
+        assert at_least(k, 200, share) <= 0.01 < at_least(k - 1, 200, share)
         assert least_kept(share, 200, margin=False) == round(200 * share)
     assert least_kept(1.0, 200, margin=True) == 200
 

@@ -13,9 +13,9 @@ from csmoifsa_ev.study.sensitivity import draw_days
 
 RISE, REBOUND = QUANTITIES.index("largest_bill_rise"), QUANTITIES.index("rebound_mw")
 
-CONFIDENCE = 0.90
-"""Probability with which the share of all draws is at least the promised one, where so many of a sample are asked for,
-and confidence of the intervals of shares."""
+CONFIDENCE, MARGIN = 0.90, 0.01
+"""Confidence of the intervals of shares, and the largest probability that a tariff which keeps a promise in just the
+promised share of all draws reaches the number that is asked of a sample."""
 
 
 class Draws:
@@ -118,16 +118,16 @@ def least_kept(share: float, draws: int, *, margin: bool) -> int:
     """Return in how many draws a promise must hold.
 
     With ``margin`` it is the number that a tariff which keeps the promise in just that share of all draws reaches in
-    one of ten samples at most, and all where there is no such number: the best of many tariffs over a sample is worse
-    on other draws.
+    one of a hundred samples at most, and all where there is no such number: the best of many tariffs over a sample is
+    worse on other draws.
 
     Examples
     --------
     >>> least_kept(0.95, 200, margin=False), least_kept(0.95, 200, margin=True), least_kept(0.999, 200, margin=True)
-    (190, 195, 200)
+    (190, 197, 200)
     """
     if margin:
-        return min(draws, int(binom.isf(1.0 - CONFIDENCE, draws, share)) + 1)
+        return min(draws, int(binom.isf(MARGIN, draws, share)) + 1)
     return int(np.ceil(share * draws - 1e-9))
 
 
