@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import warnings
@@ -16,6 +17,9 @@ from hypothesis import settings
 # Compiling makes first calls slow, so no deadline; the same examples each time, so that a red test stays red.
 settings.register_profile("project", deadline=None, derandomize=True)
 settings.load_profile("project")
+
+# A shell starts a background job with Ctrl-C ignored, and its children inherit that: restore it for the tests of it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @dataclass
