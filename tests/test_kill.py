@@ -76,7 +76,7 @@ def command(folder: Path, problem: str, n_eval: int, *more: str) -> list[str]:
     return [sys.executable, "-c", start, *asked, *more]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("kind", ["compiled", "batch"])
 def test_killed_runs_end_with_the_same_bytes(tmp_path, kind):
     problem = "zdt4-shifted"

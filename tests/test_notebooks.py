@@ -12,9 +12,8 @@ nbformat = pytest.importorskip("nbformat")
 nbclient = pytest.importorskip("nbclient")
 
 
-@pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)
-def path(request):
-    return request.param
+def name_of(path):
+    return path.stem
 
 
 def pictures(notebook):
@@ -26,6 +25,9 @@ def test_there_are_notebooks():
     assert NOTEBOOKS
 
 
+@pytest.mark.parametrize(
+    "path", [NOTEBOOKS[0], *(pytest.param(path, marks=pytest.mark.long) for path in NOTEBOOKS[1:])], ids=name_of
+)
 def test_notebook_runs(path, tmp_path):
     notebook = nbformat.read(path, as_version=4)
     committed = pictures(notebook)
@@ -40,6 +42,7 @@ def test_notebook_runs(path, tmp_path):
     assert pictures(notebook) == committed
 
 
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=name_of)
 def test_notebook_is_committed_small_and_executed(path):
     notebook = nbformat.read(path, as_version=4)
     nbformat.validate(notebook)

@@ -85,7 +85,7 @@ def test_the_behaviour_takes_part(extended, run_python):
     assert done.out.startswith("('clone', 'follow', 'swarm', 'forage', 'glide') [2, 4]")
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_compiled_loop_uses_it_like_ask_and_tell(extended, run_python):
     done = run_python(COMPILED, path=(extended,))
     assert done.code == 0, done.err

@@ -294,6 +294,7 @@ def test_no_table_is_cut_off_on_a_narrow_terminal(run_python, columns):
         assert len(line) <= columns or not line.startswith(("peak", "saving", "grid", "charge"))
 
 
+@pytest.mark.long
 def test_compare_shows_ways_and_variants(run_cli, scenario_file, tmp_path):
     answer = run_cli("ev", "compare", scenario_file, "--n-eval", 400, "--out", tmp_path)
     assert answer.code == 0, answer.err
