@@ -185,7 +185,7 @@ def test_what_no_tariff_keeps_is_one_sentence_with_the_best_share(problem, found
 # ----------------------------------------------------------------------------------------- the choice
 
 
-@pytest.mark.parametrize("rule", ["mean", "cvar", "worst", pytest.param("regret", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("rule", ["mean", "cvar", "worst", pytest.param("regret", marks=pytest.mark.long)])
 def test_no_sampled_tariff_has_a_smaller_measure(problem, found, rule):
     chosen = recommend_robustly(with_rule(problem, rule), found, found.tariff[None], [])
     draws = Draws(problem, draws=DRAWS)
@@ -267,7 +267,7 @@ def test_an_option_replaces_the_promise_of_the_same_quantity():
     assert kept.keep == ("rebound <= 0 in 80 %", "profit >= 5 in 90 %")
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_same_seed_same_bytes_from_options_and_from_a_scenario(run_cli, tmp_path):
     common = "[fleet]\nn_ev = 20000\n"
     plain, full = tmp_path / "plain.toml", tmp_path / "full.toml"
