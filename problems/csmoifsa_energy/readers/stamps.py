@@ -27,6 +27,7 @@ _DATE = (
 _CLOCK = r"(?P<hour>\d{1,2}):(?P<minute>\d\d)(?::(?P<second>\d\d)(?:\.0+)?)?(?: ?(?P<half>[AaPp])\.?[Mm]\.?)?"
 _ZONE = r"(?: ?(?P<zone>Z|UTC|GMT|[+-]\d\d(?::?\d\d)?))?"
 _CLOCK_ZONE = re.compile(_CLOCK + _ZONE, re.ASCII)
+_ZONE_ALONE = re.compile(r"Z|UTC|GMT|[+-]\d\d(?::?\d\d)?", re.ASCII)
 _SPACED = re.compile(r"(\d{1,2} [A-Za-z]{3} \d{4}),? +(.*)", re.ASCII)
 _DATE_ALONE = re.compile(_DATE, re.ASCII)
 _CLOCK_ALONE = re.compile(_CLOCK, re.ASCII)
@@ -281,6 +282,45 @@ def zone_named(name: str, key: str) -> ZoneInfo | None:
         near = did_you_mean(name, sorted(available_timezones()))
         raise InputError(f"{key}: there is no time zone {name!r}; write one such as 'America/New_York' or 'UTC'.{near}")
     return ZoneInfo(name)
+
+
+def with_zone(stamp: datetime, name: str, zone: ZoneInfo | None) -> datetime | None:
+    """Return a stamp without an offset with the one that a name of its time gives it, such as "PDT" or "+01:00".
+
+    Names other than offsets, UTC and GMT are understood if ``zone`` calls its own time so at that stamp, which tells
+    apart the two hours when clocks are put back. Where ``zone`` is None, they name the clock of the place: the stamp is
+    returned unchanged.
+
+    Parameters
+    ----------
+    stamp : datetime
+        The stamp, without an offset.
+    name : str
+        What stands beside it.
+    zone : ZoneInfo or None
+        Time zone of the place.
+
+    Returns
+    -------
+    datetime or None
+        None for a name that is not understood.
+
+    Examples
+    --------
+    >>> with_zone(datetime(2024, 7, 8, 9), "PDT", ZoneInfo("America/Los_Angeles")).utcoffset() == timedelta(hours=-7)
+    True
+    """
+    name = name.strip()
+    offset = _offset(name) if _ZONE_ALONE.fullmatch(name) else ""
+    if isinstance(offset, timedelta):
+        return stamp.replace(tzinfo=timezone(offset))
+    if zone is None:
+        return stamp if name.isalpha() else None
+    for fold in (0, 1):
+        there = stamp.replace(tzinfo=zone, fold=fold)
+        if there.tzname() == name:
+            return there
+    return None
 
 
 @lru_cache(maxsize=4096)

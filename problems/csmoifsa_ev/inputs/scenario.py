@@ -243,13 +243,7 @@ def build_day(scenario: Scenario) -> PricingDay:
         sums = sum_fleet(fleet, scenario.tariff, n_steps, scenario.v2g.depth)
     else:
         source = fleet.sessions
-        recorded = read_sessions(
-            Path(source.file),
-            fleet,
-            stamp_zone=source.stamp_zone,
-            time_zone=source.time_zone,
-            date_order=source.date_order,
-        )
+        recorded = read_sessions(source, fleet)
         capacity = float(recorded.sessions.battery_kwh.mean())
         sums = sum_sessions(recorded.sessions, fleet, scenario.tariff, n_steps, scenario.v2g.depth).scaled(fleet.n_ev)
         notes += recorded.notes

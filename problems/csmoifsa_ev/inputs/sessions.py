@@ -1,13 +1,15 @@
-"""Read recorded charging sessions of ACN-Data, CSV or JSON, as a table of sessions.
+"""Read recorded charging sessions as a table of sessions.
 
 Each car and day of the record becomes one car of the fleet, whose day repeats.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from pathlib import Path
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
@@ -15,12 +17,12 @@ from csmoifsa.errors import InputError
 from csmoifsa.files import MOST_BYTES, read_json
 from csmoifsa_energy.readers.faults import Faults
 from csmoifsa_energy.readers.numbers import NumberStyle, UnclearNumberError, style_of
-from csmoifsa_energy.readers.stamps import DateOrder, UnclearDateError, read_stamps, zone_named
+from csmoifsa_energy.readers.stamps import DateOrder, UnclearDateError, read_stamps, with_zone, zone_named
 from csmoifsa_energy.readers.table import read_table
-from csmoifsa_ev.model.fleet import Fleet, Sessions, on_grid
+from csmoifsa_ev.inputs.session_columns import SessionTexts, session_texts
+from csmoifsa_ev.model.fleet import Fleet, Sessions, SessionsFile, on_grid
 
-_CSV = {"arrival": "ConnectionStartDateTime", "departure": "ConnectionEndDateTime", "energy": "Energy", "car": "UserID"}
-_JSON = {"arrival": "connectionTime", "departure": "disconnectTime", "energy": "kWhDelivered", "car": "userID"}
+_JSON = {"arrival": "connectionTime", "departure": "disconnectTime", "energy": "kWhDelivered"}
 
 
 @dataclass(frozen=True)
@@ -43,11 +45,12 @@ class Recorded:
 
 
 @dataclass(frozen=True)
-class _Record:
-    """One session as text by meaning, and its line or its place in a JSON document."""
+class _Records:
+    """The sessions of a file as text, and where each stands: its line, or its place in a JSON document."""
 
-    place: int | str
-    texts: dict[str, str]
+    places: list[int] | list[str]
+    texts: SessionTexts
+    separator: str = ""
 
 
 @dataclass(frozen=True)
@@ -58,90 +61,132 @@ class _Row:
     kwh: float
 
 
-def read_sessions(
-    path: Path, fleet: Fleet, *, stamp_zone: str, time_zone: str, date_order: DateOrder | None = None
-) -> Recorded:
+def read_sessions(source: SessionsFile, fleet: Fleet) -> Recorded:
     """Read recorded sessions.
 
     Parameters
     ----------
-    path : Path
-        CSV with the columns ``ConnectionStartDateTime, ConnectionEndDateTime, Energy [kWh], UserID``, or JSON of
-        ACN-Data (``_items`` with ``connectionTime, disconnectTime, kWhDelivered, userID, sessionID``).
+    source : SessionsFile
+        The file, and what it does not state itself: a table of a form of `session_columns.KNOWN_FORMS`, a table whose
+        columns are named, or JSON of ACN-Data (``_items`` with ``connectionTime, disconnectTime, kWhDelivered, userID,
+        sessionID``).
     fleet : Fleet
         Charger and battery of its first vehicle type, efficiencies and window of the state of charge are used for
         quantities that a record lacks.
-    stamp_zone : str
-        Time zone of stamps without an offset.
-    time_zone : str
-        Time zone of the drivers' clock.
-    date_order : "day-first" or "month-first", optional
-        Order of day and month in dates such as 03/04/2024; required if no date of the file shows it.
 
     Raises
     ------
     InputError
         A cell is missing or wrong, or a car leaves before it arrives; the message names all such places.
     """
-    own, zone = zone_named(stamp_zone, "fleet.sessions.stamp_zone"), zone_named(time_zone, "fleet.sessions.time_zone")
+    path = Path(source.file)
+    zone = zone_named(source.time_zone, "fleet.sessions.time_zone")
+    records = _read(path, source)
+    stamp_zone, notes = _stamp_zone(path, source, records.texts.stamp_zone)
+    own = zone_named(stamp_zone, "fleet.sessions.stamp_zone") if stamp_zone is not None else None
     if own is not None and zone is None:
         raise InputError("fleet.sessions.time_zone: name the zone of the drivers' clock")
     faults = Faults(path)
-    records, separator = _records(path)
-    stamps, style = _stamps(path, records, date_order), _style(path, records, separator)
+    style = _style(path, records)
     rows = []
-    for place, texts, times in zip((one.place for one in records), (one.texts for one in records), stamps, strict=True):
+    for place, moments, energy, car in zip(
+        records.places, _stamps(path, records, source.date_order), records.texts.energy, records.texts.car, strict=True
+    ):
         line = place if isinstance(place, int) else None
         label = "" if isinstance(place, int) else f"{place}: "
-        kwh = style.read(texts["energy"])
-        for name, stamp in zip(("arrival", "departure"), times, strict=True):
-            if stamp is None or not 1900 <= stamp.year <= 2200:
-                faults.add(f"{label}{name} {texts[name]!r} is not a time stamp", line=line, kind=f"{name} stamp")
-            elif stamp.tzinfo is not None and zone is None:
-                fault = f"{label}{name} {texts[name]!r} carries a UTC offset; name fleet.sessions.time_zone"
-                faults.add(fault, line=line, kind=f"{name} offset")
+        times = [_placed(moment, zone, faults, label, line) for moment in moments]
+        kwh = style.read(energy)
         if kwh is None or kwh < 0:
-            fault = f"{label}the energy {texts['energy']!r} is not a number of kWh from 0 up"
-            faults.add(fault, line=line, kind="energy")
-        if None in times or kwh is None or kwh < 0 or faults.count:
+            faults.add(f"{label}the energy {energy!r} is not a number of kWh from 0 up", line=line, kind="energy")
+        if stamp_zone is None and any(time is not None and time.tzinfo is None for time in times):
+            raise InputError(
+                f"{path}: its stamps name no time zone; write fleet.sessions.stamp_zone = 'UTC', or 'local' if they "
+                "show the drivers' clock"
+            )
+        arrival, departure = times
+        if arrival is None or departure is None or kwh is None or kwh < 0 or faults.count:
             continue
-        begin, end = (_on_clock(stamp, own) for stamp in times if stamp is not None)
+        begin, end = _on_clock(arrival, own), _on_clock(departure, own)
         if (begin.tzinfo is None) != (end.tzinfo is None):
             faults.add(f"{label}only one of arrival and departure carries a UTC offset", line=line, kind="one offset")
-            continue
-        if end <= begin:
-            fault = f"{label}the car leaves at {texts['departure']}, before it arrives at {texts['arrival']}"
+        elif begin.tzinfo is None and moments[0].zone != moments[1].zone:
+            fault = f"{label}arrival and departure are in {moments[0].zone} and {moments[1].zone}"
+            faults.add(f"{fault}; name fleet.sessions.time_zone", line=line, kind="two zones")
+        elif end <= begin:
+            fault = f"{label}the car leaves at {moments[1].text}, before it arrives at {moments[0].text}"
             faults.add(fault, line=line, kind="leaves before")
-            continue
-        local = begin.astimezone(zone).replace(tzinfo=None) if begin.tzinfo is not None else begin
-        rows.append(_Row(texts["car"].strip() or f"{place}", local, (end - begin) / timedelta(hours=1), kwh))
+        else:
+            local = begin.astimezone(zone).replace(tzinfo=None) if begin.tzinfo is not None else begin
+            rows.append(_Row(car.strip() or f"{place}", local, (end - begin) / timedelta(hours=1), kwh))
     faults.stop()
     if not rows:
         raise InputError(f"{path} holds no sessions")
-    return _table(path, rows, fleet)
+    table = _table(path, rows, fleet)
+    return replace(table, notes=notes + table.notes)
 
 
-def _stamps(
-    path: Path, records: list[_Record], order: DateOrder | None
-) -> list[tuple[datetime | None, datetime | None]]:
+class _Moment(NamedTuple):
+    """An arrival or departure as read: its name and text, the stamp, and the name of its time zone, if written."""
+
+    name: str
+    text: str
+    stamp: datetime | None
+    zone: str
+
+
+def _stamps(path: Path, records: _Records, order: DateOrder | None) -> list[tuple[_Moment, _Moment]]:
     """Return arrival and departure of every session; both columns together show the order of day and month."""
-    texts = [one.texts[name] for name in ("arrival", "departure") for one in records]
+    arrivals, departures, n = records.texts.arrival, records.texts.departure, len(records.places)
     try:
-        moments = read_stamps(texts, order).begin
+        stamps = read_stamps([*arrivals, *departures], order).begin
     except UnclearDateError as error:
-        place = records[error.row % len(records)].place
+        place = records.places[error.row % n]
         raise InputError(
             f"{path}, {f'line {place}' if isinstance(place, int) else place}: {error}; say which: "
             "fleet.sessions.date_order = 'day-first' or 'month-first'"
         ) from None
-    return list(zip(moments[: len(records)], moments[len(records) :], strict=True))
+    zones = records.texts.zones or ([""] * n, [""] * n)
+    moments = [
+        [_Moment(name, *one) for one in zip(texts, column, names, strict=True)]
+        for name, texts, column, names in (
+            ("arrival", arrivals, stamps[:n], zones[0]),
+            ("departure", departures, stamps[n:], zones[1]),
+        )
+    ]
+    return list(zip(*moments, strict=True))
 
 
-def _style(path: Path, records: list[_Record], separator: str) -> NumberStyle:
+def _placed(moment: _Moment, zone: ZoneInfo | None, faults: Faults, label: str, line: int | None) -> datetime | None:
+    """Return a stamp with its UTC offset if it or its zone column states one, None after a fault."""
+    name, text, stamp, written = moment
+    if stamp is None or not 1900 <= stamp.year <= 2200:
+        faults.add(f"{label}{name} {text!r} is not a time stamp", line=line, kind=f"{name} stamp")
+        return None
+    if written and stamp.tzinfo is None:
+        stamp = with_zone(stamp, written, zone)
+        if stamp is None:
+            clock = "the drivers' clock" if zone is None else zone.key
+            faults.add(f"{label}{name}: {clock} does not call its time {written!r}", line=line, kind=f"{name} zone")
+            return None
+    if stamp.tzinfo is not None and zone is None:
+        fault = f"{label}{name} {text!r} carries a UTC offset; name fleet.sessions.time_zone"
+        faults.add(fault, line=line, kind=f"{name} offset")
+    return stamp
+
+
+def _stamp_zone(path: Path, source: SessionsFile, stated: str | None) -> tuple[str | None, list[str]]:
+    """Return the time zone of stamps that carry none, and a sentence where user and file contradict each other."""
+    if stated is None or source.stamp_zone in (None, stated):
+        return source.stamp_zone or stated, []
+    return source.stamp_zone, [f"{path}: its columns say {stated}, but stamp_zone says {source.stamp_zone!r}"]
+
+
+def _style(path: Path, records: _Records) -> NumberStyle:
     try:
-        return style_of([one.texts["energy"] for one in records], separator)
+        return style_of(records.texts.energy, records.separator)
     except UnclearNumberError as error:
-        raise InputError(f"{path}, {records[error.row].place}: {error}; write energies with a decimal point") from None
+        place = records.places[error.row]
+        raise InputError(f"{path}, {place}: {error}; write energies with a decimal point") from None
 
 
 def _on_clock(stamp: datetime, own: tzinfo | None) -> datetime:
@@ -151,33 +196,32 @@ def _on_clock(stamp: datetime, own: tzinfo | None) -> datetime:
     return (stamp if stamp.tzinfo is not None else stamp.replace(tzinfo=own)).astimezone(UTC)
 
 
-def _records(path: Path) -> tuple[list[_Record], str]:
-    """Return every session, and the character between the columns of the file."""
-    if path.suffix.lower() == ".json":
-        document = read_json(path, "file of sessions", MOST_BYTES)
-        items = document.get("_items") if isinstance(document, dict) else document
-        if not isinstance(items, list):
-            raise InputError(f"{path}: no ACN-Data: a list of sessions is expected, or an object with '_items'")
-        faults = Faults(path)
-        records = []
-        for k, item in enumerate(items):
-            if not isinstance(item, dict):
-                faults.add(f"_items.{k} is not a session", kind="item")
-                continue
-            for key in ("connectionTime", "disconnectTime", "kWhDelivered"):
-                if key not in item or isinstance(item[key], bool | list | dict):
-                    faults.add(f"_items.{k}.{key} is missing or of the wrong kind", kind=key)
-            values = {name: str(item.get(key)) for name, key in _JSON.items()}
-            values["car"] = str(item.get("userID") or item.get("sessionID") or "")
-            records.append(_Record(f"_items.{k}", values))
-        faults.stop()
-        return records, ""
-    table = read_table(path, "file of sessions")
-    columns = {name: table.texts(column) for name, column in _CSV.items()}
-    rows = zip(*columns.values(), strict=True)
-    return [
-        _Record(line, dict(zip(columns, row, strict=True))) for line, row in zip(table.lines, rows, strict=True)
-    ], table.separator
+def _read(path: Path, source: SessionsFile) -> _Records:
+    """Return every session of a table or a JSON document as text."""
+    if path.suffix.lower() != ".json":
+        table = read_table(path, "file of sessions", sheet=source.sheet)
+        return _Records(table.lines, session_texts(table, source.columns), table.separator)
+    if source.columns is not None or source.sheet is not None:
+        raise InputError(f"fleet.sessions: columns and sheet are of tables; {path} is JSON, whose keys are ACN-Data's")
+    document = read_json(path, "file of sessions", MOST_BYTES)
+    items = document.get("_items") if isinstance(document, dict) else document
+    if not isinstance(items, list):
+        raise InputError(f"{path}: no ACN-Data: a list of sessions is expected, or an object with '_items'")
+    faults = Faults(path)
+    places, texts = [], SessionTexts([], [], [], [])
+    for k, item in enumerate(items):
+        if not isinstance(item, dict):
+            faults.add(f"_items.{k} is not a session", kind="item")
+            continue
+        for key in ("connectionTime", "disconnectTime", "kWhDelivered"):
+            if key not in item or isinstance(item[key], bool | list | dict):
+                faults.add(f"_items.{k}.{key} is missing or of the wrong kind", kind=key)
+        places.append(f"_items.{k}")
+        for name in ("arrival", "departure", "energy"):
+            getattr(texts, name).append(str(item.get(_JSON[name])))
+        texts.car.append(str(item.get("userID") or item.get("sessionID") or ""))
+    faults.stop()
+    return _Records(places, texts)
 
 
 def _table(path: Path, rows: list[_Row], fleet: Fleet) -> Recorded:

@@ -59,25 +59,61 @@ class Vehicle(Parameters):
 
 
 @dataclass(frozen=True, kw_only=True)
+class SessionColumns(Parameters):
+    """Names of the columns of a file of recorded sessions.
+
+    Attributes
+    ----------
+    arrival, departure : str or tuple of str
+        Column of the stamps of plugging in and of leaving; two columns where date and time of day stand apart.
+    energy : str
+        Column of the energy charged [kWh].
+    car : str, optional
+        Column of the driver or car; where left out, each session is a car of its own.
+    arrival_zone, departure_zone : str, optional
+        Columns of the time zone of the stamps: a UTC offset, "UTC", or what the drivers' time zone calls itself, such
+        as "PDT".
+    """
+
+    arrival: str | tuple[str, str]
+    departure: str | tuple[str, str]
+    energy: str
+    car: str | None = None
+    arrival_zone: str | None = None
+    departure_zone: str | None = None
+
+    def __post_init__(self) -> None:
+        if (self.arrival_zone is None) != (self.departure_zone is None):
+            raise InputError("arrival_zone and departure_zone: name both columns or neither")
+
+
+@dataclass(frozen=True, kw_only=True)
 class SessionsFile(Parameters):
-    """File of recorded sessions that replace drawn ones; its formats are those of `inputs.sessions.read_sessions`.
+    """File of recorded sessions that replace drawn ones; its forms are those of `inputs.sessions.read_sessions`.
 
     Attributes
     ----------
     file : str
-        CSV or JSON of ACN-Data; in a scenario file, a relative path starts at that file's folder.
-    stamp_zone : str
-        Time zone of its stamps: ``"UTC"``, another zone, or ``"local"`` for the drivers' clock.
+        CSV, Excel, or JSON of ACN-Data; in a scenario file, a relative path starts at that file's folder.
     time_zone : str
-        Time zone of the drivers' clock.
+        Time zone of the drivers' clock, or ``"local"`` where all stamps show that clock.
+    stamp_zone : str, optional
+        Time zone of stamps that carry none: ``"UTC"``, another zone, or ``"local"`` for the drivers' clock; required
+        unless the form of the file states it.
     date_order : "day-first" or "month-first", optional
         Order of day and month in dates such as 03/04/2024; required if no date of the file shows it.
+    columns : SessionColumns, optional
+        Names of its columns, for a file of no known form.
+    sheet : str, optional
+        The sheet of an Excel file that has several.
     """
 
     file: str
-    stamp_zone: str
     time_zone: str
+    stamp_zone: str | None = None
     date_order: Literal["day-first", "month-first"] | None = None
+    columns: SessionColumns | None = None
+    sheet: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
