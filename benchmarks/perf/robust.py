@@ -19,7 +19,7 @@ from csmoifsa_ev.inputs.scenario import build_day, load_scenario
 from csmoifsa_ev.model.promises import parse_promise
 from csmoifsa_ev.model.response import RECOVERIES
 from csmoifsa_ev.problem.pricing import EVPricing
-from csmoifsa_ev.study.choice import Recommendation, in_force, recommend
+from csmoifsa_ev.study.choice import Recommendation, recommend
 from csmoifsa_ev.study.draws import REBOUND, Draws
 from csmoifsa_ev.study.held_out import HELD_OUT, HeldOutRow, compare_held_out
 from csmoifsa_ev.study.robust import DRAWS, recommend_robustly
@@ -71,7 +71,7 @@ def with_choice(problem: EVPricing, **changes: object) -> EVPricing:
 def chosen_tariffs(problem: EVPricing, nominal: Recommendation) -> dict[str, np.ndarray]:
     """Return the tariff in force, the nominal choice and that of each rule."""
     known = nominal.tariff[None]
-    tariffs = {"in force": in_force(problem), "nominal": nominal.tariff}
+    tariffs = {"in force": problem.day.prices.in_force, "nominal": nominal.tariff}
     for rule in RULES:
         tariffs[rule] = recommend_robustly(with_choice(problem, robust=rule), nominal, known, []).tariff
     return tariffs

@@ -37,9 +37,9 @@ class StakeholderImpact:
 
     @property
     def improves(self) -> bool | None:
-        """Whether the change is an advantage; None if neither direction is one, or the values are equal to 1e-9."""
+        """Whether the change is an advantage; None if neither direction is one, or the values agree to a millionth."""
         change = self.after - self.before
-        if not self.better or abs(change) <= 1e-9 * max(abs(self.before), 1.0):
+        if not self.better or abs(change) <= 1e-6 * max(abs(self.before), 1.0):
             return None
         return bool(change < 0) == (self.better == "lower")
 

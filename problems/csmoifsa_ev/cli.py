@@ -155,7 +155,7 @@ def price(
     else:
         console.print(
             f"\nWritten: {out}/ pareto.csv tariff.csv extremes.csv load.csv choices_load.csv "
-            "stakeholder_impact.csv tornado.csv robustness.csv summary.json"
+            "stakeholder_impact.csv inputs.csv tornado.csv robustness.csv summary.json"
             + (" robust.csv" if summary["robust"] else "")
             + (" promises.csv" if summary["robust"] and summary["robust"]["promises"] else "")
             + (" comparison.csv" if summary["paper"] else "")

@@ -13,7 +13,7 @@ from csmoifsa_ev.model.outcome import OBJECTIVE_SETS, QUANTITIES
 from csmoifsa_ev.model.tariff import VARIABLES
 from csmoifsa_ev.plugin import ev_pricing
 from csmoifsa_ev.problem.pricing import EVPricing
-from csmoifsa_ev.study.choice import BILL, PROFIT, in_force, nearly_equal, recommend, rule_goal
+from csmoifsa_ev.study.choice import BILL, PROFIT, nearly_equal, recommend, rule_goal
 from csmoifsa_ev.study.direct import evolve, sample_tariffs, search_everywhere
 from csmoifsa_ev.study.study import search_front
 
@@ -110,7 +110,7 @@ def test_each_rule_is_best_in_what_it_names(problem, found, rule):
     changed = EVPricing(dataclasses.replace(problem.day, choice=Choice(rule=rule)))
     other = recommended(changed, seed=1)
     one, two = (problem.quantities(x.tariff[None])[0][0] for x in (found, other))
-    away = [np.linalg.norm(x.tariff - in_force(problem)) for x in (found, other)]
+    away = [np.linalg.norm(x.tariff - problem.day.prices.in_force) for x in (found, other)]
     assert one[PROFIT] < two[PROFIT]
     if rule == "bill":
         assert two[BILL] < 0.9 * one[BILL]

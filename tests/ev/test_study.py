@@ -191,12 +191,17 @@ def test_ties_are_ties_and_firm_prices_are_firm(costly):
             np.testing.assert_allclose(costly.evaluate(moved[None], return_values_of=["F"]), F, rtol=1e-9)
 
 
-def test_settled_level_keeps_objectives_and_ends_at_the_reference_price(costly):
-    tariff = np.array([[36.0, 24.0, 14.0, 32.0, 20.0, 10.0]])
+@pytest.mark.parametrize("level", [-4.0, 0.0, 3.0])
+def test_settled_level_keeps_objectives_and_ends_at_the_bill_in_force(costly, level):
+    """Whether the tariff begins with a lower bill or with a higher one."""
+    rise = level * np.array([1, 1, 1, 1 / costly.day.round_trip, 0, 0])
+    tariff = np.array([[36.0, 24.0, 14.0, 32.0, 20.0, 10.0]]) + rise
     normalised = normalise_prices(costly, tariff)
     before, after = costly.outcome(tariff), costly.outcome(normalised)
+    in_force = costly.outcome(costly.day.prices.in_force).driver_bill_per_day[0]
     np.testing.assert_allclose(after.objectives("paper"), before.objectives("paper"), rtol=1e-8)
-    assert after.mean_price[0] == pytest.approx(costly.day.reference_level, abs=1e-6)
+    assert (before.driver_bill_per_day[0] < in_force) == (level < 0)
+    assert after.driver_bill_per_day[0] == pytest.approx(in_force, rel=1e-9)
     assert (after.constraints <= 0).all()
     # nobody discharges in these periods, so the lowest price has the same effect
     assert normalised[0, 4:].tolist() == pytest.approx([5, 5], abs=1e-6)

@@ -38,11 +38,11 @@ const Page = (function () {
   }
 
   function fillImpact(table, lines) {
-    fillTable(table, [T.stakeholder, T.quantity, T.unit, T.before, T.after, T.change, T.improves], lines.map((one) => {
+    fillTable(table, [T.stakeholder, T.quantity, T.before, T.after, T.change, T.improves], lines.map((one) => {
       const n = Math.max(digits(one.before), digits(one.after));
       const change = (one.change > 0 ? "+" : "") + number(one.change, n);
-      return [word(one.stakeholder), word(one.quantity), one.unit, number(one.before, n), number(one.after, n), change, one.improves ? T[one.improves] : ""];
-    }), 3);
+      return [word(one.stakeholder), `${word(one.quantity)} [${one.unit}]`, number(one.before, n), number(one.after, n), change, one.improves ? T[one.improves] : ""];
+    }), 2);
   }
 
   function fillList(list, texts) {

@@ -12,7 +12,15 @@ from csmoifsa_energy.readers.faults import faults_of
 from csmoifsa_energy.readers.series import Fill
 from csmoifsa_ev.inputs.evidence import response_doubts
 from csmoifsa_ev.inputs.plausibility import implausible
-from csmoifsa_ev.inputs.scenario import build_day, import_files, load_scenario, scenario_values, validate
+from csmoifsa_ev.inputs.scenario import (
+    Scenario,
+    build_day,
+    import_files,
+    load_scenario,
+    scenario_values,
+    validate,
+)
+from csmoifsa_ev.model.day import PricingDay
 from csmoifsa_ev.model.tariff import PERIODS
 
 TEMPLATE = Path(__file__).with_name("cases") / "template.toml.txt"
@@ -77,7 +85,7 @@ def inspect_scenario(path: Path, *, load: Mapping[str, object] | None = None) ->
     except InputError as error:
         found.faults = list(dict.fromkeys([*faults_of(error), *_faults_by_part(path, fill, settings)]))
         return found
-    found.notes = [*day.notes, *response_doubts(scenario), *implausible(day)]
+    found.notes = study_notes(scenario, day)
     read = scenario.load.read()
     dates = read.dates
     found.facts = {
@@ -100,6 +108,11 @@ def inspect_scenario(path: Path, *, load: Mapping[str, object] | None = None) ->
         },
     }
     return found
+
+
+def study_notes(scenario: Scenario, day: PricingDay) -> list[str]:
+    """Return notes on the files read, doubts about responses, and values that hardly suit the others."""
+    return [*day.notes, *response_doubts(scenario), *implausible(day)]
 
 
 def split_fill(load: Mapping[str, object] | None) -> tuple[dict[str, object], Fill | None]:

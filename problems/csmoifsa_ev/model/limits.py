@@ -50,8 +50,9 @@ class Choice(Parameters):
         A tariff is nearly as good if its score, from 0 to 1 in the mean over the objectives, is at most this far below
         the largest, in [0, 0.5].
     rule : "profit", "bill" or "nearness"
-        Take the largest profit of the operator, the smallest bill of all drivers, or the prices nearest to the tariff
-        in force.
+        Take the largest profit of the operator with a bill of all drivers at most as high as in force (or as
+        ``limits.max_bill_change`` allows), the smallest bill, or the prices nearest to the tariff in force. If none of
+        the tariffs has such a bill, the first rule takes the one that exceeds it least.
     robust : "nominal", "mean", "cvar", "worst" or "regret"
         Choose at the stated assumptions, or over draws of all of them (and over the days, where there are several):
         by the mean loss, by the mean of the worst share ``tail`` (conditional value at risk), by the largest loss, or

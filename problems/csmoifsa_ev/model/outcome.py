@@ -254,14 +254,25 @@ def avoided_cost(generated: np.ndarray, g1_mw: np.ndarray, day: PricingDay) -> n
     return avoided + day.grid.peak_cost_per_mw_day * (day.before.g1_mw - g1_mw)
 
 
-def max_bill(day: PricingDay) -> float:
-    """Return the highest bill of all drivers that ``limits.max_bill_change`` allows [currency/day], or infinity."""
-    if day.limits.max_bill_change is None:
-        return float("inf")
+def bill_in_force(day: PricingDay) -> float:
+    """Return the bill of all drivers under the tariff in force, without discharging [currency/day]."""
     charge = day.prices.start.as_array()
     curves, *_ = evaluate_days(shifted_energy(charge[None], day), np.zeros((1, 2)), np.zeros(1), day)
-    in_force = float((charge[day.period] * curves.charging[0]).sum()) * day.dt_h * day.prices.per_mwh
-    return in_force + day.limits.max_bill_change * abs(in_force)
+    return float((charge[day.period] * curves.charging[0]).sum()) * day.dt_h * day.prices.per_mwh
+
+
+def acceptable_bill(day: PricingDay) -> float:
+    """Return the bill above which a recommendation does not go for profit [currency/day].
+
+    It is the highest that ``limits.max_bill_change`` allows, and that of the tariff in force without this limit.
+    """
+    in_force = bill_in_force(day)
+    return in_force + (day.limits.max_bill_change or 0.0) * abs(in_force)
+
+
+def max_bill(day: PricingDay) -> float:
+    """Return the highest bill of all drivers that ``limits.max_bill_change`` allows [currency/day], or infinity."""
+    return float("inf") if day.limits.max_bill_change is None else acceptable_bill(day)
 
 
 def constraint_values(

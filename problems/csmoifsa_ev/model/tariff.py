@@ -162,6 +162,11 @@ class PriceTerms(Parameters):
         """Currency per MWh equal to one price unit per kWh: 10 if prices are in cents/kWh and money in $."""
         return 1000.0 / self.units_per_currency
 
+    @property
+    def in_force(self) -> np.ndarray:
+        """The tariff in force, without discharging, shape (6,) [price unit per kWh]."""
+        return np.concatenate([self.start.as_array(), np.full(3, float(self.discharge_bounds[0]))])
+
     def reference_prices(self, period: np.ndarray) -> np.ndarray:
         """Return the reference charge price of peak, flat and valley, shape (3,) [price unit per kWh].
 

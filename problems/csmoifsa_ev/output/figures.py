@@ -301,7 +301,7 @@ def draw_robustness(tornado: pd.DataFrame, bands: pd.DataFrame, summary: Summary
     ]
     axes.set_yticks(places, labels, fontsize=8)
     axes.axvline(middle[0], color=BLACK, linewidth=1)
-    axes.set(xlabel=f"operator's saving [1000 {money}/day]")
+    axes.set(xlabel=f"operator's saving, change against the tariff in force [1000 {money}/day]")
     axes.set_title("one assumption at a time", fontsize=10)
     axes.legend(frameon=False, fontsize=8, loc="lower right")
 
@@ -326,7 +326,7 @@ def draw_robustness(tornado: pd.DataFrame, bands: pd.DataFrame, summary: Summary
     axes.set_xticks([])
     axes.set_ylim(-0.5, len(shown) - 0.3)
     draws = summary["robustness"]["draws"]
-    axes.set_title(f"change over {draws} draws of all: 5 to 95 %", fontsize=10)
+    axes.set_title(f"change against the tariff in force, {draws} draws of all: 5 to 95 %", fontsize=10)
     return figure
 
 

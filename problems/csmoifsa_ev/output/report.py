@@ -8,9 +8,11 @@ import numpy as np
 
 from csmoifsa_energy.impact import impact_rows
 from csmoifsa_energy.page import write_page
+from csmoifsa_ev.inputs.inspection import study_notes
 from csmoifsa_ev.model.groups import GROUPS, driver_groups
 from csmoifsa_ev.model.outcome import MAXIMISED, OBJECTIVE_SETS
 from csmoifsa_ev.model.tariff import PERIODS, VARIABLES
+from csmoifsa_ev.output.inputs import input_rows
 from csmoifsa_ev.output.tables import robust_summary, urdb_of
 from csmoifsa_ev.study.impact import stakeholder_impact, v2g_figures
 from csmoifsa_ev.study.study import Study
@@ -100,7 +102,8 @@ def report_data(study: Study) -> dict[str, object]:
         "draws": study.robustness.draws,
         "robust": robust_summary(study),
         "tornado": study.tornado,
-        "notes": list(day.notes),
+        "notes": study_notes(study.scenario, day),
+        "inputs": input_rows(study.scenario),
         "days": len(day.days_mw),
         "n_ev": day.fleet.n_ev,
     }

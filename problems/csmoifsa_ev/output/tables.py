@@ -12,10 +12,12 @@ import pandas as pd
 from csmoifsa.files import atomic_write, write_csv, write_json
 from csmoifsa.folders import result_folder
 from csmoifsa_energy.impact import impact_rows
+from csmoifsa_ev.inputs.inspection import study_notes
 from csmoifsa_ev.inputs.tariffs import urdb_document
 from csmoifsa_ev.model.groups import GROUPS
 from csmoifsa_ev.model.outcome import TariffOutcome
 from csmoifsa_ev.model.tariff import PERIODS, VARIABLES
+from csmoifsa_ev.output.inputs import input_rows
 from csmoifsa_ev.output.summary import RobustSummary, Summary
 from csmoifsa_ev.study.baselines import BaselineRow
 from csmoifsa_ev.study.calibration import Calibration
@@ -137,6 +139,7 @@ def _figures(outcome: TariffOutcome, study: Study) -> dict[str, np.ndarray]:
         "saving_per_day": outcome.saving_per_day,
         "saving_per_year": 365.0 * outcome.saving_per_day,
         "satisfaction": outcome.satisfaction,
+        "bill_satisfaction": 2.0 - outcome.driver_bill_per_day / study.day.bill_before,
         "driver_bill_per_day": outcome.driver_bill_per_day,
         "driver_bill_per_car_month": outcome.driver_bill_per_day * 365.0 / 12.0 / cars,
         "operator_profit_per_day": outcome.operator_profit_per_day,
@@ -161,6 +164,7 @@ def _before(study: Study) -> dict[str, float]:
         "saving_per_day": 0.0,
         "saving_per_year": 0.0,
         "satisfaction": 1.0,
+        "bill_satisfaction": 1.0,
         "driver_bill_per_day": day.bill_before,
         "driver_bill_per_car_month": day.bill_before * 365.0 / 12.0 / day.fleet.n_ev,
         "operator_profit_per_day": day.bill_before - day.supply_cost_before,
@@ -185,7 +189,8 @@ def units(study: Study) -> dict[str, str]:
         "g3_mw2": "MW^2, mean square deviation of the load",
         "saving_per_day": f"{money}/day, operator's supply cost saved",
         "saving_per_year": f"{money}/year, 365 days",
-        "satisfaction": "0 to 1",
+        "satisfaction": "0 to 1; hours kept and waiting, money not counted; 1 if nobody changes hours",
+        "bill_satisfaction": "1 at the bill before pricing, 2 if nothing is paid, less than 1 if more is paid",
         "driver_bill_per_day": f"{money}/day, all drivers, less what they earn by discharging",
         "driver_bill_per_car_month": f"{money}/car and month",
         "operator_profit_per_day": f"{money}/day, network and retail costs not counted",
@@ -249,7 +254,7 @@ def summarise(study: Study) -> Summary:
         "robustness": asdict(study.robustness),
         "robust": robust_summary(study),
         "days": len(day.days_mw),
-        "notes": list(day.notes),
+        "notes": study_notes(study.scenario, day),
         "paper": compare_with_paper(study),
     }
 
@@ -297,6 +302,7 @@ def write_tables(study: Study, folder: Path) -> Summary:
         "load.csv": load_table(study),
         "choices_load.csv": choices_load_table(study),
         "stakeholder_impact.csv": pd.DataFrame(impact_rows(study.impact)),
+        "inputs.csv": pd.DataFrame(input_rows(study.scenario)),
         "tornado.csv": pd.DataFrame(study.tornado),
         "robustness.csv": robustness_table(study),
     }

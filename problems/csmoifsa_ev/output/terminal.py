@@ -30,6 +30,7 @@ def show_study(study: Study, summary: Summary) -> None:
         soft_wrap=True,
     )
     console.print(_effect_table(study, summary))
+    console.print(_definitions(study), soft_wrap=True)
     console.print(_tariff_table(study))
     console.print()
     console.print(_impact_table(study))
@@ -81,18 +82,30 @@ def _effect_table(study: Study, summary: Summary) -> Table:
         (f"operator's profit, 1000 {money} a day", "operator_profit_per_day", 1e-3, 0),
         (f"drivers' bill, {money} a car and month", "driver_bill_per_car_month", 1.0, 2),
         ("largest rise of a group's bill, %", "largest_bill_rise", 100.0, 1),
-        ("drivers' satisfaction, 1: nothing changes", "satisfaction", 1.0, 2),
+        ("satisfaction with the hours, 1: none change", "satisfaction", 1.0, 2),
+        (f"satisfaction with the bill, 1: as at {_reference_name(study)}", "bill_satisfaction", 1.0, 2),
     ]
+    plain = ("satisfaction", "bill_satisfaction", "largest_bill_rise")
     for label, key, scale, digits in rows:
         old, new = before[key] * scale, after[key] * scale
-        percent = (
-            f" ({100.0 * (new / old - 1.0):+.1f} %)" if old and key not in ("satisfaction", "largest_bill_rise") else ""
-        )
+        percent = f" ({100.0 * (new / old - 1.0):+.1f} %)" if old and key not in plain else ""
         change = f"{new - old:+,.{digits}f}{percent}"
         table.add_row(
             label, *(f"{value:,.{digits}f}" for value in (old, new)), change, f"{flat[key] * scale:,.{digits}f}"
         )
     return table
+
+
+def _definitions(study: Study) -> str:
+    """Return what the rows of the table of effects mean, and which days they are of."""
+    n_days, reference = len(study.day.days_mw), _reference_name(study)
+    days = f"Peak load is that of the highest of {n_days} days, the other rows are their mean. " if n_days > 1 else ""
+    return (
+        f"{days}Saving: cost of supply avoided against {reference}, less fees for discharging and what is paid for it "
+        "above the price of charging. Profit: drivers' bill less cost of supply and fees. Satisfaction with the hours: "
+        "share of charging that keeps its hours and share of parking time not spent waiting, weighted; money does not "
+        f"count. With the bill: 1 less its rise over {reference}, as a share.\n"
+    )
 
 
 def _reference_name(study: Study) -> str:
@@ -150,16 +163,17 @@ def _robustness_lines(study: Study) -> list[str]:
     peak, bill = bands["g1_mw"], bands["driver_bill_per_day"]
     profit = bands["operator_profit_per_day"]
     lines = [
-        f"Over {band.draws} draws of all assumptions the peak changes by {peak['p5']:+,.0f} to {peak['p95']:+,.0f} MW "
-        f"(5 to 95 %); it falls in {peak['better_share']:.0%}, the profit rises in {profit['better_share']:.0%}, the "
-        f"drivers' bill falls in {bill['better_share']:.0%}, and the valley hours hold the peak in "
-        f"{band.rebound_share:.0%}.",
+        f"Against the tariff in force, over {band.draws} draws of all assumptions, the peak changes by "
+        f"{peak['p5']:+,.0f} to {peak['p95']:+,.0f} MW (5 to 95 %); it falls in {peak['better_share']:.0%}, the profit "
+        f"rises in {profit['better_share']:.0%}, the drivers' bill falls in {bill['better_share']:.0%}. The valley "
+        f"hours hold the peak in {band.rebound_share:.0%}.",
     ]
     if study.robust is None:  # else its scores are in a table, on the scale of the choice
         lines.append(
-            f"In mean over them it scores {band.recommended_score:.3f}, the best tariff of the front "
-            f"{band.best_score:.3f} (row {band.most_robust} of pareto.csv); {band.rank_share:.0%} of the front score "
-            "less."
+            "On the scale from 0, the worst value of each objective on the front, to 1, the best, it is at "
+            f"{band.recommended_score:.3f} in the mean over objectives and draws, the best tariff of the front at "
+            f"{band.best_score:.3f} (row {band.most_robust} of pareto.csv); {band.rank_share:.0%} of the front are "
+            "lower."
         )
     first = study.tornado[0]
     lines.append(f"The assumption with the largest effect on the saving: {first['assumption']} (tornado.csv).")
@@ -261,11 +275,11 @@ def _remarks(study: Study, summary: Summary) -> list[str]:
         f"hours, {shares['charge_discharge_responders']:.1%} also discharge "
         f"({summary['after']['discharged_mwh']:,.0f} MWh a day).",
     ]
-    low, _ = summary["no_effect"]["price_level"]
-    if low < -0.05:
+    low, high = summary["no_effect"]["price_level"]
+    if max(-low, high) > 0.05:
         lines.append(
             "Only the differences between hours act on these objectives: all prices together could be "
-            f"{-low:.1f} {unit} lower with the same effect. They are as high as the constraints allow."
+            f"{-low:.1f} {unit} lower or {high:.1f} higher with the same effect."
         )
     profit = [when["operator_profit_per_day"] for when in (summary["in_force"], summary["after"])]
     if summary["objectives"] == "paper" and profit[1] < 0.95 * profit[0]:
@@ -275,7 +289,10 @@ def _remarks(study: Study, summary: Summary) -> list[str]:
             "--objectives market counts them."
         )
     if summary["checks"]["rebound"]:
-        lines.append(f"Rebound: the new peak is in the valley hours, at {summary['checks']['peak_at']}.")
+        lines.append(
+            f"Rebound: the new peak is in the valley hours, at {summary['checks']['peak_at']}. --recovery staggered "
+            "prices with starts that are spread over the valley hours."
+        )
     lines += _robustness_lines(study)
     lines += [f"Note: {note}" for note in summary["notes"]]
     for pair, value in summary["rank_correlations"].items():
@@ -294,7 +311,8 @@ def _remarks(study: Study, summary: Summary) -> list[str]:
 
 
 _RULES = {
-    "profit": "the largest profit",
+    "profit": "the largest profit with a bill of all drivers not above the one in force, where one of them has such a "
+    "bill",
     "bill": "the smallest bill of drivers",
     "nearness": "the prices nearest to the tariff in force",
 }

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from csmoifsa_ev.model.outcome import OBJECTIVE_SETS, QUANTITIES
+from csmoifsa_ev.model.outcome import OBJECTIVE_SETS, QUANTITIES, acceptable_bill
 from csmoifsa_ev.model.tariff import VARIABLES
 from csmoifsa_ev.problem.pricing import EVPricing
 from csmoifsa_ev.study.direct import Goal, Sample, refine_tariff, sample_tariffs, search_everywhere, search_tariff
@@ -19,6 +19,9 @@ from csmoifsa_ev.study.no_effect import normalise_prices
 
 NEARNESS = 0.01
 """Weight of the squared distance from the tariff in force, as a share of the mean price, beside profit or bill."""
+
+OVERCHARGE = 10.0
+"""Weight of the drivers' bill above the acceptable one beside the operator's profit."""
 
 SLACK = 1e-3
 """An extreme may be worse than the best value by this share of its range, where this improves the other objectives."""
@@ -75,12 +78,6 @@ class Recommendation:
     best_score: float
 
 
-def in_force(problem: EVPricing) -> np.ndarray:
-    """Return the tariff in force, without discharging, shape (6,) [price unit per kWh]."""
-    prices = problem.day.prices
-    return np.concatenate([prices.start.as_array(), np.full(3, float(prices.discharge_bounds[0]))])
-
-
 def objective_scale(problem: EVPricing, sample: Sample, *, seed: int = 0) -> Scale | None:
     """Return the scale of the objectives by direct search, or None if no tariff keeps the constraints.
 
@@ -124,10 +121,8 @@ def recommend(problem: EVPricing, *, known: np.ndarray | None = None, seed: int 
     ``known`` (n, 6) are tariffs within the constraints. Where limits are so narrow that no sampled tariff keeps them,
     the searches start from ``known`` instead.
 
-    Among tariffs whose score is at most ``choice.tolerance`` below the largest it has the largest profit, the smallest
-    bill or the nearest prices, as ``choice.rule`` says. Profit and bill count as shares of the bill before pricing;
-    `NEARNESS` times the squared distance from the tariff in force is subtracted, so that prices without effect on them
-    stay as they are.
+    Among tariffs whose score is at most ``choice.tolerance`` below the largest it has the largest profit with a bill of
+    drivers that is acceptable, the smallest bill or the nearest prices, as `rule_goal` says.
     """
     sample = sample_tariffs(problem, seed=seed)
     if known is not None and not len(sample.X):
@@ -160,13 +155,24 @@ def loss_goal(problem: EVPricing, scale: Scale) -> Goal:
 
 
 def rule_goal(problem: EVPricing) -> Goal:
-    """Return what the rule of ``choice.rule`` minimises, as a `direct.Goal`."""
-    day, here = problem.day, in_force(problem)
-    column = {"profit": PROFIT, "bill": BILL, "nearness": None}[day.choice.rule]
+    """Return what the rule of ``choice.rule`` minimises, as a `direct.Goal`.
+
+    Profit and bill count as shares of the bill before pricing. With the rule profit, `OVERCHARGE` times the part of the
+    bill above `outcome.acceptable_bill` is subtracted: a common rise of all prices gains as much profit as it costs
+    drivers, so that no bill above it is chosen where a lower one is among the tariffs. `NEARNESS` times the squared
+    distance from the tariff in force is added, so that prices without effect on profit and bill stay as they are.
+    """
+    day, here, rule = problem.day, problem.day.prices.in_force, problem.day.choice.rule
+    acceptable = acceptable_bill(day)
 
     def goal(X: np.ndarray, Q: np.ndarray) -> np.ndarray:
         away = ((X - here) ** 2).sum(axis=1) / day.reference_level**2
-        return away if column is None else Q[:, column] / day.bill_before + NEARNESS * away
+        if rule == "nearness":
+            return away
+        if rule == "bill":
+            return Q[:, BILL] / day.bill_before + NEARNESS * away
+        above = OVERCHARGE * np.maximum(Q[:, BILL] - acceptable, 0.0)
+        return (Q[:, PROFIT] + above) / day.bill_before + NEARNESS * away
 
     return goal
 

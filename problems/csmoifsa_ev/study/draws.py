@@ -8,7 +8,7 @@ from scipy.stats import binom, binomtest
 from csmoifsa_ev.model.outcome import OBJECTIVE_SETS, QUANTITIES
 from csmoifsa_ev.model.promises import Promise
 from csmoifsa_ev.problem.pricing import EVPricing
-from csmoifsa_ev.study.choice import BILL, PROFIT, Scale, in_force
+from csmoifsa_ev.study.choice import BILL, PROFIT, Scale
 from csmoifsa_ev.study.sensitivity import draw_days
 
 RISE, REBOUND = QUANTITIES.index("largest_bill_rise"), QUANTITIES.index("rebound_mw")
@@ -35,7 +35,7 @@ class Draws:
             EVPricing(day, objectives=problem.objective_set) for day in draw_days(problem.day, draws=draws, seed=seed)
         ]
         habits = np.array([*problem.day.reference, *np.full(3, float(problem.day.prices.discharge_bounds[0]))])
-        start = np.stack([habits, in_force(problem)])  # under the first nobody changes hours
+        start = np.stack([habits, problem.day.prices.in_force])  # under the first nobody changes hours
         self._before, self._in_force = self.quantities(start).transpose(1, 0, 2)
         self._nominal_before = problem.quantities(habits[None])[0][0]
 

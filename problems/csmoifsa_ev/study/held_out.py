@@ -9,7 +9,7 @@ import numpy as np
 from csmoifsa_ev.model.outcome import QUANTITIES
 from csmoifsa_ev.model.promises import Promise
 from csmoifsa_ev.problem.pricing import EVPricing
-from csmoifsa_ev.study.choice import BILL, PROFIT, Scale, in_force, loss_goal
+from csmoifsa_ev.study.choice import BILL, PROFIT, Scale, loss_goal
 from csmoifsa_ev.study.direct import sample_tariffs
 from csmoifsa_ev.study.draws import REBOUND, Draws, interval, tail_mean
 from csmoifsa_ev.study.robust import DRAWS, Pool, best_attainable
@@ -107,7 +107,7 @@ def compare_held_out(
     X = np.array(list(tariffs.values()))
     Q, nominal = fresh.quantities(X), problem.quantities(X)[0]
     losses, loss = fresh.losses(Q, scale), loss_goal(problem, scale)(X, nominal)
-    start = fresh.quantities(in_force(problem)[None])[:, :, BILL]
+    start = fresh.quantities(problem.day.prices.in_force[None])[:, :, BILL]
     tail = tail_mean(losses, problem.day.choice.tail)
     regret = None
     if with_regret:

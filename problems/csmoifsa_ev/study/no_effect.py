@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from csmoifsa_ev.model.outcome import acceptable_bill
 from csmoifsa_ev.problem.pricing import EVPricing
 
 _TOLERANCE = 1e-9
 _STEPS = 450
 _HALVINGS = 30
+_STEP = 0.01
+"""Common rise of prices that shows how the bill changes [price unit per kWh]."""
 
 
 def no_effect_ranges(problem: EVPricing, tariff: np.ndarray) -> tuple[np.ndarray, tuple[float, float]]:
@@ -43,18 +46,22 @@ def no_effect_ranges(problem: EVPricing, tariff: np.ndarray) -> tuple[np.ndarray
 def normalise_prices(problem: EVPricing, front: np.ndarray) -> np.ndarray:
     """Return for each tariff of a front the one of equal effect with a standard price level, shape (n, 6).
 
-    A discharge price at which no car discharges falls to the lowest value without effect. Then all prices rise along
-    `level_direction` as far as this has no effect. The constraint on the mean price paid usually ends the rise: drivers
-    then pay the reference price per kWh on average, and profits of different tariffs can be compared.
+    A discharge price at which no car discharges falls to the lowest value without effect. Then all prices rise or fall
+    along `level_direction`, as far as this has no effect, until the drivers' bill is `outcome.acceptable_bill`: that of
+    the tariff in force, so that profits of different tariffs can be compared.
     """
-    normalised = front.copy()
-    for tariff, shares in zip(normalised, problem.outcome(front).discharging_share, strict=True):
+    normalised, acceptable = front.copy(), acceptable_bill(problem.day)
+    outcome = problem.outcome(front)
+    for tariff, shares, bill in zip(normalised, outcome.discharging_share, outcome.driver_bill_per_day, strict=True):
         used = (*shares, 0.0)
         for k in (5, 4, 3):
             if used[k - 3] == 0:
                 tariff[k] -= no_effect_length(problem, tariff, -np.eye(6)[k])
         direction = level_direction(problem, tariff)
-        tariff += no_effect_length(problem, tariff, direction) * direction
+        rise = direction if bill < acceptable else -direction
+        moved = problem.outcome((tariff + _STEP * rise)[None]).driver_bill_per_day[0]
+        most = _STEP * abs(acceptable - bill) / max(abs(moved - bill), 1e-300)  # the bill is linear in a common rise
+        tariff += min(no_effect_length(problem, tariff, rise), most) * rise
     return normalised
 
 

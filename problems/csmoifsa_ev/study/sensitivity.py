@@ -14,7 +14,7 @@ from csmoifsa_ev.model.outcome import MAXIMISED, TariffOutcome, evaluate
 from csmoifsa_ev.model.ramp import Ramp
 
 QUANTITIES = ("g1_mw", "g2_mw", "saving_per_day", "operator_profit_per_day", "driver_bill_per_day", "satisfaction")
-"""Quantities of `effects`: changes against the situation before pricing, and last the satisfaction itself."""
+"""Quantities of `effects`."""
 
 SPREAD = {
     "response strength (max_share)": 0.30,
@@ -107,19 +107,18 @@ def has_own_range(day: PricingDay, what: str) -> bool:
     return any(ramp.ranges is not None for ramp in ramps)
 
 
-def effects(outcome: TariffOutcome, day: PricingDay) -> np.ndarray:
-    """Return the `QUANTITIES` of n tariffs, shape (n, 6): changes against before pricing, and the satisfaction."""
-    before = {
-        "g1_mw": float(day.before.g1_mw[0]),
-        "g2_mw": float(day.before.g2_mw[0]),
-        "operator_profit_per_day": day.bill_before - day.supply_cost_before,
-        "driver_bill_per_day": day.bill_before,
-    }
-    return np.stack([getattr(outcome, name) - before.get(name, 0.0) for name in QUANTITIES], axis=1)
+def effects(tariffs: np.ndarray, day: PricingDay) -> tuple[np.ndarray, TariffOutcome]:
+    """Return the changes of `QUANTITIES` of tariffs (n, 6) against the tariff in force, shape (n, 6), and the outcome.
+
+    The outcome has the n tariffs and, last, the tariff in force.
+    """
+    outcome = evaluate(np.vstack([tariffs, day.prices.in_force]), day)
+    values = np.stack([getattr(outcome, name) for name in QUANTITIES], axis=1)
+    return values[:-1] - values[-1], outcome
 
 
 def tornado(tariff: np.ndarray, day: PricingDay) -> list[dict[str, str | float]]:
-    """Return the effects of a tariff with each assumption alone at the low and at the high end of its range.
+    """Return the `effects` of a tariff with each assumption alone at the low and at the high end of its range.
 
     Parameters
     ----------
@@ -134,12 +133,12 @@ def tornado(tariff: np.ndarray, day: PricingDay) -> list[dict[str, str | float]]
         ``assumption, spread_percent, own_range`` (whether a response has ranges in place of the spread), and
         ``<quantity>_low, <quantity>, <quantity>_high``; largest effect on the saving first.
     """
-    here = effects(evaluate(tariff[None], day), day)[0]
+    here = effects(tariff[None], day)[0][0]
     saving = QUANTITIES.index("saving_per_day")
     rows: list[tuple[float, dict[str, str | float]]] = []  # effect on the saving, row
     for what, spread in assumptions_of(day).items():
         trials = [with_factor(day, what, 1.0 + sign * spread) for sign in (-1.0, 1.0)]
-        low, high = (effects(evaluate(tariff[None], one), one)[0] for one in trials)
+        low, high = (effects(tariff[None], one)[0][0] for one in trials)
         row: dict[str, str | float] = {
             "assumption": what,
             "spread_percent": 100.0 * spread,
@@ -152,7 +151,7 @@ def tornado(tariff: np.ndarray, day: PricingDay) -> list[dict[str, str | float]]
 
 
 class Band(TypedDict):
-    """Quantiles of one effect over random draws of all assumptions.
+    """Quantiles of one change against the tariff in force over random draws of all assumptions.
 
     Attributes
     ----------
@@ -160,15 +159,15 @@ class Band(TypedDict):
         Name of the effect, one of `QUANTITIES`.
     p5, p50, p95 : float
         Its quantiles, in its own unit.
-    better_share : float, optional
-        Share of draws in which it improves, None for the satisfaction.
+    better_share : float
+        Share of draws in which it improves.
     """
 
     quantity: str
     p5: float
     p50: float
     p95: float
-    better_share: float | None
+    better_share: float
 
 
 @dataclass(frozen=True)
@@ -178,9 +177,10 @@ class Robustness:
     Attributes
     ----------
     quantiles : list of Band
-        Quantiles of each effect.
+        Quantiles of each change against the tariff in force.
     recommended_score, best_score : float
-        Mean score over the draws of the recommended tariff, and largest mean score on the front, in [0, 1].
+        Mean over the draws of the recommended tariff's membership (mean over the objectives of 0 at the worst to 1 at
+        the best value on the front), and the largest mean on the front, in [0, 1].
     most_robust : int
         Row of the front's tariff with the largest mean score.
     rank_share : float
@@ -237,9 +237,9 @@ def robustness(
     scores = np.zeros(len(front))
     rebounds = 0
     for k, one in enumerate(draw_days(day, draws=draws, seed=seed)):
-        outcome = evaluate(front, one)
-        values[k] = effects(outcome, one)[recommended]
-        scores += membership(outcome.objectives(objectives)).mean(axis=1) / draws
+        changes, outcome = effects(front, one)
+        values[k] = changes[recommended]
+        scores += membership(outcome.objectives(objectives)[:-1]).mean(axis=1) / draws
         rebounds += outcome.rebound_mw[recommended] > 0
     best = int(scores.argmax())
     return Robustness(
@@ -262,6 +262,5 @@ def _smooth_noise(random: np.random.Generator, n_steps: int) -> np.ndarray:
 
 def _band(name: str, values: np.ndarray) -> Band:
     low, middle, high = np.quantile(values, [0.05, 0.5, 0.95])
-    better = values > 0 if name in MAXIMISED else values < 0
-    share = None if name == "satisfaction" else float(better.mean())
-    return {"quantity": name, "p5": float(low), "p50": float(middle), "p95": float(high), "better_share": share}
+    better = float((values > 0 if name in MAXIMISED else values < 0).mean())
+    return {"quantity": name, "p5": float(low), "p50": float(middle), "p95": float(high), "better_share": better}

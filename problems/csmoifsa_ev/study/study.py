@@ -20,7 +20,7 @@ from csmoifsa_ev.model.groups import Groups, driver_groups
 from csmoifsa_ev.model.outcome import CONSTRAINTS, OBJECTIVE_SETS, TariffOutcome
 from csmoifsa_ev.model.response import RECOVERIES
 from csmoifsa_ev.problem.pricing import EVPricing
-from csmoifsa_ev.study.choice import Recommendation, in_force, nearly_equal, recommend, rule_goal, within_tolerance
+from csmoifsa_ev.study.choice import Recommendation, nearly_equal, recommend, rule_goal, within_tolerance
 from csmoifsa_ev.study.held_out import HELD_OUT, HeldOutRow, PromiseRow, compare_held_out
 from csmoifsa_ev.study.impact import stakeholder_impact
 from csmoifsa_ev.study.no_effect import no_effect_ranges, normalise_prices
@@ -108,7 +108,7 @@ class Study:
     @cached_property
     def choices(self) -> dict[str, np.ndarray]:
         """Tariffs by name, (6,) each: the one in force without discharging (``"start"``), then the chosen ones."""
-        chosen = {"start": in_force(self.problem)} | {name: self.front[row] for name, row in self.chosen.items()}
+        chosen = {"start": self.day.prices.in_force} | {name: self.front[row] for name, row in self.chosen.items()}
         return chosen if self.rounded is None else chosen | {"rounded": self.rounded}
 
     @cached_property

@@ -1,7 +1,7 @@
 "use strict";
 // Linked views of one study. `state.selected` is the tariff shown, `state.kept` the rows that the ranges keep.
 (function () {
-  const { D, T, $, config, plain, number, digits, stepped, cell, header, fillImpact, fillList, addOption, save, quoted } = Page;
+  const { D, T, $, config, plain, number, digits, stepped, cell, header, fillTable, fillImpact, fillList, addOption, save, quoted } = Page;
   const COLOURS = { peak: "#d55e00", flat: "#999999", valley: "#0b5fa5" };
   const PATTERNS = { peak: "/", flat: "", valley: "." };
   const GROUP_COLOURS = ["#bdbdbd", "#56b4e9", "#d55e00"];
@@ -11,6 +11,7 @@
   const nameOf = (row) =>
     (D.names[row] || []).map((name) => T.names[name]).join(" / ") || T.tariff_number.replace("{n}", row + 1);
   const edges = D.hours.map((_, k) => k * D.step_h).concat([24]);
+  const startRow = D.tariffs.findIndex((_, row) => (D.names[row] || []).includes("start"));
   const front = [...Array(D.n_front).keys()];
 
   // ---- the front -------------------------------------------------------------------------------------------------
@@ -126,12 +127,13 @@
     const row = state.selected;
     const base = { type: "scatter", mode: "lines", x: edges, line: { shape: "hv", width: 0 } };
     const traces = [{ ...base, y: stepped(D.base), name: T.base, stackgroup: "after", fillcolor: "#f0f0f0", line: { shape: "hv", width: 1, color: "#555555" } }];
-    D.groups.forEach((name, g) => traces.push({
+    D.groups.forEach((name, g) => D.group_share[row][g] > 0 && traces.push({
       ...base, y: stepped(D.group_load[row][g]), stackgroup: "after", fillcolor: GROUP_COLOURS[g],
       name: `${T.groups[name]} (${number(100 * D.group_share[row][g], 0)} %)`,
       fillpattern: { shape: GROUP_PATTERNS[g], fgcolor: "#333333", bgcolor: GROUP_COLOURS[g], size: 6, solidity: 0.15 },
     }));
-    traces.push({ ...base, y: stepped(D.before), name: T.total_before, line: { shape: "hv", width: 2, dash: "dash", color: "#000000" } });
+    traces.push({ ...base, y: stepped(D.before), name: T.total_before, line: { shape: "hv", width: 1.5, dash: "dot", color: "#777777" } });
+    traces.push({ ...base, y: stepped(D.after[startRow]), name: T.total_in_force, line: { shape: "hv", width: 2, dash: "dash", color: "#000000" } });
     traces.push({ ...base, y: stepped(D.after[row]), name: T.total_after, line: { shape: "hv", width: 2.5, color: "#0b5fa5" } });
     const low = Math.min(...D.base), high = Math.max(...D.before, ...D.after[row]);
     Plotly.react("day", traces, {
@@ -142,17 +144,29 @@
   }
 
   function fillFirm() {
-    const body = header($("bands"), ["", "5 %", "50 %", "95 %"], 1);
-    for (const one of D.robustness) {
-      const row = body.insertRow();
-      cell(row, quantity(one.quantity));
-      for (const name of ["p5", "p50", "p95"]) cell(row, number(one[name], digits(one[name])), "td", true);
-    }
+    $("bands_help").textContent = T.robustness_help.replace("{draws}", D.draws);
+    const signed = (value) => (value > 0 ? "+" : "") + number(value, digits(value));
+    fillTable($("bands"), ["", "5 %", "50 %", "95 %", T.improves_in], D.robustness.map((one) =>
+      [quantity(one.quantity), signed(one.p5), signed(one.p50), signed(one.p95), `${number(100 * one.better_share, 0)} %`]), 1);
     if (D.notes.length || D.days > 1) {
       $("notes").hidden = false;
       const notes = D.days > 1 ? [T.mean_of_days.replace("{n}", D.days), ...D.notes] : D.notes;
       fillList($("notes").querySelector("ul"), notes);
     }
+  }
+
+  function drawTornado() {
+    const rows = [...D.tornado].reverse();
+    const labels = rows.map((one) => plain(`${one.assumption}, ${one.own_range ? T.own_range : `±${number(one.spread_percent, 0)} %`}`));
+    const bars = [["low", "#56b4e9", ""], ["high", "#e69f00", "/"]].map(([end, color, shape]) => ({
+      type: "bar", orientation: "h", y: labels, name: T[end], base: rows.map((one) => one.saving_per_day),
+      x: rows.map((one) => one[`saving_per_day_${end}`] - one.saving_per_day), marker: { color, pattern: { shape }, line: { color: "#000000", width: 0.5 } },
+      customdata: rows.map((one) => number(one[`saving_per_day_${end}`], 0)), hovertemplate: "%{customdata}<extra></extra>",
+    }));
+    Plotly.newPlot("tornado", bars, {
+      margin: { l: 10, r: 10, t: 10, b: 45 }, barmode: "overlay", yaxis: { automargin: true, tickfont: { size: 11 } },
+      xaxis: { title: { text: plain(quantity("saving_per_day")) } }, legend: { orientation: "h", y: -0.2 },
+    }, config);
   }
 
   function fillHeld() {
@@ -246,6 +260,8 @@
   drawFront();
   drawParallel();
   fillFirm();
+  drawTornado();
+  fillTable($("inputs"), [T.key, T.value], D.inputs.map((one) => [one.key, one.value]), 2);
   fillHeld();
   select(D.offered);
   state.ready = true;
