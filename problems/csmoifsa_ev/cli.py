@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -102,13 +102,14 @@ def price(
 
     [bold]Example:[/bold]  csmoifsa ev price my.toml --objectives market --out out/mine
     """
-    _check_choice("--objectives", objectives, ["paper", "market", "inflexible", "welfare", "fair"])
-    if prefer is not None:
-        _check_choice("--prefer", prefer, ["profit", "bill", "nearness"])
-    if robust is not None:
-        _check_choice("--robust", robust, ["mean", "cvar", "worst", "regret"])
-    if recovery is not None:
-        _check_choice("--recovery", recovery, ["uniform", "valley-filling", "staggered"])
+    from csmoifsa_ev.model.limits import ROBUST_RULES, RULES
+    from csmoifsa_ev.model.outcome import OBJECTIVE_SETS
+    from csmoifsa_ev.model.response import RECOVERIES
+
+    _check_choice("--objectives", objectives, OBJECTIVE_SETS)
+    _check_choice("--prefer", prefer, RULES)
+    _check_choice("--robust", robust, [one for one in ROBUST_RULES if one != "nominal"])
+    _check_choice("--recovery", recovery, RECOVERIES)
     check_language(language)
     from csmoifsa_ev.inputs.inspection import split_fill
     from csmoifsa_ev.inputs.scenario import load_scenario
@@ -371,16 +372,27 @@ _SCENARIO_FILE = typer.Argument(..., metavar="SCENARIO.toml", help="The scenario
 
 
 @app.command()
+@reads_load
 def init(
     path: Path = _NEW_FILE,
+    cars: int | None = typer.Option(
+        None,
+        "--cars",
+        min=1,
+        help="Number of cars; by default so many that they charge 5 % of the load's energy.",
+    ),
+    series: Mapping[str, object] | None = None,
 ) -> None:
-    """Write a commented scenario to start from.
+    """Write a commented scenario to start from; with a load, its defaults suit that load.
 
     [bold]Example:[/bold]  csmoifsa ev init my.toml
-    """
-    from csmoifsa_ev.inputs.inspection import write_template
 
-    write_template(path)
+    [bold]Example:[/bold]  csmoifsa ev init my.toml --load load.csv --first-day 2016-07-01 --last-day 2016-07-31
+    """
+    from csmoifsa_ev.inputs.template import write_template
+
+    for sentence in write_template(path, series or {}, cars):
+        stdout().print(f"{sentence}.", soft_wrap=True, markup=False)
     stdout().print(f"Written: {path}. Edit it, then: csmoifsa ev check {path}", soft_wrap=True, markup=False)
 
 
@@ -412,8 +424,9 @@ def check(
         show_inspection(found)
 
 
-def _check_choice(option: str, value: str, known: list[str]) -> None:
-    if value not in known:
+def _check_choice(option: str, value: str | None, names: Iterable[str]) -> None:
+    known = list(names)
+    if value is not None and value not in known:
         raise InputError(
             f"{option} must be {', '.join(known[:-1])} or {known[-1]}, not {value!r}." + did_you_mean(value, known)
         )

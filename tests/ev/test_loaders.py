@@ -13,6 +13,7 @@ import pytest
 from csmoifsa.errors import InputError
 from csmoifsa_energy.clock import windows_of
 from csmoifsa_ev.inputs.load import FileSeries, Load
+from csmoifsa_ev.inputs.scenario import load_scenario
 from csmoifsa_ev.inputs.sessions import read_sessions
 from csmoifsa_ev.inputs.tariffs import read_tariff, urdb_document
 from csmoifsa_ev.inputs.vehicles import read_vehicles
@@ -238,19 +239,7 @@ def test_vehicle_types(tmp_path, run_cli):
         assert told in answer.err
 
 
-# ------------------------------------------------------------------------------------------------ init and check
-
-
-def test_init_writes_a_scenario_that_is_sound_and_is_never_overwritten(tmp_path, run_cli):
-    path = tmp_path / "my.toml"
-    assert run_cli("ev", "init", path).code == 0
-    text = path.read_text(encoding="utf-8")
-    path.write_text(text.replace("n_ev = 3_000_000", "n_ev = 1000"), encoding="utf-8")
-    answer = run_cli("ev", "check", path, "--json")
-    assert json.loads(answer.out)["ok"]
-    again = run_cli("ev", "init", path)
-    assert again.code == 2
-    assert "is not overwritten" in again.err
+# -------------------------------------------------------------------------------------------------------- check
 
 
 def test_check_tells_everything_at_once(tmp_path, run_cli):
@@ -396,8 +385,6 @@ def test_real_comed_is_the_bundled_day(case):
 
 @needs_real
 def test_real_duke_is_the_bundled_day():
-    from csmoifsa_ev.inputs.scenario import load_scenario
-
     path = str(REAL / "load/EIA930_DUK.csv")
     days = Load(csv=path, day=date(2017, 10, 4), time_zone="America/New_York").read()
     np.testing.assert_array_equal(days.values, load_scenario(case="duke-2017").load.read().values)

@@ -23,8 +23,6 @@ from csmoifsa_ev.inputs.scenario import (
 from csmoifsa_ev.model.day import PricingDay
 from csmoifsa_ev.model.tariff import PERIODS
 
-TEMPLATE = Path(__file__).with_name("cases") / "template.toml.txt"
-
 
 class Facts(TypedDict):
     """Data of a scenario before pricing; prices in ``unit``, loads in MW."""
@@ -155,20 +153,3 @@ def _faults_by_part(path: Path, fill: Fill | None, settings: dict[str, object]) 
 
 def _names_a_file(fault: str) -> bool:
     return ".csv" in fault or ".json" in fault
-
-
-def write_template(path: Path) -> None:
-    """Write a commented scenario to start from.
-
-    Raises
-    ------
-    InputError
-        The file exists, or cannot be written.
-    """
-    try:
-        with open(path, "x", encoding="utf-8") as file:
-            file.write(TEMPLATE.read_text(encoding="utf-8"))
-    except FileExistsError:
-        raise InputError(f"{path} exists and is not overwritten; choose another name") from None
-    except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror}") from error

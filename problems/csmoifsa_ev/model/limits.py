@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from csmoifsa.errors import InputError
 from csmoifsa_energy.checks import Parameters
+
+Rule = Literal["profit", "bill", "nearness"]
+RULES: tuple[Rule, ...] = get_args(Rule)
+"""Rules that pick one of nearly equal tariffs."""
+
+RobustRule = Literal["nominal", "mean", "cvar", "worst", "regret"]
+ROBUST_RULES: tuple[RobustRule, ...] = get_args(RobustRule)
+"""Ways to judge a tariff at the stated assumptions, or over draws of them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,8 +70,8 @@ class Choice(Parameters):
     """
 
     tolerance: float = 0.01
-    rule: Literal["profit", "bill", "nearness"] = "profit"
-    robust: Literal["nominal", "mean", "cvar", "worst", "regret"] = "nominal"
+    rule: Rule = "profit"
+    robust: RobustRule = "nominal"
     tail: float = 0.1
 
     def __post_init__(self) -> None:
