@@ -300,12 +300,12 @@ AGGREGATOR = """\
 A case is a TOML file that holds what differs from another (or a JSON file, see
 [Price an aggregator's day](../how-to/aggregator.md)). Beside the keys below,
 
-* `base` at the top names the bundled case to build on (`wei-2015`, `wei-storage`, `wei-v2g` or `portfolio`), or another
-  file, as a path that ends in `.toml` and starts at the folder of this one.
+* `base` at the top names the bundled case to build on (`wei-2015`, `wei-storage`, `wei-v2g`, `portfolio` or
+  `portfolio-grid`), or another file, as a path that ends in `.toml` and starts at the folder of this one.
 
 Tables are laid over those of the base key by key; lists, `[[classes]]` among them, are replaced whole. Where a number
 or a list is asked for, the number holds for all steps. `[roll]` names price files, whose settings are those of
-[market prices](../reference/input-files.md#market-prices)."""
+[market prices](../reference/input-files.md#market-prices); `[load]` may name a file in the same way."""
 
 
 def aggregator_page() -> str:

@@ -166,7 +166,8 @@ def test_files_validate(page, tmp_path):
             load_suite(str(path))
         elif keys.get("base") in case_names():
             case = load_case(path)
-            market_files(case.roll, dict.fromkeys(FILES), {}, {name: {} for name in FILES})
+            if "roll" in keys:
+                market_files(case.roll, dict.fromkeys(FILES), {}, {name: {} for name in FILES})
         elif "project" not in keys:
             load_scenario(path)
 

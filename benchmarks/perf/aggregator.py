@@ -1,6 +1,6 @@
-"""How fast and how firm the aggregator is: solver, search beside proof, rolling step, and growth with size.
+"""How fast and how firm the aggregator is: solver, search beside proof, rolling step, growth with size, and the grid.
 
-    python benchmarks/perf/aggregator.py solver search step scale
+    python benchmarks/perf/aggregator.py solver search step scale grid
     python benchmarks/perf/aggregator.py solver --game my_game.json
 
 Each part prints one Markdown table. Times are of one thread, after compiling.
@@ -28,6 +28,8 @@ from csmoifsa_aggregator.model.many import Cars, classes_of, draw_cars, profit_o
 from csmoifsa_aggregator.problem.problem import AggregatorPricing
 from csmoifsa_aggregator.solve.fleet import tune, upper_bound
 from csmoifsa_aggregator.solve.stackelberg import Solution, solve_game
+from csmoifsa_aggregator.study.grid import grid_rows
+from csmoifsa_aggregator.study.study import run_day
 
 
 def row(*cells: object) -> None:
@@ -195,9 +197,32 @@ def grow(cars: Cars, game: Game, s: Solution, leader: str) -> None:
     )
 
 
+def grid() -> None:
+    """Show disorderly against orderly charging beside a base load, with and without a price or a limit of the peak."""
+    case = load_case("portfolio-grid")
+    game = case.game
+    base = game.base_load_kw
+    head("terms", "way to run the day", "profit", "drivers pay", "peak", "valley", "difference", "ramp, kW/h", "factor")
+    for terms, changes, margin in (
+        ("price of energy alone", {}, None),
+        ("peak at 0.1 $/kW and day", {"demand_charge": 0.1}, None),
+        ("peak at 0.3 $/kW and day", {"demand_charge": 0.3}, None),
+        ("peak at 0.3 $/kW and day, margin 0", {"demand_charge": 0.3}, 0.0),
+        ("peak of 12,500 kW at most, margin 0", {"import_limit_kw": 12_500.0 - base}, 0.0),
+    ):
+        day = run_day(replace(case, game=replace(game, **changes)), margin=margin)
+        money = {one.name: (f"{one.profit:,.0f}", f"{one.driver_cost:,.0f}") for one in day.accounts}
+        for one in grid_rows(day.accounts, base, game.dt_h):
+            kw = [f"{one[key]:,.0f}" for key in ("peak_kw", "valley_kw", "peak_valley_kw", "ramp_kw_h")]
+            factor = "" if one["load_factor"] is None else f"{one['load_factor']:.2f}"
+            if not changes or one["plan"] in ("stage one", "with V2G"):
+                status = f" ({day.solution.status})" if one["plan"] == "stage one" else ""
+                row(terms, one["plan"] + status, *money.get(one["plan"], ("", "")), *kw, factor)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("parts", nargs="*", default=["solver", "search", "step", "scale"])
+    parser.add_argument("parts", nargs="*", default=["solver", "search", "step", "scale", "grid"])
     parser.add_argument("--game", type=Path, action="append", default=[])
     parser.add_argument("--time-limit", type=float, default=120.0)
     parser.add_argument("--n-ev", type=int, default=3_000_000)
@@ -212,8 +237,10 @@ def main() -> None:
             step()
         elif part == "scale":
             scale(options.n_ev)
+        elif part == "grid":
+            grid()
         else:
-            parser.error(f"there is no part {part!r}; there are solver, search, step, scale")
+            parser.error(f"there is no part {part!r}; there are solver, search, step, scale, grid")
 
 
 if __name__ == "__main__":

@@ -17,12 +17,12 @@ def ev_aggregator(game: str | Path = "wei-2015", base_kw: Sequence[float] | None
     game : str or path
         Name or file of a case.
     base_kw : (T,) sequence of float, optional
-        Load beside the cars [kW]; none where left out.
+        Load beside the cars [kW]; that of the case, if any, where left out.
 
     Raises
     ------
     InputError
-        The case has an error, an import limit, a supply curve, V2G followers, or a mean price that is not fixed; or
-        ``base_kw`` is not T finite numbers.
+        The case has an error, an import limit, a supply curve, a demand charge, V2G followers, or a mean price that is
+        not fixed; or ``base_kw`` is not T finite numbers.
     """
     return AggregatorPricing(load_case(game).game, base_kw)

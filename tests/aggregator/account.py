@@ -59,6 +59,7 @@ def least_cost(cars, market, sale, plain) -> float:
     for stay in stays:
         offset.append(n)
         n += 4 * len(stay)
+    n += market.demand_charge > 0
     cost, low, high, whole = np.zeros(n), np.zeros(n), np.full(n, np.inf), np.zeros(n)
     rows, floor, top = [], [], []
 
@@ -90,6 +91,17 @@ def least_cost(cars, market, sale, plain) -> float:
                 -np.inf,
                 market.import_limit_kw[t] - plain[t],
             )
+    if market.demand_charge > 0:  # the last column is the peak of base, other cars and batteries
+        base = np.zeros(steps) if market.base_kw is None else market.base_kw
+        cost[-1] = market.demand_charge
+        for t in range(steps):
+            net = [
+                (offset[v] + 4 * i, -cars.count[v])
+                for v, stay in enumerate(stays)
+                for i, s in enumerate(stay)
+                if s == t
+            ]
+            row([(n - 1, 1.0), *net, *((at + 1, -value) for at, value in net)], base[t] + plain[t], np.inf)
     for v, stay in enumerate(stays):
         eta, reached = cars.efficiency[v], cars.arrival_kwh[v]
         for i in range(len(stay)):
@@ -111,7 +123,10 @@ def least_cost(cars, market, sale, plain) -> float:
         integrality=whole,
         options={"mip_rel_gap": 1e-9},
     )
-    return float(answer.fun) if answer.success else np.inf
+    if not answer.success:
+        return np.inf
+    alone = 0.0 if market.base_kw is None else max(0.0, market.base_kw.max())
+    return float(answer.fun) - market.demand_charge * alone
 
 
 def draw_case(seed: int, **limits) -> Case:

@@ -6,13 +6,14 @@ from csmoifsa.errors import InputError
 from csmoifsa_aggregator.solve.stackelberg import solve_game
 
 
-def compare(seed, margin=None):
-    """Return kind, margin, verdict and figures of the game of a seed.
+def compare(seed, margin=None, change=None):
+    """Return kind, margin, verdict and figures of the game of a seed, changed by a function if one is given.
 
     The verdict is ``"agrees"`` (proven, and the same profit to 3e-6 of it), ``"both refuse"`` (neither finds a price),
     ``"not proven"`` (a gap is admitted, and the oracle lies within it) or ``"differs"``.
     """
     kind, game = draw_game(seed)
+    game = game if change is None else change(game, seed)
     margin = (0.0, 1e-3)[seed // 7 % 2] if margin is None else margin
     margin = 0.0 if game.cars is not None else margin
     truth = best_profit(game, margin)

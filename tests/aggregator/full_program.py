@@ -82,6 +82,12 @@ def best_profit(game, margin=0.0):
     if game.cars is not None:
         for v in range(game.cars.n_classes):
             _battery(model, game, v, price, load)
+    if game.demand_charge > 0:
+        base = np.zeros(game.n_steps) if game.base_kw is None else game.base_kw
+        peak = model.variable(0.0, gain=-game.demand_charge)
+        model.row([(model.variable(1.0, 1.0, gain=game.demand_charge * max(0.0, *base)), 1.0)])
+        for terms, beside in zip(load, base, strict=True):
+            model.row([(peak, 1.0), *((j, -a) for j, a in terms)], least=beside)
     _supply(model, game, load)
     answer = model.solve()
     return None if answer is None else answer[1]

@@ -43,7 +43,15 @@ def test_aggregate_writes_tables_and_figures(run_cli, tmp_path):
     assert answer.code == 0
     assert "proven optimal" in answer.out
     names = {path.name for path in (tmp_path / "day").iterdir() if not path.name.startswith(".")}
-    always = {"summary.json", "price.csv", "load.csv", "plans.csv", "plans_load.csv", "stakeholder_impact.csv"}
+    always = {
+        "summary.json",
+        "price.csv",
+        "load.csv",
+        "plans.csv",
+        "plans_load.csv",
+        "grid.csv",
+        "stakeholder_impact.csv",
+    }
     assert names == {*always, "v2g.csv", "load_v2g.csv", "figures", "report.html"}
     assert all(name in answer.out for name in names)
     drawn = {path.name for path in (tmp_path / "day" / "figures").iterdir()}
@@ -104,6 +112,7 @@ def test_roll(run_cli, tmp_path, price_files):
     assert {path.name for path in out.iterdir() if not path.name.startswith(".")} == {
         "summary.json",
         "rho.csv",
+        "grid.csv",
         "plans.csv",
         "days.csv",
         "plans_load.csv",
@@ -318,7 +327,7 @@ def test_that_no_margin_settles_v2g_followers_is_said(run_cli, tmp_path):
 
 
 def test_bundled_cases_load():
-    assert case_names() == ["portfolio", "wei-2015", "wei-storage", "wei-v2g"]
+    assert case_names() == ["portfolio", "portfolio-grid", "wei-2015", "wei-storage", "wei-v2g"]
     for name in case_names():
         assert load_case(name).name == name
 

@@ -16,7 +16,7 @@ import numpy as np
 from csmoifsa.errors import InputError
 from csmoifsa.files import read_json
 from csmoifsa_aggregator.inputs.games import game_from_dict
-from csmoifsa_aggregator.inputs.keys import CaseKeys, ClassKeys, ContractKeys, RollKeys
+from csmoifsa_aggregator.inputs.keys import CaseKeys, ClassKeys, ContractKeys, LimitKeys, RollKeys
 from csmoifsa_aggregator.model.battery import Batteries, longest_stay
 from csmoifsa_aggregator.model.costs import keep_ratio
 from csmoifsa_aggregator.model.game import Game
@@ -30,7 +30,7 @@ T = TypeVar("T")
 CASES = CaseFiles(
     folder=Path(__file__).with_name("cases"),
     what="case",
-    files=(("roll", "day_ahead", "csv"), ("roll", "real_time", "csv")),
+    files=(("load", "csv"), ("roll", "day_ahead", "csv"), ("roll", "real_time", "csv")),
     either=(("market", "buy", "buy_ratio"), ("market", "sell", "sell_ratio"), ("price", "mean", "mean_ratio")),
 )
 
@@ -102,6 +102,7 @@ class Case:
                 window=np.roll(game.window, -begin, axis=1),
                 mean=float(np.clip(mean, series["lower"].mean(), series["upper"].mean())),
                 import_limit_kw=None if game.import_limit_kw is None else np.roll(game.import_limit_kw, -begin),
+                base_kw=None if game.base_kw is None else np.roll(game.base_kw, -begin),
                 cars=cars if game.cars is not None else None,
                 **series,
             ),
@@ -231,13 +232,21 @@ def _game(keys: CaseKeys, p: np.ndarray, classes: list[_Drivers]) -> Game:
     market, price, limits, steps = keys.market, keys.price, keys.limits, len(p)
     band = price.band * np.abs(p)
     mean = (1.0 if price.mean_ratio is None else price.mean_ratio) * p.mean() if price.mean is None else price.mean
+    base = None if keys.load is None else keys.load.read(steps)
+    buy = _priced(market.buy, market.buy_ratio, p, "market.buy")
+    lower = p - band if price.lower is None else _series(price.lower, "price.lower", steps)
+    upper = p + band if price.upper is None else _series(price.upper, "price.upper", steps)
+    if price.above_cost:
+        lower = np.maximum(lower, np.minimum(p, buy))
+    if price.below_real_time:
+        upper = np.minimum(upper, buy)
     return Game(
         name=keys.name,
         day_ahead=p,
-        buy=_priced(market.buy, market.buy_ratio, p, "market.buy"),
+        buy=buy,
         sell=_priced(market.sell, market.sell_ratio, p, "market.sell"),
-        lower=p - band if price.lower is None else _series(price.lower, "price.lower", steps),
-        upper=p + band if price.upper is None else _series(price.upper, "price.upper", steps),
+        lower=lower,
+        upper=upper,
         mean=float(mean),
         mean_sense=price.mean_sense,
         energy_kwh=np.array([one.count * one.energy_kwh for one in classes]),
@@ -246,13 +255,34 @@ def _game(keys: CaseKeys, p: np.ndarray, classes: list[_Drivers]) -> Game:
         count=np.array([one.count for one in classes]),
         dt_h=24.0 / steps,
         storage=keys.storage,
-        import_limit_kw=None
-        if limits.import_limit_kw is None
-        else _series(limits.import_limit_kw, "limits.import_limit_kw", steps),
+        import_limit_kw=_import_limit(limits, base, steps),
+        base_kw=base,
+        demand_charge=market.demand_charge,
         block_kw=None if limits.block_kw is None else np.atleast_1d(limits.block_kw),
         block_premium=None if limits.block_premium is None else np.atleast_1d(limits.block_premium),
         names=tuple(one.name for one in classes),
     )
+
+
+def _import_limit(limits: LimitKeys, base: np.ndarray | None, steps: int) -> np.ndarray | None:
+    """Return the greatest net load of all cars, (T,) [kW]: the import limit, and what the peak's limit leaves of it.
+
+    Raises
+    ------
+    InputError
+        The base load alone exceeds the limit of the peak.
+    """
+    own = limits.import_limit_kw
+    limit = None if own is None else _series(own, "limits.import_limit_kw", steps)
+    if limits.peak_limit_kw is None:
+        return limit
+    left = limits.peak_limit_kw - (np.zeros(steps) if base is None else base)
+    if left.min() < 0:
+        raise InputError(
+            f"limits.peak_limit_kw {limits.peak_limit_kw:g} is {-left.min():g} kW below the base load of step "
+            f"{int(left.argmin())}, {limits.peak_limit_kw - left.min():g} kW, even without cars; raise it"
+        )
+    return left if limit is None else np.minimum(limit, left)
 
 
 def _with_followers(case: Case) -> Case:

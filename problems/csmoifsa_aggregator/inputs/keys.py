@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, AllowInfNan
 
 from csmoifsa.errors import InputError
+from csmoifsa_aggregator.inputs.base_load import BaseLoadKeys
 from csmoifsa_aggregator.model.costs import Storage
 from csmoifsa_energy.checks import (
     Parameters,
@@ -56,6 +57,9 @@ class MarketKeys(Parameters):
         Price of energy bought in real time p^b as a multiple of p, in place of ``buy``.
     sell_ratio : float, optional
         Price of energy sold in real time p^s as a multiple of p, in place of ``sell``.
+    demand_charge : float
+        Price of the peak of ``[load]`` and all cars together, per day [currency/kW]: the aggregator pays for what the
+        cars add to the peak of ``[load]`` alone, and is paid for what they take off.
     """
 
     day_ahead: tuple[float, ...]
@@ -63,8 +67,10 @@ class MarketKeys(Parameters):
     sell: Series | None = None
     buy_ratio: float | None = None
     sell_ratio: float | None = None
+    demand_charge: float = 0.0
 
     def __post_init__(self) -> None:
+        require_not_negative(self, "demand_charge")
         _either(self, "buy", "buy_ratio")
         _either(self, "sell", "sell_ratio")
 
@@ -87,6 +93,10 @@ class PriceKeys(Parameters):
         Mean of the drivers' price as a multiple of the mean of p, in place of ``mean``.
     mean_sense : "==" or "<="
         Whether the mean price equals ``mean`` (``==``) or is at most ``mean`` (``<=``).
+    above_cost : bool
+        Whether the drivers' price of each step is at least the cost of energy, the cheaper of p and p^b.
+    below_real_time : bool
+        Whether the drivers' price of each step is at most p^b, the expected price of energy in real time.
     """
 
     band: float = 0.2
@@ -95,6 +105,8 @@ class PriceKeys(Parameters):
     mean: float | None = None
     mean_ratio: float | None = None
     mean_sense: Literal["==", "<="] = "=="
+    above_cost: bool = False
+    below_real_time: bool = False
 
     def __post_init__(self) -> None:
         require_not_negative(self, "band")
@@ -103,13 +115,15 @@ class PriceKeys(Parameters):
 
 @dataclass(frozen=True, kw_only=True)
 class LimitKeys(Parameters):
-    """Import limit and supply curve.
+    """Import limit, limit of the peak, and supply curve.
 
     Attributes
     ----------
     import_limit_kw : float or tuple of float, optional
         Import limit: greatest net load of all cars together [kW], kept by stage one, the contracts and rolling; ``inf``
         for none.
+    peak_limit_kw : float, optional
+        Greatest load of ``[load]`` and all cars together [kW], kept as the import limit is.
     block_kw : float or tuple of float, optional
         Size of each block of a supply curve [kW]; the last may be ``inf``.
     block_premium : float or tuple of float, optional
@@ -117,6 +131,7 @@ class LimitKeys(Parameters):
     """
 
     import_limit_kw: Limit | tuple[Limit, ...] | None = None
+    peak_limit_kw: float | None = None
     block_kw: Limit | tuple[Limit, ...] | None = None
     block_premium: Series | None = None
 
@@ -261,7 +276,9 @@ class CaseKeys(Parameters):
     storage : Storage, optional
         The aggregator's own battery.
     limits : LimitKeys
-        Import limit and supply curve.
+        Import limit, limit of the peak, and supply curve.
+    load : BaseLoadKeys, optional
+        Load beside the cars.
     contract : ContractKeys
         Terms of the V2G contract.
     roll : RollKeys
@@ -277,6 +294,7 @@ class CaseKeys(Parameters):
     price: PriceKeys = field(default_factory=PriceKeys)
     storage: Storage | None = None
     limits: LimitKeys = field(default_factory=LimitKeys)
+    load: BaseLoadKeys | None = None
     contract: ContractKeys = field(default_factory=ContractKeys)
     roll: RollKeys = field(default_factory=RollKeys)
     classes: tuple[ClassKeys, ...]

@@ -31,6 +31,7 @@ def refine(case: Case, parts: int) -> Case:
         window=np.repeat(game.window, parts, axis=1),
         dt_h=game.dt_h / parts,
         import_limit_kw=None if game.import_limit_kw is None else np.repeat(game.import_limit_kw, parts),
+        base_kw=None if game.base_kw is None else np.repeat(game.base_kw, parts),
         cars=None if game.cars is None else cars,
     )
     return replace(case, game=finer, cars=cars, v2g_sell=np.repeat(case.v2g_sell, parts))

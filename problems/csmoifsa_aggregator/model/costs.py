@@ -75,6 +75,11 @@ class Market:
         ``block_kw[0]`` cost the day-ahead price plus ``block_premium[0]``, the next ``block_kw[1]`` the day-ahead price
         plus ``block_premium[1]``, and so on; premiums rise, the last block may be infinite. Energy beyond the blocks is
         bought in real time.
+    base_kw : (T,) array, optional
+        Load beside the cars [kW]; none where left out. Others buy its energy.
+    demand_charge : float
+        Price of the peak, the greatest load of base and cars together, per day [currency/kW]. The aggregator pays for
+        what the cars add to the peak of the base load alone, and is paid for what they take off; see `peak_rise`.
     """
 
     day_ahead: np.ndarray
@@ -85,6 +90,8 @@ class Market:
     import_limit_kw: np.ndarray | None = None
     block_kw: np.ndarray | None = None
     block_premium: np.ndarray | None = None
+    base_kw: np.ndarray | None = None
+    demand_charge: float = 0.0
 
     @property
     def n_steps(self) -> int:
@@ -111,6 +118,11 @@ class Market:
             return np.array([np.inf]), np.zeros(1)
         return self.block_kw, self.block_premium
 
+    @cached_property
+    def base_load_kw(self) -> np.ndarray:
+        """Load beside the cars, shape (T,) [kW]; zeros without one."""
+        return np.zeros(self.n_steps) if self.base_kw is None else self.base_kw
+
 
 def single_price(price: np.ndarray, dt_h: float, import_limit_kw: np.ndarray | None = None) -> Market:
     """Return a market with one price for any amount, such as that of real time; price (T,) [currency/kWh]."""
@@ -134,8 +146,18 @@ def purchase(load_kw: np.ndarray, market: Market) -> np.ndarray:
 
 
 def load_cost(load_kw: np.ndarray, market: Market) -> np.ndarray:
-    """Return the cost of loads of shape (..., T) [kW] without storage, shape (...) [currency]."""
-    return purchase(load_kw, market).sum(axis=-1) * market.dt_h
+    """Return the cost of loads (..., T) [kW] without storage, with the demand charge, shape (...) [currency]."""
+    return purchase(load_kw, market).sum(axis=-1) * market.dt_h + market.demand_charge * peak_rise(load_kw, market)
+
+
+def peak_rise(net_kw: np.ndarray, market: Market) -> np.ndarray:
+    """Return what net loads of all cars, shape (..., T), add to the peak of the base load, shape (...) [kW].
+
+    The peak is the greatest load of base and cars together, at least 0; the aggregator's own storage is no part of it,
+    as of the import limit. By discharging, the rise may be below zero.
+    """
+    base = market.base_load_kw
+    return np.maximum((base + net_kw).max(axis=-1), 0.0) - max(float(base.max()), 0.0)
 
 
 def _purchase_and_sale(

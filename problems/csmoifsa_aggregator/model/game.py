@@ -24,7 +24,8 @@ __all__ = ["Game", "Storage"]
 class Game(Market):
     """One day's pricing game: a market and its drivers. Arrays are C-contiguous and read-only; prices in currency/kWh.
 
-    Market prices, length of a step, storage, import limit and supply curve are attributes of `Market`.
+    Market prices, length of a step, storage, import limit, supply curve, base load and demand charge are attributes of
+    `Market`.
 
     Attributes
     ----------
@@ -66,7 +67,7 @@ class Game(Market):
     def __post_init__(self) -> None:
         for name in ("day_ahead", "buy", "sell", "lower", "upper", "energy_kwh", "power_kw", "count"):
             object.__setattr__(self, name, frozen(getattr(self, name), float))
-        for name in ("import_limit_kw", "block_kw", "block_premium"):
+        for name in ("import_limit_kw", "block_kw", "block_premium", "base_kw"):
             if getattr(self, name) is not None:
                 object.__setattr__(self, name, frozen(getattr(self, name), float))
         object.__setattr__(self, "window", frozen(self.window, bool))
@@ -96,8 +97,9 @@ class Game(Market):
     def separable(self) -> bool:
         """Whether a kWh of charging costs `cheapest`, independently of the other cars and of the storage.
 
-        False with an import limit, a supply curve, or V2G classes, whose discharging may exceed the charging of the
-        others. With a storage, cost(load) = cost(0) + cheapest load if in each step in which a class is plugged in
+        False with an import limit, a supply curve, a demand charge, or V2G classes, whose discharging may exceed the
+        charging of the others. With a storage, cost(load) = cost(0) + cheapest load if in each step in which a class is
+        plugged in
 
         * selling earns at least `cheapest`. A plan for the load then becomes a plan for no load that is cheaper by at
           least cheapest load: energy that the storage discharged for the load is sold, and energy bought for the load
@@ -108,6 +110,8 @@ class Game(Market):
         So either ``p <= p^b`` and ``p^s >= p``, or ``p^s = p^b < p``. The signs of the prices do not matter.
         """
         if self.import_limit_kw is not None or self.block_kw is not None or self.cars is not None:
+            return False
+        if self.demand_charge > 0:
             return False
         beside = (self.day_ahead <= self.buy) | (self.sell <= self.buy)
         apart = (self.sell >= self.cheapest) & beside
@@ -132,7 +136,7 @@ def _check_shapes(game: Game) -> None:
         raise InputError(f"a game needs at least one step and one class, not {steps} and {classes}")
     if not (np.isfinite(game.dt_h) and game.dt_h > 0):
         raise InputError(f"dt must be a number of hours above 0, not {game.dt_h}")
-    for name in ("buy", "sell", "lower", "upper", "import_limit_kw"):
+    for name in ("buy", "sell", "lower", "upper", "import_limit_kw", "base_kw"):
         value = getattr(game, name)
         if value is not None and value.shape != (steps,):
             missing = steps - value.size
@@ -200,6 +204,10 @@ def _check_prices(game: Game) -> None:
         raise InputError(
             f"import_limit_kw of {game.hour(int((~(game.import_limit_kw >= 0)).argmax()))} must be from 0 up"
         )
+    if not np.isfinite(game.base_load_kw).all():
+        raise InputError(f"base_kw of {game.hour(int((~np.isfinite(game.base_load_kw)).argmax()))} must be a number")
+    if not (np.isfinite(game.demand_charge) and game.demand_charge >= 0):
+        raise InputError(f"demand_charge must be a number from 0 up, not {game.demand_charge}")
 
 
 def _check_classes(game: Game) -> None:
@@ -228,4 +236,5 @@ _KEY_OF = {
     "power_kw": "Pm",
     "count": "n",
     "import_limit_kw": "import_limit_kw",
+    "base_kw": "base_kw",
 }

@@ -13,6 +13,7 @@ import pandas as pd
 from csmoifsa.files import read_csv
 from csmoifsa_aggregator.output.figures import BASELINES, PERFECT_FORESIGHT, few_classes
 from csmoifsa_aggregator.output.summary import DaySummary, RollingSummary
+from csmoifsa_aggregator.study.grid import BASE_ALONE
 from csmoifsa_energy.figures import read_results, rows_where
 from csmoifsa_energy.page import write_page
 
@@ -99,6 +100,7 @@ def _shared(summary: DaySummary | RollingSummary, step: float, begin: float, ste
         "begin_h": begin,
         "hours": [f"{a}–{b}" for a, b in pairwise(clock)],
         "baselines": list(BASELINES),
+        "base_alone": BASE_ALONE,
         "perfect_foresight": PERFECT_FORESIGHT,
     }
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import NotRequired, TypedDict
 
 from csmoifsa_aggregator.study.baselines import AccountRow
+from csmoifsa_aggregator.study.grid import Gain, GridEffect, GridRow
+from csmoifsa_aggregator.study.study import PriceRules
 
 
 class DayAccountRow(AccountRow):
@@ -70,6 +72,10 @@ class DaySummary(TypedDict):
     classes: list[str]
     dt_h: float
     plans: list[DayAccountRow]
+    gain: Gain
+    grid: list[GridRow]
+    grid_effect: GridEffect
+    price_rules: PriceRules
     stakeholder_impact: list[dict[str, object]]
     contracts_unused: str
     assumptions: dict[str, object]
@@ -79,7 +85,7 @@ class DaySummary(TypedDict):
 
 
 class NodeSummary(TypedDict):
-    """Rolling test at one node; losses and gain in currency."""
+    """Rolling test at one node; losses and gain in currency. Figures of the grid are means of those of the days."""
 
     node: str
     days: int
@@ -98,6 +104,9 @@ class NodeSummary(TypedDict):
     stage_one_proven_days: int
     unserved_kwh: float
     plans: list[AccountRow]
+    gain: Gain
+    grid: list[GridRow]
+    grid_effect: GridEffect
 
 
 class RollingSummary(TypedDict):

@@ -13,6 +13,7 @@ from csmoifsa.folders import result_folder
 from csmoifsa_aggregator.inputs.case import Case
 from csmoifsa_aggregator.output.summary import Contracts, DaySummary, NodeSummary, RollingSummary
 from csmoifsa_aggregator.study.backtest import Backtest, mean_accounts
+from csmoifsa_aggregator.study.grid import both_gain, grid_effect, grid_rows, mean_rows
 from csmoifsa_aggregator.study.impact import stakeholder_impact
 from csmoifsa_aggregator.study.study import DayStudy
 from csmoifsa_energy.clock import windows_of
@@ -22,6 +23,7 @@ from csmoifsa_energy.impact import impact_rows
 def summarise_day(study: DayStudy) -> DaySummary:
     """Return a day's stage one, contracts and assumptions as one plain object."""
     s, game = study.solution, study.case.game
+    grid = grid_rows(study.accounts, game.base_kw, game.dt_h)
     answer: DaySummary = {
         "case": study.case.name,
         "title": study.case.title,
@@ -54,6 +56,10 @@ def summarise_day(study: DayStudy) -> DaySummary:
             }
             for one in study.accounts
         ],
+        "gain": both_gain(study.accounts),
+        "grid": grid,
+        "grid_effect": grid_effect(grid),
+        "price_rules": study.price_rules,
         "stakeholder_impact": [
             {"against": before.name, **row}
             for before in study.accounts[:3]
@@ -102,6 +108,8 @@ def assumptions(case: Case) -> dict[str, object]:
         ],
         "storage": None if game.storage is None else asdict(game.storage),
         "greatest_import_limit_kw": None if game.import_limit_kw is None else float(game.import_limit_kw.max()),
+        "demand_charge": game.demand_charge,
+        "base_load_peak_kw": None if game.base_kw is None else float(game.base_kw.max()),
         "supply_blocks": 0 if game.block_kw is None else len(game.block_kw),
     }
     if cars is not None:
@@ -157,8 +165,8 @@ def _contracts(study: DayStudy) -> Contracts:
 def write_day(study: DayStudy, folder: Path) -> DaySummary:
     """Write the day's tables and summary.json; return the summary.
 
-    The tables are price.csv, load.csv, plans.csv, plans_load.csv and stakeholder_impact.csv; with contracts also
-    v2g.csv and load_v2g.csv; with the aggregator's own storage also storage.csv.
+    The tables are price.csv, load.csv, plans.csv, plans_load.csv, grid.csv and stakeholder_impact.csv; with contracts
+    also v2g.csv and load_v2g.csv; with the aggregator's own storage also storage.csv.
     """
     summary, game = summarise_day(study), study.case.game
     s, hours = study.solution, np.arange(game.n_steps) * game.dt_h
@@ -171,6 +179,7 @@ def write_day(study: DayStudy, folder: Path) -> DaySummary:
         "load.csv": pd.DataFrame({"hour": hours, **study.class_load}),
         "plans.csv": pd.DataFrame(summary["plans"]),
         "plans_load.csv": pd.DataFrame({"hour": hours, **{one.name: one.load_kw for one in study.accounts}}),
+        "grid.csv": pd.DataFrame(summary["grid"]),
         "stakeholder_impact.csv": pd.DataFrame(summary["stakeholder_impact"]),
     }
     if study.second is not None:
@@ -241,6 +250,8 @@ def _node(test: Backtest) -> NodeSummary:
     plan = np.array([one.rolled.plan_loss for one in test.days])
     rolled = np.array([one.rolled.rolling_loss for one in test.days])
     defined = np.isfinite(test.rho)
+    accounts, grid = mean_accounts(test.days), mean_rows([one.grid for one in test.days])
+    run, loads = accounts[:-1], grid[:-1]  # perfect foresight, the last, cannot be run
     return {
         "node": test.node,
         "days": len(test.days),
@@ -258,13 +269,18 @@ def _node(test: Backtest) -> NodeSummary:
         "phi": test.phi,
         "stage_one_proven_days": sum(one.status == "proven" for one in test.days),
         "unserved_kwh": float(sum(one.rolled.unserved_kwh for one in test.days)),
-        "plans": [one.row() for one in mean_accounts(test.days)],
+        "plans": [one.row() for one in accounts],
+        "gain": both_gain(run),
+        "grid": grid,
+        "grid_effect": grid_effect(loads),
     }
 
 
 def write_rolling(tests: list[Backtest], summary: RollingSummary, folder: Path) -> None:
-    """Write summary.json, rho.csv, plans.csv, days.csv and plans_load.csv."""
-    rho = pd.DataFrame([{key: value for key, value in node.items() if key != "plans"} for node in summary["nodes"]])
+    """Write summary.json, rho.csv, plans.csv, grid.csv, days.csv and plans_load.csv."""
+    apart = ("plans", "gain", "grid", "grid_effect")
+    rho = pd.DataFrame([{key: value for key, value in node.items() if key not in apart} for node in summary["nodes"]])
+    grid = [{"node": node["node"], **row} for node in summary["nodes"] for row in node["grid"]]
     plans = [{"node": node["node"], **row} for node in summary["nodes"] for row in node["plans"]]
     days = [
         {
@@ -287,6 +303,7 @@ def write_rolling(tests: list[Backtest], summary: RollingSummary, folder: Path) 
     tables = {
         "rho.csv": rho,
         "plans.csv": pd.DataFrame(plans),
+        "grid.csv": pd.DataFrame(grid),
         "days.csv": pd.DataFrame(days),
         "plans_load.csv": pd.concat(curves, ignore_index=True),
     }

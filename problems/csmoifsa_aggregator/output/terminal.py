@@ -9,6 +9,7 @@ from rich.table import Table
 from csmoifsa.console import stdout
 from csmoifsa_aggregator.output.summary import Contracts, DaySummary, RollingSummary
 from csmoifsa_aggregator.study.baselines import AccountRow
+from csmoifsa_aggregator.study.grid import BASE_ALONE, Gain, GridEffect, GridRow
 
 
 def show_day(summary: DaySummary, title: str) -> None:
@@ -38,14 +39,51 @@ def show_day(summary: DaySummary, title: str) -> None:
         soft_wrap=True,
     )
     console.print(plans_table(summary["plans"], money))
-    for note in _notes(summary):
+    _show_grid(summary["grid"])
+    for note in (*_against_uncontrolled(summary["gain"], summary["grid_effect"], money), *_notes(summary)):
         console.print(note, soft_wrap=True)
     if "contracts" in summary:
         _show_contracts(summary["contracts"], money)
 
 
+def _show_grid(rows: Sequence[GridRow]) -> None:
+    """Print the figures of base and cars together, where there is a base load."""
+    if rows[0]["plan"] != BASE_ALONE:
+        return
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for name in ("base and cars", "peak\nkW", "valley\nkW", "difference\nkW", "ramp\nkW/h", "load\nfactor"):
+        table.add_column(name, justify="left" if name == "base and cars" else "right", no_wrap=True)
+    for row in rows:
+        kw = [f"{row[key]:,.0f}" for key in ("peak_kw", "valley_kw", "peak_valley_kw", "ramp_kw_h")]
+        table.add_row(row["plan"], *kw, "-" if row["load_factor"] is None else f"{100 * row['load_factor']:.0f} %")
+    stdout().print("")
+    stdout().print(table)
+
+
+def _against_uncontrolled(gain: Gain, effect: GridEffect, money: str) -> list[str]:
+    notes = [
+        f"Against uncontrolled charging at a flat price, the day {gain['plan']} gains the aggregator "
+        f"{gain['aggregator']:,.2f} {money} and saves all drivers {gain['drivers']:,.2f} {money}."
+    ]
+    if effect["peak_valley_kw"] > 0:
+        notes.append(
+            f"It raises the peak-valley difference by {effect['peak_valley_kw']:,.0f} kW, for it follows prices; "
+            "market.demand_charge puts a price on the peak, limits.peak_limit_kw a limit."
+        )
+    return notes
+
+
 def _notes(summary: DaySummary) -> list[str]:
     notes = []
+    rules = summary["price_rules"]
+    for key, what in (
+        ("hours_above_real_time", "above the expected real-time price"),
+        ("hours_below_cost", "below cost"),
+    ):
+        if rules[key]:
+            notes.append(
+                f"The price is {what} in {rules[key]:g} of {rules['hours_used']:g} hours in which cars charge."
+            )
     if "v2g_followers" in summary:
         notes.append("No strict margin is kept: V2G drivers respond to the price, and no margin breaks all their ties.")
     outside = [one for one in summary["plans"] if one["hours_outside_bounds"]]
@@ -141,3 +179,6 @@ def show_rolling(summary: RollingSummary) -> None:
     for node in summary["nodes"]:
         console.print(f"{node['node']}, mean day {node['first']} to {node['last']}")
         console.print(plans_table(node["plans"], money))
+        _show_grid(node["grid"])
+        for note in _against_uncontrolled(node["gain"], node["grid_effect"], money):
+            console.print(note, soft_wrap=True)

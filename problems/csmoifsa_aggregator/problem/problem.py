@@ -30,7 +30,7 @@ class AggregatorPricing(Problem):
     game : Game
         The game of stage one.
     base_kw : (T,) array, optional
-        Load beside the cars [kW]; none where left out.
+        Load beside the cars [kW]; that of the game, if any, where left out.
 
     Raises
     ------
@@ -42,12 +42,13 @@ class AggregatorPricing(Problem):
         self.game = game
         if not self.game.separable:
             raise InputError(
-                "the pricing problem accepts no import limit, supply curve or V2G followers; use 'ev aggregate'"
+                "the pricing problem accepts no import limit, supply curve, demand charge or V2G followers; use "
+                "'ev aggregate'"
             )
         if self.game.mean_sense != "==":
             raise InputError("the pricing problem needs a fixed mean price, mean_sense '=='")
         steps = self.game.n_steps
-        self.base_kw = np.zeros(steps) if base_kw is None else np.array(base_kw, dtype=float)
+        self.base_kw = np.array(self.game.base_load_kw if base_kw is None else base_kw, dtype=float)
         if self.base_kw.shape != (steps,) or not np.isfinite(self.base_kw).all():
             raise InputError(f"base_kw must be {steps} finite numbers")
         # where both bounds are equal, a width of 1e-9 keeps the box from being empty; prices are cut off anyway

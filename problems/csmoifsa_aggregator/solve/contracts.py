@@ -162,9 +162,7 @@ def plan_cars(cars: Batteries, market: Market, sale_price: np.ndarray | None, ot
     program = Program()
     supply = add_supply(program, market, greatest, with_cars=bool(most.any()), scale=scale)
     load = program.columns(market.n_steps, other_load_kw / scale, other_load_kw / scale)
-    program.add(supply.balance, load, -1.0)
-    if supply.import_limit is not None:
-        program.add(supply.import_limit, load, 1.0)
+    supply.draw(program, np.arange(market.n_steps), load, 1.0)
     nothing = np.zeros(market.n_steps)
     block = add_batteries(
         program, cars, nothing, nothing, binaries=_circular(cars, market, sale_price)
@@ -206,8 +204,9 @@ def split_surplus(
     """Return each class's part of the surplus, shape (V,) [currency].
 
     In each step the cost falls by the charging that V2G avoids, at the mean price between both loads, and by the energy
-    discharged, at its mean value; the gain of a class is its part of both, less its wear. Where prices do not depend on
-    the load, this is the gain of the class alone. A class that would lose receives nothing, and the others' parts are
+    discharged, at its mean value; with a demand charge, also by what a class draws less in the step of the peak
+    without discharging. The gain of a class is its part of all, less its wear. Where prices do not depend on the load,
+    this is the gain of the class alone. A class that would lose receives nothing, and the others' parts are
     scaled to add up to the surplus.
     """
     before, after = (other_load_kw + one.charge_kw.sum(axis=0) for one in (smart, v2g))
@@ -218,6 +217,10 @@ def split_surplus(
     worth = step_costs(after, market) - step_costs(after, market, discharged, sale_price)
     value = np.divide(worth, discharged, out=np.zeros(discharged.shape), where=discharged > 0)
     gain = (smart.charge_kw - v2g.charge_kw) @ price + v2g.discharge_kw @ value - cars.wear * v2g.discharged_kwh(cars)
+    if market.demand_charge > 0:
+        top = int((market.base_load_kw + before).argmax())
+        relief = (smart.charge_kw - smart.discharge_kw) - (v2g.charge_kw - v2g.discharge_kw)
+        gain = gain + market.demand_charge * relief[:, top]
     gain = np.maximum(gain, 0.0)
     return surplus * (gain / gain.sum() if gain.sum() > 0 else cars.count / cars.count.sum())
 

@@ -81,7 +81,15 @@ def game_values(game: Game) -> dict[str, object]:
         "import_limit_kw": None if game.import_limit_kw is None else game.import_limit_kw.tolist(),
         "blocks": blocks,
         "cars": cars,
+        **_peak(game),
     }
+
+
+def _peak(game: Game) -> dict[str, object]:
+    """Return base load and demand charge; nothing without a demand charge, of which the base load is a part."""
+    if not game.demand_charge:
+        return {}
+    return {"base_kw": game.base_load_kw.tolist(), "demand_charge": float(game.demand_charge)}
 
 
 _SERIES = {
@@ -198,9 +206,10 @@ def _bills(game: Game) -> dict[str, object]:
 
 
 def _prices(game: Game) -> dict[str, object]:
-    """Return the multipliers of the supply side's linear program, four lists by step [currency/kWh].
+    """Return the multipliers of the supply side's linear program, lists by step [currency/kWh].
 
-    pi of the balance, nu of the import limit, m of the storage's state of energy, kappa of the sale.
+    pi of the balance, nu of the import limit, m of the storage's state of energy, kappa of the sale; with a demand
+    charge also theta of the peak [currency/kW].
     """
     steps, dt = game.n_steps, game.dt_h
     program = Program()
@@ -209,10 +218,8 @@ def _prices(game: Game) -> dict[str, object]:
     x = program.columns(k.size, upper=game.power_kw[k])
     need = program.rows(game.n_classes, game.energy_kwh / dt, game.energy_kwh / dt)
     program.add(need[k], x, 1.0)
-    program.add(supply.balance[t], x, -1.0)
+    supply.draw(program, t, x, 1.0)
     limit = supply.import_limit
-    if limit is not None:
-        program.add(limit[t], x, 1.0)
     duals = program.solve().row_duals
     zero = np.zeros(steps)
     flow, own = (zero, zero) if supply.flow is None or supply.own is None else (duals[supply.flow], duals[supply.own])
@@ -221,4 +228,5 @@ def _prices(game: Game) -> dict[str, object]:
         "nu": zero.tolist() if limit is None else (-duals[limit] / dt).tolist(),
         "m": (-flow).tolist(),
         "kappa": (-own / dt).tolist(),
+        **({} if supply.peak is None else {"theta": (-duals[supply.peak]).tolist()}),
     }

@@ -114,8 +114,8 @@ def upper_bound(cars: Cars, game: Game, price: np.ndarray, *, rounds: int = 150)
     """Return an upper bound of the profit of any price on these cars: greatest sum of bills less least cost [currency].
 
     The sum of bills is concave in the price, and the load at a price is its slope there. Cutting planes are added
-    half-way between the best price known and the planes' own optimum. What import limits and supply curves add to the
-    cost is left out.
+    half-way between the best price known and the planes' own optimum. What import limits, supply curves and demand
+    charges add to the cost is left out.
 
     Parameters
     ----------

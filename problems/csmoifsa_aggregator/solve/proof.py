@@ -8,7 +8,8 @@ trusted:
   (y_t - mu) c_t``, for any mu (mu >= 0 where the mean is only bounded above);
 * cost: for any prices pi of the balance, nu >= 0 of the import limit, m of the storage's state of energy and
   kappa >= 0 of the sale limit, the cost is at least the minimum of the Lagrangian over boxes, where each class fills
-  the cheapest steps at ``pi + nu``.
+  the cheapest steps at ``pi + nu``. With a demand charge d, theta >= 0 of the peak joins nu as theta / dt; where its
+  sum exceeds d, it is scaled down to it.
 
 A certificate is untrusted data: it is read strictly, its size is limited, and nothing in it is executed.
 """
@@ -108,6 +109,8 @@ _GAME = (
     *("p", "pb", "ps", "lb", "ub", "mean", "mean_sense", "E", "Pm", "W", "dt"),
     *("storage", "import_limit_kw", "blocks", "cars"),
 )
+_PEAK = ("base_kw", "demand_charge")
+"""Keys of a game with a demand charge; absent without one."""
 _CARS = ("count", "charge_kw", "discharge_kw", "efficiency", "wear", "arrival_kwh", "places", "low_kwh", "high_kwh")
 _SUPPLY = ("ahead_kw", "real_time_kw", "sold_kw", "charge_kw", "discharge_kw")
 _MULTIPLIERS = ("response_kwh", "mu", "pi", "nu", "m", "kappa")
@@ -117,7 +120,8 @@ class _Game:
     """The game of a certificate, all numbers as exact fractions."""
 
     def __init__(self, values: object) -> None:
-        game = _table(values, "game", _GAME)
+        priced = isinstance(values, dict) and any(key in values for key in _PEAK)
+        game = _table(values, "game", (*_GAME, *_PEAK) if priced else _GAME)
         self.p = _series(game["p"], "p")
         self.steps = n = len(self.p)
         self.pb, self.ps, self.lb, self.ub = (_series(game[key], key, n) for key in ("pb", "ps", "lb", "ub"))
@@ -131,6 +135,10 @@ class _Game:
         self.window = _matrix(game["W"], "W", k, n)
         limit = game["import_limit_kw"]
         self.import_limit = None if limit is None else _series(limit, "import_limit_kw", n)
+        self.base = _series(game["base_kw"], "base_kw", n) if priced else [Fraction(0)] * n
+        self.demand_charge = _number(game["demand_charge"], "demand_charge") if priced else Fraction(0)
+        if self.demand_charge < 0:
+            raise InputError("demand_charge must be from 0 up")
         self.store = None
         if game["storage"] is not None:
             store = _table(game["storage"], "storage", ("power_kw", "capacity_kwh", "initial_kwh", "efficiency"))
@@ -225,7 +233,9 @@ def check(values: object) -> Verdict:
         if worst > SLACK * max(net):
             faults.append(f"the load exceeds the import limit by {float(worst):g} kW")
     bills = sum((c * n for c, n in zip(price, net, strict=True)), Fraction(0)) * game.dt
-    earned = bills - _cost(game, one["supply"], net, faults)
+    both = [b + load_t for b, load_t in zip(game.base, net, strict=True)]
+    rise = max([*both, Fraction(0)]) - max([*game.base, Fraction(0)])
+    earned = bills - _cost(game, one["supply"], net, faults) - game.demand_charge * rise
     money = max(abs(earned), SLACK * game.scale * sum(game.energy, Fraction(0)))
     if abs(earned - profit) > SLACK * money:
         faults.append(f"the profit is {float(earned):.9g}, not {float(profit):.9g}")
@@ -357,11 +367,12 @@ def _bound(game: _Game, values: object, faults: list[str], claimed: Fraction, mo
         return None
     if game.cars is not None:
         raise InputError("bound.kind must be 'on trust' for a game with V2G classes")
-    _table(values, "bound", ("kind", *_MULTIPLIERS))
+    _table(values, "bound", ("kind", *_MULTIPLIERS, *(("theta",) if game.demand_charge else ())))
     n = game.steps
     response = _matrix(values["response_kwh"], "response_kwh", game.classes, n)
     pi, nu, m, kappa = (_series(values[key], key, n) for key in _MULTIPLIERS[2:])
-    bound = most_bills(game, response, _number(values["mu"], "mu")) - least_cost(game, pi, nu, m, kappa)
+    theta = _series(values["theta"], "theta", n) if game.demand_charge else [Fraction(0)] * n
+    bound = most_bills(game, response, _number(values["mu"], "mu")) - least_cost(game, pi, nu, m, kappa, theta)
     if bound > claimed + SLACK * max(abs(claimed), money):
         faults.append(f"the multipliers show an upper bound of {float(bound):.9g}, not {float(claimed):.9g}")
     return bound
@@ -386,16 +397,26 @@ def most_bills(game: _Game, response: list[Series], mu: Fraction) -> Fraction:
     return mu * game.mean * game.steps + sum(over)
 
 
-def least_cost(game: _Game, pi: Series, nu: Series, m: Series, kappa: Series) -> Fraction:
+def least_cost(game: _Game, pi: Series, nu: Series, m: Series, kappa: Series, theta: Series) -> Fraction:
     """Return a lower bound of the cost of any class load [currency], by weak duality; see the module docstring."""
     zero, dt, n = Fraction(0), game.dt, game.steps
-    nu, kappa = ([max(one, zero) for one in row] for row in (nu, kappa))
+    nu, kappa, theta = ([max(one, zero) for one in row] for row in (nu, kappa, theta))
     nu = nu if game.import_limit is not None else [zero] * n
     pi = [min(x, b) for x, b in zip(pi, game.pb, strict=True)]  # unlimited purchases bound the price of the balance
+    total = sum(theta)
+    part = min(Fraction(1), game.demand_charge / total) if total > 0 else zero
+    theta = [part * one for one in theta]
+    alone = max([*game.base, zero])
+    # the rise of the peak is at least -alone, and at least each step's net load and base load less alone
+    peak = sum((v * (b - alone) for v, b in zip(theta, game.base, strict=True)), zero)
+    peak -= (game.demand_charge - sum(theta)) * alone
+    nu_and_theta = [a + b / dt for a, b in zip(nu, theta, strict=True)]
     for width, premium in game.blocks:
         if width is None:
             pi = [min(x, p + premium) for x, p in zip(pi, game.p, strict=True)]
-    bound = sum(game.fill(k, [a + b for a, b in zip(pi, nu, strict=True)]) for k in range(game.classes))
+    bound = peak + sum(
+        game.fill(k, [a + b for a, b in zip(pi, nu_and_theta, strict=True)]) for k in range(game.classes)
+    )
     bound -= sum(v * c for v, c in zip(nu, game.import_limit or [zero] * n, strict=True)) * dt
     for width, premium in game.blocks:
         if width is not None:

@@ -1,4 +1,4 @@
-"""The supply side as a program: day-ahead purchase, real-time balance, supply curve, import limit and storage.
+"""The supply side as a program: purchase ahead and in real time, supply curve, import limit, demand charge, storage.
 
 The costs are those of `costs`, with the aggregator's own storage added: ``load + charge - discharge = A + B - S``;
 no more is sold than the storage discharges (Wei et al. 2015). Buying and selling at once, or charging and discharging
@@ -10,9 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from csmoifsa_aggregator.model.battery import Batteries
-from csmoifsa_aggregator.model.costs import Market, step_costs
+from csmoifsa_aggregator.model.costs import Market, peak_rise, step_costs
 from csmoifsa_aggregator.model.game import Game
 from csmoifsa_aggregator.solve.batteries import Block
 from csmoifsa_aggregator.solve.lp import Program
@@ -38,6 +39,9 @@ class Supply:
         Number of binaries.
     flow, own : (T,) int arrays or None
         Rows of the storage's dynamics, and rows that limit the sale to its discharge; None without a storage.
+    peak : (T,) int array or None
+        Rows that hold the cars' net load below the peak, to which loads are added with 1/scale; None without a demand
+        charge.
     """
 
     balance: np.ndarray
@@ -50,6 +54,14 @@ class Supply:
     n_binaries: int
     flow: np.ndarray | None = None
     own: np.ndarray | None = None
+    peak: np.ndarray | None = None
+
+    def draw(self, program: Program, steps: np.ndarray, columns: np.ndarray, share: ArrayLike) -> None:
+        """Add loads, ``share`` times columns, to the balance, the import limit and the peak of the given steps."""
+        program.add(self.balance[steps], columns, -np.asarray(share))
+        for rows in (self.import_limit, self.peak):
+            if rows is not None:
+                program.add(rows[steps], columns, share)
 
 
 def add_supply(
@@ -61,8 +73,9 @@ def add_supply(
     scale: float = 1.0,
     sign: float = 1.0,
     binaries: bool = True,
+    with_peak: bool = True,
 ) -> Supply:
-    """Add the supply side to a program; the caller adds the loads to its rows.
+    """Add the supply side to a program; the caller adds the loads to its rows, see `Supply.draw`.
 
     Parameters
     ----------
@@ -81,11 +94,14 @@ def add_supply(
     binaries : bool
         Whether binaries rule out charging while discharging, and buying while selling; without them the program is
         linear, and its optimum a bound.
+    with_peak : bool
+        Whether the demand charge is part of the program; without it, the loads may be left out of the import limit.
     """
     steps = market.n_steps
     money = sign * scale * market.dt_h
     balance = program.rows(steps, 0.0, 0.0)
     limit = None if market.import_limit_kw is None else program.rows(steps, upper=market.import_limit_kw / scale)
+    peak = _add_peak(program, market, scale, sign) if with_peak and market.demand_charge > 0 else None
     parts = []
     for kw, extra in zip(*market.blocks, strict=True):
         parts.append(program.columns(steps, upper=kw / scale, cost=money * (market.day_ahead + extra)))
@@ -94,13 +110,23 @@ def add_supply(
     for part in parts:
         program.add(balance, part, 1.0)
     if market.storage is None:
-        return Supply(balance, limit, np.concatenate(parts), bought, None, None, None, 0)
+        return Supply(balance, limit, np.concatenate(parts), bought, None, None, None, 0, peak=peak)
     charge, discharge, soe, sold, flow, own = _add_storage(program, market, scale, money, balance)
     n_binaries = 0
     if binaries:
         n_binaries = _exclude(program, market, max_load_kw, with_cars, scale, charge, discharge, bought, sold)
     every = np.concatenate([*parts, charge, discharge, soe, sold])
-    return Supply(balance, limit, every, bought, charge, discharge, soe, n_binaries, flow, own)
+    return Supply(balance, limit, every, bought, charge, discharge, soe, n_binaries, flow, own, peak)
+
+
+def _add_peak(program: Program, market: Market, scale: float, sign: float) -> np.ndarray:
+    """Add the rise of the peak, `costs.peak_rise`, with its price; return the rows (T,) that hold the load below it."""
+    base = market.base_load_kw
+    alone = max(float(base.max()), 0.0)
+    rise = program.columns(1, -alone / scale, cost=sign * scale * market.demand_charge)
+    rows = program.rows(market.n_steps, upper=(alone - base) / scale)
+    program.add(rows, rise, -1.0)
+    return rows
 
 
 def _add_storage(
@@ -217,21 +243,16 @@ def _with_storage(max_load_kw: np.ndarray, market: Market) -> np.ndarray:
 
 
 def add_load(program: Program, game: Game, supply: Supply, x: np.ndarray, scale: float) -> None:
-    """Add the followers' load, columns x (K, T) of shares, to the balance and the import limit."""
+    """Add the followers' load, columns x (K, T) of shares, to the supply side."""
     k, t = np.nonzero(game.window)
-    share = game.power_kw[k] / scale
-    program.add(supply.balance[t], x[k, t], -share)
-    if supply.import_limit is not None:
-        program.add(supply.import_limit[t], x[k, t], share)
+    supply.draw(program, t, x[k, t], game.power_kw[k] / scale)
 
 
 def add_cars(program: Program, supply: Supply, cars: Batteries, block: Block, scale: float) -> None:
-    """Add batteries' charging and discharging to the balance and the import limit; discharging relieves the limit."""
+    """Add batteries' charging and discharging to the supply side; discharging relieves import limit and peak."""
     v, t = cars.places
-    for columns, share in ((block.charge, cars.count[v] / scale), (block.discharge, -cars.count[v] / scale)):
-        program.add(supply.balance[t], columns, -share)
-        if supply.import_limit is not None:
-            program.add(supply.import_limit[t], columns, share)
+    supply.draw(program, t, block.charge, cars.count[v] / scale)
+    supply.draw(program, t, block.discharge, -cars.count[v] / scale)
 
 
 @dataclass(frozen=True)
@@ -241,9 +262,9 @@ class Procurement:
     Attributes
     ----------
     cost : float
-        Cost of the supply, storage included [currency]; infinite where the load cannot be supplied.
+        Cost of the supply, storage and demand charge included [currency]; infinite where the load cannot be supplied.
     ev_cost : float
-        Cost of the load without storage [currency].
+        Cost of the load without storage, demand charge included [currency].
     charge_kw, discharge_kw, soe_kwh : (T,) arrays or None
         Charge and discharge power [kW] and state of energy [kWh] of the storage.
     """
@@ -267,13 +288,15 @@ def procure(
 
     Unless ``may_lose``, the load or the storage must use all energy discharged; the cost is infinite where they cannot.
     """
-    ev_cost = float(step_costs(load_kw, market, discharge_kw, sale_price).sum())
+    net = load_kw if discharge_kw is None else load_kw - discharge_kw
+    for_peak = market.demand_charge * float(peak_rise(net, market))
+    ev_cost = float(step_costs(load_kw, market, discharge_kw, sale_price).sum()) + for_peak
     if market.storage is None:
         return Procurement(ev_cost, ev_cost)
     scale = max(market.storage.power_kw, float(load_kw.max()), 1e-9)
     program = Program()
     greatest = np.maximum(load_kw, 0.0)
-    supply = add_supply(program, market, greatest, with_cars=discharge_kw is not None, scale=scale)
+    supply = add_supply(program, market, greatest, with_cars=discharge_kw is not None, scale=scale, with_peak=False)
     fixed = program.columns(market.n_steps, load_kw / scale, load_kw / scale)
     program.add(supply.balance, fixed, -1.0)
     if discharge_kw is not None:
@@ -292,4 +315,4 @@ def procure(
     assert supply.discharge is not None
     assert supply.soe is not None
     charge, discharge, soe = (scale * answer.x[columns] for columns in (supply.charge, supply.discharge, supply.soe))
-    return Procurement(answer.value, ev_cost, charge, discharge, soe)
+    return Procurement(answer.value + for_peak, ev_cost, charge, discharge, soe)

@@ -20,6 +20,7 @@ from csmoifsa_aggregator.inputs.steps import refine
 from csmoifsa_aggregator.model.battery import Batteries, longest_stay
 from csmoifsa_aggregator.solve.stackelberg import solve_game
 from csmoifsa_aggregator.study.baselines import DayAccount, baselines, contracts, other_load, stages
+from csmoifsa_aggregator.study.grid import GridRow, grid_rows
 from csmoifsa_aggregator.study.rolling import RollingResult, Terms, roll_day
 
 ROLLING, PERFECT = "with rolling", "perfect foresight"
@@ -39,12 +40,15 @@ class RolledDay:
         Accounts of every way to run the day, for the table of baselines.
     status : str
         Status of the solution of stage one.
+    grid : list of GridRow
+        Figures of the load of base and cars of every way to run the day.
     """
 
     day: date
     rolled: RollingResult
     accounts: list[DayAccount]
     status: str
+    grid: list[GridRow]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -123,6 +127,11 @@ def backtest(
         forecasts.find_forecaster(forecaster)
     case, day_ahead, real_time = align_steps(case, day_ahead, real_time, step)
     case = dispatchable(case)
+    if case.game.demand_charge > 0:
+        raise InputError(
+            "market.demand_charge cannot be kept in rolling dispatch, which decides by energy prices alone and would "
+            "raise the planned peak; leave it out, or limit the peak with limits.peak_limit_kw"
+        )
     game, begin = case.game, case.best_begin
     length = timedelta(hours=game.dt_h)
     chosen = _days(day_ahead, real_time, begin * length, days, training)
@@ -276,7 +285,8 @@ def _run_day(
                 profit=last.profit + rolled.plan_cost - cost,
             )
         )
-    return RolledDay(day=day, rolled=rolled, accounts=accounts, status=solution.status)
+    grid = grid_rows(accounts, game.base_kw, game.dt_h)
+    return RolledDay(day=day, rolled=rolled, accounts=accounts, status=solution.status, grid=grid)
 
 
 def loss_reduction(

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from csmoifsa_aggregator.inputs.case import Case
 from csmoifsa_aggregator.study.baselines import DayAccount, driver_groups
+from csmoifsa_aggregator.study.grid import grid_row
 from csmoifsa_energy.impact import StakeholderImpact
 
 
 def stakeholder_impact(case: Case, before: DayAccount, after: DayAccount) -> list[StakeholderImpact]:
     """Return the impact of ``after`` against ``before`` on the aggregator, the drivers by group, and the grid.
 
-    Bills are for one car and day; payments for wear are left out, as they only compensate a loss.
+    Bills are for one car and day; payments for wear are left out, as they only compensate a loss. The grid's figures
+    are those of the base load and the cars together, or of the cars alone where there is no base load.
     """
     money, (names, count) = case.currency, driver_groups(case)
-    each = f"{money}/car, day"
+    each, game = f"{money}/car, day", case.game
+    whose = "the cars" if game.base_kw is None else "base and cars"
+    old, new = (grid_row(one.name, game.base_load_kw + one.load_kw, game.dt_h) for one in (before, after))
+    grid = [
+        (f"peak load of {whose}", "kW", old["peak_kw"], new["peak_kw"], "lower"),
+        (f"peak-valley difference of {whose}", "kW", old["peak_valley_kw"], new["peak_valley_kw"], "lower"),
+        (f"greatest ramp of {whose}", "kW/h", old["ramp_kw_h"], new["ramp_kw_h"], "lower"),
+    ]
+    if old["load_factor"] is not None and new["load_factor"] is not None:
+        grid.append((f"load factor of {whose}", "%", 100 * old["load_factor"], 100 * new["load_factor"], "higher"))
     return [
         StakeholderImpact("aggregator", "profit", f"{money}/day", before.profit, after.profit, "higher"),
         StakeholderImpact(
@@ -25,15 +34,5 @@ def stakeholder_impact(case: Case, before: DayAccount, after: DayAccount) -> lis
             StakeholderImpact(name, "bill", each, float(before.per_car[g]), float(after.per_car[g]), "lower")
             for g, name in enumerate(names)
         ),
-        StakeholderImpact(
-            "grid", "peak load of the cars", "kW", float(before.load_kw.max()), float(after.load_kw.max()), "lower"
-        ),
-        StakeholderImpact(
-            "grid",
-            "peak-valley difference of the cars",
-            "kW",
-            float(np.ptp(before.load_kw)),
-            float(np.ptp(after.load_kw)),
-            "lower",
-        ),
+        *(StakeholderImpact("grid", *one) for one in grid),
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypedDict
 
 import numpy as np
 
@@ -14,6 +15,27 @@ from csmoifsa_aggregator.model.follower import duality_gap
 from csmoifsa_aggregator.solve.contracts import StageTwo
 from csmoifsa_aggregator.solve.stackelberg import Solution, solve_game
 from csmoifsa_aggregator.study.baselines import DayAccount, baselines, contracts, stages
+
+
+class PriceRules(TypedDict):
+    """The price of stage one in the hours used, those in which cars charge.
+
+    Attributes
+    ----------
+    hours_used : float
+        Time in which cars charge [h].
+    hours_below_cost : float
+        Part of it in which the price lies below the cost of energy, the cheaper of p and p^b [h].
+    hours_above_real_time : float
+        Part of it in which the price lies above p^b, the expected price of energy in real time [h].
+    mean_paid : float
+        Mean price that drivers pay, weighted by their net load [currency/kWh].
+    """
+
+    hours_used: float
+    hours_below_cost: float
+    hours_above_real_time: float
+    mean_paid: float
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -52,6 +74,21 @@ class DayStudy:
         Only stage one and the contracts are made to keep the limit.
         """
         return import_excess(account.load_kw, self.case.game)
+
+    @cached_property
+    def price_rules(self) -> PriceRules:
+        """The price of stage one against the cost of energy and the expected real-time price, in the hours used."""
+        game, price, slack = self.case.game, self.solution.price, 1e-6 * self.case.game.price_scale
+        taken = self.solution.response.load_kw(game)
+        if self.solution.response.cars is not None:
+            taken = taken + self.solution.response.cars.charge_kw.sum(axis=0)
+        used = taken > 1e-6 * taken.max()
+        return {
+            "hours_used": float(used.sum()) * game.dt_h,
+            "hours_below_cost": float((used & (price < game.cheapest - slack)).sum()) * game.dt_h,
+            "hours_above_real_time": float((used & (price > game.buy + slack)).sum()) * game.dt_h,
+            "mean_paid": self.solution.bills / (float(self.solution.response.net_kw(game).sum()) * game.dt_h),
+        }
 
     @cached_property
     def class_load(self) -> dict[str, np.ndarray]:

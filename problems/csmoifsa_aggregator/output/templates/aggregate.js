@@ -139,10 +139,14 @@
   Aggregator.drawWaterfall("waterfall", S.plans);
   Aggregator.drawCurves("plans_load", D.plans_load);
   Aggregator.fillPlans($("plans"), S.plans);
+  Aggregator.fillGrid(S);
   const note = [T.plans_note];
   if (S.plans.some((one) => one.hours_outside_bounds > 0)) note.push(T.outside_note);
   const over = S.plans.filter((one) => one.import_excess_kw > 1e-6 * one.peak_kw);
   if (over.length) note.push(fill(T.above_import_limit, { names: over.map((one) => `${planName(one.plan)} (+${number(one.import_excess_kw, 0)} kW)`).join(", ") }));
+  const R = S.price_rules;
+  if (R.hours_above_real_time) note.push(fill(T.above_real_time, { n: trimmed(R.hours_above_real_time, 2), all: trimmed(R.hours_used, 2) }));
+  if (R.hours_below_cost) note.push(fill(T.below_cost, { n: trimmed(R.hours_below_cost, 2), all: trimmed(R.hours_used, 2) }));
   if (D.storage) note.push(fill(T.storage_note, values));
   if (S.contracts_unused) note.push(T.contracts_unused);
   $("plans_note").textContent = note.join(" ");

@@ -95,6 +95,21 @@ const Aggregator = (function () {
     ].concat(outside ? [trimmed(one.hours_outside_bounds, 2)] : [])), 1);
   }
 
+  // figures of the grid, and what both parties gain
+  function fillGrid(one) {
+    const alone = one.grid[0].plan !== D.base_alone, effect = one.grid_effect;
+    fillTable($("grid"), [T.plan, T.peak, T.valley, T.difference, T.ramp, T.load_factor], one.grid.map((row) => [
+      planName(row.plan), ...["peak_kw", "valley_kw", "peak_valley_kw", "ramp_kw_h"].map((key) => number(row[key], 0)),
+      row.load_factor === null ? "–" : share(row.load_factor),
+    ]), 1);
+    $("grid_help").textContent = [
+      alone ? T.grid_cars : T.grid_base,
+      fill(T.gain_against, { plan: planName(one.gain.plan), aggregator: money(one.gain.aggregator), drivers: money(one.gain.drivers), money: D.money }),
+      fill(effect.peak_shaved ? T.peak_shaved : T.peak_not_shaved, { kw: number(Math.abs(effect.peak_kw), 0) }),
+      effect.valley_filled ? fill(T.valley_filled, { kw: number(effect.valley_kw, 0) }) : T.valley_not_filled,
+    ].join(" ");
+  }
+
   function over(name, value) {
     return value === null ? fill(T.varies, { what: T[name] }) : fill(T.ratio, { what: T[name], value: trimmed(value, 4) });
   }
@@ -104,6 +119,8 @@ const Aggregator = (function () {
       fill(A.mean_sense === "==" ? T.mean_fixed : T.mean_at_most, { mean: trimmed(A.mean, 6), unit: `${D.money}/kWh` }),
       ...["lower", "upper", "buy", "sell"].map((name) => over(name, A[`${name}_over_day_ahead`])),
       ...(A.greatest_import_limit_kw === null ? [] : [fill(T.import_limit, { kw: number(A.greatest_import_limit_kw, 0) })]),
+      ...(A.base_load_peak_kw === null ? [] : [fill(T.base_load, { kw: number(A.base_load_peak_kw, 0) })]),
+      ...(A.demand_charge ? [fill(T.demand_charge, { price: trimmed(A.demand_charge, 4), unit: `${D.money}/kW` })] : []),
       ...(A.supply_blocks ? [fill(T.blocks, { n: A.supply_blocks })] : []),
       ...(A.storage ? [fill(T.storage_of, { power: number(A.storage.power_kw, 0), capacity: number(A.storage.capacity_kwh, 0), initial: number(A.storage.initial_kwh, 0), efficiency: trimmed(A.storage.efficiency) })] : []),
       ...(A.batteries && !S.v2g_followers ? [fill(T.owner_share, { share: share(A.owner_share) })] : []),
@@ -149,5 +166,5 @@ const Aggregator = (function () {
   }
   $("copy").addEventListener("click", () => copyTable($("table")));
 
-  return { BLUE, VERMILION, GREEN, ORANGE, GREY, planName, className, share, trimmed, signed, money, unit, edges, hover, hourAxis, layout, drawStack, drawWaterfall, drawCurves, fillPlans, fillAssumptions, csv, copyTable };
+  return { BLUE, VERMILION, GREEN, ORANGE, GREY, planName, className, share, trimmed, signed, money, unit, edges, hover, hourAxis, layout, drawStack, drawWaterfall, drawCurves, fillPlans, fillGrid, fillAssumptions, csv, copyTable };
 })();

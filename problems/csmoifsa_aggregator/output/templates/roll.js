@@ -59,6 +59,7 @@
     Aggregator.drawWaterfall("waterfall", one.plans);
     Aggregator.drawCurves("plans_load", D.plans_load[k]);
     Aggregator.fillPlans($("plans"), one.plans);
+    Aggregator.fillGrid(one);
     fillTable($("table"), [T.day, unit(T.plan_loss_day), unit(T.rolling_loss_day), unit(T.gain_axis), T.unserved, T.stage_one], days.day.map((day, row) => [
       day, money(days.plan_loss[row]), money(days.rolling_loss[row]), money(days.gain[row]), trimmed(days.unserved_kwh[row], 1), T.statuses[days.stage_one[row]],
     ]), 1);
