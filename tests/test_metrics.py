@@ -23,6 +23,19 @@ def test_indicators_worked_by_hand():
     assert metrics.hypervolume(CORNERS, CORNERS) == pytest.approx(2 * 1.1 * 0.1 - 0.1**2)
 
 
+@pytest.mark.parametrize("m", [metrics.EXACT_OBJECTIVES, metrics.EXACT_OBJECTIVES + 1, 10])
+def test_hypervolume_of_many_objectives_is_near_the_sum_over_unions_of_boxes(m):
+    """Inclusion and exclusion over all unions of a few boxes, exactly."""
+    F = np.random.default_rng(m).uniform(0, 1, (6, m))
+    wanted = 0.0
+    for chosen in range(1, 1 << len(F)):
+        members = [k for k in range(len(F)) if chosen >> k & 1]
+        wanted -= (-1.0) ** len(members) * np.prod(1.1 - F[members].max(axis=0))
+    found = metrics.hypervolume(F, F, scaled=False)
+    assert found == pytest.approx(wanted, rel=1e-9 if m <= metrics.EXACT_OBJECTIVES else 0.02)
+    assert found == metrics.hypervolume(F, F, scaled=False)
+
+
 def test_scale_of_the_objectives_does_not_matter():
     size, shift = np.array([3.0, 2e6]), np.array([-7.0, 1e5])
     F = np.array([[0.1, 0.9], [0.4, 0.7], [0.9, 0.3]])
