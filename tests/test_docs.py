@@ -92,7 +92,14 @@ def test_programs_run(page, folder, capsys):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", [page for page in with_blocks("sh") if commands(page)], ids=name_of)
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param(page, marks=[pytest.mark.long] if page.stem == "price-a-tariff" else [], id=name_of(page))
+        for page in with_blocks("sh")
+        if commands(page)
+    ],
+)
 def test_commands_run(page, folder, run_cli):
     if page.stem == "price-a-tariff":
         (folder / "my.toml").unlink()  # its reader writes the file with `ev init`

@@ -36,7 +36,13 @@ _LANGUAGE = typer.Option("en", "--lang", help="Language of the report: en or zh.
 def aggregate(
     case: str = _CASE,
     out: Path | None = _OUT,
-    time_limit: float = typer.Option(120.0, "--time-limit", min=0.1, help="Seconds for the mixed-integer program."),
+    time_limit: float = typer.Option(120.0, "--time-limit", min=0.1, help="Seconds for the mixed-integer programs."),
+    integers: bool = typer.Option(
+        True,
+        "--integers/--no-integers",
+        help="Use mixed-integer programs where linear programs do not prove the price; without them an answer is "
+        "quick, with its gap.",
+    ),
     margin: float | None = typer.Option(
         None,
         "--margin",
@@ -62,7 +68,7 @@ def aggregate(
     from csmoifsa_energy.page import check_language
 
     check_language(language)
-    study = run_day(load_case(case), margin=margin, time_limit=time_limit)
+    study = run_day(load_case(case), margin=margin, time_limit=time_limit, integers=integers)
     if certificate is not None:
         from csmoifsa_aggregator.solve.evidence import write_certificate
 

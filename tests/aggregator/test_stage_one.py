@@ -430,15 +430,3 @@ def test_bad_games_are_refused_in_one_sentence(changes, words):
 def test_bad_storage(changes, words):
     with pytest.raises(InputError, match=words):
         Storage(**{"power_kw": 100, "capacity_kwh": 300, "initial_kwh": 100, "efficiency": 0.9, **changes})
-
-
-# ---- larger ----
-
-
-@pytest.mark.long
-def test_96x50_is_proven():
-    for seed, profit in ((1, 601.3032), (2, 989.4761)):
-        s = solve_game(random_game(96, 50, seed), margin=0.0, time_limit=120)
-        assert s.status == "proven"
-        assert s.objective == pytest.approx(profit, abs=1e-3)
-        assert s.seconds < 120

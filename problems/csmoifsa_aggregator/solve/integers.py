@@ -59,9 +59,8 @@ def ordered_lambdas(game: Game) -> tuple[np.ndarray, np.ndarray]:
     below = needs[None, :] - outside.T >= needs[:, None]  # a, b
     below &= ~(below.T & np.tri(game.n_classes, dtype=bool).T)  # of two classes with equal lambda, one direction
     np.fill_diagonal(below, False)
-    for b in range(game.n_classes):
-        below &= ~(below[:, b][:, None] & below[b][None, :])
-    one, other = np.nonzero(below)
+    steps = below.astype(np.float32)  # a product of matrices counts the classes between two
+    one, other = np.nonzero(below & (steps @ steps == 0))
     return one, other
 
 

@@ -108,7 +108,7 @@ def solve_game(
     *,
     margin: float | None = None,
     time_limit: float | None = 120.0,
-    integers: bool | None = None,
+    integers: bool = True,
     tries: int | None = None,
 ) -> Solution:
     """Find the aggregator's best price and return it with its verified profit and upper bound.
@@ -121,9 +121,9 @@ def solve_game(
         Strict margin [currency/kWh]; 0 for the optimistic game of the literature, and always where V2G classes respond
         to the price. Where left out, 0.2 % of the mean of the day-ahead price's absolute value.
     time_limit : float, optional
-        Time for the mixed-integer program [s].
-    integers : bool, optional
-        Whether a mixed-integer program may be used; where left out, up to 60 classes.
+        Time for the search with mixed-integer programs [s]; None: until the price is proven.
+    integers : bool
+        Whether mixed-integer programs may be used where the linear programs' bounds do not meet.
     tries : int, optional
         Number of rankings to search where the linear programs' bounds do not meet; where left out, 8,000 for games so
         large that a mixed-integer program needs a good start, else none.
@@ -148,7 +148,7 @@ def solve_game(
         if best is not None:
             rounds = (8000 if game.window.sum() > 1000 else 0) if tries is None else tries
             best = improve(game, best, margin, bound, rounds)
-        if not meets_bound(best, bound) and (game.n_classes <= 60 if integers is None else integers):
+        if not meets_bound(best, bound) and integers:
             end = begin + (np.inf if time_limit is None else time_limit)
             if best is not None and game.window.sum() > 1000:
                 best = search(game, best, margin, bound, time.perf_counter() + (end - time.perf_counter()) / 4)

@@ -117,12 +117,15 @@ class DayStudy:
         return duality_gap(self.solution.price, self.solution.response.x, self.case.game)
 
 
-def run_day(case: Case, *, margin: float | None = None, time_limit: float | None = 120.0) -> DayStudy:
+def run_day(
+    case: Case, *, margin: float | None = None, time_limit: float | None = 120.0, integers: bool = True
+) -> DayStudy:
     """Price a case's day and plan its contracts, which are used only where the aggregator earns no less by them.
 
-    ``margin`` is the strict margin of stage one [currency/kWh], ``time_limit`` limits the mixed-integer program [s].
+    ``margin`` is the strict margin of stage one [currency/kWh], ``time_limit`` limits the mixed-integer
+    programs [s], and ``integers`` says whether they are used.
     """
-    solution = solve_game(case.game, margin=margin, time_limit=time_limit)
+    solution = solve_game(case.game, margin=margin, time_limit=time_limit, integers=integers)
     try:
         second = contracts(case, solution)
     except InputError as error:
