@@ -139,9 +139,11 @@ def roll(
     real_time: Path | None = _REAL,
     node: list[str] = _NODES,
     days: str | None = typer.Option(None, "--days", help="From:to, such as 2025-06-01:2025-06-30; all if left out."),
-    forecast: str = typer.Option("ar1", "--forecast", help="ar1, none, perfect, or your own as module:function."),
+    forecast: str = typer.Option(
+        "bias", "--forecast", help="bias, ar1, none, perfect, or your own as module:function."
+    ),
     known: str = typer.Option(
-        "current", "--known", help="Real-time price known at a decision: current, last, nothing."
+        "last", "--known", help="Latest real-time price known: last (of the step before), current, nothing."
     ),
     per_kwh: bool = typer.Option(False, "--per-kwh", help="Prices in the files are per kWh; else per MWh."),
     step: int | None = _STEP,

@@ -60,7 +60,7 @@ class RollingDispatcher:
         self.plan = plan
         self._forecast = forecaster or forecasts.find_forecaster(plan.forecaster)
         if self._forecast is None:
-            raise InputError("no perfect forecast exists in real time; choose ar1, none or module:function")
+            raise InputError("no perfect forecast exists in real time; choose bias, ar1, none or module:function")
         cars = plan.cars
         self._v, self._t = cars.places
         self._scale = float(np.abs(plan.day_ahead).mean()) or 1.0

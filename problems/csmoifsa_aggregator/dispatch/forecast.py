@@ -1,4 +1,4 @@
-"""Forecasts of real-time prices for the rest of the day: none, AR(1) around the day-ahead price, perfect, or your own.
+"""Forecasts of real-time prices for the rest of the day: from day-ahead prices and past deviations, or your own.
 
 A forecaster is a function ``f(now, known, day_ahead, past) -> (T,) array``: ``now`` is the step to decide on, ``known``
 (T,) holds the real-time prices known so far and NaN after that, ``day_ahead`` (T,) the day-ahead prices, and ``past``
@@ -17,7 +17,10 @@ from csmoifsa.errors import InputError
 
 Forecaster = Callable[[int, np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 
-NAMES = ("ar1", "none", "perfect")
+NAMES = ("bias", "ar1", "none", "perfect")
+
+_CLIP = 0.05, 0.95
+"""Quantiles of past residuals to which `bias` clips the last one: a spike says little about the next hours."""
 
 
 def none(now: int, known: np.ndarray, day_ahead: np.ndarray, past: np.ndarray) -> np.ndarray:
@@ -39,6 +42,28 @@ def ar1(now: int, known: np.ndarray, day_ahead: np.ndarray, past: np.ndarray) ->
     return day_ahead + np.where(ahead >= 0, phi ** np.maximum(ahead, 0), 0.0) * (known[last] - day_ahead[last])
 
 
+def bias(now: int, known: np.ndarray, day_ahead: np.ndarray, past: np.ndarray) -> np.ndarray:
+    """Return the day-ahead price plus the deviation that past days let expect, shape (T,) [currency/kWh].
+
+    The deviation is the median of each step plus the last known residual, which fades as ``phi^k``, k steps after it.
+    The residual is clipped to the 5 % and 95 % quantiles of past residuals. A deviation counts only as far as it
+    exceeds the median size of past residuals, since to follow smaller ones costs more than it brings (reconstructed).
+    Without past days, the forecast is the day-ahead price.
+    """
+    if not past.size:
+        return day_ahead
+    middle = np.median(past, axis=0)
+    residuals = past - middle
+    deviation = middle.copy()
+    seen = np.flatnonzero(np.isfinite(known))
+    if seen.size:
+        last = int(seen[-1])
+        ahead = np.arange(len(day_ahead)) - last
+        residual = np.clip(known[last] - day_ahead[last] - middle[last], *np.quantile(residuals, _CLIP))
+        deviation += np.where(ahead >= 0, fit_phi(residuals) ** np.maximum(ahead, 0), 0.0) * residual
+    return day_ahead + np.sign(deviation) * np.maximum(np.abs(deviation) - np.median(np.abs(residuals)), 0.0)
+
+
 def fit_phi(past: np.ndarray) -> float:
     """Return the first-order autocorrelation of past deviations (d, T), clipped to [0, 0.99]; 0 without past days."""
     if past.size == 0 or past.shape[1] < 2:
@@ -46,6 +71,9 @@ def fit_phi(past: np.ndarray) -> float:
     earlier, later = past[:, :-1].ravel(), past[:, 1:].ravel()
     energy = float(earlier @ earlier)
     return float(np.clip(earlier @ later / energy, 0.0, 0.99)) if energy > 0 else 0.0
+
+
+_BUNDLED: dict[str, Forecaster] = {"bias": bias, "ar1": ar1, "none": none}
 
 
 def find_forecaster(name: str) -> Forecaster | None:
@@ -58,8 +86,8 @@ def find_forecaster(name: str) -> Forecaster | None:
     """
     if name == "perfect":
         return None
-    if name in ("none", "ar1"):
-        return {"none": none, "ar1": ar1}[name]
+    if name in _BUNDLED:
+        return _BUNDLED[name]
     if ":" not in name:
         raise InputError(f"there is no forecaster {name!r}; there are {', '.join(NAMES)}, or module:function")
     from csmoifsa.plugins import load_object

@@ -25,7 +25,7 @@ class DispatchPlan:
     past : (d, T) array
         Deviations real-time minus day-ahead of earlier days, for the forecaster [currency/kWh]; may have no rows.
     forecaster : str
-        Name of the forecaster: ``"ar1"``, ``"none"``, or a function of your own as ``module:function``.
+        Name of the forecaster: ``"bias"``, ``"ar1"``, ``"none"``, or a function of your own as ``module:function``.
     other_load_kw : (T,) array, optional
         Load of the drivers who are not dispatched [kW]; 0 where left out.
     import_limit_kw : (T,) array, optional
@@ -46,7 +46,7 @@ class DispatchPlan:
     cars: Batteries
     day_ahead: np.ndarray
     past: np.ndarray
-    forecaster: str = "ar1"
+    forecaster: str = "bias"
     other_load_kw: np.ndarray | None = None
     import_limit_kw: np.ndarray | None = None
     sale_ratio: np.ndarray | None = None

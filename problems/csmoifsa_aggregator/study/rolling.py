@@ -110,8 +110,8 @@ def roll_day(
     real_time: np.ndarray,
     *,
     past: np.ndarray | None = None,
-    forecaster: str | forecasts.Forecaster = "ar1",
-    known: str = "current",
+    forecaster: str | forecasts.Forecaster = "bias",
+    known: str = "last",
     terms: Terms | None = None,
 ) -> RollingResult:
     """Carry out one day of rolling dispatch step by step.
