@@ -14,7 +14,7 @@ from csmoifsa_aggregator.dispatch.dispatch import DispatchPlan, RollingDispatche
 from csmoifsa_aggregator.inputs.case import load_case
 from csmoifsa_aggregator.inputs.market import MarketPrices, load_prices
 from csmoifsa_aggregator.solve.batteries import cheapest_dispatch
-from csmoifsa_aggregator.study.backtest import backtest, loss_reduction, mean_accounts
+from csmoifsa_aggregator.study.backtest import backtest, mean_accounts
 from csmoifsa_aggregator.study.rolling import roll_day
 
 AHEAD = 0.05 + 0.03 * np.sin(np.arange(12) / 2.0)
@@ -272,53 +272,6 @@ def test_phi_is_found():
     past = np.array([real(s, size=200, ahead=np.zeros(200), phi=0.7) for s in range(20)])
     assert forecast.fit_phi(past) == pytest.approx(0.7, abs=0.05)
     assert forecast.fit_phi(np.zeros((0, 24))) == 0.0
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_the_bias_forecast_is_that_of_a_plain_loop(seed):
-    rng = np.random.default_rng(seed)
-    past, ahead, known = rng.normal(0.01, 0.03, (12, 24)), rng.uniform(0.02, 0.09, 24), np.full(24, np.nan)
-    now = int(rng.integers(0, 24))
-    known[:now] = ahead[:now] + rng.normal(0, 0.08, now)
-    middle = [sorted(day[t] for day in past)[5] / 2 + sorted(day[t] for day in past)[6] / 2 for t in range(24)]
-    residuals = [[day[t] - middle[t] for t in range(24)] for day in past]
-    flat = sorted(one for row in residuals for one in row)
-    pairs = [(row[t], row[t + 1]) for row in residuals for t in range(23)]
-    phi = min(max(sum(a * b for a, b in pairs) / sum(a * a for a, _ in pairs), 0.0), 0.99)
-    size = np.median([abs(one) for one in flat])
-    found = forecast.bias(now, known, ahead, past)
-    for t in range(now, 24):
-        deviation = middle[t]
-        if now > 0:
-            last = known[now - 1] - ahead[now - 1] - middle[now - 1]
-            last = min(max(last, np.quantile(flat, 0.05)), np.quantile(flat, 0.95))
-            deviation += phi ** (t - now + 1) * last
-        shrunk = 0.0 if abs(deviation) <= size else deviation - np.copysign(size, deviation)
-        assert found[t] == pytest.approx(ahead[t] + shrunk, abs=1e-12)
-    assert forecast.bias(now, known, ahead, past[:0]) is ahead
-
-
-def test_neighbouring_days_that_are_alike_widen_the_interval():
-    """Weeks of equal loss hold fewer facts than as many independent days."""
-    rng = np.random.default_rng(1)
-    plan = np.ones(84)
-    alike, mixed = np.repeat(rng.normal(0.7, 0.3, 12), 7), np.zeros(84)
-    mixed[:] = rng.permutation(alike)
-    width = [high - low for _, low, high in (loss_reduction(plan, one) for one in (alike, mixed))]
-    assert width[0] > 1.7 * width[1]
-    means = [np.mean(rng.choice(alike[::7], 12)) for _ in range(4000)]  # whole weeks drawn
-    weeks = np.quantile(means, 0.975) - np.quantile(means, 0.025)
-    parts = np.mean([((7 - j) ** 2 + j**2) / 49 for j in range(7)])  # a block begins within a week: it holds two
-    assert width[0] == pytest.approx(weeks * np.sqrt(parts), rel=0.15)
-
-
-def test_bootstrap():
-    rng = np.random.default_rng(0)
-    plan_loss = rng.uniform(1, 2, 60)
-    rho, low, high = loss_reduction(plan_loss, 0.7 * plan_loss + 0.3 * rng.normal(size=60))
-    assert low < rho < high
-    assert rho == pytest.approx(0.3, abs=0.1)
-    assert np.isnan(loss_reduction([0.0, 0.0], [0.0, 0.0])[0])
 
 
 # ---- many days ----
