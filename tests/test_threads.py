@@ -15,7 +15,7 @@ COMMANDS = {
 }
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("command", [pytest.param("ev price", marks=pytest.mark.long), "solve"])
 def test_one_and_two_threads_write_the_same_bytes(command, tmp_path):
     (tmp_path / "small.toml").write_text('base = "paper-2022"\n[fleet]\nn_ev = 20_000\n')
     arguments, file = COMMANDS[command]

@@ -426,7 +426,7 @@ def test_faults_in_price_files(tmp_path, drop, rows, words):
         load_prices(tmp_path / "none.csv")
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_real_prices_of_western_hub():
     folder = SHARED / "prices"
     files = [folder / f"{kind}_hrl_lmps_hubs_20250501_20250801.csv" for kind in ("da", "rt")]

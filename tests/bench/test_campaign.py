@@ -127,7 +127,7 @@ def test_serial_and_processes_agree_bit_for_bit(tmp_path):
     assert content(tmp_path / "serial.sqlite") == content(tmp_path / "loky.sqlite")
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_run_that_kills_its_workers_is_a_failure_and_the_others_are_made(tmp_path, monkeypatch):
     # a problem file that ends its process in one of the repetitions: what a segmentation fault looks like from outside
     (tmp_path / "deadly.py").write_text(
