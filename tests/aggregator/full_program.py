@@ -71,10 +71,18 @@ def best_profit(game, margin=0.0):
     model = Model()
     price = [model.variable(lo, hi) for lo, hi in zip(game.lower, game.upper, strict=True)]
     total = game.mean * game.n_steps
-    model.row([(c, 1.0) for c in price], total if game.mean_sense == "==" else -np.inf, total)
+    if game.mean_weight == "time":
+        model.row([(c, 1.0) for c in price], total if game.mean_sense == "==" else -np.inf, total)
     load = [[] for _ in range(game.n_steps)]  # terms of each step's load [kW]
     for k in range(game.n_classes):
         _class_at_margin(model, game, k, price, load, margin) if margin > 0 else _class(model, game, k, price, load)
+    if game.mean_weight == "load" or game.most_paid is not None:
+        paid = [(j, gain) for j, gain in enumerate(model.gain) if gain]  # the supply's costs are not there yet
+        energy = sum(game.energy_kwh)
+        if game.mean_weight == "load":
+            model.row(paid, game.mean * energy if game.mean_sense == "==" else -np.inf, game.mean * energy)
+        if game.most_paid is not None:
+            model.row(paid, most=game.most_paid * energy)
     if game.import_limit_kw is not None:
         for terms, limit in zip(load, game.import_limit_kw, strict=True):
             if terms:

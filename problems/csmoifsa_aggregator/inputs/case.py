@@ -93,6 +93,8 @@ class Case:
 
         series = {name: moved(getattr(game, name)) for name in ("buy", "sell", "lower", "upper")}
         mean = float(keep_ratio(np.array([game.mean]), old.mean(keepdims=True), day_ahead.mean(keepdims=True))[0])
+        if game.mean_weight == "time":
+            mean = float(np.clip(mean, series["lower"].mean(), series["upper"].mean()))
         cars = None if self.cars is None else _shift(self.cars, begin)
         return replace(
             self,
@@ -100,7 +102,7 @@ class Case:
                 game,
                 day_ahead=day_ahead,
                 window=np.roll(game.window, -begin, axis=1),
-                mean=float(np.clip(mean, series["lower"].mean(), series["upper"].mean())),
+                mean=mean,
                 import_limit_kw=None if game.import_limit_kw is None else np.roll(game.import_limit_kw, -begin),
                 base_kw=None if game.base_kw is None else np.roll(game.base_kw, -begin),
                 cars=cars if game.cars is not None else None,
@@ -249,6 +251,7 @@ def _game(keys: CaseKeys, p: np.ndarray, classes: list[_Drivers]) -> Game:
         upper=upper,
         mean=float(mean),
         mean_sense=price.mean_sense,
+        mean_weight=price.mean_weight,
         energy_kwh=np.array([one.count * one.energy_kwh for one in classes]),
         power_kw=np.array([one.count * one.power_kw for one in classes]),
         window=np.array([one.window for one in classes]),

@@ -39,6 +39,8 @@ class GameKeys(Parameters):
         Number of vehicles in each class; 1 where left out.
     mean_sense : "==" or "<="
         Whether the mean price equals ``mean`` (``==``) or is at most ``mean`` (``<=``).
+    mean_weight : "time" or "load"
+        Whether the mean counts every step alike, or is weighted by the load.
     dt : float, optional
         Length of a step [h]; 24 h / T where left out.
     T : float, optional
@@ -66,6 +68,7 @@ class GameKeys(Parameters):
     ps: Series | None = None
     n: Series | None = None
     mean_sense: Literal["==", "<="] = "=="
+    mean_weight: Literal["time", "load"] = "time"
     dt: float | None = None
     T: float | None = None
     storage: Storage | None = None
@@ -102,6 +105,7 @@ def game_from_dict(values: Mapping[str, object]) -> Game:
         upper=np.atleast_1d(keys.ub),
         mean=keys.mean,
         mean_sense=keys.mean_sense,
+        mean_weight=keys.mean_weight,
         energy_kwh=np.atleast_1d(keys.E),
         power_kw=np.atleast_1d(keys.Pm),
         window=_window(keys.W, len(p)),

@@ -93,6 +93,8 @@ class PriceKeys(Parameters):
         Mean of the drivers' price as a multiple of the mean of p, in place of ``mean``.
     mean_sense : "==" or "<="
         Whether the mean price equals ``mean`` (``==``) or is at most ``mean`` (``<=``).
+    mean_weight : "time" or "load"
+        Whether the mean counts every step alike, or is the mean price that drivers pay, weighted by their load.
     above_cost : bool
         Whether the drivers' price of each step is at least the cost of energy, the cheaper of p and p^b.
     below_real_time : bool
@@ -105,6 +107,7 @@ class PriceKeys(Parameters):
     mean: float | None = None
     mean_ratio: float | None = None
     mean_sense: Literal["==", "<="] = "=="
+    mean_weight: Literal["time", "load"] = "time"
     above_cost: bool = False
     below_real_time: bool = False
 

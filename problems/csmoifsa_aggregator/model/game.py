@@ -35,6 +35,11 @@ class Game(Market):
         Mean over the steps of the price that drivers pay, or its upper bound; see ``mean_sense`` [currency/kWh].
     mean_sense : "==" or "<="
         Whether the mean price equals ``mean`` (``==``) or is at most ``mean`` (``<=``).
+    mean_weight : "time" or "load"
+        Whether ``mean`` counts every step alike, or weighs it by the load: then it is the mean price that drivers pay,
+        the sum of all bills over the sum of all energy.
+    most_paid : float, optional
+        Greatest mean price that drivers pay, weighted by the load, beside the rule on the mean [currency/kWh].
     energy_kwh, power_kw : (K,) array
         Demand E_k and greatest power P_k of each class, all its vehicles together [kWh, kW].
     window : (K, T) bool array
@@ -55,6 +60,8 @@ class Game(Market):
     upper: np.ndarray
     mean: float
     mean_sense: str = "=="
+    mean_weight: str = "time"
+    most_paid: float | None = None
     energy_kwh: np.ndarray
     power_kw: np.ndarray
     window: np.ndarray
@@ -116,6 +123,18 @@ class Game(Market):
         beside = (self.day_ahead <= self.buy) | (self.sell <= self.buy)
         apart = (self.sell >= self.cheapest) & beside
         return self.storage is None or bool((apart | ~self.window.any(axis=0)).all())
+
+    @cached_property
+    def bill_range(self) -> tuple[float, float]:
+        """Least and greatest sum of all bills that the rules on the mean price paid allow [currency]; inf: none."""
+        energy = float(self.energy_kwh.sum())
+        low, high = -np.inf, np.inf
+        if self.mean_weight == "load":
+            high = self.mean * energy
+            low = high if self.mean_sense == "==" else low
+        if self.most_paid is not None:
+            high = min(high, self.most_paid * energy)
+        return low, high
 
     @cached_property
     def price_scale(self) -> float:
@@ -188,6 +207,30 @@ def _check_prices(game: Game) -> None:
         raise InputError(f"mean_sense must be '==' or '<=', not {game.mean_sense!r}")
     if not np.isfinite(game.mean):
         raise InputError(f"mean must be a number, not {game.mean}")
+    if game.mean_weight not in ("time", "load"):
+        raise InputError(f"mean_weight must be 'time' or 'load', not {game.mean_weight!r}")
+    if game.most_paid is not None and not np.isfinite(game.most_paid):
+        raise InputError(f"most_paid must be a number, not {game.most_paid}")
+    if game.cars is not None and np.isfinite(game.bill_range).any():
+        raise InputError(
+            "the mean price paid cannot be ruled where V2G drivers answer the price with their batteries; set "
+            "mean_weight = 'time' without [customers], or contract.stage_one = 'charging'"
+        )
+    _check_mean(game)
+    if game.import_limit_kw is not None and not (game.import_limit_kw >= 0).all():
+        raise InputError(
+            f"import_limit_kw of {game.hour(int((~(game.import_limit_kw >= 0)).argmax()))} must be from 0 up"
+        )
+    if not np.isfinite(game.base_load_kw).all():
+        raise InputError(f"base_kw of {game.hour(int((~np.isfinite(game.base_load_kw)).argmax()))} must be a number")
+    if not (np.isfinite(game.demand_charge) and game.demand_charge >= 0):
+        raise InputError(f"demand_charge must be a number from 0 up, not {game.demand_charge}")
+
+
+def _check_mean(game: Game) -> None:
+    """Check that the price bounds leave room for a mean over the steps; one by load is checked where it is solved."""
+    if game.mean_weight == "load":
+        return
     least, most = game.lower.mean(), game.upper.mean()
     slack = 1e-9 * game.price_scale
     if game.mean < least - slack:
@@ -200,14 +243,6 @@ def _check_prices(game: Game) -> None:
             f"the price bounds exclude the mean price {game.mean:g}: even the upper bounds average {most:g}, "
             f"{game.mean - most:g} too low"
         )
-    if game.import_limit_kw is not None and not (game.import_limit_kw >= 0).all():
-        raise InputError(
-            f"import_limit_kw of {game.hour(int((~(game.import_limit_kw >= 0)).argmax()))} must be from 0 up"
-        )
-    if not np.isfinite(game.base_load_kw).all():
-        raise InputError(f"base_kw of {game.hour(int((~np.isfinite(game.base_load_kw)).argmax()))} must be a number")
-    if not (np.isfinite(game.demand_charge) and game.demand_charge >= 0):
-        raise InputError(f"demand_charge must be a number from 0 up, not {game.demand_charge}")
 
 
 def _check_classes(game: Game) -> None:

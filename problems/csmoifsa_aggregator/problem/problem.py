@@ -45,8 +45,8 @@ class AggregatorPricing(Problem):
                 "the pricing problem accepts no import limit, supply curve, demand charge or V2G followers; use "
                 "'ev aggregate'"
             )
-        if self.game.mean_sense != "==":
-            raise InputError("the pricing problem needs a fixed mean price, mean_sense '=='")
+        if self.game.mean_sense != "==" or self.game.mean_weight != "time":
+            raise InputError("the pricing problem needs a fixed mean over time, mean_sense '==' and mean_weight 'time'")
         steps = self.game.n_steps
         self.base_kw = np.array(self.game.base_load_kw if base_kw is None else base_kw, dtype=float)
         if self.base_kw.shape != (steps,) or not np.isfinite(self.base_kw).all():

@@ -14,6 +14,7 @@ import numpy as np
 from csmoifsa.errors import InputError
 from csmoifsa_aggregator.model.costs import import_excess
 from csmoifsa_aggregator.model.follower import TIE, fill, tie_groups
+from csmoifsa_aggregator.model.follower import bills as bills_of
 from csmoifsa_aggregator.model.game import Game
 from csmoifsa_aggregator.solve.bounds import (
     FollowerResponse,
@@ -61,8 +62,8 @@ class VerifiedPrice:
 def verify(game: Game, price: np.ndarray, response: FollowerResponse | None = None) -> VerifiedPrice:
     """Return a price with its profit recomputed at the drivers' response, by default the optimistic one.
 
-    The profit is minus infinity where the response exceeds the import limit, or where no response of the V2G followers
-    can be supplied.
+    The profit is minus infinity where the response exceeds the import limit, where the bills break `Game.bill_range`,
+    or where no response of the V2G followers can be supplied.
     """
     response = best_response(game, price) if response is None else response
     load = response.load_kw(game)
@@ -73,6 +74,9 @@ def verify(game: Game, price: np.ndarray, response: FollowerResponse | None = No
         load, discharged = load + response.cars.charge_kw.sum(axis=0), response.cars.discharge_kw.sum(axis=0)
     supply = procure(load, game, discharged, may_lose=False)
     feasible = import_excess(response.net_kw(game), game) <= 1e-6 * max(1.0, float(load.max()))
+    low, high = game.bill_range
+    slack = PROVEN * max(abs(bills), 1e-3 * game.price_scale * float(game.energy_kwh.sum()))
+    feasible &= low - slack <= bills <= high + slack
     feasible &= game.cars is None or response.cars is not None
     profit = bills - supply.cost if feasible else -np.inf
     return VerifiedPrice(price, response, profit, bills, supply, supply.ev_cost)
@@ -111,6 +115,8 @@ def certify(game: Game, margin: float = 0.0) -> tuple[float, VerifiedPrice | Non
         supply = procure(load, game)
         separable_storage = supply.ev_cost - supply.cost
     bound = most_paid - cost + separable_storage
+    if bound == -np.inf:
+        return bound, None
     best: VerifiedPrice | None = None
     for response in (cheapest, best_response(game, price)):
         found = alternate(game, response, margin, bound)
@@ -184,7 +190,7 @@ def improve(game: Game, best: VerifiedPrice, margin: float, bound: float, tries:
     With an import limit or supply curve, indifferent drivers are best spread over steps of equal price, which no
     ranking can express; games that are not separable continue with `perturb`.
     """
-    known = game.cars is None and (game.storage is None or game.separable)
+    known = game.cars is None and not np.isfinite(game.bill_range).any() and (game.storage is None or game.separable)
     price = search_rankings(game, load_of_classes(game, margin), best.price, tries) if tries and known else None
     if price is not None:
         order = np.lexsort((game.cheapest, tie_groups(price, TIE * game.price_scale)))
@@ -207,13 +213,19 @@ def perturb(game: Game, best: VerifiedPrice, margin: float, bound: float, rounds
 def fit_mean(game: Game, price: np.ndarray) -> np.ndarray:
     """Return a price shifted by one constant and clipped to the bounds so that it has the game's mean, shape (T,).
 
-    Price and result in [currency/kWh]; the constant is found by bisection.
+    Price and result in [currency/kWh]; the constant is found by bisection. The mean is that of `Game.mean_weight`.
     """
     low, high = float((game.lower - price).min()), float((game.upper - price).max())
     for _ in range(60):
         middle = 0.5 * (low + high)
-        if np.clip(price + middle, game.lower, game.upper).mean() > game.mean:
+        if _mean(game, np.clip(price + middle, game.lower, game.upper)) > game.mean:
             high = middle
         else:
             low = middle
     return np.clip(price + low, game.lower, game.upper)
+
+
+def _mean(game: Game, price: np.ndarray) -> float:
+    if game.mean_weight == "time":
+        return float(price.mean())
+    return float(bills_of(price, game).sum() / game.energy_kwh.sum())

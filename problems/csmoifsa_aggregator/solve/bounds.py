@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from csmoifsa_aggregator.model.battery import Batteries, Dispatch
 from csmoifsa_aggregator.model.costs import load_cost
@@ -53,14 +54,25 @@ class FollowerResponse:
 def add_prices(program: Program, game: Game, cost: np.ndarray | float = 0.0) -> np.ndarray:
     """Add the leader's price with its bounds and mean to a program; return its columns (T,).
 
-    Prices are in units of `Game.price_scale`; the mean is fixed or bounded above, see `Game.mean_sense`.
+    Prices are in units of `Game.price_scale`; the mean over the steps is fixed or bounded above, see `Game.mean_sense`.
+    A mean weighted by the load is left to `add_bill_range`.
     """
     scale, steps = game.price_scale, game.n_steps
     columns = program.columns(steps, game.lower / scale, game.upper / scale, cost)
+    if game.mean_weight == "load":
+        return columns
     total = game.mean * steps / scale
     row = program.rows(1, total if game.mean_sense == "==" else -np.inf, total)
     program.add(row, columns, 1.0)
     return columns
+
+
+def add_bill_range(program: Program, game: Game, columns: np.ndarray, weights: ArrayLike, unit: float) -> None:
+    """Hold the sum of all bills within `Game.bill_range`; it is weights times columns, in ``unit`` [kWh] of energy."""
+    low, high = game.bill_range
+    if np.isfinite([low, high]).any():
+        row = program.rows(1, low / (unit * game.price_scale), high / (unit * game.price_scale))
+        program.add(row, columns, weights)
 
 
 def add_bills(program: Program, game: Game, price: np.ndarray, unit: float) -> tuple[np.ndarray, np.ndarray]:
@@ -171,12 +183,16 @@ _NONE = np.zeros(0, dtype=bool)
 def greatest_bills(game: Game) -> tuple[float, np.ndarray]:
     """Return the greatest sum of bills, ``max_c sum_k R_k(c)`` [currency], and a price (T,) that attains it.
 
-    V2G classes are included; the price is in [currency/kWh].
+    V2G classes are included; the price is in [currency/kWh]. Minus infinity where no price allows the least bills.
     """
     program = Program(maximise=True)
     unit = float(game.energy_kwh.mean())
     price = add_prices(program, game)
-    add_bills(program, game, price, unit)
+    lam, omega = add_bills(program, game, price, unit)
+    k, _ = np.nonzero(game.window)
+    weights = np.concatenate([game.energy_kwh, -game.step_kwh[k]]) / unit
+    # a lower bound of the bills, so `bill_range` is relaxed from above
+    add_bill_range(program, game, np.concatenate([lam, omega]), weights, unit)
     if game.cars is not None:
         duals = add_car_duals(program, game, price)
         v, column, weight = duals.objective(game.cars)
@@ -185,6 +201,8 @@ def greatest_bills(game: Game) -> tuple[float, np.ndarray]:
         program.add(row, gain, -1.0)
         program.add(row, column, weight * game.cars.count[v] / unit)
     answer = program.solve()
+    if not answer.found:
+        return -np.inf, game.upper
     return answer.value * unit * game.price_scale, answer.x[price] * game.price_scale
 
 
@@ -346,6 +364,7 @@ def best_price(game: Game, response: FollowerResponse, margin: float = 0.0) -> n
     if game.cars is not None and response.cars is not None:
         income = income + response.cars.net_kw * game.dt_h / unit
     price = add_prices(program, game, income)
+    add_bill_range(program, game, price, income, unit)
     lam = program.columns(game.n_classes, -np.inf, np.inf)
     k, t = np.nonzero(game.window)
     x = response.x[k, t]

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from csmoifsa.errors import InputError
 from csmoifsa.files import write_json
 from csmoifsa_aggregator.model.game import Game
 from csmoifsa_aggregator.solve.alternation import PROVEN
@@ -30,7 +31,15 @@ def write_certificate(game: Game, solution: Solution, path: str | Path) -> dict[
 
 
 def certificate(game: Game, solution: Solution) -> dict[str, object]:
-    """Return a solution's certificate as an object that JSON can hold."""
+    """Return a solution's certificate as an object that JSON can hold.
+
+    Raises
+    ------
+    InputError
+        The game has a rule on the mean price paid, which a certificate cannot hold.
+    """
+    if np.isfinite(game.bill_range).any():
+        raise InputError("a certificate cannot hold price.mean_weight = 'load'; leave --certificate out")
     load = solution.load_kw(game)
     total = load.sum(axis=0)
     if solution.response.cars is not None:

@@ -101,6 +101,8 @@ def tune(cars: Cars, game: Game, price: np.ndarray, *, tries: int = 3000) -> tup
 
 
 def _start(cars: Cars, game: Game, price: np.ndarray) -> np.ndarray:
+    if np.isfinite(game.bill_range).any():
+        raise InputError("single cars cannot be priced by a rule on the mean price paid; set mean_weight = 'time'")
     price = np.ascontiguousarray(price, dtype=float)
     if cars.n_steps != game.n_steps:
         raise InputError(f"the cars must have the {game.n_steps} steps of the game, not {cars.n_steps}")

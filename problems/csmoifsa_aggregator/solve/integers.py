@@ -18,6 +18,7 @@ from csmoifsa_aggregator.solve.batteries import Block, add_batteries, read_dispa
 from csmoifsa_aggregator.solve.bounds import (
     PARTIAL,
     FollowerResponse,
+    add_bill_range,
     add_car_duals,
     add_prices,
     best_price,
@@ -85,6 +86,13 @@ class _Milp:
         one, other = ordered_lambdas(game)
         program.add(program.rows(one.size, upper=0.0)[:, None], self.lam[np.stack([one, other], axis=1)], [[1.0, -1.0]])
         self._followers()
+        bills = [
+            (self.price, always_used.sum(axis=0)),
+            (self.lam, lam_cost),
+            (self.omega, -game.step_kwh[self.k] / self.unit),
+        ]
+        columns, weights = (np.concatenate(part) for part in zip(*bills, strict=True))
+        add_bill_range(program, game, columns, weights, self.unit)
         self.constant = 0.0
         self.block: Block | None = None
         if game.separable:
@@ -116,7 +124,7 @@ class _Milp:
         """Add KKT conditions c - lambda + omega - sigma = 0, complementarity by binaries, and the objective's bills."""
         game, program, k, t = self.game, self.program, self.k, self.t
         size = k.size
-        omega = program.columns(size, upper=self.most_omega, cost=-game.step_kwh[k] / self.unit)
+        self.omega = omega = program.columns(size, upper=self.most_omega, cost=-game.step_kwh[k] / self.unit)
         sigma = program.columns(size, upper=self.most_sigma)
         row = program.rows(size, 0.0, 0.0)
         for columns, sign in ((self.price[t], 1.0), (self.lam[k], -1.0), (omega, 1.0), (sigma, -1.0)):

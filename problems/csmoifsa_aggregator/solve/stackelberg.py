@@ -209,6 +209,13 @@ def _no_price(game: Game, best: VerifiedPrice | None, margin: float, *, proven: 
     none = "no price" if proven else "no price was found that"
     if best is None and game.import_limit_kw is not None:
         best = certify(replace(game, import_limit_kw=None), margin)[1]
+    if best is None and np.isfinite(game.bill_range).any():
+        free = replace(game, mean_weight="time", mean=float(game.upper.mean()), mean_sense="<=", most_paid=None)
+        if certify(free, margin)[1] is not None:
+            return InputError(
+                f"{none} within the bounds makes the mean price that drivers pay what the rule asks for: "
+                "change price.mean or mean_ratio, or allow more room: price.band, or price.lower and upper"
+            )
     if best is None:
         return InputError(
             f"no price within the bounds leaves a margin of {margin:g} between the hours used and the others; allow "
