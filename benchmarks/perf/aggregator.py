@@ -181,7 +181,8 @@ def grow(cars: Cars, game: Game, s: Solution, leader: str) -> None:
     begin = time.perf_counter()
     price, tuned = tune(cars, game, s.price)
     seconds = time.perf_counter() - begin
-    below = 100 * (1 - tuned.profit / upper_bound(cars, game, price)) if game.separable else np.nan
+    bounded = game.import_limit_kw is None
+    below = 100 * (1 - tuned.profit / upper_bound(cars, game, price)) if bounded else np.nan
     row(
         f"{len(cars):,}",
         game.n_steps,
@@ -190,7 +191,7 @@ def grow(cars: Cars, game: Game, s: Solution, leader: str) -> None:
         f"{s.objective:,.0f}",
         f"{on_all.profit:,.0f}",
         f"{tuned.profit:,.0f}",
-        f"{below:.1f} %" if game.separable else "",
+        f"{below:.1f} %" if bounded else "",
         f"{on_all.load_kw.max() / 1e3:,.0f}, tuned {tuned.load_kw.max() / 1e3:,.0f}",
         f"{s.seconds:.1f}",
         f"{seconds:.1f}",

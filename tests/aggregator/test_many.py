@@ -14,7 +14,7 @@ from csmoifsa_aggregator.model.kernels import best_of_order
 from csmoifsa_aggregator.model.many import Cars, classes_of, draw_cars, profit_on_all, respond_cars
 from csmoifsa_aggregator.problem.problem import AggregatorPricing
 from csmoifsa_aggregator.solve.alternation import certify, fit_mean, verify
-from csmoifsa_aggregator.solve.fleet import stays_of, tune, upper_bound
+from csmoifsa_aggregator.solve.fleet import _least_cost, stays_of, tune, upper_bound
 from csmoifsa_aggregator.solve.ranking import load_of_classes, search_rankings
 from csmoifsa_aggregator.solve.stackelberg import solve_game
 
@@ -151,6 +151,26 @@ def test_no_price_exceeds_the_upper_bound():
         game, energy_kwh=one.energy_kwh, power_kw=one.power_kw, window=np.ones((6, 24)), count=np.ones(6), names=()
     )
     assert upper_bound(one, alike, price) == pytest.approx(certify(alike)[0], rel=1e-4)
+
+
+@pytest.mark.parametrize("last", [np.inf, 3.0, 0.0])
+def test_the_least_cost_on_a_supply_curve_is_that_of_a_plain_linear_program(last):
+    rng = np.random.default_rng(5)
+    cars = Cars(np.array([0, 2, 5, 5]), np.array([6, 4, 3, 4]), np.array([9.0, 7.5, 0.0, 13.0]), np.full(4, 4.0), 8)
+    base = random_game(8, 2, 1)
+    curve = {"block_kw": np.array([1.0, 1.5, last]), "block_premium": np.array([0.0, 0.03, 0.3])}
+    game = replace(base, day_ahead=rng.uniform(0.2, 0.6, 8), buy=rng.uniform(0.5, 0.9, 8), **curve)
+    names = [("car", i, (cars.start[i] + j) % 8) for i in range(4) for j in range(cars.length[i])]
+    kinds = [*(game.day_ahead + premium for premium in game.block_premium), game.buy]
+    widths = [*game.block_kw, np.inf]
+    names += [("buy", b, t) for b in range(4) for t in range(8)]
+    cost = [0.0 if kind == "car" else kinds[b][t] for kind, b, t in names]
+    bounds = [(0, 12.0 if kind == "car" else widths[b] * 3.0) for kind, b, _ in names]  # steps of 3 h
+    balance = [[(t == step) * (1.0 if kind == "buy" else -1.0) for kind, _, t in names] for step in range(8)]
+    demand = [[float(kind == "car" and i == car) for kind, i, _ in names] for car in range(4)]
+    wanted = linprog(cost, A_eq=balance + demand, b_eq=[0.0] * 8 + list(cars.energy_kwh), bounds=bounds)
+    least = _least_cost(stays_of(cars), game, 150)
+    assert wanted.fun * (1 - 1e-3) <= least <= wanted.fun * (1 + 1e-9)
 
 
 def test_tuning_keeps_a_cap_and_minds_a_supply_curve():

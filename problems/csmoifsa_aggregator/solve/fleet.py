@@ -7,6 +7,7 @@ stays, and a ranking of the steps determines the load of all.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,6 +39,11 @@ class Stays:
     start: np.ndarray
     length: np.ndarray
     take_kwh: np.ndarray
+
+    @property
+    def unit_kwh(self) -> float:
+        """Energy of all cars, 1 where it is 0 [kWh]."""
+        return float(self.take_kwh.sum()) or 1.0
 
     def load_kwh(self, order: np.ndarray) -> np.ndarray:
         """Return the energy that all cars charge in each step when ``order`` ranks the steps, shape (T,) [kWh]."""
@@ -116,8 +122,8 @@ def upper_bound(cars: Cars, game: Game, price: np.ndarray, *, rounds: int = 150)
     """Return an upper bound of the profit of any price on these cars: greatest sum of bills less least cost [currency].
 
     The sum of bills is concave in the price, and the load at a price is its slope there. Cutting planes are added
-    half-way between the best price known and the planes' own optimum. What import limits, supply curves and demand
-    charges add to the cost is left out.
+    half-way between the best price known and the planes' own optimum. The least cost of any load on a supply curve is
+    bounded in the same way. What import limits and demand charges add to the cost is left out.
 
     Parameters
     ----------
@@ -137,16 +143,61 @@ def upper_bound(cars: Cars, game: Game, price: np.ndarray, *, rounds: int = 150)
     """
     price = _start(cars, game, price)
     stays = stays_of(cars)
-    unit = float(cars.energy_kwh.sum()) or 1.0
-    bound, best, inner, ask = np.inf, -np.inf, price, price
+    bound, _ = _most_bills(stays, game, price, lambda program: add_prices(program, game), rounds)
+    return bound - _least_cost(stays, game, rounds)
+
+
+def _least_cost(stays: Stays, game: Game, rounds: int) -> float:
+    """Return a lower bound of the cost of any load of these cars [currency].
+
+    For any prices pi of energy, the cost is at least the least bill at pi, less what the blocks that are cheaper than
+    pi save. Where energy beyond the blocks has a price, pi does not exceed it.
+    """
+    if game.block_kw is None or game.block_premium is None:
+        cheapest = stays.load_kwh(np.argsort(game.least_price, kind="stable"))
+        return float(cheapest @ game.least_price)
+    ahead = game.day_ahead[:, None] + game.block_premium
+    finite = np.isfinite(game.block_kw)
+    most = np.minimum(game.buy, ahead[:, ~finite].min(axis=1, initial=np.inf))
+    block, width = ahead[:, finite], game.block_kw[finite] * game.dt_h
+    unit, scale = stays.unit_kwh, game.price_scale
+
+    def add_prices_of_energy(program: Program) -> np.ndarray:
+        columns = program.columns(game.n_steps, game.least_price / scale, most / scale)
+        saved = program.columns(block.shape, 0.0, np.inf, -np.broadcast_to(width, block.shape) / unit)
+        row = program.rows(block.size, -block.ravel() / scale)  # saved >= pi - price of the block
+        program.add(row, saved.ravel(), 1.0)
+        program.add(row, np.repeat(columns, width.size), -1.0)
+        return columns
+
+    def saved(price: np.ndarray) -> float:
+        return float((np.maximum(0.0, price[:, None] - block) * width).sum())
+
+    return _most_bills(stays, game, most, add_prices_of_energy, rounds, saved)[1]
+
+
+def _most_bills(
+    stays: Stays,
+    game: Game,
+    ask: np.ndarray,
+    add_columns: Callable[[Program], np.ndarray],
+    rounds: int,
+    less: Callable[[np.ndarray], float] = lambda price: 0.0,
+) -> tuple[float, float]:
+    """Return an upper bound of the greatest sum of bills less a convex function of the price, and the greatest found.
+
+    ``add_columns`` adds the price, its limits and the function to a program; ``less`` is that function [currency].
+    """
+    unit = stays.unit_kwh
+    bound, best, inner = np.inf, -np.inf, ask
     slopes: list[np.ndarray] = []
     for _ in range(rounds):
         load = stays.load_kwh(np.argsort(ask, kind="stable"))
         slopes.append(load / unit)
-        if load @ ask > best:
-            best, inner = float(load @ ask), ask
+        if float(load @ ask) - less(ask) > best:
+            best, inner = float(load @ ask) - less(ask), ask
         program = Program(maximise=True)
-        columns = add_prices(program, game)
+        columns = add_columns(program)
         bills = program.columns(1, -np.inf, np.inf, 1.0)
         row = program.rows(len(slopes), upper=0.0)
         program.add(row, bills, 1.0)
@@ -156,5 +207,4 @@ def upper_bound(cars: Cars, game: Game, price: np.ndarray, *, rounds: int = 150)
         if bound - best <= 1e-5 * abs(best):
             break
         ask = 0.5 * (inner + answer.x[columns] * game.price_scale)
-    cheapest = stays.load_kwh(np.argsort(game.least_price, kind="stable"))
-    return bound - float(cheapest @ game.least_price)
+    return bound, best
