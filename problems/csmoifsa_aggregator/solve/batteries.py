@@ -63,7 +63,7 @@ def add_batteries(
     charge = program.columns(v.size, upper=cars.charge_kw[v], cost=weight * buy[t])
     discharge = program.columns(v.size, upper=cars.discharge_kw[v], cost=weight * (cars.wear[v] - sell[t]))
     # a car that arrives below the floor charges at full power until it reaches it: the floor binds from then on
-    low = np.minimum(cars.floor_kwh[v], _reachable(cars))
+    low = np.minimum(cars.floor_kwh[v], reachable(cars))
     low = np.where(cars.last, np.maximum(low, cars.departure_kwh[v]), low)
     soe = program.columns(v.size, low, np.maximum(cars.capacity_kwh[v], low))
     start = np.where(cars.first, cars.arrival_kwh[v], 0.0)
@@ -85,7 +85,7 @@ def add_batteries(
     return Block(charge, discharge, soe, flow, where.size)
 
 
-def _reachable(cars: Batteries) -> np.ndarray:
+def reachable(cars: Batteries) -> np.ndarray:
     """Return the state of energy reached by charging at full power from arrival on, shape (M,) [kWh]."""
     v, _ = cars.places
     place = np.arange(v.size)

@@ -18,6 +18,7 @@ from csmoifsa_aggregator.model.battery import Batteries, Dispatch
 from csmoifsa_aggregator.model.costs import Market, step_costs
 from csmoifsa_aggregator.solve.batteries import add_batteries, read_dispatch
 from csmoifsa_aggregator.solve.lp import Program
+from csmoifsa_aggregator.solve.reserve import Product, Reserve, add_reserve, read_reserve
 from csmoifsa_aggregator.solve.supply import Procurement, add_cars, add_sale, add_supply, procure
 
 
@@ -156,6 +157,33 @@ def plan_cars(cars: Batteries, market: Market, sale_price: np.ndarray | None, ot
     InputError
         No dispatch reaches the promised state of energy within the stays and the import limit.
     """
+    return _plan(cars, market, sale_price, other_load_kw, None)[0]
+
+
+def plan_reserve(
+    cars: Batteries, market: Market, sale_price: np.ndarray | None, other_load_kw: np.ndarray, product: Product
+) -> tuple[Dispatch, Reserve]:
+    """Return the cheapest dispatch with a reserve product beside it, and the reserve.
+
+    The arguments are those of `plan_cars`, and the product. The cost of the dispatch is less the payment for capacity.
+
+    Raises
+    ------
+    InputError
+        As in `plan_cars`, or the product's blocks do not fit the steps of the day.
+    """
+    dispatch, reserve = _plan(cars, market, sale_price, other_load_kw, product)
+    assert reserve is not None
+    return dispatch, reserve
+
+
+def _plan(
+    cars: Batteries,
+    market: Market,
+    sale_price: np.ndarray | None,
+    other_load_kw: np.ndarray,
+    product: Product | None,
+) -> tuple[Dispatch, Reserve | None]:
     most = (cars.discharge_kw * cars.count) @ cars.window
     greatest = other_load_kw + (cars.charge_kw * cars.count) @ cars.window
     scale = max(float(greatest.max()), 1e-9)
@@ -164,10 +192,13 @@ def plan_cars(cars: Batteries, market: Market, sale_price: np.ndarray | None, ot
     load = program.columns(market.n_steps, other_load_kw / scale, other_load_kw / scale)
     supply.draw(program, np.arange(market.n_steps), load, 1.0)
     nothing = np.zeros(market.n_steps)
-    block = add_batteries(
-        program, cars, nothing, nothing, binaries=_circular(cars, market, sale_price)
-    )  # their cost: wear
+    # losses of charging and discharging at once can make room for a band
+    circular = _circular(cars, market, sale_price) if product is None else cars.discharge_kw[cars.places[0]] > 0
+    block = add_batteries(program, cars, nothing, nothing, binaries=circular)  # their cost: wear
     add_cars(program, supply, cars, block, scale)
+    bands = None if product is None else add_reserve(program, cars, block, product)
+    if bands is not None and supply.import_limit is not None:
+        program.add(supply.import_limit[cars.places[1]], bands.down, cars.count[cars.places[0]] / scale)
     if sale_price is not None and most.any():
         own, _ = add_sale(program, supply, market, sale_price, most, greatest, scale)
         v, t = cars.places
@@ -176,7 +207,8 @@ def plan_cars(cars: Batteries, market: Market, sale_price: np.ndarray | None, ot
     if not answer.found:
         limit = "" if market.import_limit_kw is None else " and limits.import_limit_kw"
         raise InputError(f"the batteries cannot keep their promises within their windows{limit}")
-    return read_dispatch(block, answer.x, cars, answer.value)
+    reserve = None if bands is None or product is None else read_reserve(bands, answer.x, cars, product)
+    return read_dispatch(block, answer.x, cars, answer.value), reserve
 
 
 def _circular(cars: Batteries, market: Market, sale_price: np.ndarray | None) -> np.ndarray:
