@@ -62,6 +62,7 @@ def parameters_table(fit: FrontFit, steps: int) -> list[str]:
     best = fit.best.copy()
     at_fit = float(np.abs(100.0 * TOLERANCE * fit.residuals_of(best)[:7])[:5].max())
     jacobian = fit.jacobian(best)
+    fit.best = best.copy()  # a probe may have fitted better; the page is about the values that it prints
     singular = np.linalg.svd(jacobian, compute_uv=False)
     rank = int((singular > NOISE).sum())
     listed = ", ".join(f"{value:.3g}" for value in singular)

@@ -23,6 +23,7 @@ from csmoifsa_ev.study.calibration import (
     fit_ramp,
     fit_with_bands,
     local_fit,
+    ramp_lines,
     scenario_lines,
 )
 from csmoifsa_ev.study.coverage import DESIGNS, PARAMETERS, coverage
@@ -240,6 +241,17 @@ def test_calibrate_writes_lines_that_a_scenario_takes(run_cli, tmp_path):
     assert (tmp_path / "fit" / "calibration.png").stat().st_size > 5_000
     told = json.loads(run_cli("ev", "calibrate", path, "--samples", 20, "--json").out)
     assert [one["pair"] for one in told["fits"]] == ["peak_valley", "v2g"]
+
+
+def test_a_response_that_is_a_step_is_read_back(tmp_path):
+    """Digits cut off would make dead zone and saturation one, and leave the slope outside its own range."""
+    ramp = Ramp(dead_zone=3.43211, saturation=3.43274, max_share=0.4)
+    bands = {name: (0.999 * getattr(ramp, name), 1.001 * getattr(ramp, name)) for name in ("dead_zone", "max_share")}
+    bands |= {"slope": (0.9 * ramp.slope, 1.000001 * ramp.slope), "saturation": (3.4327, 3.44)}
+    (tmp_path / "my.toml").write_text(ramp_lines("response.peak_valley", ramp, bands, (), "test"), encoding="utf-8")
+    found = load_scenario(tmp_path / "my.toml").response.peak_valley
+    assert found.slope == pytest.approx(ramp.slope, rel=1e-5)
+    assert found.ranges.slope == pytest.approx(bands["slope"], rel=1e-5)
 
 
 def test_a_pair_with_few_rows_does_not_stop_the_others(run_cli, tmp_path):

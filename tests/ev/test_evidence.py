@@ -161,6 +161,9 @@ def test_keys_beside_a_set_replace_its_own(tmp_path):
     text = '[response]\nset = "enrolled-home"\npeak_valley = { dead_zone = 3 }\n'
     with pytest.raises(InputError, match=r"response.peak_valley.*ranges\.dead_zone must contain dead_zone"):
         load_scenario(scenario_file(tmp_path, text))
+    ranges = "[response.peak_valley.ranges]\ndead_zone = [2, 4]\nslope = [0.5, 0.6]\nmax_share = [0.5, 0.7]\n"
+    with pytest.raises(InputError, match=r"response.peak_valley.*ranges\.slope must contain slope 0\.027"):
+        load_scenario(scenario_file(tmp_path, ranges))
 
 
 def test_bad_ranges_are_named(tmp_path):

@@ -182,6 +182,22 @@ def test_what_no_tariff_keeps_is_one_sentence_with_the_best_share(problem, found
     assert 0.2 < sampled <= reached < 0.95
 
 
+@pytest.mark.parametrize("text", ["profit >= 1e13 in 95 %", "rebound <= -1e12 in 95 %"])
+def test_a_promise_beyond_all_bounds_is_the_same_sentence(problem, found, text):
+    with pytest.raises(InputError, match=r"no tariff was found .*in 0\.0% of them"):
+        recommend_robustly(with_rule(problem, "nominal"), found, found.tariff[None], [parse_promise(text)])
+
+
+def test_a_promise_without_a_finite_bound_is_refused():
+    with pytest.raises(InputError, match="finite number"):
+        parse_promise("profit >= 1e400 in 90 %")
+
+
+def test_a_key_that_no_terms_have_is_refused():
+    with pytest.raises(InputError, match=r"unknown key 'tolerances'.*Did you mean 'tolerance'"):
+        load_scenario().with_terms(tolerances=0.3)
+
+
 # ----------------------------------------------------------------------------------------- the choice
 
 

@@ -7,14 +7,14 @@ and an error names the key.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
-from csmoifsa.errors import InputError
+from csmoifsa.errors import InputError, did_you_mean
 from csmoifsa_energy.cases import CaseFiles
 from csmoifsa_energy.checks import Parameters
 from csmoifsa_energy.explain import check_values
@@ -141,12 +141,21 @@ class Scenario(Parameters):
         """Return the scenario with keys of `limits.Limits` and `limits.Choice` replaced; None: unchanged.
 
         ``promises`` replace those of the same quantities, see `promises.Promises`.
+
+        Raises
+        ------
+        InputError
+            A key is unknown, or a value is out of range.
         """
-        parts = {}
-        for name in ("limits", "choice"):
-            part = getattr(self, name)
-            changes = {key: value for key, value in values.items() if value is not None and hasattr(part, key)}
-            parts[name] = replace(part, **changes)
+        keys = {name: [one.name for one in fields(getattr(self, name))] for name in ("limits", "choice")}
+        known = [key for names in keys.values() for key in names]
+        for key in values:
+            if key not in known:
+                raise InputError(f"unknown key {key!r}; keys are {', '.join(known)}.{did_you_mean(key, known)}")
+        parts = {
+            name: replace(getattr(self, name), **{key: values[key] for key in names if values.get(key) is not None})
+            for name, names in keys.items()
+        }
         return replace(self, promises=self.promises.with_more(list(promises)), **parts)
 
 

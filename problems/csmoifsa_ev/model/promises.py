@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from math import isfinite
 
 from csmoifsa.errors import InputError, did_you_mean
 from csmoifsa_energy.checks import Parameters
@@ -106,6 +107,8 @@ def parse_promise(text: str) -> Promise:
         value, percent = float(found["value"]), float(found["share"])
     except ValueError:
         raise InputError(f"promise {text!r} must read like 'profit >= 0 in 95 %'") from None
+    if not isfinite(value):
+        raise InputError(f"promise {text!r} must bound {name} by a finite number")
     if not 0 < percent <= 100:
         raise InputError(f"promise {text!r} must hold in a share above 0 and at most 100 %, not {percent:g} %")
     if found["percent"]:

@@ -67,10 +67,11 @@ class Ramp(Parameters):
         require_fraction(self, "max_share")
         if not self.saturation > self.dead_zone:
             raise InputError(f"saturation must be above dead_zone {self.dead_zone}, not {self.saturation}")
-        for name in ("dead_zone", "max_share") if self.ranges is not None else ():
-            low, high = getattr(self.ranges, name)
-            if not low - 1e-9 <= getattr(self, name) <= high + 1e-9:
-                raise InputError(f"ranges.{name} must contain {name} {getattr(self, name)}, not be {[low, high]}")
+        for name in ("dead_zone", "max_share", "slope") if self.ranges is not None else ():
+            (low, high), here = getattr(self.ranges, name), getattr(self, name)
+            slack = 1e-3 * here if name == "slope" else 1e-9  # the slope follows from rounded values
+            if not low - slack <= here <= high + slack:
+                raise InputError(f"ranges.{name} must contain {name} {here:g}, not be {[low, high]}")
 
     @property
     def slope(self) -> float:

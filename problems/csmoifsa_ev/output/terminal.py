@@ -221,7 +221,12 @@ def show_calibration(result: Calibration, unit: str) -> None:
     for pair, fit in result["fits"].items():
         ramp = fit.ramp
         values = (ramp.dead_zone, ramp.saturation, ramp.max_share, fit.slope)
-        table.add_row(pair, *(f"{value:.3g}" for value in values), f"{fit.residual:.3f}", str(fit.n))
+        table.add_row(
+            pair,
+            *(f"{value:.3g}" for value in values),
+            "" if np.isnan(fit.residual) else f"{fit.residual:.3f}",
+            str(fit.n),
+        )
         bands = [fit.bands[name] for name in ("dead_zone", "saturation", "max_share", "slope")]
         table.add_row("  90 % band", *(f"{low:.3g}-{high:.3g}" for low, high in bands), "", "", style="dim")
     console.print(table)

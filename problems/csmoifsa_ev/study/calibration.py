@@ -417,12 +417,12 @@ def ramp_lines(
     for name in ("dead_zone", "saturation", "max_share"):
         low, high = bands[name]
         remark = ": not determined" if name in not_determined else ""
-        lines.append(f"{name} = {getattr(ramp, name):.4g}  # 90 % band {low:.4g} to {high:.4g}{remark}")
+        lines.append(f"{name} = {getattr(ramp, name):.10g}  # 90 % band {low:.4g} to {high:.4g}{remark}")
     if not_determined:
         lines.append(f"not_determined = {list(not_determined)}".replace("'", '"'))
     lines.append(f"[{table}.ranges]  # tornado and draws take these")
     for name in ("dead_zone", "slope", "max_share"):
         low, high = bands[name]
-        here = float(f"{getattr(ramp, name):.4g}")  # rounding must not put the value outside
-        lines.append(f"{name} = [{min(float(f'{low:.4g}'), here):.4g}, {max(float(f'{high:.4g}'), here):.4g}]")
+        here = getattr(ramp, name)
+        lines.append(f"{name} = [{min(low, here):.10g}, {max(high, here):.10g}]")
     return "\n".join(lines) + "\n"

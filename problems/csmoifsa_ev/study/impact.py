@@ -92,8 +92,7 @@ def stakeholder_impact(
     )
     lines = [StakeholderImpact(who, what, unit, old[key], new[key], better) for who, what, unit, key, better in kinds]
     names = ("answer no price", "answer the charge price", "answer both prices")
-    in_force = np.concatenate([day.prices.start.as_array(), np.full(3, float(day.prices.discharge_bounds[0]))])
-    bills = {} if start is None else group_bills(in_force, outcome, day, start)
+    bills = {} if start is None else group_bills(day.prices.in_force, outcome, day, start)
     for name, (group, after) in zip(names, group_bills(tariff, outcome, day, row).items(), strict=True):
         if np.isfinite(after):
             paid = bills.get(group, float("nan"))

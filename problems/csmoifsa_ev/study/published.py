@@ -213,8 +213,9 @@ def fit_published(name: str, seen: Published) -> Fit:
     }
     enrolled = ~seen.everybody
     share = ramp_share(seen.incentive[enrolled], ramp.dead_zone, ramp.saturation, ramp.max_share)
-    left = float(np.sqrt(((seen.moved[enrolled] - share) ** 2).mean())) if enrolled.any() else 0.0
-    return Fit(name, ramp, left, limits, tuple(key for key, one in open_.items() if one), len(seen.moved), [])
+    left = float(np.sqrt(((seen.moved[enrolled] - share) ** 2).mean())) if enrolled.any() else float("nan")
+    told = [] if enrolled.any() else ["no row is of enrolled drivers: response and enrolment cannot be told apart"]
+    return Fit(name, ramp, left, limits, tuple(key for key, one in open_.items() if one), len(seen.moved), told)
 
 
 def _excess(best: float, seen: Published) -> float:

@@ -183,7 +183,8 @@ def best_attainable(draws: Draws, scale: Scale, pool: Pool) -> np.ndarray:
 
 def _search(draws: Draws, goal: Measure, pool: Pool, generations: int = 40) -> tuple[np.ndarray, float]:
     """Return the tariff of the smallest goal of searches around the best of a pool that lie apart, and its goal."""
-    starts = apart(pool.X, goal(*pool), _BOX, [])[:_STARTS]
+    values = goal(*pool)
+    starts = apart(pool.X, values, _BOX, [])[:_STARTS] or [pool.X[values.argmin()]]
     found = [_evolve(draws, goal, one, _BOX, generations) for one in starts]
     return _evolve(draws, goal, min(found, key=lambda one: one[1])[0], _BOX / 4, generations)
 
