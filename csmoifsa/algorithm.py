@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import secrets
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ import numpy as np
 from pymoo.core.algorithm import Algorithm
 from pymoo.core.callback import Callback
 from pymoo.core.evaluator import Evaluator
-from pymoo.core.individual import Individual, default_config
+from pymoo.core.individual import default_config
 from pymoo.core.population import Population
 from pymoo.core.problem import Problem
 from pymoo.core.result import Result
@@ -35,6 +36,7 @@ from csmoifsa.identity import difference, fingerprint
 from csmoifsa.kernels.space import total_violation
 from csmoifsa.moafsa import FishSwarm, SwarmSettings
 from csmoifsa.requirements import bounds_of, evaluated, n_eval_budget, offers_kernel, refuse_unsuitable
+from csmoifsa.results import EngineResult, View
 from csmoifsa.settings import Settings
 from csmoifsa.typing import ArrayLike
 
@@ -74,7 +76,7 @@ class EngineAlgorithm(Algorithm):
     """
 
     def __init__(self, engine_class: type[Engine], settings: Any, *, sampling: Sampling = None, **options: Any):
-        self._view: tuple[int, Population, Population] | None = None
+        self._view: View | None = None
         super().__init__(output=options.pop("output", MultiObjectiveOutput()), **options)
         self.engine_class = engine_class
         self.settings = settings
@@ -312,36 +314,38 @@ class EngineAlgorithm(Algorithm):
                 f"tell() needs {n_ieq} inequality and {n_eq} equality values (G, H) of each candidate; "
                 "evaluate with algorithm.evaluator.eval(problem, infills), or set them beside F"
             )
-        self._tell(F, G.reshape(-1, n_ieq) if n_ieq else G, H.reshape(-1, n_eq) if n_eq else H)
+        self._tell(F, G.reshape(len(F), n_ieq), H.reshape(len(F), n_eq))
         over = self.evaluator.n_eval >= n_eval_budget(self.termination)
         return over or self._engine.n_eval % self.pop_size == 0
 
     # ------------------------------------------------------------------------------------ population and optimum
-    def _look(self) -> tuple[Population, Population]:
-        engine = self._engine
-        if self._view is None or self._view[0] != engine.n_eval:
+    def result(self) -> Result:
+        """Return pymoo's result: arrays at once, ``pop`` and ``opt`` when they are read."""
+        view = self._look() if self._started() else None
+        if view is None or not (view.front.CV <= 0.0).any():
+            return super().result()  # pymoo decides what to return where nothing is feasible
+        result = EngineResult(view)
+        for name in ("problem", "archive", "history", "data", "start_time"):
+            setattr(result, name, getattr(self, name))
+        result.end_time = time.time()
+        result.exec_time = result.end_time - cast(float, self.start_time)
+        return result
+
+    def _look(self) -> View:
+        """Return the individuals and the non-dominated solutions of this moment."""
+        engine, n_ieq = self._engine, self._problem.n_ieq_constr
+        if self._view is None or self._view.n_eval != engine.n_eval:
             population, count = engine.board.population, engine.board.count
             everybody = Front(*(getattr(population, name)[:count].copy() for name in Front._fields))
-            pop = self._population(everybody._replace(X=engine.place(everybody.X)))
             waiting = engine.n_told < engine.n_planned  # newcomers evaluated, but not yet in the population
-            opt = self._population(engine.front()) if waiting else cast(Population, pop[population.rank[:count] == 0])
-            self._view = engine.n_eval, pop, opt
-        return self._view[1:]
-
-    def _population(self, rows: Front) -> Population:
-        problem = self._problem
-        n_ieq = problem.n_ieq_constr
-        individuals = []
-        for x, f, cv, c in zip(rows.X, rows.F, rows.CV[:, None], rows.extra, strict=True):
-            individual = Individual(X=x, F=f, CV=cv, G=c[:n_ieq], H=c[n_ieq:])
-            individual.evaluated = {"F", "G", "H"}
-            individuals.append(individual)
-        return Population(individuals)
+            best = engine.front() if waiting else population.rank[:count] == 0
+            self._view = View(everybody._replace(X=engine.place(everybody.X)), best, n_ieq, engine.n_eval)
+        return self._view
 
     @property
     def pop(self) -> Population | None:
         """The population (CSMOIFSA) or the bulletin board (MOAFSA), as objects of pymoo."""
-        return self._look()[0] if self._started() else None
+        return self._look().pop if self._started() else None
 
     @pop.setter
     def pop(self, value: object) -> None:
@@ -350,7 +354,7 @@ class EngineAlgorithm(Algorithm):
     @property
     def opt(self) -> Population | None:
         """The non-dominated solutions, as objects of pymoo; while none is feasible, those of least violation."""
-        return self._look()[1] if self._started() else None
+        return self._look().opt if self._started() else None
 
     @opt.setter
     def opt(self, value: object) -> None:

@@ -51,12 +51,14 @@ def record_type(kind: Any) -> Any:
 
 
 # ----------------------------------------------------------------------------------------------------------- decorator
-def jit(*signature: Any, cache: bool = True, **options: Any) -> Callable[..., Any]:
+def jit(*signature: Any, cache: bool = True, borrows: bool = False, **options: Any) -> Callable[..., Any]:
     """Compile a scalar-loop function; cache it on disk if that is possible.
 
-    Use as ``@jit`` or, with an explicit signature, as ``@jit(signature)``. Kernels that take named tuples of arrays and
-    are called from one or two places use ``@jit(forceinline=True)``: a call would pass a hundred numbers and count the
-    references to twenty arrays, which costs more than what the kernel does.
+    Use as ``@jit`` or, with an explicit signature, as ``@jit(signature)``. A kernel that makes no array and returns
+    none is marked ``borrows=True``: it works on arrays that its caller holds, so compiled callers need not count
+    references to them, which takes several times as long as a comparison of two rows. Kernels that take named tuples
+    of arrays and are called from one or two places use ``@jit(forceinline=True)``: a call would pass a hundred numbers
+    and count the references to twenty arrays, which costs more than what the kernel does.
     """
     if len(signature) == 1 and callable(signature[0]) and not isinstance(signature[0], types.Type):
         return jit()(signature[0])
@@ -68,7 +70,7 @@ def jit(*signature: Any, cache: bool = True, **options: Any) -> Callable[..., An
                 with suppress(RuntimeError):  # numba found no folder where it may write its cache
                     vars(compiled)["_cache"] = KernelCache(function)
             if "inline" not in options:
-                compile_for_callers(compiled, options)
+                compile_for_callers(compiled, options | {"_nrt": not borrows})
             for one in signature:
                 compiled.compile(one)
             if signature:

@@ -52,8 +52,11 @@ def bounds_of(problem: Problem) -> tuple[np.ndarray, np.ndarray]:
 
 def evaluated(problem: Problem, X: np.ndarray, **options: object) -> dict[str, np.ndarray]:
     """Return the objectives ``F``, inequality values ``G`` and equality values ``H`` of candidates ``X`` (n, n_var)."""
-    values = problem.evaluate(X, return_values_of=["F", "G", "H"], return_as_dictionary=True, **options)
-    return cast("dict[str, np.ndarray]", values)
+    numbers = {"F": problem.n_obj, "G": problem.n_ieq_constr, "H": problem.n_eq_constr}
+    names = [name for name, number in numbers.items() if number]  # pymoo takes its time to make empty arrays
+    values = problem.evaluate(X, return_values_of=names, return_as_dictionary=True, **options)
+    empty = np.empty((*X.shape[:-1], 0))
+    return {"G": empty, "H": empty, **cast("dict[str, np.ndarray]", values)}
 
 
 def n_eval_budget(termination: object) -> float:

@@ -147,3 +147,29 @@ def fill_with(number: float):
     code = f"    for q in rows:\n        table[q] = {number}"
     exec(f"def fill(rows, table, population, parents, memory, settings, offspring):\n{code}", names)
     return jit.jit(names["fill"])
+
+
+def borrowing_functions():
+    """Return (file and name, function) of each kernel marked ``borrows=True``."""
+    import ast
+    from pathlib import Path
+
+    for file in sorted((Path(jit.__file__).parent / "kernels").rglob("*.py")):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef) and any("borrows=True" in ast.unparse(d) for d in node.decorator_list):
+                yield (
+                    f"{file.stem}.{node.name}",
+                    ast.unparse(node.returns) if node.returns else "None",
+                    ast.unparse(node),
+                )
+
+
+BORROWING = list(borrowing_functions())
+
+
+@pytest.mark.parametrize(("name", "returns", "source"), BORROWING, ids=[name for name, *_ in BORROWING])
+def test_kernels_that_count_no_references_hand_out_no_array(name, returns, source):
+    """A returned array would be freed while its owner still uses it; a new one would never be freed."""
+    assert returns in {"None", "int", "float", "bool", "np.uint64"}, f"{name} returns {returns}"
+    for maker in ("np.empty", "np.zeros", "np.arange", ".copy("):
+        assert maker not in source, f"{name} makes an array with {maker}"

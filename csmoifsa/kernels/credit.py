@@ -13,7 +13,7 @@ from csmoifsa.settings import Settings
 LONG = 0.01  # least length of a step that is kept, as a share of a variable's range
 
 
-@jit(forceinline=True)
+@jit(borrows=True, forceinline=True)
 def improvement(population: Population, child: int, parent: int, extent: Vector) -> float:
     """Return by how much the row ``child`` is better than the row ``parent``, 0 if it is not.
 
@@ -31,7 +31,7 @@ def improvement(population: Population, child: int, parent: int, extent: Vector)
     return total
 
 
-@jit(forceinline=True)
+@jit(borrows=True, forceinline=True)
 def front_extent(population: Population, count: int, extent: Vector) -> None:
     """Write each objective's range over the non-dominated of the first ``count`` rows into ``extent`` (n_obj,)."""
     for k in range(extent.size):
@@ -42,7 +42,7 @@ def front_extent(population: Population, count: int, extent: Vector) -> None:
         extent[k] = max(high - low, 1e-300)
 
 
-@jit(forceinline=True)
+@jit(borrows=True, forceinline=True)
 def remember_step(displacement: Vector, step_lengths: Vector) -> None:
     """Put the length of a long ``displacement`` (n_var,) first in ``step_lengths`` (memory_size,), without the last."""
     length = 0.0
@@ -52,6 +52,29 @@ def remember_step(displacement: Vector, step_lengths: Vector) -> None:
         for s in range(step_lengths.size - 1, 0, -1):
             step_lengths[s] = step_lengths[s - 1]
         step_lengths[0] = length
+
+
+@jit(borrows=True, forceinline=True)
+def count_successes(
+    population: Population, count: int, offspring: Offspring, n: int, extent: Vector, memory: Memory,
+    settings: Settings, trials: Vector, successes: Vector,
+) -> None:  # fmt: skip
+    """Write each behaviour's number of ``trials`` and of ``successes`` (n_behaviours,) among the offspring.
+
+    extent : (n_obj,) ranges of the front, the unit of gains. Uses of parents and long steps are recorded on the way.
+    """
+    for b in range(trials.size):
+        trials[b], successes[b] = 0.0, 0.0
+    for q in range(n):
+        b, parent = offspring.behaviour[q], offspring.parent[q]
+        population.n_uses[count + q] = 0.0
+        if TIRES_PARENTS[b]:
+            population.n_uses[parent] += 1.0
+        gain = improvement(population, count + q, parent, extent)
+        trials[b] += 1.0
+        successes[b] += gain > settings.gain_tolerance
+        if REMEMBERS_STEPS[b] and gain > 0.0:
+            remember_step(offspring.displacement[q], memory.step_lengths)
 
 
 @jit(forceinline=True)
@@ -66,25 +89,14 @@ def update_credit(
     """
     credit = memory.credit
     extent, trials, successes = np.empty(population.F.shape[1]), np.empty(credit.size), np.empty(credit.size)
-    for b in range(credit.size):
-        trials[b], successes[b] = 0.0, 0.0
     front_extent(population, count, extent)
-    for q in range(n):
-        b, parent = offspring.behaviour[q], offspring.parent[q]
-        population.n_uses[count + q] = 0.0
-        if TIRES_PARENTS[b]:
-            population.n_uses[parent] += 1.0
-        gain = improvement(population, count + q, parent, extent)
-        trials[b] += 1.0
-        successes[b] += gain > settings.gain_tolerance
-        if REMEMBERS_STEPS[b] and gain > 0.0:
-            remember_step(offspring.displacement[q], memory.step_lengths)
+    count_successes(population, count, offspring, n, extent, memory, settings, trials, successes)
     for b in range(credit.size):
         if trials[b] > 0.0:
             credit[b] += settings.credit_rate * (successes[b] / trials[b] - credit[b])
 
 
-@jit(forceinline=True)
+@jit(borrows=True, forceinline=True)
 def operator_probabilities(credit: Vector, enabled: Flags, settings: Settings, probabilities: Vector) -> None:
     """Write the probabilities (n_behaviours,): ``min_probability`` each, the rest in proportion to credit ** 1.5.
 

@@ -12,7 +12,7 @@ from csmoifsa.jit import Flags, Indices, Matrix, Vector, jit
 MANY = 50
 
 
-@jit
+@jit(borrows=True)
 def compare(F: Matrix, CV: Vector, i: int, other_F: Matrix, other_CV: Vector, j: int) -> int:
     """Return 1 if row i of one table is better than row j of another, -1 if it is worse, 0 if neither.
 
@@ -30,14 +30,14 @@ def compare(F: Matrix, CV: Vector, i: int, other_F: Matrix, other_CV: Vector, j:
     return int(better) - int(worse)
 
 
-@jit
+@jit(borrows=True)
 def better_rows(F: Matrix, CV: Vector, other_F: Matrix, other_CV: Vector, better: Flags) -> None:
     """Write row by row into ``better`` (rows,) whether the first table's row is better than the second's."""
     for i in range(CV.size):
         better[i] = compare(F, CV, i, other_F, other_CV, i) == 1
 
 
-@jit
+@jit(borrows=True)
 def precedes(F: Matrix, CV: Vector, i: int, j: int) -> bool:
     """Return whether row i sorts before row j: by violation, then objectives from first to last, then row number."""
     if CV[i] != CV[j]:
@@ -48,7 +48,7 @@ def precedes(F: Matrix, CV: Vector, i: int, j: int) -> bool:
     return i < j
 
 
-@jit
+@jit(borrows=True)
 def sort_rows(F: Matrix, CV: Vector, order: Indices, n_sorted: int) -> None:
     """Sort ``order`` (n,) row numbers, the first ``n_sorted`` of which are sorted already, in place by `precedes`."""
     for s in range(n_sorted, order.size):
@@ -73,7 +73,7 @@ def rank_rows(F: Matrix, CV: Vector, order: Indices, rank: Indices) -> int:
     return update_ranks(F, CV, order, 0, np.empty(0, np.bool_), rank)
 
 
-@jit(forceinline=True)
+@jit(borrows=True, forceinline=True)
 def update_ranks(F: Matrix, CV: Vector, order: Indices, count: int, eliminated: Flags, rank: Indices) -> int:
     """Do `rank_rows`, where the rows below ``count`` bring the ranks that they had among themselves.
 
@@ -110,7 +110,7 @@ def rank_two_objectives(F: Matrix, CV: Vector, order: Indices, rank: Indices) ->
     return depth
 
 
-@jit
+@jit(borrows=True)
 def may_move(F: Matrix, CV: Vector, i: int, own: int, changed: Indices, was: Indices, now: Indices) -> bool:
     """Return whether row i may leave its rank ``own`` because of other rows that ``changed`` (n,) their ranks.
 
@@ -131,7 +131,7 @@ def may_move(F: Matrix, CV: Vector, i: int, own: int, changed: Indices, was: Ind
     return False
 
 
-@jit
+@jit(borrows=True)
 def no_worse_in_front(F: Matrix, order: Indices, i: int, place: int, before: Indices) -> bool:
     """Return whether a front has a row no worse than row i, which is sorted after it.
 

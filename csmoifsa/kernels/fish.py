@@ -9,7 +9,7 @@ from csmoifsa.kernels.dominance import compare
 from csmoifsa.kernels.truncation import objective_range
 
 
-@jit
+@jit(borrows=True)
 def affinities_among(F: Matrix, CV: Vector, population_F: Matrix, population_CV: Vector, affinity: Vector) -> None:
     """Write each row's ``affinity`` (n,) in a population: 1 / (1 + number of individuals that are better).
 
@@ -23,7 +23,7 @@ def affinities_among(F: Matrix, CV: Vector, population_F: Matrix, population_CV:
         affinity[i] = 1.0 / (1.0 + n_better)
 
 
-@jit
+@jit(borrows=True)
 def find_neighbours(
     X: Matrix, affinity: Vector, visual: float, n_neighbours: Indices, best: Indices, centre: Matrix
 ) -> None:
@@ -57,7 +57,7 @@ def find_neighbours(
             centre[i, k] /= max(n_neighbours[i], 1)
 
 
-@jit
+@jit(borrows=True)
 def scaled_distance(F: Matrix, i: int, j: int, scale: Vector) -> float:
     """Return the distance of rows i and j of ``F`` (n, n_obj), each objective divided by its ``scale`` (n_obj,)."""
     total = 0.0
@@ -84,7 +84,7 @@ def concentrations(F: Matrix, concentration: Vector) -> None:
         concentration[i] = 1.0 / max(total, 1e-300)
 
 
-@jit
+@jit(borrows=True)
 def expected_reproduction(
     affinity: Vector, concentration: Vector, affinity_weight: float, reproduction: Vector
 ) -> None:  # fmt: skip

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numba import int64
 
-from csmoifsa.jit import EVALUATOR, Indices, Matrix, Vector, jit, record_type
+from csmoifsa.jit import EVALUATOR, Indices, Matrix, Stream, Vector, jit, record_type
 from csmoifsa.kernels.behaviours import fill_rows
 from csmoifsa.kernels.credit import operator_probabilities, update_credit
 from csmoifsa.kernels.parents import choose_parents, pick
@@ -18,6 +18,29 @@ from csmoifsa.kernels.selection import compete_with_parents, environmental_selec
 from csmoifsa.kernels.space import place, total_violation
 from csmoifsa.settings import Settings
 from csmoifsa.typing import Evaluator
+
+
+@jit(borrows=True)
+def draw_behaviours(shares: Vector, seed: int, generation: int, streams: Stream, behaviour: Indices) -> None:
+    """Open the random stream of each row in ``streams`` (n,) and draw the row's ``behaviour`` (at least n,) from it.
+
+    shares : (n_behaviours,) cumulative probabilities.
+    """
+    for q in range(streams.size):
+        stream = streams[q : q + 1]
+        open_stream(stream, seed, generation, q)
+        behaviour[q] = pick(shares, uniform(stream))
+
+
+@jit(borrows=True)
+def rows_with(number: int, behaviour: Indices, rows: Indices) -> int:
+    """Write the first of ``rows`` (n,): those of ``behaviour`` (at least n,) with this number; return how many."""
+    k = 0
+    for q in range(rows.size):
+        if behaviour[q] == number:
+            rows[k] = q
+            k += 1
+    return k
 
 
 @jit(forceinline=True)
@@ -37,16 +60,9 @@ def plan_offspring(
         shares[b] += shares[b - 1]
     parents = choose_parents(population, count, settings)
     streams, rows = np.empty(n, np.uint64), np.empty(n, np.int64)
-    for q in range(n):
-        stream = streams[q : q + 1]
-        open_stream(stream, task.seed, generation, q)
-        offspring.behaviour[q] = pick(shares, uniform(stream))
+    draw_behaviours(shares, task.seed, generation, streams, offspring.behaviour)
     for b in range(n_behaviours):
-        k = 0
-        for q in range(n):
-            if offspring.behaviour[q] == b:
-                rows[k] = q
-                k += 1
+        k = rows_with(b, offspring.behaviour, rows)
         if k > 0:
             fill_rows(b, rows[:k], streams, population, parents, memory, settings, offspring)
 
@@ -69,7 +85,7 @@ def accept_offspring(
     return environmental_selection(population, count, eliminated, settings.pop_size, count + n)
 
 
-@jit(forceinline=True)
+@jit(borrows=True, forceinline=True)
 def append_offspring(population: Population, count: int, offspring: Offspring, n: int) -> bool:
     """Write the positions of ``n`` offspring behind the ``count`` individuals; return whether all values are finite.
 

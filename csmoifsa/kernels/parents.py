@@ -48,13 +48,20 @@ def clone_shares_of(crowding: Vector, rows: Indices) -> Vector:
     return shares
 
 
-@jit
+@jit(borrows=True)
 def pick(shares: Vector, u: float) -> int:
     """Return the first place in the cumulative ``shares`` (n,) that exceeds ``u``, 0 <= u < 1: a roulette wheel."""
     for s in range(shares.size - 1):
         if u < shares[s]:
             return s
     return shares.size - 1
+
+
+@jit(borrows=True, forceinline=True)
+def lessen_crowding(population: Population, settings: Settings, crowding: Vector) -> None:
+    """Write the first rows' crowding distances into ``crowding`` (count,), divided by a measure of their uses."""
+    for i in range(crowding.size):
+        crowding[i] = population.crowding[i] / (1.0 + settings.reuse_penalty * population.n_uses[i])
 
 
 @jit(forceinline=True)
@@ -67,8 +74,7 @@ def choose_parents(population: Population, count: int, settings: Settings) -> Pa
     local minimum of violation.
     """
     crowding = np.empty(count)
-    for i in range(count):
-        crowding[i] = population.crowding[i] / (1.0 + settings.reuse_penalty * population.n_uses[i])
+    lessen_crowding(population, settings, crowding)
     if population.CV[population.order[0]] > 0.0:
         active = population.order[: max(count // 5, 1)]
     else:

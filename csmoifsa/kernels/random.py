@@ -11,7 +11,7 @@ import numpy as np
 from csmoifsa.jit import Matrix, Stream, jit
 
 
-@jit
+@jit(borrows=True)
 def mix64(z: np.uint64) -> np.uint64:
     """Return the 64-bit hash of an integer: each input bit flips each output bit with probability one half."""
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -19,7 +19,7 @@ def mix64(z: np.uint64) -> np.uint64:
     return z ^ (z >> np.uint64(31))
 
 
-@jit
+@jit(borrows=True)
 def open_stream(stream: Stream, seed: int, generation: int, row: int) -> None:
     """Set ``stream`` (1,) to the start of the numbers of one row of one generation."""
     z = mix64(np.uint64(seed) + np.uint64(0x9E3779B97F4A7C15))
@@ -27,14 +27,14 @@ def open_stream(stream: Stream, seed: int, generation: int, row: int) -> None:
     stream[0] = mix64(z + np.uint64(row) * np.uint64(0xAF251AF3B0F025B5))
 
 
-@jit
+@jit(borrows=True)
 def uniform(stream: Stream) -> float:
     """Draw a float from [0, 1) and advance ``stream`` (1,)."""
     stream[0] += np.uint64(0x9E3779B97F4A7C15)
     return np.float64(mix64(stream[0]) >> np.uint64(11)) * 1.1102230246251565e-16
 
 
-@jit
+@jit(borrows=True)
 def randint(stream: Stream, n: int) -> int:
     """Draw an integer from 0 to n - 1 and advance ``stream`` (1,)."""
     return min(int(uniform(stream) * n), n - 1)

@@ -10,7 +10,7 @@ from csmoifsa.kernels.records import Offspring, Population
 from csmoifsa.kernels.truncation import truncate
 
 
-@jit(forceinline=True)
+@jit(borrows=True, forceinline=True)
 def compete_with_parents(population: Population, count: int, offspring: Offspring, n: int, eliminated: Flags) -> None:
     """Set ``eliminated`` (count + n,) at the worse of each child and its parent, if one of them is worse.
 
@@ -23,7 +23,7 @@ def compete_with_parents(population: Population, count: int, offspring: Offsprin
             eliminated[offspring.parent[q] if better == 1 else count + q] = True
 
 
-@jit(forceinline=True)
+@jit(borrows=True, forceinline=True)
 def copy_row(population: Population, source: int, target: int) -> None:
     """Copy one row of every column of the population, except ``order``, onto another row."""
     for k in range(population.X.shape[1]):
@@ -39,9 +39,9 @@ def copy_row(population: Population, source: int, target: int) -> None:
     population.n_uses[target] = population.n_uses[source]
 
 
-@jit(forceinline=True)
-def sort_candidates(population: Population, count: int, eliminated: Flags) -> Indices:
-    """Return the row numbers (total,) that are not ``eliminated`` (rows,), sorted: the start of ``order``, in place.
+@jit(borrows=True, forceinline=True)
+def sort_candidates(population: Population, count: int, eliminated: Flags) -> int:
+    """Write the row numbers that are not ``eliminated`` (rows,), sorted, to the start of ``order``; return how many.
 
     ``order`` keeps the first ``count`` rows sorted from one call to the next, so only newcomers are inserted.
     """
@@ -52,12 +52,11 @@ def sort_candidates(population: Population, count: int, eliminated: Flags) -> In
             population.order[total] = row
             total += 1
             n_sorted += s < count
-    order = population.order[:total]
-    sort_rows(population.F, population.CV, order, n_sorted)
-    return order
+    sort_rows(population.F, population.CV, population.order[:total], n_sorted)
+    return total
 
 
-@jit(forceinline=True)
+@jit(borrows=True, forceinline=True)
 def move_survivors(population: Population, order: Indices, survives: Flags, n_survivors: int) -> None:
     """Move the rows that ``survives`` (rows,) marks into the first ``n_survivors`` rows, in place.
 
@@ -78,7 +77,7 @@ def move_survivors(population: Population, order: Indices, survives: Flags, n_su
             order[s] = hole
 
 
-@jit
+@jit(borrows=True)
 def group_by_rank(order: Indices, rank: Indices, start: Indices, grouped: Indices) -> None:
     """Write ``order`` (n,), rank by rank and otherwise as it is, into ``grouped`` (n,); rank : (rows,).
 
@@ -107,8 +106,8 @@ def environmental_selection(population: Population, count: int, eliminated: Flag
     survivor is dominated by survivors only, and its rank is still right when the next newcomers come. Crowding is found
     where `choose_parents` reads it: in the first front, and in all of them while nothing is feasible.
     """
-    order = sort_candidates(population, count, eliminated)
-    total = order.size
+    total = sort_candidates(population, count, eliminated)
+    order = population.order[:total]
     depth = update_ranks(population.F, population.CV, order, count, eliminated, population.rank)
     start, grouped = np.empty(depth + 1, np.int64), np.empty(total, np.int64)
     group_by_rank(order, population.rank, start, grouped)

@@ -22,7 +22,7 @@ def latin_hypercube(X: Matrix, seed: int) -> None:
             X[i, k] = (X[i, k] + uniform(stream)) / n
 
 
-@jit
+@jit(borrows=True)
 def place(U: Matrix, free: Indices, xl: Vector, xu: Vector, X: Matrix) -> None:
     """Write into ``X`` (n, n_var) the positions between the bounds of the unit-box rows ``U`` (n, n_free).
 
@@ -36,7 +36,7 @@ def place(U: Matrix, free: Indices, xl: Vector, xu: Vector, X: Matrix) -> None:
             X[i, k] = min(max(xl[k] + U[i, s] * (xu[k] - xl[k]), xl[k]), xu[k])
 
 
-@jit
+@jit(borrows=True)
 def total_violation(G: Matrix, n_ieq: int, tolerance: float, CV: Vector) -> None:
     """Write into ``CV`` (n,) each row's total constraint violation, 0 = feasible.
 

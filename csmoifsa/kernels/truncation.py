@@ -15,7 +15,7 @@ from csmoifsa.jit import Flags, Indices, Matrix, Vector, jit
 BLOCK = 32  # gaps whose narrowest is remembered
 
 
-@jit
+@jit(borrows=True)
 def objective_range(F: Matrix, rows: Indices, k: int) -> float:
     """Return the range of objective ``k`` of ``F`` (any, n_obj) over ``rows`` (n,), at least 1e-300."""
     low, high = F[rows[0], k], F[rows[0], k]
@@ -24,7 +24,7 @@ def objective_range(F: Matrix, rows: Indices, k: int) -> float:
     return max(high - low, 1e-300)
 
 
-@jit(forceinline=True)
+@jit(borrows=True, forceinline=True)
 def truncate(F: Matrix, front: Indices, size: int, crowding: Vector, kept: Flags) -> None:
     """Keep the ``size`` least crowded rows of ``front`` (n,): remove one at a time and find the crowding again."""
     if F.shape[1] == 2:
@@ -33,14 +33,14 @@ def truncate(F: Matrix, front: Indices, size: int, crowding: Vector, kept: Flags
         truncate_many_objectives(F, front, size, crowding, kept)
 
 
-@jit
+@jit(borrows=True)
 def pair_distance(F: Matrix, i: int, j: int, scale_0: float, scale_1: float) -> float:
     """Return the distance of rows i and j of ``F`` (rows, 2), each objective multiplied by its scale."""
     step_0, step_1 = (F[i, 0] - F[j, 0]) * scale_0, (F[i, 1] - F[j, 1]) * scale_1
     return np.sqrt(step_0 * step_0 + step_1 * step_1)
 
 
-@jit
+@jit(borrows=True)
 def narrowest(gap: Vector, block: int) -> int:
     """Return the place of the least entry of ``gap`` (n,) in a block of `BLOCK` entries: the first of equal ones."""
     place, least = block * BLOCK, np.inf
@@ -96,7 +96,7 @@ def truncate_two_objectives(F: Matrix, front: Indices, size: int, crowding: Vect
             crowding[front[s]] = (gap[left[s]] if left[s] >= 0 else np.inf) + gap[s]
 
 
-@jit
+@jit(borrows=True)
 def squared_distance(G: Matrix, s: int, t: int, shifted: bool) -> float:
     """Return the squared distance from row s to row t of ``G`` (n, n_obj).
 
@@ -110,7 +110,7 @@ def squared_distance(G: Matrix, s: int, t: int, shifted: bool) -> float:
     return total
 
 
-@jit
+@jit(borrows=True)
 def two_nearest(G: Matrix, kept: Flags, s: int, nearest: Matrix, neighbour: Indices) -> None:
     """Write into ``nearest[s]`` (n, 2) the two least squared distances from row s of ``G`` to others still kept.
 

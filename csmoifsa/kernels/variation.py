@@ -12,7 +12,7 @@ from csmoifsa.kernels.random import uniform
 from csmoifsa.kernels.records import Offspring, Population
 
 
-@jit
+@jit(borrows=True)
 def repair_bounds(y: Vector, x: Vector, stream: Stream) -> None:
     """Bring the coordinates of ``y`` (n_var,) that left the box back, in place.
 
@@ -24,7 +24,7 @@ def repair_bounds(y: Vector, x: Vector, stream: Stream) -> None:
             y[k] = bound + (uniform(stream) * (x[k] - bound) if uniform(stream) < 0.5 else 0.0)
 
 
-@jit
+@jit(borrows=True)
 def skip(rate: float, n_var: int, stream: Stream) -> int:
     """Draw how many coordinates are passed over until the next one that is hit, with probability ``rate`` each."""
     if rate >= 1.0:
@@ -32,7 +32,7 @@ def skip(rate: float, n_var: int, stream: Stream) -> int:
     return int(min(np.log(1.0 - uniform(stream)) / np.log1p(-rate), n_var + 0.5)) if rate > 0.0 else n_var
 
 
-@jit
+@jit(borrows=True)
 def mutate(x: Vector, n_mutations: float, eta: float, stream: Stream) -> None:
     """Apply polynomial mutation (Deb and Goyal 1996) to ``n_mutations`` coordinates of ``x`` (n_var,) on average.
 
@@ -52,7 +52,7 @@ def mutate(x: Vector, n_mutations: float, eta: float, stream: Stream) -> None:
         k += 1 + skip(rate, n_var, stream)
 
 
-@jit(forceinline=True)
+@jit(borrows=True, forceinline=True)
 def record_parent(offspring: Offspring, q: int, population: Population, i: int) -> None:
     """Write parent and displacement of row q of ``offspring``, whose position was made from row i of ``population``."""
     offspring.parent[q] = i

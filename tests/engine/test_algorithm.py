@@ -323,3 +323,26 @@ def test_a_call_that_needs_a_problem_says_that_setup_comes_first(make, call, tmp
     with pytest.raises(InputError, match=r"call setup\(problem\)"):
         call(make(pop_size=10))
     assert not any(tmp_path.iterdir())
+
+
+@algorithms
+def test_the_result_holds_the_same_rows_as_arrays_and_as_objects(make):
+    result = minimize(Slopes(), make(pop_size=20), ("n_eval", 600), seed=1)
+    assert len(result.opt) == len(result.F) > 1
+    for name in ("X", "F", "CV", "G", "H"):
+        assert np.array_equal(getattr(result, name), np.asarray(result.opt.get(name), dtype=float)), name
+    again = pickle.loads(pickle.dumps(result))
+    assert np.array_equal(again.pop.get("X"), result.pop.get("X"))
+
+
+def test_a_result_stays_as_it_was_when_the_run_goes_on():
+    algorithm = CSMOIFSA(pop_size=20).setup(get_problem("zdt1"), termination=("n_eval", 2000), seed=1)
+    for _ in range(3):
+        algorithm.next()
+    result = algorithm.result()
+    F, pop = result.F.copy(), algorithm.pop.get("X").copy()
+    algorithm.next()
+    assert np.array_equal(result.F, F)
+    assert np.array_equal(result.pop.get("X"), pop)
+    result.pop = None
+    assert result.exec_time >= 0.0

@@ -13,23 +13,24 @@ MIN_CREDIT = 0.5  # of min_forage_credit, so that the gaps of a front that has c
 TIRES_PARENTS = True
 
 
-@jit
+@jit(borrows=True)
 def crossover(y: Vector, x: Vector, mate: Vector, eta: float, stream: Stream) -> None:
     """Write into ``y`` (n_var,) the simulated binary crossover of half the genes of ``x`` with ``mate`` (n_var,).
 
     Deb and Agrawal 1995, distribution index ``eta``; the two halves of each pair are exchanged at random.
     """
+    power = 1.0 / (eta + 1.0)
     for k in range(y.size):
         y[k] = x[k]
         if uniform(stream) < 0.5 and x[k] != mate[k]:
             p, z = (x[k], mate[k]) if uniform(stream) < 0.5 else (mate[k], x[k])
             u = uniform(stream)
             ratio = 2.0 * u if u < 0.5 else 1.0 / (2.0 * (1.0 - u))
-            beta = ratio ** (1.0 / (eta + 1.0))
+            beta = ratio**power
             y[k] = 0.5 * ((1.0 + beta) * p + (1.0 - beta) * z)
 
 
-@jit(forceinline=True)
+@jit(borrows=True, forceinline=True)
 def fill(
     rows: Indices, streams: Stream, population: Population, parents: Parents, memory: Memory, settings: Settings,
     offspring: Offspring,

@@ -10,7 +10,7 @@ from csmoifsa.kernels.records import Memory, Offspring, Parents, Population
 from csmoifsa.settings import Settings
 
 
-@jit
+@jit(borrows=True)
 def nearer_leader(F: Matrix, i: int, a: int, b: int) -> int:
     """Return which of the rows a, b of ``F`` (rows, n_obj) is nearer in angle to row i, seen from the origin."""
     dot_a, dot_b, norm_a, norm_b = 0.0, 0.0, 1e-300, 1e-300
@@ -22,7 +22,7 @@ def nearer_leader(F: Matrix, i: int, a: int, b: int) -> int:
     return b if dot_b / np.sqrt(norm_b) > dot_a / np.sqrt(norm_a) else a
 
 
-@jit
+@jit(borrows=True)
 def fly(y: Vector, displacement: Vector, x: Vector, leader: Vector, stream: Stream) -> None:
     """Write into ``y`` (n_var,) the flight of ``x`` toward ``leader``; ``displacement`` (n_var,) is updated in place.
 
@@ -36,7 +36,7 @@ def fly(y: Vector, displacement: Vector, x: Vector, leader: Vector, stream: Stre
         displacement[k] = v
 
 
-@jit(forceinline=True)
+@jit(borrows=True, forceinline=True)
 def fill(
     rows: Indices, streams: Stream, population: Population, parents: Parents, memory: Memory, settings: Settings,
     offspring: Offspring,

@@ -17,7 +17,7 @@ REMEMBERS_STEPS = True
 FINEST, COARSEST = 4.0, 1.3  # fine steps are 10^-4 to 10^-1.3 of a variable's range
 
 
-@jit
+@jit(borrows=True)
 def look(y: Vector, x: Vector, cauchy_scale: float, step_lengths: Vector, stream: Stream) -> None:
     """Write into ``y`` (n_var,) a step along one coordinate of ``x`` (n_var,): a fine one or a jump, equally likely.
 
@@ -39,7 +39,7 @@ def look(y: Vector, x: Vector, cauchy_scale: float, step_lengths: Vector, stream
         y[k] += cauchy_scale * np.tan(np.pi * (uniform(stream) - 0.5))
 
 
-@jit(forceinline=True)
+@jit(borrows=True, forceinline=True)
 def fill(
     rows: Indices, streams: Stream, population: Population, parents: Parents, memory: Memory, settings: Settings,
     offspring: Offspring,

@@ -9,7 +9,7 @@ from csmoifsa.kernels.variation import record_parent, repair_bounds
 from csmoifsa.settings import Settings
 
 
-@jit(forceinline=True)
+@jit(borrows=True, forceinline=True)
 def gather(
     y: Vector, x: Vector, leader: Vector, a: Vector, b: Vector, settings: Settings, stream: Stream
 ) -> None:  # fmt: skip
@@ -26,7 +26,7 @@ def gather(
             y[k] += settings.attraction * (leader[k] - x[k]) + settings.differential_weight * (a[k] - b[k])
 
 
-@jit(forceinline=True)
+@jit(borrows=True, forceinline=True)
 def fill(
     rows: Indices, streams: Stream, population: Population, parents: Parents, memory: Memory, settings: Settings,
     offspring: Offspring,
