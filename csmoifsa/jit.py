@@ -32,6 +32,7 @@ from numba.core.caching import FunctionCache, IndexDataCacheFile
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import Compiler
 from numba.core.dispatcher import Dispatcher
+from numba.core.runtime.nrt import rtsys
 
 Matrix = Annotated[np.ndarray, float64[:, ::1]]
 Vector = Annotated[np.ndarray, float64[::1]]
@@ -132,6 +133,16 @@ class KernelCache(FunctionCache):
         files = tuple((path.parent.name, path.name, digest(path)) for path in kernel_files(function))
         stamp = self._impl.locator.get_source_stamp(), files
         self._cache_file = IndexDataCacheFile(self._cache_path, self._impl.filename_base, stamp)
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        """Return machine code from the file, None where there is none.
+
+        numba would import all its rules of compilation first, half of the time of a short run. Machine code needs the
+        functions that allocate arrays only; the rules are imported where something has to be compiled.
+        """
+        rtsys.initialize(target_context)
+        with self._guard_against_spurious_io_errors():
+            return self._load_overload(sig, target_context)
 
 
 def kernel_files(function: FunctionType) -> list[Path]:

@@ -173,3 +173,28 @@ def test_kernels_that_count_no_references_hand_out_no_array(name, returns, sourc
     assert returns in {"None", "int", "float", "bool", "np.uint64"}, f"{name} returns {returns}"
     for maker in ("np.empty", "np.zeros", "np.arange", ".copy("):
         assert maker not in source, f"{name} makes an array with {maker}"
+
+
+def test_machine_code_from_the_cache_needs_no_rules_of_compilation(tmp_path):
+    """A short run must not import what only a compilation reads; a later compilation must still find it."""
+    import os
+    import subprocess
+
+    program = (
+        "import sys\n"
+        "from numba import njit\n"
+        "from csmoifsa import CSMOIFSA, load_problem\n"
+        "from csmoifsa.runs import solve\n"
+        "F = solve(load_problem('zdt1'), CSMOIFSA(pop_size=20), n_eval=200, seed=1).F\n"
+        "print('numba.np.linalg' in sys.modules, F.tobytes().hex())\n"
+        "print(njit(lambda x: x + 1.0)(F[0, 0]) == F[0, 0] + 1.0)\n"
+    )
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    first, second = (
+        subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
+        for _ in range(2)
+    )
+    assert first.stdout.split()[0] == "True"
+    assert second.stdout.split()[0] == "False"
+    assert first.stdout.split()[1:] == second.stdout.split()[1:]
+    assert second.stdout.split()[-1] == "True"
