@@ -6,19 +6,19 @@ built only when ``pop`` or ``opt`` is read, or when the search is driven with ``
 
 from __future__ import annotations
 
+import copy
 import math
 import secrets
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, cast
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 from pymoo.core.algorithm import Algorithm
 from pymoo.core.callback import Callback
 from pymoo.core.evaluator import Evaluator
-from pymoo.core.individual import default_config
 from pymoo.core.population import Population
 from pymoo.core.problem import Problem
 from pymoo.core.result import Result
@@ -29,34 +29,22 @@ from pymoo.util.display.display import Display
 from pymoo.util.display.multi import MultiObjectiveOutput
 
 from csmoifsa.board import Front
-from csmoifsa.checkpoint import Facts, read_checkpoint, write_checkpoint
+from csmoifsa.checkpoint import Facts
 from csmoifsa.engine import Engine, ImmuneFishSwarm
-from csmoifsa.errors import InputError, did_you_mean
-from csmoifsa.identity import difference, fingerprint
-from csmoifsa.kernels.space import total_violation
+from csmoifsa.errors import InputError
+from csmoifsa.exchange import EQUALITY_TOLERANCE, Exchange, Values, rows_of
 from csmoifsa.moafsa import FishSwarm, SwarmSettings
+from csmoifsa.options import split_settings
 from csmoifsa.requirements import bounds_of, evaluated, n_eval_budget, offers_kernel, refuse_unsuitable
 from csmoifsa.results import EngineResult, View
+from csmoifsa.resume import Saved, load_run, save_run
 from csmoifsa.settings import Settings
 from csmoifsa.typing import ArrayLike
 
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
-
-T = TypeVar("T")
 Sampling: TypeAlias = ArrayLike | Population | None
 
+UNUSED = {"is_initialized": False, "n_iter": None, "off": None, "start_time": None}  # of an algorithm before its run
 LONGEST_STRETCH = 100  # generations between two returns to Python, where Ctrl-C takes effect
-EQUALITY_TOLERANCE = default_config()["cv_eq"]["eps"]  # pymoo's default, so that both compute the same CV
-
-
-@dataclass(frozen=True)
-class Saved:
-    """Path, seed and engine state of a saved run: `EngineAlgorithm.load` reads them, the set-up restores them."""
-
-    path: Path
-    seed: int
-    state: dict[str, np.ndarray]
 
 
 class EngineAlgorithm(Algorithm):
@@ -82,7 +70,9 @@ class EngineAlgorithm(Algorithm):
         self.settings = settings
         self.sampling = sampling
         self.engine: Engine | None = None
-        self._resumed: Saved | None = None
+        self.exchange: Exchange | None = None
+        self.resumed: Saved | None = None
+        self._begin: dict[str, Any] | None = None  # what a run changes, as it was before the first one
 
     @property
     def pop_size(self) -> int:
@@ -90,8 +80,22 @@ class EngineAlgorithm(Algorithm):
         return self.settings.pop_size
 
     # -------------------------------------------------------------------------------------------------------- set-up
+    def setup(self, problem: Problem, **options: Any) -> EngineAlgorithm:
+        """Prepare a run on ``problem``; options are pymoo's, or settings. A second call begins a new run."""
+        self._view = None
+        if self._begin is None:
+            self._begin = {"display": copy.deepcopy(self.display), "archive": copy.deepcopy(self.archive)}
+        else:
+            self.__dict__.update(copy.deepcopy(self._begin), **UNUSED)
+            self.evaluator.n_eval, self.history, self.data = 0, [], {}
+        mine = {name: options.pop(name) for name in [*options] if name in self.settings.__dataclass_fields__}
+        self.settings = replace(self.settings, **mine)
+        super().setup(problem, **options)
+        return self
+
     def _setup(self, problem: Problem, **kwargs: object) -> None:
         refuse_unsuitable(problem)
+        self._begin = {**(self._begin or {}), "termination": copy.deepcopy(self.termination), "seed": self.seed}
         if self.seed is None:
             self.seed = secrets.randbits(48)
         initial = self.sampling.get("X") if isinstance(self.sampling, Population) else self.sampling
@@ -106,8 +110,9 @@ class EngineAlgorithm(Algorithm):
             n_extra=problem.n_ieq_constr + problem.n_eq_constr,
             initial=initial,
         )
-        if self._resumed is not None:
-            self._go_on(self._resumed)
+        self.exchange = Exchange(self.engine, problem)
+        if self.resumed is not None:
+            self._go_on(self.resumed)
 
     def _go_on(self, saved: Saved) -> None:
         """Restore the state that `load` read; a run whose budget is used up is terminated."""
@@ -117,7 +122,7 @@ class EngineAlgorithm(Algorithm):
             self._engine.state = saved.state
         except InputError as error:
             raise InputError(f"{saved.path}: {error}") from error
-        self._resumed = None
+        self.resumed = None
         self._initialize()
         self.is_initialized = True
         self.evaluator.n_eval = self._engine.n_eval
@@ -140,14 +145,7 @@ class EngineAlgorithm(Algorithm):
         InputError
             ``setup`` has not been called yet, or the file cannot be written.
         """
-        engine = self._engine
-        facts = {
-            "engine": self.engine_class.__name__,
-            "settings": engine.describe(),
-            "seed": engine.seed,
-            "problem": fingerprint(self._problem),
-        }
-        write_checkpoint(path, facts, engine.state)
+        save_run(self._engine, self._problem, path)
 
     @classmethod
     def load(cls, path: str | Path, problem: Problem) -> EngineAlgorithm:
@@ -161,42 +159,10 @@ class EngineAlgorithm(Algorithm):
         InputError
             The file is missing, truncated, corrupt or not a checkpoint, or it holds another problem or algorithm.
         """
-        refuse_unsuitable(problem)
-        facts, arrays = read_checkpoint(path)
-        for name, kind in {"settings": dict, "engine": str, "seed": int, "problem": dict}.items():
-            if type(facts.get(name)) is not kind:
-                raise InputError(
-                    f"{path} lacks {name!r} or holds another kind of value there: it is of another version"
-                )
-        if other := difference(facts["problem"], fingerprint(problem)):
-            raise InputError(f"{path} is of another problem: {other}")
-        algorithm = cls._restored(path, facts)
-        low, high = bounds_of(problem)
-        width = max(int(np.sum(high > low)), 1)
-        # before anything is allocated: the file must hold as many rows as its settings ask for
-        rows = max(algorithm.pop_size, getattr(algorithm.settings, "n_offsprings", 0))
-        shape = arrays["offspring_X"].shape if "offspring_X" in arrays else ()
-        if len(shape) != 2 or shape[0] < rows or shape[1] != width:
-            raise InputError(f"{path} holds no rows for a population of {algorithm.pop_size} and {width} variables")
-        algorithm._resumed = Saved(Path(path), facts["seed"], arrays)
-        return algorithm
+        return load_run(cls, path, problem)
 
     @classmethod
-    def _restored(cls, path: str | Path, facts: Facts) -> EngineAlgorithm:
-        """Return an algorithm with the settings of a checkpoint, which may be anything that JSON holds."""
-        engine, seed, values = facts["engine"], facts["seed"], facts["settings"]
-        if not 0 <= seed < 2**63 or values.keys() & {*PYMOO_OPTIONS, "sampling", "paper"}:
-            raise InputError(f"{path} holds a seed or settings that no run has")
-        try:
-            algorithm = cls(**cls._options_of(engine, values), seed=seed)
-        except (ValueError, TypeError, ArithmeticError) as error:
-            raise InputError(f"{path} holds settings that {cls.__name__} does not take: {str(error)[:200]}") from error
-        if algorithm.engine_class.__name__ != engine:
-            raise InputError(f"{path} was written by {engine[:40]!r}, which {cls.__name__} does not run")
-        return algorithm
-
-    @classmethod
-    def _options_of(cls, engine: str, values: Facts) -> Facts:
+    def options_of(cls, engine: str, values: Facts) -> Facts:
         """Return the constructor's arguments for an engine with these settings."""
         return values
 
@@ -245,7 +211,8 @@ class EngineAlgorithm(Algorithm):
         problem = self._problem
         X = self._engine.ask(most)
         out = evaluated(problem, X, algorithm=self)
-        self._tell(out["F"], out["G"], out["H"])
+        values = Values(X, out.pop("F"), np.column_stack([out.pop("G"), out.pop("H")]))
+        self._exchange.report(values, rows_of(out, len(X)))
         return len(X)
 
     def _evaluations_left(self, generations: int = 1) -> int:
@@ -269,14 +236,6 @@ class EngineAlgorithm(Algorithm):
             return 1
         return int(min(max(math.ceil(generations), 1), LONGEST_STRETCH)) if generations < math.inf else LONGEST_STRETCH
 
-    def _tell(self, F: np.ndarray, G: np.ndarray, H: np.ndarray) -> None:
-        problem = self._problem
-        if problem.n_ieq_constr + problem.n_eq_constr == 0:
-            return self._engine.tell(F)
-        constraints, CV = np.ascontiguousarray(np.column_stack([G, H]), dtype=float), np.empty(len(F))
-        total_violation(constraints, problem.n_ieq_constr, EQUALITY_TOLERANCE, CV)
-        self._engine.tell(F, CV, constraints)
-
     @property
     def _problem(self) -> Problem:
         if self.problem is None:
@@ -293,12 +252,18 @@ class EngineAlgorithm(Algorithm):
             raise InputError("call setup(problem) first")
         return self.engine
 
+    @property
+    def _exchange(self) -> Exchange:
+        if self.exchange is None:
+            raise InputError("call setup(problem) first")
+        return self.exchange
+
     # ----------------------------------------------------------------------------------------- ask and tell, objects
     def _initialize_infill(self) -> Population:
         return self._infill()
 
     def _infill(self) -> Population:
-        return Population.new(X=self._engine.ask(self._evaluations_left()))
+        return self._exchange.ask(self._evaluations_left())
 
     def _initialize_advance(self, infills: Population | None = None, **kwargs: object) -> None:
         self._advance(infills)
@@ -306,17 +271,12 @@ class EngineAlgorithm(Algorithm):
     def _advance(self, infills: Population | None = None, **kwargs: object) -> bool:
         if infills is None:
             raise InputError("tell(infills=...) needs the population that ask() returned, evaluated")
-        problem = self._problem
-        F, G, H = (np.asarray(infills.get(key)) for key in "FGH")
-        n_ieq, n_eq = problem.n_ieq_constr, problem.n_eq_constr
-        if G.size != len(infills) * n_ieq or H.size != len(infills) * n_eq:
-            raise InputError(
-                f"tell() needs {n_ieq} inequality and {n_eq} equality values (G, H) of each candidate; "
-                "evaluate with algorithm.evaluator.eval(problem, infills), or set them beside F"
-            )
-        self._tell(F, G.reshape(len(F), n_ieq), H.reshape(len(F), n_eq))
+        told, self._view = self._engine.n_eval, None
+        self._exchange.tell(infills)
         over = self.evaluator.n_eval >= n_eval_budget(self.termination)
-        return over or self._engine.n_eval % self.pop_size == 0
+        if over:
+            self._exchange.close_batch()
+        return over or (self._engine.n_eval > told and self._engine.n_eval % self.pop_size == 0)
 
     # ------------------------------------------------------------------------------------ population and optimum
     def result(self) -> Result:
@@ -339,7 +299,11 @@ class EngineAlgorithm(Algorithm):
             everybody = Front(*(getattr(population, name)[:count].copy() for name in Front._fields))
             waiting = engine.n_told < engine.n_planned  # newcomers evaluated, but not yet in the population
             best = engine.front() if waiting else population.rank[:count] == 0
-            self._view = View(everybody._replace(X=engine.place(everybody.X)), best, n_ieq, engine.n_eval)
+            records = self._exchange.records
+            everybody, outputs = records.restored(everybody._replace(X=engine.place(everybody.X)))
+            self._view = View(everybody, best, n_ieq, engine.n_eval, outputs)
+            if isinstance(best, Front):
+                self._view.best, self._view.outputs_of_best = records.restored(best)
         return self._view
 
     @property
@@ -348,8 +312,12 @@ class EngineAlgorithm(Algorithm):
         return self._look().pop if self._started() else None
 
     @pop.setter
-    def pop(self, value: object) -> None:
-        pass  # pymoo assigns it, but here it is derived from the engine's arrays
+    def pop(self, value: Population | None) -> None:
+        if self.__dict__.get("is_initialized"):
+            self._exchange.replace_population(value)
+            self._view = None
+        elif value is not None and len(value) and value is not self.off:
+            raise InputError("the first population comes from sampling=...; set pop once the run has begun")
 
     @property
     def opt(self) -> Population | None:
@@ -358,7 +326,8 @@ class EngineAlgorithm(Algorithm):
 
     @opt.setter
     def opt(self, value: object) -> None:
-        pass
+        if value is not None:
+            raise InputError("opt follows from the population and cannot be set; set pop")
 
     def _started(self) -> bool:
         engine = self.__dict__.get("engine")
@@ -409,7 +378,8 @@ class CSMOIFSA(EngineAlgorithm):
         super().__init__(FishSwarm if paper else ImmuneFishSwarm, chosen, sampling=sampling, **options)
 
     @classmethod
-    def _options_of(cls, engine: str, values: Facts) -> Facts:
+    def options_of(cls, engine: str, values: Facts) -> Facts:
+        """Return the constructor's arguments for an engine with these settings."""
         return {**values, "paper": engine == FishSwarm.__name__}
 
 
@@ -422,21 +392,3 @@ class MOAFSA(EngineAlgorithm):
     def __init__(self, pop_size: int = 100, *, sampling: Sampling = None, **settings: Any):
         mine, options = split_settings(SwarmSettings, settings)
         super().__init__(FishSwarm, SwarmSettings(pop_size=pop_size, **mine), sampling=sampling, **options)
-
-
-# ------------------------------------------------------------------------------------------------------------- helpers
-PYMOO_OPTIONS = (
-    "termination", "output", "display", "callback", "archive", "return_least_infeasible", "save_history", "verbose",
-    "seed", "evaluator",
-)  # fmt: skip
-
-
-def split_settings(kind: type[DataclassInstance], values: Mapping[str, T]) -> tuple[dict[str, T], dict[str, T]]:
-    """Split keyword arguments into fields of the settings class and pymoo's options; unknown names are errors."""
-    known = [name for name in kind.__dataclass_fields__ if not name.startswith("_")]
-    for name in values:
-        if name not in known and name not in PYMOO_OPTIONS:
-            hint = did_you_mean(name, [*known, *PYMOO_OPTIONS])
-            raise InputError(f"unknown setting {name!r}; settings are {', '.join(known)}.{hint}")
-    mine = {name: value for name, value in values.items() if name in known}
-    return mine, {name: value for name, value in values.items() if name not in known}

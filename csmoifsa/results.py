@@ -6,8 +6,10 @@ read the arrays ``X`` and ``F`` of the result only.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
-from typing import cast
+from itertools import repeat
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 from pymoo.core.individual import Individual
@@ -15,6 +17,8 @@ from pymoo.core.population import Population
 from pymoo.core.result import Result
 
 from csmoifsa.board import Front
+
+Outputs: TypeAlias = Sequence[dict[str, Any]]
 
 
 class View:
@@ -30,21 +34,26 @@ class View:
         Number of inequality constraints.
     n_eval : int
         Evaluations made until that moment.
+    outputs : sequence of dict, optional
+        Further outputs of the problem for each individual, by name.
     """
 
-    def __init__(self, everybody: Front, best: np.ndarray | Front, n_ieq: int, n_eval: int):
+    def __init__(
+        self, everybody: Front, best: np.ndarray | Front, n_ieq: int, n_eval: int, outputs: Outputs | None = None
+    ):
         self.everybody, self.best, self.n_ieq, self.n_eval = everybody, best, n_ieq, n_eval
+        self.outputs, self.outputs_of_best = outputs, outputs
 
     @cached_property
     def pop(self) -> Population:
         """All individuals as objects of pymoo."""
-        return as_population(self.everybody, self.n_ieq)
+        return as_population(self.everybody, self.n_ieq, self.outputs)
 
     @cached_property
     def opt(self) -> Population:
         """The non-dominated solutions as objects of pymoo: those of `pop` where they are among them."""
         if isinstance(self.best, Front):
-            return as_population(self.best, self.n_ieq)
+            return as_population(self.best, self.n_ieq, self.outputs_of_best)
         return cast(Population, self.pop[self.best])
 
     @property
@@ -92,11 +101,15 @@ class EngineResult(Result):
         self._opt = value
 
 
-def as_population(rows: Front, n_ieq: int) -> Population:
-    """Return rows as evaluated individuals of pymoo; the first ``n_ieq`` columns of ``extra`` are inequalities."""
+def as_population(rows: Front, n_ieq: int, outputs: Outputs | None = None) -> Population:
+    """Return rows as evaluated individuals of pymoo; the first ``n_ieq`` columns of ``extra`` are inequalities.
+
+    ``outputs`` are further outputs of the problem for each row, by name, which become data of the individual.
+    """
     individuals = []
-    for x, f, cv, c in zip(rows.X, rows.F, rows.CV[:, None], rows.extra, strict=True):
-        individual = Individual(X=x, F=f, CV=cv, G=c[:n_ieq], H=c[n_ieq:])
+    data = repeat({}) if outputs is None else outputs
+    for x, f, cv, c, more in zip(rows.X, rows.F, rows.CV[:, None], rows.extra, data, strict=outputs is not None):
+        individual = Individual(X=x, F=f, CV=cv, G=c[:n_ieq], H=c[n_ieq:], **more)
         individual.evaluated = {"F", "G", "H"}
         individuals.append(individual)
     return Population(individuals)

@@ -1,0 +1,79 @@
+"""Saving a run of an `EngineAlgorithm` to a checkpoint, and an algorithm from a checkpoint."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+from pymoo.core.problem import Problem
+
+from csmoifsa.checkpoint import Facts, read_checkpoint, write_checkpoint
+from csmoifsa.engine import Engine
+from csmoifsa.errors import InputError
+from csmoifsa.identity import difference, fingerprint
+from csmoifsa.options import PYMOO_OPTIONS
+from csmoifsa.requirements import bounds_of, refuse_unsuitable
+
+if TYPE_CHECKING:
+    from csmoifsa.algorithm import EngineAlgorithm
+
+    Runs = TypeVar("Runs", bound=EngineAlgorithm)
+
+NO_SETTINGS = {"sampling", "paper"}  # arguments of the constructors that no checkpoint holds
+
+
+@dataclass(frozen=True)
+class Saved:
+    """Path, seed and engine state of a saved run: `load_run` reads them, the algorithm's set-up restores them."""
+
+    path: Path
+    seed: int
+    state: dict[str, np.ndarray]
+
+
+def save_run(engine: Engine, problem: Problem, path: str | Path) -> None:
+    """Write the state of a run and what it belongs to; see `EngineAlgorithm.save`."""
+    facts = {
+        "engine": type(engine).__name__,
+        "settings": engine.describe(),
+        "seed": engine.seed,
+        "problem": fingerprint(problem),
+    }
+    write_checkpoint(path, facts, engine.state)
+
+
+def load_run(kind: type[Runs], path: str | Path, problem: Problem) -> Runs:
+    """Return an algorithm of class ``kind`` that goes on with a saved run; see `EngineAlgorithm.load`."""
+    refuse_unsuitable(problem)
+    facts, arrays = read_checkpoint(path)
+    for name, of in {"settings": dict, "engine": str, "seed": int, "problem": dict}.items():
+        if type(facts.get(name)) is not of:
+            raise InputError(f"{path} lacks {name!r} or holds another kind of value there: it is of another version")
+    if other := difference(facts["problem"], fingerprint(problem)):
+        raise InputError(f"{path} is of another problem: {other}")
+    algorithm = _restored(kind, path, facts)
+    low, high = bounds_of(problem)
+    width = max(int(np.sum(high > low)), 1)
+    # before anything is allocated: the file must hold as many rows as its settings ask for
+    rows = max(algorithm.pop_size, getattr(algorithm.settings, "n_offsprings", 0))
+    shape = arrays["offspring_X"].shape if "offspring_X" in arrays else ()
+    if len(shape) != 2 or shape[0] < rows or shape[1] != width:
+        raise InputError(f"{path} holds no rows for a population of {algorithm.pop_size} and {width} variables")
+    algorithm.resumed = Saved(Path(path), facts["seed"], arrays)
+    return algorithm
+
+
+def _restored(kind: type[Runs], path: str | Path, facts: Facts) -> Runs:
+    """Return an algorithm with the settings of a checkpoint, which may be anything that JSON holds."""
+    engine, seed, values = facts["engine"], facts["seed"], facts["settings"]
+    if not 0 <= seed < 2**63 or values.keys() & {*PYMOO_OPTIONS, *NO_SETTINGS}:
+        raise InputError(f"{path} holds a seed or settings that no run has")
+    try:
+        algorithm = kind(**kind.options_of(engine, values), seed=seed)
+    except (ValueError, TypeError, ArithmeticError) as error:
+        raise InputError(f"{path} holds settings that {kind.__name__} does not take: {str(error)[:200]}") from error
+    if algorithm.engine_class.__name__ != engine:
+        raise InputError(f"{path} was written by {engine[:40]!r}, which {kind.__name__} does not run")
+    return algorithm
