@@ -10,6 +10,7 @@ import copy
 import math
 import secrets
 import time
+import warnings
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,7 @@ import numpy as np
 from pymoo.core.algorithm import Algorithm
 from pymoo.core.callback import Callback
 from pymoo.core.evaluator import Evaluator
+from pymoo.core.operator import Operator
 from pymoo.core.population import Population
 from pymoo.core.problem import Problem
 from pymoo.core.result import Result
@@ -34,14 +36,15 @@ from csmoifsa.engine import Engine, ImmuneFishSwarm
 from csmoifsa.errors import InputError
 from csmoifsa.exchange import EQUALITY_TOLERANCE, Exchange, Values, rows_of
 from csmoifsa.moafsa import FishSwarm, SwarmSettings
-from csmoifsa.options import split_settings
+from csmoifsa.operators import Operators, first_individuals
+from csmoifsa.options import OPERATORS, split_settings
 from csmoifsa.requirements import bounds_of, evaluated, n_eval_budget, offers_kernel, refuse_unsuitable
 from csmoifsa.results import EngineResult, View
 from csmoifsa.resume import Saved, load_run, save_run
 from csmoifsa.settings import Settings
 from csmoifsa.typing import ArrayLike
 
-Sampling: TypeAlias = ArrayLike | Population | None
+Sampling: TypeAlias = ArrayLike | Population | Operator | None
 
 UNUSED = {"is_initialized": False, "n_iter": None, "off": None, "start_time": None}  # of an algorithm before its run
 LONGEST_STRETCH = 100  # generations between two returns to Python, where Ctrl-C takes effect
@@ -57,18 +60,21 @@ class EngineAlgorithm(Algorithm):
     ----------
     engine_class, settings
         Subclass of `Engine` to run, and an instance of its settings class.
-    sampling : (n, n_var) array or Population, optional
+    sampling : (n, n_var) array, Population or pymoo's Sampling, optional
         First positions; the rows up to ``pop_size`` that are missing come from a Latin hypercube.
     **options
-        Options of pymoo's ``Algorithm``, such as termination, callback, output, verbose, save_history and seed.
+        Fields of `csmoifsa.operators.Operators`, and options of pymoo's ``Algorithm``, such as termination, callback,
+        output, verbose, save_history and seed.
     """
 
     def __init__(self, engine_class: type[Engine], settings: Any, *, sampling: Sampling = None, **options: Any):
         self._view: View | None = None
+        operators = Operators(**{name: options.pop(name) for name in OPERATORS if name in options})
         super().__init__(output=options.pop("output", MultiObjectiveOutput()), **options)
         self.engine_class = engine_class
         self.settings = settings
         self.sampling = sampling
+        self.operators = operators
         self.engine: Engine | None = None
         self.exchange: Exchange | None = None
         self.resumed: Saved | None = None
@@ -98,7 +104,7 @@ class EngineAlgorithm(Algorithm):
         self._begin = {**(self._begin or {}), "termination": copy.deepcopy(self.termination), "seed": self.seed}
         if self.seed is None:
             self.seed = secrets.randbits(48)
-        initial = self.sampling.get("X") if isinstance(self.sampling, Population) else self.sampling
+        first = first_individuals(self.sampling, problem, self.pop_size, self.seed)
         low, high = bounds_of(problem)
         self.engine = self.engine_class(
             problem.n_var,
@@ -108,9 +114,9 @@ class EngineAlgorithm(Algorithm):
             xl=low,
             xu=high,
             n_extra=problem.n_ieq_constr + problem.n_eq_constr,
-            initial=initial,
+            initial=first.get("X") if len(first) else None,
         )
-        self.exchange = Exchange(self.engine, problem)
+        self.exchange = Exchange(self.engine, problem, self.operators, first)
         if self.resumed is not None:
             self._go_on(self.resumed)
 
@@ -125,12 +131,13 @@ class EngineAlgorithm(Algorithm):
         self.resumed = None
         self._initialize()
         self.is_initialized = True
-        self.evaluator.n_eval = self._engine.n_eval
+        self.evaluator.n_eval = self._engine.n_eval if saved.n_eval < 0 else saved.n_eval
+        self._exchange.records, self._exchange.n_discarded = saved.records, saved.n_discarded
         finished = self._engine.n_eval // self.pop_size
         self.n_iter = finished + 1  # the generation that comes next or is under way
         termination = self._termination
         last = termination.n_max_gen if type(termination) is MaximumGenerationTermination else math.inf
-        if self._engine.n_eval >= n_eval_budget(termination) or finished >= last:
+        if self.evaluator.n_eval >= n_eval_budget(termination) or finished >= last:
             termination.terminate()
             termination.update(self)
 
@@ -145,21 +152,21 @@ class EngineAlgorithm(Algorithm):
         InputError
             ``setup`` has not been called yet, or the file cannot be written.
         """
-        save_run(self._engine, self._problem, path)
+        save_run(self, self._engine, self._exchange, path)
 
     @classmethod
-    def load(cls, path: str | Path, problem: Problem) -> EngineAlgorithm:
+    def load(cls, path: str | Path, problem: Problem, **operators: Any) -> EngineAlgorithm:
         """Read a saved run of ``problem``; pass the result to ``minimize`` with any termination to continue it.
 
         In ``minimize(problem, CSMOIFSA.load(path, problem), ("n_eval", 20000))`` the budget includes the evaluations
-        saved.
+        saved. ``operators`` are those of the saved run: ``repair``, ``eliminate_duplicates``, ``on_error``.
 
         Raises
         ------
         InputError
             The file is missing, truncated, corrupt or not a checkpoint, or it holds another problem or algorithm.
         """
-        return load_run(cls, path, problem)
+        return load_run(cls, path, problem, operators)
 
     @classmethod
     def options_of(cls, engine: str, values: Facts) -> Facts:
@@ -182,8 +189,9 @@ class EngineAlgorithm(Algorithm):
         self._generations(1)
 
     def _generations(self, n: int) -> None:
-        if self.archive is not None or self.evaluator.callback or type(self.evaluator) is not Evaluator:
-            return super().next()  # an archive, a callback or another evaluator needs every individual
+        plain = self._exchange.plain and self.archive is None
+        if not plain or self.evaluator.callback or type(self.evaluator) is not Evaluator:
+            return super().next()  # operators, an archive, a callback or another evaluator need every individual
         if not self.is_initialized:
             self._initialize()
             self.is_initialized = True
@@ -263,7 +271,10 @@ class EngineAlgorithm(Algorithm):
         return self._infill()
 
     def _infill(self) -> Population:
-        return self._exchange.ask(self._evaluations_left())
+        infills = self._exchange.ask(self._evaluations_left(), n_eval_budget(self.termination) - self.evaluator.n_eval)
+        if self._exchange.exhausted:
+            self._termination.terminate()
+        return infills
 
     def _initialize_advance(self, infills: Population | None = None, **kwargs: object) -> None:
         self._advance(infills)
@@ -276,7 +287,19 @@ class EngineAlgorithm(Algorithm):
         over = self.evaluator.n_eval >= n_eval_budget(self.termination)
         if over:
             self._exchange.close_batch()
+        over = over or self._exchange.exhausted
         return over or (self._engine.n_eval > told and self._engine.n_eval % self.pop_size == 0)
+
+    @property
+    def n_discarded(self) -> int:
+        """The number of evaluations that failed, with ``on_error="discard"``."""
+        return self._exchange.n_discarded
+
+    def _finalize(self) -> None:
+        if self.n_discarded:
+            self.data["n_discarded"] = self.n_discarded
+            share = f"{self.n_discarded} of {self.evaluator.n_eval} evaluations"
+            warnings.warn(f"{share} failed (NaN or infinite values) and were discarded", RuntimeWarning, stacklevel=2)
 
     # ------------------------------------------------------------------------------------ population and optimum
     def result(self) -> Result:
@@ -299,11 +322,11 @@ class EngineAlgorithm(Algorithm):
             everybody = Front(*(getattr(population, name)[:count].copy() for name in Front._fields))
             waiting = engine.n_told < engine.n_planned  # newcomers evaluated, but not yet in the population
             best = engine.front() if waiting else population.rank[:count] == 0
-            records = self._exchange.records
-            everybody, outputs = records.restored(everybody._replace(X=engine.place(everybody.X)))
+            exchange = self._exchange
+            everybody, outputs = exchange.restored(everybody._replace(X=engine.place(everybody.X)))
             self._view = View(everybody, best, n_ieq, engine.n_eval, outputs)
             if isinstance(best, Front):
-                self._view.best, self._view.outputs_of_best = records.restored(best)
+                self._view.best, self._view.outputs_of_best = exchange.restored(best)
         return self._view
 
     @property
@@ -350,10 +373,12 @@ class CSMOIFSA(EngineAlgorithm):
     paper : bool
         Run the paper's own steps (settings: `csmoifsa.moafsa.SwarmSettings`) instead of the default variant
         (settings: `csmoifsa.settings.Settings`).
-    sampling : (n, n_var) array or Population, optional
-        First positions; rows that are missing come from a Latin hypercube.
+    sampling : (n, n_var) array, Population or pymoo's Sampling, optional
+        First positions; rows that are missing come from a Latin hypercube. Individuals that are evaluated already are
+        not evaluated again; of more than ``pop_size`` the best are kept.
     **settings
-        Fields of the settings class, and options of pymoo's ``Algorithm``.
+        Fields of the settings class, of `csmoifsa.operators.Operators` (``repair``, ``eliminate_duplicates``,
+        ``on_error``), and options of pymoo's ``Algorithm``.
 
     Raises
     ------

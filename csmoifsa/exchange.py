@@ -1,14 +1,13 @@
 """The exchange of pymoo's individuals for rows of the engine: whose results they bring, and what only they hold.
 
 `Exchange.ask` returns candidates as individuals, `Exchange.tell` takes them back, in any order and number: each is
-matched with its row by identity, else by ``X``, so that objectives never reach another candidate's row. `Records`
-keeps what the engine's arrays cannot: the position exactly as it was evaluated, and further outputs of the problem.
+matched with its row by identity, else by ``X``, so that objectives never reach another candidate's row.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,9 +19,13 @@ from csmoifsa.board import Front
 from csmoifsa.engine import Engine, ImmuneFishSwarm
 from csmoifsa.errors import InputError
 from csmoifsa.kernels.space import total_violation
+from csmoifsa.operators import Operators
+from csmoifsa.records import Records
+from csmoifsa.results import Outputs, as_population
 
 EQUALITY_TOLERANCE = default_config()["cv_eq"]["eps"]  # pymoo's default, so that both compute the same CV
 STAMPS = ("n_gen", "n_iter")  # pymoo writes them on whatever ask() returns
+FAILED_CV = 1e150  # violation of a failed evaluation: worse than any other, and its square is finite
 BOUND_SLACK = 1e-9  # of a variable's range: rounding in a repair may leave the bounds by that much
 
 
@@ -34,53 +37,6 @@ class Values(NamedTuple):
     constraints: np.ndarray  # (n, n_ieq + n_eq), inequalities first
 
 
-@dataclass(frozen=True)
-class Kept:
-    """What `Records` keeps of one individual: its position as evaluated, and further outputs by name."""
-
-    X: np.ndarray
-    outputs: dict[str, Any]
-
-
-class Records:
-    """Exact positions and further outputs of individuals, found by the engine's position and objectives."""
-
-    def __init__(self) -> None:
-        self._kept: dict[tuple[bytes, bytes], Kept] = {}
-
-    def __len__(self) -> int:
-        return len(self._kept)
-
-    def keep(self, placed: np.ndarray, F: np.ndarray, X: np.ndarray, outputs: Sequence[dict[str, Any]]) -> None:
-        """Remember rows that differ from the engine's ``placed`` (n, n_var) or have further outputs (n mappings)."""
-        differs = (placed != X).any(axis=1) | (X.dtype.kind != "f")
-        if not (self._kept or any(outputs) or differs.any()):
-            return
-        for i, row_outputs in enumerate(outputs):
-            key = _key(placed[i], F[i])
-            if differs[i] or row_outputs:
-                self._kept[key] = Kept(X[i].copy(), row_outputs)
-            else:
-                self._kept.pop(key, None)
-
-    def forget_all_but(self, placed: np.ndarray, F: np.ndarray) -> None:
-        """Forget the individuals that are not among these rows."""
-        wanted = [_key(x, f) for x, f in zip(placed, F, strict=True)]
-        self._kept = {key: self._kept[key] for key in wanted if key in self._kept}
-
-    def restored(self, rows: Front) -> tuple[Front, list[dict[str, Any]] | None]:
-        """Return rows with their exact positions, and the further outputs of each; None where nothing was kept."""
-        if not self._kept:
-            return rows, None
-        kept = [self._kept.get(_key(x, f)) for x, f in zip(rows.X, rows.F, strict=True)]
-        X = np.array([x if known is None else known.X for x, known in zip(rows.X, kept, strict=True)])
-        return rows._replace(X=X.reshape(rows.X.shape)), [{} if known is None else known.outputs for known in kept]
-
-
-def _key(x: np.ndarray, f: np.ndarray) -> tuple[bytes, bytes]:
-    return x.tobytes(), f.tobytes()
-
-
 class Exchange:
     """Candidates of one engine as individuals of pymoo, and the way back.
 
@@ -89,23 +45,88 @@ class Exchange:
     engine : Engine
         The search.
     problem : Problem
-        Its problem, for the numbers of objectives and constraints.
+        Its problem.
+    operators : Operators
+        What changes candidates before they are evaluated.
+    first : Population
+        Individuals to begin with, evaluated or not; the engine has the first rows of them already.
     """
 
-    def __init__(self, engine: Engine, problem: Problem):
+    def __init__(self, engine: Engine, problem: Problem, operators: Operators, first: Population):
         self.engine, self.n_ieq, self.n_eq = engine, int(problem.n_ieq_constr), int(problem.n_eq_constr)
+        self.problem, self.operators = problem, operators
         self.records = Records()
+        self.n_discarded = 0  # evaluations that failed
+        self.exhausted = False  # whether each candidate that could be made is evaluated already
         self._asked: list[Individual] = []  # the batch under way, row by row
         self._answers: dict[int, Individual] = {}  # row of the batch -> the individual evaluated for it
+        self._copies: dict[int, Individual] = {}  # row of the batch -> the individual that it equals
         self._extra: list[Individual] = []  # individuals of the user beyond the batch
+        n = engine.settings.pop_size
+        self._first, self._surplus = list(first[:n]), list(first[n:])
+        if is_evaluated := [one for one in first if _is_evaluated(one)]:
+            self._units(self.values(is_evaluated).X)
+        self._changes = bool(operators.active or is_evaluated or self._surplus)
+
+    @property
+    def plain(self) -> bool:
+        """Whether the engine's rows can be evaluated as they are, without individuals."""
+        return not (self._changes or self._asked)
 
     # ------------------------------------------------------------------------------------------------ ask and tell
-    def ask(self, most: int) -> Population:
-        """Return the candidates of the next ``most`` rows at most, without those answered already."""
+    def ask(self, most: int, budget: float = math.inf) -> Population:
+        """Return the candidates of the next ``most`` rows at most, without those answered already.
+
+        With the first rows come the individuals to begin with that have no row, within ``budget`` evaluations. It is
+        empty, and `exhausted`, where operators leave no candidate that is not evaluated already.
+        """
         X = self.engine.ask(most)
         self._asked = self._asked[: len(X)]
-        self._asked += [Individual(X=x) for x in X[len(self._asked) :]]
-        return Population([one for row, one in enumerate(self._asked) if row not in self._answers])
+        self._copies = {row: one for row, one in self._copies.items() if row < len(X)}
+        self._asked += self._candidates(X, len(self._asked))
+        if len(self._copies) == len(X):
+            self._asked, self.exhausted = [], True
+        waiting = [one for row, one in enumerate(self._asked) if not (row in self._answers or row in self._copies)]
+        spare = budget - sum(not _is_evaluated(one) for one in waiting)
+        for one in self._surplus:
+            spare -= not _is_evaluated(one)
+            if spare >= 0:
+                waiting.append(one)
+        return Population(waiting)
+
+    def _candidates(self, X: np.ndarray, start: int) -> list[Individual]:
+        """Return individuals for the rows of the batch (n, n_var) from row ``start`` on."""
+        engine = self.engine
+        known = self._first[engine.n_told :] if engine.generation == 0 else []
+        given = known[start : len(X)]
+        individuals = given + [Individual(X=x) for x in X[start + len(given) :]]
+        if not self.operators.active:
+            return individuals
+        new = [i for i, one in enumerate(individuals) if not _is_evaluated(one)]
+        waiting = [one for row, one in enumerate(self._asked) if row not in self._copies]
+        before = Population([*self._evaluated(), *waiting, *(one for one in given if _is_evaluated(one))])
+        key = [engine.seed, engine.n_eval, start]
+        positions = np.array([individuals[i].X for i in new]).reshape(len(new), engine.n_var)
+        positions, spent = self.operators.distinct(self.problem, positions, before, key)
+        self._units(positions)
+        for i, x in zip(new, positions, strict=True):
+            individuals[i].X = x
+        rows = {new[k] for k in spent}
+        usable = [one for i, one in enumerate(individuals) if i not in rows]
+        usable += [one for one in before if np.isfinite(one.F).all()]
+        positions = np.array([one.X for one in usable], dtype=float)
+        for i in rows:  # what was evaluated already is recorded again, without an evaluation
+            distance = np.abs(positions - np.asarray(individuals[i].X, dtype=float)).sum(axis=1)
+            self._copies[start + i] = usable[int(np.argmin(distance))]
+        return individuals
+
+    def _evaluated(self) -> Population:
+        """Return all individuals that the engine has, those of a generation under way included."""
+        engine, population = self.engine, self.engine.board.population
+        rows = engine.board.count + (engine.n_told if engine.n_told < engine.n_planned else 0)
+        everybody = Front(*(getattr(population, name)[:rows].copy() for name in Front._fields))
+        restored, outputs = self.restored(everybody._replace(X=engine.place(everybody.X)))
+        return as_population(restored, self.n_ieq, outputs)
 
     def tell(self, infills: Population) -> None:
         """Take evaluated individuals: those that `ask` returned, changed or not, and others.
@@ -120,6 +141,8 @@ class Exchange:
             Nothing was asked for; an individual is there twice, lacks values or lies outside the bounds. Nothing is
             recorded then.
         """
+        if self.exhausted and len(infills) == 0:
+            return
         if not self._asked:
             raise InputError("tell() before ask(): ask for candidates first, then tell their objectives once")
         individuals = list(infills)
@@ -128,20 +151,21 @@ class Exchange:
         answers, extra = self._matched(individuals)
         self._answers |= answers
         self._extra += extra
-        n = len(self._asked)
-        if len(self._answers) == n:
-            self._hand_over([self._answers[row] for row in range(n)])
+        self._surplus = [one for one in self._surplus if not any(one is other for other in extra)]
+        if len(self._answers.keys() | self._copies.keys()) == len(self._asked):
+            self._hand_over(self._copies | self._answers)
 
     def close_batch(self) -> None:
         """End a batch whose last answers do not come: rows without one repeat an answered row."""
         if self._answers:
             spare = next(iter(self._answers.values()))
-            self._hand_over([self._answers.get(row, spare) for row in range(len(self._asked))])
+            self._hand_over(dict.fromkeys(range(len(self._asked)), spare) | self._answers)
 
-    def _hand_over(self, individuals: list[Individual]) -> None:
+    def _hand_over(self, answers: dict[int, Individual]) -> None:
+        individuals = [answers[row] for row in range(len(self._asked))]
         values = self.values(individuals)
         self.report(values, [_outputs(one) for one in individuals])
-        self._asked, self._answers = [], {}
+        self._asked, self._answers, self._copies = [], {}, {}
         if self._extra and self.engine.n_told == self.engine.n_planned:
             extra, self._extra = self._extra, []
             self.insert(extra)
@@ -153,7 +177,7 @@ class Exchange:
         rows = {id(one): row for row, one in enumerate(self._asked)}
         answers = {rows[id(one)]: one for one in individuals if id(one) in rows}
         others = [one for one in individuals if id(one) not in rows]
-        free = {row: one for row, one in enumerate(self._asked) if row not in answers and row not in self._answers}
+        free = {row: one for row, one in enumerate(self._asked) if not (row in answers or row in self._answers)}
         by_position: dict[bytes, list[int]] = {}
         for row in reversed(free):
             by_position.setdefault(_position(free[row]), []).append(row)
@@ -194,6 +218,8 @@ class Exchange:
         return values
 
     def _refuse_failed(self, values: Values) -> None:
+        if self.operators.on_error == "discard":
+            return
         for name, table in (("F", values.F), ("G and H", values.constraints)):
             for row in np.flatnonzero(~np.isfinite(table).all(axis=1))[:1]:
                 raise InputError(
@@ -205,7 +231,9 @@ class Exchange:
     def report(self, values: Values, outputs: Sequence[dict[str, Any]] = ()) -> None:
         """Record results of the first rows of the batch with the engine; the rows take the positions evaluated."""
         placed = self._adopt(values.X)
-        self.engine.tell(values.F, self._violations(values), values.constraints)
+        values, failed = self._without_failures(values)
+        self.n_discarded += int(failed.sum())
+        self.engine.tell(values.F, np.where(failed, FAILED_CV, self._violations(values)), values.constraints)
         self.records.keep(placed, values.F, values.X, outputs or [{}] * len(placed))
         board, engine = self.engine.board, self.engine
         if engine.n_told == engine.n_planned and len(self.records) > 4 * len(board.population.CV):
@@ -214,6 +242,7 @@ class Exchange:
 
     def insert(self, individuals: list[Individual]) -> None:
         """Have evaluated individuals compete for the population, between two generations of the engine."""
+        individuals = [one for one in individuals if np.isfinite(one.F).all() and np.isfinite([*one.G, *one.H]).all()]
         values = self.values(individuals)
         U, CV = self._units(values.X), self._violations(values)
         board = self.engine.board
@@ -238,9 +267,28 @@ class Exchange:
             raise InputError("pop must be an evaluated Population of one or more individuals")
         chosen = list(individuals)
         self._units(self.values(chosen).X)
-        self._asked, self._answers, self._extra = [], {}, []
+        self._asked, self._answers, self._copies, self._extra = [], {}, {}, []
         engine.n_told, engine.n_asked, engine.board.count = engine.n_planned, 0, 0
         self.insert(chosen)
+
+    def _without_failures(self, values: Values) -> tuple[Values, np.ndarray]:
+        """Return values with finite numbers in place of failed evaluations, and which rows (n,) these are."""
+        if self.operators.on_error != "discard":
+            return values, np.zeros(len(values.F), bool)
+        failed = np.logical_not(np.isfinite(np.hstack([values.F, values.constraints])).min(axis=1))
+        fine = values.F[~failed] if not failed.all() else self.engine.front().F
+        worst = fine.max(axis=0) if len(fine) else np.zeros(self.engine.n_obj)
+        F = np.where(failed[:, None], worst, values.F)
+        return values._replace(F=F, constraints=np.where(failed[:, None], 0.0, values.constraints)), failed
+
+    def restored(self, rows: Front) -> tuple[Front, Outputs | None]:
+        """Return rows of the engine as they were evaluated, and further outputs of each; failed ones are infinite."""
+        rows, outputs = self.records.restored(rows)
+        failed = rows.CV >= FAILED_CV
+        if failed.any():
+            F, extra = (np.where(failed[:, None], np.inf, table) for table in (rows.F, rows.extra))
+            rows = rows._replace(F=F, CV=np.where(failed, np.inf, rows.CV), extra=extra)
+        return rows, outputs
 
     def _violations(self, values: Values) -> np.ndarray:
         CV = np.zeros(len(values.F))
@@ -274,6 +322,10 @@ class Exchange:
             )
         U = (X - engine.xl) / np.where(width > 0.0, width, 1.0)
         return np.clip(U[:, engine.free], 0.0, 1.0)
+
+
+def _is_evaluated(one: Individual) -> bool:
+    return bool(one.evaluated) and np.size(one.F) > 0
 
 
 def _position(one: Individual) -> bytes:

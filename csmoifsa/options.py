@@ -16,14 +16,16 @@ PYMOO_OPTIONS = (
     "termination", "output", "display", "callback", "archive", "return_least_infeasible", "save_history", "verbose",
     "seed", "evaluator",
 )  # fmt: skip
+OPERATORS = ("repair", "eliminate_duplicates", "on_error")  # fields of `csmoifsa.operators.Operators`
 
 
 def split_settings(kind: type[DataclassInstance], values: Mapping[str, T]) -> tuple[dict[str, T], dict[str, T]]:
     """Split keyword arguments into fields of the settings class and pymoo's options; unknown names are errors."""
     known = [name for name in kind.__dataclass_fields__ if not name.startswith("_")]
+    others = [*known, *PYMOO_OPTIONS, *OPERATORS]
     for name in values:
-        if name not in known and name not in PYMOO_OPTIONS:
-            hint = did_you_mean(name, [*known, *PYMOO_OPTIONS])
+        if name not in others:
+            hint = did_you_mean(name, others)
             raise InputError(f"unknown setting {name!r}; settings are {', '.join(known)}.{hint}")
     mine = {name: value for name, value in values.items() if name in known}
     return mine, {name: value for name, value in values.items() if name not in known}

@@ -34,10 +34,15 @@ def refuse_unsuitable(problem: Problem) -> None:
 
 
 def offers_kernel(problem: object) -> TypeGuard[CompiledProblem]:
-    """Return whether a problem has a compiled evaluator that no subclass has overridden by its own ``_evaluate``."""
+    """Return whether a problem has a compiled evaluator that no subclass or wrapper has overridden by its own."""
     if getattr(problem, "kernel", None) is None:
         return False
     for kind in type(problem).__mro__:
+        if kind is not Problem and vars(kind).keys() & {
+            "do",
+            "evaluate",
+        }:  # of a wrapper such as pymoo's ConstraintsAsObjective
+            return False
         if "kernel" in vars(kind):
             return True
         if "_evaluate" in vars(kind):
@@ -53,7 +58,9 @@ def bounds_of(problem: Problem) -> tuple[np.ndarray, np.ndarray]:
 def evaluated(problem: Problem, X: np.ndarray, **options: object) -> dict[str, np.ndarray]:
     """Return the objectives ``F``, inequality values ``G`` and equality values ``H`` of candidates ``X`` (n, n_var)."""
     numbers = {"F": problem.n_obj, "G": problem.n_ieq_constr, "H": problem.n_eq_constr}
-    names = [name for name, number in numbers.items() if number]  # pymoo takes its time to make empty arrays
+    if type(problem).do is Problem.do:  # a wrapper may need all three
+        numbers = {name: number for name, number in numbers.items() if number}  # pymoo takes its time for empty arrays
+    names = [*numbers]
     values = problem.evaluate(X, return_values_of=names, return_as_dictionary=True, **options)
     empty = np.empty((*X.shape[:-1], 0))
     return {"G": empty, "H": empty, **cast("dict[str, np.ndarray]", values)}

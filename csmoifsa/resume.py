@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from pymoo.core.problem import Problem
@@ -12,9 +13,13 @@ from pymoo.core.problem import Problem
 from csmoifsa.checkpoint import Facts, read_checkpoint, write_checkpoint
 from csmoifsa.engine import Engine
 from csmoifsa.errors import InputError
+from csmoifsa.exchange import Exchange
 from csmoifsa.identity import difference, fingerprint
-from csmoifsa.options import PYMOO_OPTIONS
+from csmoifsa.operators import Operators
+from csmoifsa.options import OPERATORS, PYMOO_OPTIONS
+from csmoifsa.records import PREFIX, Records
 from csmoifsa.requirements import bounds_of, refuse_unsuitable
+from csmoifsa.states import LARGEST
 
 if TYPE_CHECKING:
     from csmoifsa.algorithm import EngineAlgorithm
@@ -31,20 +36,26 @@ class Saved:
     path: Path
     seed: int
     state: dict[str, np.ndarray]
+    records: Records
+    n_eval: int  # -1 where the checkpoint does not say
+    n_discarded: int
 
 
-def save_run(engine: Engine, problem: Problem, path: str | Path) -> None:
+def save_run(algorithm: EngineAlgorithm, engine: Engine, exchange: Exchange, path: str | Path) -> None:
     """Write the state of a run and what it belongs to; see `EngineAlgorithm.save`."""
     facts = {
         "engine": type(engine).__name__,
         "settings": engine.describe(),
         "seed": engine.seed,
-        "problem": fingerprint(problem),
+        "problem": fingerprint(exchange.problem),
+        "operators": algorithm.operators.names(),
+        "n_eval": int(algorithm.evaluator.n_eval),
+        "n_discarded": exchange.n_discarded,
     }
-    write_checkpoint(path, facts, engine.state)
+    write_checkpoint(path, facts, engine.state | exchange.records.arrays())
 
 
-def load_run(kind: type[Runs], path: str | Path, problem: Problem) -> Runs:
+def load_run(kind: type[Runs], path: str | Path, problem: Problem, operators: Mapping[str, Any]) -> Runs:
     """Return an algorithm of class ``kind`` that goes on with a saved run; see `EngineAlgorithm.load`."""
     refuse_unsuitable(problem)
     facts, arrays = read_checkpoint(path)
@@ -53,7 +64,7 @@ def load_run(kind: type[Runs], path: str | Path, problem: Problem) -> Runs:
             raise InputError(f"{path} lacks {name!r} or holds another kind of value there: it is of another version")
     if other := difference(facts["problem"], fingerprint(problem)):
         raise InputError(f"{path} is of another problem: {other}")
-    algorithm = _restored(kind, path, facts)
+    algorithm = _restored(kind, path, facts, operators)
     low, high = bounds_of(problem)
     width = max(int(np.sum(high > low)), 1)
     # before anything is allocated: the file must hold as many rows as its settings ask for
@@ -61,19 +72,33 @@ def load_run(kind: type[Runs], path: str | Path, problem: Problem) -> Runs:
     shape = arrays["offspring_X"].shape if "offspring_X" in arrays else ()
     if len(shape) != 2 or shape[0] < rows or shape[1] != width:
         raise InputError(f"{path} holds no rows for a population of {algorithm.pop_size} and {width} variables")
-    algorithm.resumed = Saved(Path(path), facts["seed"], arrays)
+    kept = {name: arrays.pop(name) for name in [*arrays] if name.startswith(PREFIX)}
+    counts = [facts.get(name, default) for name, default in (("n_eval", -1), ("n_discarded", 0))]
+    if not all(type(count) is int and -1 <= count <= LARGEST for count in counts):
+        raise InputError(f"{path} holds numbers of evaluations that no run has")
+    records = Records.from_arrays(kept, problem.n_var, problem.n_obj)
+    algorithm.resumed = Saved(Path(path), facts["seed"], arrays, records, *counts)
     return algorithm
 
 
-def _restored(kind: type[Runs], path: str | Path, facts: Facts) -> Runs:
+def _restored(kind: type[Runs], path: str | Path, facts: Facts, operators: Mapping[str, Any]) -> Runs:
     """Return an algorithm with the settings of a checkpoint, which may be anything that JSON holds."""
     engine, seed, values = facts["engine"], facts["seed"], facts["settings"]
-    if not 0 <= seed < 2**63 or values.keys() & {*PYMOO_OPTIONS, *NO_SETTINGS}:
+    if not 0 <= seed < 2**63 or values.keys() & {*PYMOO_OPTIONS, *OPERATORS, *NO_SETTINGS}:
         raise InputError(f"{path} holds a seed or settings that no run has")
+    mine, saved = Operators(**operators).names(), facts.get("operators", Operators().names())
+    if mine != saved:
+        raise InputError(
+            f"{path} was saved with {_spelt(saved)}, not with {_spelt(mine)}: pass the same to load(path, problem, ...)"
+        )
     try:
-        algorithm = kind(**kind.options_of(engine, values), seed=seed)
+        algorithm = kind(**kind.options_of(engine, values), **operators, seed=seed)
     except (ValueError, TypeError, ArithmeticError) as error:
         raise InputError(f"{path} holds settings that {kind.__name__} does not take: {str(error)[:200]}") from error
     if algorithm.engine_class.__name__ != engine:
         raise InputError(f"{path} was written by {engine[:40]!r}, which {kind.__name__} does not run")
     return algorithm
+
+
+def _spelt(names: object) -> str:
+    return str(names)[:200]

@@ -1,0 +1,157 @@
+"""Operators of pymoo in a run: first positions, repair, elimination of duplicates; and how many workers evaluate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from pymoo.core.duplicate import DefaultDuplicateElimination, DuplicateElimination, NoDuplicateElimination
+from pymoo.core.individual import Individual
+from pymoo.core.population import Population
+from pymoo.core.problem import Problem
+from pymoo.core.repair import NoRepair, Repair
+from pymoo.core.sampling import Sampling
+
+from csmoifsa.errors import InputError
+
+ATTEMPTS = 20  # to replace a duplicate by another candidate
+ON_ERROR = ("raise", "discard")
+
+
+@dataclass(frozen=True)
+class Operators:
+    """What changes candidates before they are evaluated, and what happens where an evaluation fails.
+
+    Attributes
+    ----------
+    repair : Repair, optional
+        Operator of pymoo that changes candidates before each evaluation, e.g. ``RoundingRepair()``; it must return
+        positions within the bounds. Evaluated, searched from and returned is the position that it makes.
+    eliminate_duplicates : bool or DuplicateElimination, optional
+        Whether a candidate equal to an individual of the population, or to another candidate, is replaced before it
+        is evaluated: True compares ``X``, an object of pymoo as it does. By default it is done with a repair only.
+    on_error : str
+        ``"raise"`` ends the run with an error where an objective or constraint is NaN or infinite; ``"discard"``
+        treats such a candidate as worse than any other and counts it (``algorithm.n_discarded``).
+
+    Raises
+    ------
+    InputError
+        One of them is none of these.
+    """
+
+    repair: Repair | None = None
+    eliminate_duplicates: bool | DuplicateElimination | None = None
+    on_error: str = "raise"
+
+    def __post_init__(self):
+        if self.on_error not in ON_ERROR:
+            raise InputError(f"on_error must be one of {', '.join(ON_ERROR)}; got {self.on_error!r}")
+        if isinstance(self.repair, type) or not (self.repair is None or hasattr(self.repair, "do")):
+            raise InputError(f"repair must be an object of pymoo's Repair, e.g. RoundingRepair(); got {self.repair!r}")
+        if isinstance(self.repair, NoRepair):
+            object.__setattr__(self, "repair", None)
+        chosen = self.repair is not None if self.eliminate_duplicates is None else self.eliminate_duplicates
+        if isinstance(chosen, bool | np.bool_):
+            chosen = DefaultDuplicateElimination() if chosen else NoDuplicateElimination()
+        if isinstance(chosen, type) or not hasattr(chosen, "do"):
+            raise InputError(
+                f"eliminate_duplicates must be True, False or an object of pymoo's DuplicateElimination; got {chosen!r}"
+            )
+        object.__setattr__(self, "eliminate_duplicates", None if type(chosen) is NoDuplicateElimination else chosen)
+
+    @property
+    def active(self) -> bool:
+        """Whether candidates are changed before they are evaluated."""
+        return self.repair is not None or self.eliminate_duplicates is not None
+
+    def names(self) -> dict[str, str]:
+        """Return what a checkpoint says of them: the class of each operator, the word of ``on_error``."""
+        kinds = {name: getattr(self, name) for name in ("repair", "eliminate_duplicates")}
+        return {**{name: "" if one is None else type(one).__name__ for name, one in kinds.items()}} | {
+            "on_error": self.on_error
+        }
+
+    def repaired(self, problem: Problem, X: np.ndarray, key: list[int]) -> np.ndarray:
+        """Return candidates (n, n_var) as the repair makes them; ``key`` decides its random numbers."""
+        if self.repair is None or len(X) == 0:
+            return X
+        population = self.repair(problem, Population.new(X=X.copy()), random_state=np.random.default_rng(key))
+        changed = np.array([one.X for one in population])
+        if changed.shape != X.shape:
+            name = type(self.repair).__name__
+            raise InputError(f"the repair {name} returned X of shape {changed.shape}, it must keep {X.shape}")
+        return changed
+
+    def distinct(
+        self, problem: Problem, X: np.ndarray, others: Population, key: list[int]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return candidates of which duplicates are replaced, and the rows for which no other position was found.
+
+        A duplicate takes new values, uniform between the bounds, in ever more of its variables, and is repaired.
+        """
+        X = self.repaired(problem, X, key)
+        rng = np.random.default_rng([*key, 1])
+        low, high = np.asarray(problem.xl, dtype=float), np.asarray(problem.xu, dtype=float)
+        for attempt in range(ATTEMPTS):
+            rows = self._duplicates(X, others)
+            if rows.size == 0:
+                break
+            shape = (len(rows), X.shape[1])
+            renewed = rng.random(shape) < min(2.0**attempt / X.shape[1], 1.0)
+            fresh = np.where(renewed, rng.uniform(low, high, shape), X[rows].astype(float))
+            X[rows] = self.repaired(problem, fresh, [*key, 2 + attempt])
+        return X, self._duplicates(X, others)
+
+    def _duplicates(self, X: np.ndarray, others: Population) -> np.ndarray:
+        eliminate: Any = self.eliminate_duplicates
+        if eliminate is None or len(X) == 0:
+            return np.empty(0, np.int64)
+        candidates = Population.new(X=X)
+        return np.sort(np.asarray(eliminate.do(candidates, others, return_indices=True)[2], dtype=np.int64))
+
+
+def first_individuals(sampling: object, problem: Problem, n: int, seed: int) -> Population:
+    """Return the individuals that a user has a run begin with, none where ``sampling`` is None.
+
+    Parameters
+    ----------
+    sampling : (n, n_var) array, Population, Sampling or None
+        Positions; individuals, evaluated or not, which are copied; an operator that makes ``n`` of them.
+    seed : int
+        Key of the operator's random numbers.
+    """
+    if sampling is None:
+        return Population()
+    if isinstance(sampling, Sampling) or (not isinstance(sampling, type) and hasattr(sampling, "do")):
+        sampling = sampling(problem, n, random_state=np.random.default_rng(seed))  # type: ignore[operator]
+    if isinstance(sampling, Individual):
+        sampling = Population([sampling])
+    if isinstance(sampling, Population):
+        return Population([one.copy() for one in sampling])
+    try:
+        X = np.atleast_2d(np.asarray(sampling, dtype=float))
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            "sampling must be an array of positions (n, n_var), a Population, or an operator of pymoo such as LHS(); "
+            f"got {sampling!r:.80}"
+        ) from error
+    return Population.new(X=X)
+
+
+def n_workers(problem: Problem) -> int:
+    """Return how many evaluations a problem's runner makes at once, 1 where it has none or does not say."""
+    runner: Any = getattr(problem, "elementwise_runner", None)
+    if not getattr(problem, "elementwise", False) or runner is None:
+        return 1
+    pool = getattr(getattr(runner, "starmap", None), "__self__", None)
+    if pool is not None:
+        return int(getattr(pool, "_processes", 1) or 1)  # multiprocessing's Pool and ThreadPool
+    if hasattr(runner, "client"):
+        return max(sum(runner.client.nthreads().values()), 1)
+    if hasattr(runner, "n_jobs"):
+        from joblib import effective_n_jobs
+
+        return effective_n_jobs(runner.n_jobs)
+    return 1
