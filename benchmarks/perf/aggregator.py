@@ -1,6 +1,6 @@
-"""How fast and how firm the aggregator is: solver, search beside proof, rolling step, growth with size, and the grid.
+"""How fast and how firm the aggregator is: solver, search, rolling step, growth with size, the grid, and customers.
 
-    python benchmarks/perf/aggregator.py solver search step scale grid
+    python benchmarks/perf/aggregator.py solver search step scale grid customers
     python benchmarks/perf/aggregator.py solver --game my_game.json
 
 Each part prints one Markdown table. Times are of one thread, after compiling.
@@ -22,10 +22,13 @@ from csmoifsa_aggregator.dispatch.dispatch import DispatchPlan, RollingDispatche
 from csmoifsa_aggregator.inputs.case import load_case
 from csmoifsa_aggregator.inputs.games import game_from_dict
 from csmoifsa_aggregator.model.battery import Batteries
+from csmoifsa_aggregator.model.customers import Customers
 from csmoifsa_aggregator.model.game import Game
 from csmoifsa_aggregator.model.generate import day_ahead, random_game
 from csmoifsa_aggregator.model.many import Cars, classes_of, draw_cars, profit_on_all, respond_cars
 from csmoifsa_aggregator.problem.problem import AggregatorPricing
+from csmoifsa_aggregator.solve.alternation import verify
+from csmoifsa_aggregator.solve.customers import mean_paid, solve_customers
 from csmoifsa_aggregator.solve.fleet import tune, upper_bound
 from csmoifsa_aggregator.solve.stackelberg import Solution, solve_game
 from csmoifsa_aggregator.study.grid import grid_rows
@@ -221,9 +224,53 @@ def grid() -> None:
                 row(terms, one["plan"] + status, *money.get(one["plan"], ("", "")), *kw, factor)
 
 
+def customers(time_limit: float) -> None:
+    """Price against a competitor at 0.8 of the mean day-ahead price, beside a price that forgets those who leave."""
+    names = (
+        "game",
+        "customers",
+        "kept",
+        "profit",
+        "upper bound",
+        "status",
+        "mean paid over p",
+        "price that forgets it",
+    )
+    head(*names, "seconds")
+    portfolio = load_case("portfolio").game
+    width = 0.25 * portfolio.max_load_kw.max()
+    curve = {"block_kw": np.array([width, width, np.inf]), "block_premium": np.array([0.0, 0.005, 0.02])}
+    free = {"lower": 0.5 * portfolio.day_ahead, "upper": 3.0 * portfolio.day_ahead, "mean_sense": "<=", "mean": 9.0}
+    for game in (
+        load_case("wei-2015").game,
+        portfolio,
+        replace(portfolio, **free, name="portfolio, free mean, up to 3 p"),
+        replace(portfolio, **free, **curve, name="the same, supply curve"),
+        random_game(24, 10, 1),
+    ):
+        mean = float(game.day_ahead.mean())
+        forgetful = solve_game(game, time_limit=time_limit)
+        for model, at_equal, sensitivity in (("logit", 0.8, 4.0), ("logit", 0.8, 20.0), ("linear", 0.9, 1.0)):
+            who = Customers(competitor=0.8 * mean, share_at_equal=at_equal, sensitivity=sensitivity / mean, model=model)
+            kept = solve_customers(game, who, time_limit=time_limit)
+            s, share = kept.solution, who.share(mean_paid(game, forgetful.price))
+            forgets = verify(game.scaled(share), forgetful.price).profit if share > 0 else 0.0
+            row(
+                game.name,
+                f"{model}, {sensitivity:g}/p",
+                f"{100 * kept.share:.1f} %",
+                f"{s.objective:.4f}",
+                f"{s.upper_bound:.4f}",
+                s.status if s.status == "proven" else f"gap {100 * s.gap:.2g} %",
+                f"{mean_paid(game, s.price) / mean:.3f}",
+                f"{forgets:.4f} with {100 * share:.1f} %",
+                f"{s.seconds:.2f}",
+            )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("parts", nargs="*", default=["solver", "search", "step", "scale", "grid"])
+    parser.add_argument("parts", nargs="*", default=["solver", "search", "step", "scale", "grid", "customers"])
     parser.add_argument("--game", type=Path, action="append", default=[])
     parser.add_argument("--time-limit", type=float, default=120.0)
     parser.add_argument("--n-ev", type=int, default=3_000_000)
@@ -240,8 +287,10 @@ def main() -> None:
             scale(options.n_ev)
         elif part == "grid":
             grid()
+        elif part == "customers":
+            customers(options.time_limit)
         else:
-            parser.error(f"there is no part {part!r}; there are solver, search, step, scale, grid")
+            parser.error(f"there is no part {part!r}; there are solver, search, step, scale, grid, customers")
 
 
 if __name__ == "__main__":

@@ -68,7 +68,10 @@ def aggregate(
     from csmoifsa_energy.page import check_language
 
     check_language(language)
-    study = run_day(load_case(case), margin=margin, time_limit=time_limit, integers=integers)
+    chosen = load_case(case)
+    if certificate is not None and chosen.customers is not None:
+        raise InputError("a certificate cannot hold [customers]; leave --certificate out")
+    study = run_day(chosen, margin=margin, time_limit=time_limit, integers=integers)
     if certificate is not None:
         from csmoifsa_aggregator.solve.evidence import write_certificate
 

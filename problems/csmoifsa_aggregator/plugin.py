@@ -25,4 +25,5 @@ def ev_aggregator(game: str | Path = "wei-2015", base_kw: Sequence[float] | None
         The case has an error, an import limit, a supply curve, a demand charge, V2G followers, or a mean price that is
         not fixed; or ``base_kw`` is not T finite numbers.
     """
-    return AggregatorPricing(load_case(game).game, base_kw)
+    case = load_case(game)
+    return AggregatorPricing(case.game, base_kw, case.customers)

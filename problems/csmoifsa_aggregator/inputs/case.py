@@ -17,11 +17,12 @@ from csmoifsa.errors import InputError
 from csmoifsa.files import read_json
 from csmoifsa_aggregator.inputs.games import game_from_dict
 from csmoifsa_aggregator.inputs.keys import CaseKeys, ClassKeys, ContractKeys, LimitKeys, RollKeys
+from csmoifsa_aggregator.inputs.windows import plugged
 from csmoifsa_aggregator.model.battery import Batteries, longest_stay
 from csmoifsa_aggregator.model.costs import keep_ratio
+from csmoifsa_aggregator.model.customers import Customers
 from csmoifsa_aggregator.model.game import Game
 from csmoifsa_energy.cases import CaseFiles
-from csmoifsa_energy.clock import clock_to_minutes
 from csmoifsa_energy.explain import check_values
 from csmoifsa_energy.readers.faults import InputFaultsError
 
@@ -31,7 +32,12 @@ CASES = CaseFiles(
     folder=Path(__file__).with_name("cases"),
     what="case",
     files=(("load", "csv"), ("roll", "day_ahead", "csv"), ("roll", "real_time", "csv")),
-    either=(("market", "buy", "buy_ratio"), ("market", "sell", "sell_ratio"), ("price", "mean", "mean_ratio")),
+    either=(
+        ("market", "buy", "buy_ratio"),
+        ("market", "sell", "sell_ratio"),
+        ("price", "mean", "mean_ratio"),
+        ("customers", "competitor", "competitor_ratio"),
+    ),
 )
 
 _BATTERY = ("capacity_kwh", "floor_kwh", "arrival_kwh", "departure_kwh", "efficiency", "wear", "discharge_kw")
@@ -60,6 +66,8 @@ class Case:
         Price of energy discharged to the grid [currency/kWh].
     roll : RollKeys
         Files of market prices for rolling; see `market.market_files`.
+    customers : Customers, optional
+        Share of the customers kept, a function of the mean price paid; all drivers stay where left out.
     """
 
     name: str
@@ -72,6 +80,12 @@ class Case:
     owner_share: float
     v2g_sell: np.ndarray
     roll: RollKeys = field(default_factory=RollKeys)
+    customers: Customers | None = None
+
+    def kept(self, share: float) -> Case:
+        """Return the case of a share of the drivers of every class, above 0."""
+        cars = None if self.cars is None else replace(self.cars, count=share * self.cars.count)
+        return replace(self, game=self.game.scaled(share), cars=cars)
 
     def at_prices(self, day_ahead: np.ndarray, begin: int = 0) -> Case:
         """Return the case at other day-ahead prices, shape (T,) [currency/kWh], of a day that begins at step ``begin``.
@@ -82,8 +96,12 @@ class Case:
         Raises
         ------
         InputError
-            All day-ahead prices of this case are 0.
+            All day-ahead prices of this case are 0, or its number of customers depends on the price.
         """
+        if self.customers is not None:
+            raise InputError(
+                "[customers] holds for one day's price alone; leave it out to carry the case to other days"
+            )
         game, old = self.game, np.roll(self.game.day_ahead, -begin)
         if not old.any():
             raise InputError("a case whose day-ahead prices are all 0 has no ratios to carry over to another day")
@@ -207,6 +225,7 @@ def case_from_dict(values: Mapping[str, object]) -> Case:
         owner_share=contract.owner_share,
         v2g_sell=p + (contract.sell_ratio - 1.0) * np.abs(p),
         roll=keys.roll,
+        customers=None if keys.customers is None else keys.customers.at(float(p.mean())),
     )
     return case if contract.stage_one == "charging" else _with_followers(case)
 
@@ -370,27 +389,6 @@ def _exact_energy(name: str, energy_kwh: float, battery: Mapping[str, float]) ->
             f"{battery['efficiency']:g} it takes {takes:g} kWh; leave energy_kwh out, or change one of them"
         )
     return takes
-
-
-def plugged(windows: str | Sequence[str], steps: int, where: str) -> np.ndarray:
-    """Return the steps that lie in windows such as ``"21:00-06:00"``, shape (steps,) bool; they may pass midnight.
-
-    Raises
-    ------
-    InputError
-        A window begins or ends inside a step, or is no pair of clock times.
-    """
-    minutes = np.zeros(1440, dtype=bool)
-    for window in [windows] if isinstance(windows, str) else windows:
-        begin, _, end = str(window).partition("-")
-        first, last = clock_to_minutes(begin, where) % 1440, clock_to_minutes(end, where)
-        minutes[(first + np.arange((last - first - 1) % 1440 + 1)) % 1440] = True
-    grid = minutes.reshape(steps, -1)
-    broken = grid.any(axis=1) != grid.all(axis=1)
-    if broken.any():
-        length = 1440 // steps
-        raise InputError(f"{where} begins or ends inside the {length}-minute step {int(broken.argmax())}; move it")
-    return np.asarray(grid.all(axis=1))
 
 
 def _batteries(classes: list[_Drivers], steps: int, dt: float) -> Batteries:

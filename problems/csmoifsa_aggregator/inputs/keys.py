@@ -14,6 +14,7 @@ from pydantic import AfterValidator, AllowInfNan
 from csmoifsa.errors import InputError
 from csmoifsa_aggregator.inputs.base_load import BaseLoadKeys
 from csmoifsa_aggregator.model.costs import Storage
+from csmoifsa_aggregator.model.customers import Customers
 from csmoifsa_energy.checks import (
     Parameters,
     require_efficiency,
@@ -114,6 +115,46 @@ class PriceKeys(Parameters):
     def __post_init__(self) -> None:
         require_not_negative(self, "band")
         _either(self, "mean", "mean_ratio")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CustomerKeys(Parameters):
+    """Share of the customers kept, which falls with the mean price that they pay.
+
+    Attributes
+    ----------
+    competitor : float, optional
+        Competitor's price, which those who leave pay [currency/kWh].
+    competitor_ratio : float, optional
+        Competitor's price as a multiple of the mean of p, in place of ``competitor``.
+    share_at_equal : float
+        Share of the customers kept at the competitor's price, above 0 and at most 1; with ``logit`` below 1.
+    sensitivity : float
+        Effect of the price: with ``linear``, share lost for each currency/kWh above the competitor's price; with
+        ``logit``, fall of the logarithm of the odds of staying [kWh/currency].
+    model : "logit" or "linear"
+        Form of the function; see `model.customers`.
+    """
+
+    share_at_equal: float
+    sensitivity: float
+    competitor: float | None = None
+    competitor_ratio: float | None = None
+    model: Literal["logit", "linear"] = "logit"
+
+    def __post_init__(self) -> None:
+        _either(self, "competitor", "competitor_ratio")
+        if self.competitor is None and self.competitor_ratio is None:
+            raise InputError("the competitor's price is missing: give competitor or competitor_ratio")
+        self.at(1.0)
+
+    def at(self, mean: float) -> Customers:
+        """Return the function where p has this mean [currency/kWh]."""
+        price = self.competitor if self.competitor_ratio is None else self.competitor_ratio * mean
+        assert price is not None
+        return Customers(
+            competitor=price, share_at_equal=self.share_at_equal, sensitivity=self.sensitivity, model=self.model
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -278,6 +319,8 @@ class CaseKeys(Parameters):
         Bounds and mean of the drivers' price.
     storage : Storage, optional
         The aggregator's own battery.
+    customers : CustomerKeys, optional
+        Share of the customers kept; all stay where left out.
     limits : LimitKeys
         Import limit, limit of the peak, and supply curve.
     load : BaseLoadKeys, optional
@@ -296,6 +339,7 @@ class CaseKeys(Parameters):
     market: MarketKeys
     price: PriceKeys = field(default_factory=PriceKeys)
     storage: Storage | None = None
+    customers: CustomerKeys | None = None
     limits: LimitKeys = field(default_factory=LimitKeys)
     load: BaseLoadKeys | None = None
     contract: ContractKeys = field(default_factory=ContractKeys)

@@ -7,7 +7,7 @@ for each step, classes of drivers follow with the cheapest charging that their w
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -15,6 +15,7 @@ import numpy as np
 from csmoifsa.errors import InputError
 from csmoifsa_aggregator.model.battery import Batteries
 from csmoifsa_aggregator.model.costs import Market, Storage
+from csmoifsa_aggregator.model.customers import Forgone
 from csmoifsa_energy.arrays import frozen
 
 __all__ = ["Game", "Storage"]
@@ -40,6 +41,9 @@ class Game(Market):
         the sum of all bills over the sum of all energy.
     most_paid : float, optional
         Greatest mean price that drivers pay, weighted by the load, beside the rule on the mean [currency/kWh].
+    forgone : Forgone, optional
+        Profit forgone by lost customers, as a function of the mean price paid, which it also keeps in its range; set by
+        `solve.customers`.
     energy_kwh, power_kw : (K,) array
         Demand E_k and greatest power P_k of each class, all its vehicles together [kWh, kW].
     window : (K, T) bool array
@@ -62,6 +66,7 @@ class Game(Market):
     mean_sense: str = "=="
     mean_weight: str = "time"
     most_paid: float | None = None
+    forgone: Forgone | None = None
     energy_kwh: np.ndarray
     power_kw: np.ndarray
     window: np.ndarray
@@ -134,7 +139,15 @@ class Game(Market):
             low = high if self.mean_sense == "==" else low
         if self.most_paid is not None:
             high = min(high, self.most_paid * energy)
+        if self.forgone is not None:
+            low, high = max(low, self.forgone.low * energy), min(high, self.forgone.high * energy)
         return low, high
+
+    def scaled(self, share: float) -> Game:
+        """Return the game with a share of every class, above 0."""
+        return replace(
+            self, energy_kwh=share * self.energy_kwh, power_kw=share * self.power_kw, count=share * self.count
+        )
 
     @cached_property
     def price_scale(self) -> float:

@@ -124,9 +124,10 @@ def stays_load(order: np.ndarray, start: np.ndarray, length: np.ndarray, take: n
 
 # ---- the leader's evaluator ----
 
-STEPS, CLASSES, DT, MEAN = 0, 1, 2, 3
+STEPS, CLASSES, DT, MEAN, MODEL, COMPETITOR, AT_EQUAL, SENSITIVITY = 0, 1, 2, 3, 4, 5, 6, 7
+EVERYBODY, LINEAR, LOGIT = 0, 1, 2  # values of MODEL
 ROUNDS = 5
-HEADER = 4  # then lower, upper, cheapest, base load (T each), energy, step energy (K each), window (K x T)
+HEADER = 8  # then lower, upper, cheapest, base load (T each), energy, step energy (K each), window (K x T)
 
 
 @jit
@@ -265,33 +266,89 @@ def best_of_order(
 
 
 @jit
+def share_kept(data: np.ndarray, mean_paid: float) -> float:
+    """Return the share of the customers kept at a mean price paid; the twin of `customers.Customers.share`."""
+    if data[MODEL] == EVERYBODY:
+        return 1.0
+    above = data[SENSITIVITY] * (mean_paid - data[COMPETITOR])
+    if data[MODEL] == LINEAR:
+        return min(max(data[AT_EQUAL] - above, 0.0), 1.0)
+    odds = above - np.log(data[AT_EQUAL] / (1.0 - data[AT_EQUAL]))
+    return 1.0 / (1.0 + np.exp(min(max(odds, -700.0), 700.0)))
+
+
+@jit
+def best_bills(data: np.ndarray, low: float, high: float, cost: float, energy: float) -> float:
+    """Return the bills of greatest profit, share (bills - cost), between two bounds, for one load of all drivers.
+
+    The profit rises and then falls, for below cost it rises, and above, its logarithm is concave: a golden section.
+    """
+    a, b, ratio = low, high, 0.5 * (np.sqrt(5.0) - 1.0)
+    for _ in range(60):
+        one, two = b - ratio * (b - a), a + ratio * (b - a)
+        if share_kept(data, one / energy) * (one - cost) >= share_kept(data, two / energy) * (two - cost):
+            b = two
+        else:
+            a = one
+    best = 0.5 * (a + b)
+    for end in (low, high):
+        if share_kept(data, end / energy) * (end - cost) > share_kept(data, best / energy) * (best - cost):
+            best = end
+    return best
+
+
+@jit
+def mix_to_bills(load: np.ndarray, bills: float, cheap: np.ndarray, c: np.ndarray) -> None:
+    """Move ``c`` towards a cheaper price of the same load until its bills are as required, in place."""
+    low = high = 0.0
+    for t in range(c.shape[0]):
+        low, high = low + load[t] * cheap[t], high + load[t] * c[t]
+    share = (bills - low) / (high - low) if high > low else 1.0
+    for t in range(c.shape[0]):
+        c[t] = cheap[t] + share * (c[t] - cheap[t])
+
+
+@jit
 def read_price(x: np.ndarray, data: np.ndarray, best: np.ndarray) -> tuple[float, float, float]:
-    """Write to ``best`` the price found from a vector; return minus profit, drivers' bill and peak-valley."""
+    """Write to ``best`` the price found from a vector; return minus profit, drivers' bill and peak-valley.
+
+    Where customers leave, a ranking's price of greatest profit lies between its prices of least and greatest bills: on
+    this line the load of all drivers is the same, and every possible mean price paid occurs.
+    """
     size = int(data[STEPS])
     lower, upper = data[HEADER : HEADER + size], data[HEADER + size : HEADER + 2 * size]
     cheapest, base = data[HEADER + 2 * size : HEADER + 3 * size], data[HEADER + 3 * size : HEADER + 4 * size]
     at = HEADER + 4 * size
-    c, load = np.empty(size), np.empty(size)
+    c, load, cheap = np.empty(size), np.empty(size), np.empty(size)
     order = np.empty(size, dtype=np.int64)
     loss, paid, spread = 1e300, 0.0, 0.0
     fit_mean(x, lower, upper, data[MEAN], c)
     for _ in range(ROUNDS):
         rank(c, cheapest, order)
         answer(order, data, at, load)
-        bill, cost, peak, valley = 0.0, 0.0, -1e300, 1e300
+        bill, cost, energy, peak, valley = 0.0, 0.0, 0.0, -1e300, 1e300
         for t in range(size):
             bill += c[t] * load[t]
             cost += cheapest[t] * load[t]
-            total = base[t] + load[t] / data[DT]
+            energy += load[t]
+        share = share_kept(data, bill / energy)
+        for t in range(size):
+            total = base[t] + share * load[t] / data[DT]
             peak = max(peak, total)
             valley = min(valley, total)
-        if cost - bill > loss - 1e-9 * abs(loss):
+        if share * (cost - bill) > loss - 1e-9 * abs(loss):
             break
-        loss, paid, spread = cost - bill, bill, peak - valley
+        loss, spread = share * (cost - bill), peak - valley
+        paid = share * bill + (1.0 - share) * data[COMPETITOR] * energy
         for t in range(size):
             best[t] = c[t]
         if not best_of_order(order, load, lower, upper, data[MEAN] * size, c):
             break
+        if data[MODEL] != EVERYBODY and best_of_order(order, -load, lower, upper, data[MEAN] * size, cheap):
+            low = high = 0.0
+            for t in range(size):
+                low, high = low + cheap[t] * load[t], high + c[t] * load[t]
+            mix_to_bills(load, best_bills(data, low, high, cost, energy), cheap, c)
     return loss, paid, spread
 
 

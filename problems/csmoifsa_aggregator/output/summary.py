@@ -45,6 +45,28 @@ class Contracts(TypedDict):
     by_class: list[ContractRow]
 
 
+class CustomersKept(TypedDict):
+    """Customers kept at the price of stage one.
+
+    Attributes
+    ----------
+    share, cars, left : float
+        Share of the customers kept, number of their cars, and number of cars that leave.
+    competitor : float
+        Competitor's price [currency/kWh]; ``price_rules`` holds the mean price paid.
+    model, share_at_equal, sensitivity
+        As in the case's table ``[customers]``.
+    """
+
+    share: float
+    cars: float
+    left: float
+    competitor: float
+    share_at_equal: float
+    sensitivity: float
+    model: str
+
+
 class DaySummary(TypedDict):
     """Stage one of a day, its contracts and assumptions; the attributes of `Solution` under their own names."""
 
@@ -79,6 +101,7 @@ class DaySummary(TypedDict):
     stakeholder_impact: list[dict[str, object]]
     contracts_unused: str
     assumptions: dict[str, object]
+    customers: NotRequired[CustomersKept]
     reference: NotRequired[dict[str, dict[str, float]]]
     v2g_followers: NotRequired[dict[str, list[float]]]
     contracts: NotRequired[Contracts]

@@ -63,11 +63,23 @@ def summarise_day(study: DayStudy) -> DaySummary:
         "stakeholder_impact": [
             {"against": before.name, **row}
             for before in study.accounts[:3]
-            for row in impact_rows(stakeholder_impact(study.case, before, study.accounts[-1]))
+            for row in impact_rows(stakeholder_impact(study.everybody, before, study.accounts[-1]))
         ],
         "contracts_unused": study.unused,
-        "assumptions": assumptions(study.case),
+        "assumptions": assumptions(study.everybody),
     }
+    if study.case.customers is not None:
+        everybody, cars = float(study.everybody.game.count.sum()), study.accounts[-1].cars
+        terms = study.case.customers
+        answer["customers"] = {
+            "share": study.share,
+            "cars": cars,
+            "left": everybody - cars,
+            "competitor": terms.competitor,
+            "share_at_equal": terms.share_at_equal,
+            "sensitivity": terms.sensitivity,
+            "model": terms.model,
+        }
     reference: dict[str, dict[str, float]] = {}
     for name, value in game.reference.items():
         mine = {"optimum_total": s.objective, "optimum_storage": s.storage}.get(name, s.ev_margin)

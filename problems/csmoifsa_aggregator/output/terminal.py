@@ -73,8 +73,19 @@ def _against_uncontrolled(gain: Gain, effect: GridEffect, money: str) -> list[st
     return notes
 
 
+def _customers(summary: DaySummary) -> list[str]:
+    if "customers" not in summary:
+        return []
+    kept, money = summary["customers"], f"{summary['currency']}/kWh"
+    return [
+        f"{kept['cars']:,.1f} cars ({100 * kept['share']:.1f} %) stay at a mean price paid of "
+        f"{summary['price_rules']['mean_paid']:.4g} {money}, {kept['left']:,.1f} leave for the competitor, who asks "
+        f"{kept['competitor']:.4g} {money}; profits are of those who stay, what drivers pay is of all."
+    ]
+
+
 def _notes(summary: DaySummary) -> list[str]:
-    notes = []
+    notes = _customers(summary)
     rules = summary["price_rules"]
     for key, what in (
         ("hours_above_real_time", "above the expected real-time price"),

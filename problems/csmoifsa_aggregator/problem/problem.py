@@ -4,7 +4,8 @@ A mixed-integer program proves the greatest profit; a search finds the whole tra
 peak-valley difference. A real vector is accepted as a price: it is shifted as a whole, and clipped to the bounds, so
 that its mean is that of the game. Then the price of greatest revenue with the same ranking of steps replaces it, a few
 times over, as long as profit rises: a vector is the start of a local search whose steps are exact. Among steps of equal
-price, drivers fill those that are best for the leader first (optimistic).
+price, drivers fill those that are best for the leader first (optimistic). Where customers leave, the price of greatest
+profit with the same ranking takes the place of that of greatest revenue.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pymoo.core.problem import Problem
 
 from csmoifsa.errors import InputError
 from csmoifsa.typing import ArrayLike, Evaluator
+from csmoifsa_aggregator.model.customers import Customers
 from csmoifsa_aggregator.model.game import Game
 
 OBJECTIVES = ("profit", "driver_bill", "peak_valley_kw")
@@ -31,6 +33,9 @@ class AggregatorPricing(Problem):
         The game of stage one.
     base_kw : (T,) array, optional
         Load beside the cars [kW]; that of the game, if any, where left out.
+    customers : Customers, optional
+        Share of the customers kept, a function of the mean price paid; all drivers stay where left out. The drivers'
+        bill is that of all, of those who leave at the competitor's price.
 
     Raises
     ------
@@ -38,8 +43,8 @@ class AggregatorPricing(Problem):
         The game is not `Game.separable` or its mean price is not fixed, or ``base_kw`` is not T finite numbers.
     """
 
-    def __init__(self, game: Game, base_kw: ArrayLike | None = None) -> None:
-        self.game = game
+    def __init__(self, game: Game, base_kw: ArrayLike | None = None, customers: Customers | None = None) -> None:
+        self.game, self.customers = game, customers
         if not self.game.separable:
             raise InputError(
                 "the pricing problem accepts no import limit, supply curve, demand charge or V2G followers; use "
@@ -64,9 +69,14 @@ class AggregatorPricing(Problem):
 
     @cached_property
     def kernel_data(self) -> np.ndarray:
-        """Parameters of `kernel`, shape (k,): sizes, step, mean, series of each step, and classes."""
-        game = self.game
-        head = [game.n_steps, game.n_classes, game.dt_h, game.mean]
+        """Parameters of `kernel`, shape (k,): sizes, step, mean, customers, series of the steps, classes."""
+        from csmoifsa_aggregator.model.kernels import EVERYBODY, LINEAR, LOGIT
+
+        game, who = self.game, self.customers
+        head = [game.n_steps, game.n_classes, game.dt_h, game.mean, EVERYBODY, 0.0, 1.0, 0.0]
+        if who is not None:
+            model = LINEAR if who.model == "linear" else LOGIT
+            head[4:] = [model, who.competitor, who.share_at_equal, who.sensitivity]
         series = (game.lower, game.upper, game.cheapest, self.base_kw, game.energy_kwh, game.step_kwh)
         return np.concatenate([head, *series, game.window.astype(float).ravel()])
 

@@ -31,6 +31,10 @@ PROVEN = 1e-6
 """Relative distance of verified profit and upper bound up to which an optimum counts as proven."""
 
 
+class NoPlanError(InputError):
+    """No plan serves all drivers, even under direct load control."""
+
+
 @dataclass(frozen=True)
 class VerifiedPrice:
     """A price with the drivers' response and its profit, recomputed without relying on a solver except for the storage.
@@ -42,7 +46,8 @@ class VerifiedPrice:
     response : FollowerResponse
         Response of the drivers at this price.
     profit : float
-        Bills less the cost of supply [currency]; minus infinity where the response is not feasible.
+        Bills less the cost of supply, and less `Game.forgone` [currency]; minus infinity where the response is not
+        feasible.
     bills : float
         Sum of the drivers' bills, V2G owners net of what they are paid [currency].
     supply : Procurement
@@ -78,7 +83,8 @@ def verify(game: Game, price: np.ndarray, response: FollowerResponse | None = No
     slack = PROVEN * max(abs(bills), 1e-3 * game.price_scale * float(game.energy_kwh.sum()))
     feasible &= low - slack <= bills <= high + slack
     feasible &= game.cars is None or response.cars is not None
-    profit = bills - supply.cost if feasible else -np.inf
+    forgone = 0.0 if game.forgone is None else game.forgone.at(bills / float(game.energy_kwh.sum()))
+    profit = bills - supply.cost - forgone if feasible else -np.inf
     return VerifiedPrice(price, response, profit, bills, supply, supply.ev_cost)
 
 
@@ -102,7 +108,7 @@ def certify(game: Game, margin: float = 0.0) -> tuple[float, VerifiedPrice | Non
 
     Raises
     ------
-    InputError
+    NoPlanError
         No plan serves all drivers within the import limit, or V2G drivers discharge more than the others draw.
     """
     most_paid, price = greatest_bills(game)
@@ -135,12 +141,12 @@ def _refuse_import_limit(game: Game) -> None:
     limit = game.import_limit_kw
     missing, load = (0.0, np.zeros(game.n_steps)) if limit is None else least_excess(game)
     if limit is None or missing <= 1e-6 * float(load.max()):
-        raise InputError(
+        raise NoPlanError(
             "no plan serves all drivers, even under direct load control: V2G drivers must discharge energy that no "
             "other driver draws; lower their arrival_kwh or v2g_share, or set contract.stage_one = 'charging'"
         )
     worst = int((load - limit).argmax())
-    raise InputError(
+    raise NoPlanError(
         f"limits.import_limit_kw is too low: even under direct load control drivers would draw at least "
         f"{missing:.4g} kW more than the {limit[worst]:g} kW allowed in {game.hour(worst)}; raise the limit by that, "
         "or let fewer cars charge"

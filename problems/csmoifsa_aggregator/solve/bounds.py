@@ -55,7 +55,7 @@ def add_prices(program: Program, game: Game, cost: np.ndarray | float = 0.0) -> 
     """Add the leader's price with its bounds and mean to a program; return its columns (T,).
 
     Prices are in units of `Game.price_scale`; the mean over the steps is fixed or bounded above, see `Game.mean_sense`.
-    A mean weighted by the load is left to `add_bill_range`.
+    A mean weighted by the load is left to `add_bill_rules`.
     """
     scale, steps = game.price_scale, game.n_steps
     columns = program.columns(steps, game.lower / scale, game.upper / scale, cost)
@@ -67,12 +67,35 @@ def add_prices(program: Program, game: Game, cost: np.ndarray | float = 0.0) -> 
     return columns
 
 
-def add_bill_range(program: Program, game: Game, columns: np.ndarray, weights: ArrayLike, unit: float) -> None:
-    """Hold the sum of all bills within `Game.bill_range`; it is weights times columns, in ``unit`` [kWh] of energy."""
+def add_bill_rules(program: Program, game: Game, columns: np.ndarray, weights: ArrayLike, unit: float) -> None:
+    """Hold the sum of all bills within `Game.bill_range`, and subtract `Game.forgone` from a maximisation.
+
+    The sum is weights times columns, in ``unit`` [kWh] of energy. What is forgone is underestimated: convex in the
+    bills, by tangents; concave, where its weight is below zero, by the chord over the range.
+    """
     low, high = game.bill_range
-    if np.isfinite([low, high]).any():
-        row = program.rows(1, low / (unit * game.price_scale), high / (unit * game.price_scale))
-        program.add(row, columns, weights)
+    if not np.isfinite([low, high]).any():
+        return
+    money = unit * game.price_scale
+    paid = program.columns(1, low / money, high / money)
+    row = program.rows(1, 0.0, 0.0)
+    program.add(row, paid, -1.0)
+    program.add(row, columns, weights)
+    if game.forgone is None or game.forgone.weight == 0.0:
+        return
+    one, energy = game.forgone, float(game.energy_kwh.sum())
+    least, most = (one.customers.inverse(end)[0] for end in (one.low, one.high))
+    if one.weight < 0 and one.low < one.high:
+        lines = [(one.low, least, (most - least) / (one.high - one.low))]
+    else:
+        lines = [(point, *one.customers.inverse(point)) for point in one.points]
+    lost = program.columns(1, 0.0, most - least, -one.weight / money)
+    sign = 1.0 if one.weight > 0 else -1.0
+    for point, value, slope in lines:  # lost >= value + slope (mean paid - point) - least; at the most with the chord
+        size = max(1.0, slope * game.price_scale)
+        row = program.rows(1, sign * (value - least - slope * point) / size)
+        program.add(row, lost, sign / size)
+        program.add(row, paid, -sign * slope * money / energy / size)
 
 
 def add_bills(program: Program, game: Game, price: np.ndarray, unit: float) -> tuple[np.ndarray, np.ndarray]:
@@ -192,7 +215,7 @@ def greatest_bills(game: Game) -> tuple[float, np.ndarray]:
     k, _ = np.nonzero(game.window)
     weights = np.concatenate([game.energy_kwh, -game.step_kwh[k]]) / unit
     # a lower bound of the bills, so `bill_range` is relaxed from above
-    add_bill_range(program, game, np.concatenate([lam, omega]), weights, unit)
+    add_bill_rules(program, game, np.concatenate([lam, omega]), weights, unit)
     if game.cars is not None:
         duals = add_car_duals(program, game, price)
         v, column, weight = duals.objective(game.cars)
@@ -364,7 +387,7 @@ def best_price(game: Game, response: FollowerResponse, margin: float = 0.0) -> n
     if game.cars is not None and response.cars is not None:
         income = income + response.cars.net_kw * game.dt_h / unit
     price = add_prices(program, game, income)
-    add_bill_range(program, game, price, income, unit)
+    add_bill_rules(program, game, price, income, unit)
     lam = program.columns(game.n_classes, -np.inf, np.inf)
     k, t = np.nonzero(game.window)
     x = response.x[k, t]

@@ -18,7 +18,7 @@ from csmoifsa_aggregator.solve.batteries import Block, add_batteries, read_dispa
 from csmoifsa_aggregator.solve.bounds import (
     PARTIAL,
     FollowerResponse,
-    add_bill_range,
+    add_bill_rules,
     add_car_duals,
     add_prices,
     best_price,
@@ -92,7 +92,7 @@ class _Milp:
             (self.omega, -game.step_kwh[self.k] / self.unit),
         ]
         columns, weights = (np.concatenate(part) for part in zip(*bills, strict=True))
-        add_bill_range(program, game, columns, weights, self.unit)
+        add_bill_rules(program, game, columns, weights, self.unit)
         self.constant = 0.0
         self.block: Block | None = None
         if game.separable:

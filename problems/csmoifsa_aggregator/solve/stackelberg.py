@@ -135,12 +135,57 @@ def solve_game(
         or the import limit; for the import limit the message names the hour and the excess.
     """
     begin = time.perf_counter()
+    margin = strict_margin(game, margin)
+    found = find_price(game, margin, time_limit, integers=integers, tries=tries)
+    if found.best is None or not np.isfinite(found.best.profit):
+        raise no_price(game, found.best, margin, proven=found.bound == -np.inf)
+    return describe(game, found.best, found, margin, time.perf_counter() - begin)
+
+
+def strict_margin(game: Game, margin: float | None) -> float:
+    """Return the strict margin of a game [currency/kWh], the default where None; see `solve_game`."""
     margin = MARGIN * game.price_scale if margin is None else margin
     if not (np.isfinite(margin) and margin >= 0):
         raise InputError(f"margin must be from 0 up, not {margin}")
-    if margin > 0 and game.cars is not None:
-        margin = 0.0  # owners of batteries choose continuously: no margin breaks all their ties
+    # owners of batteries choose continuously: no margin breaks all their ties
+    return 0.0 if game.cars is not None else margin
+
+
+@dataclass(frozen=True)
+class FoundPrice:
+    """Best price found, None where there is none, and the upper bound of the profit of any; see `Solution`.
+
+    The bound is minus infinity where it is proven that there is no price.
+    """
+
+    best: VerifiedPrice | None
+    bound: float
+    binaries: int
+    method: str
+    evidence: str
+
+
+def find_price(
+    game: Game,
+    margin: float,
+    time_limit: float | None,
+    *,
+    integers: bool = True,
+    tries: int | None = None,
+    start: VerifiedPrice | None = None,
+) -> FoundPrice:
+    """Return the best price of a game and its upper bound; see `solve_game` for the parameters.
+
+    ``start`` is a price that keeps the margin, to begin with.
+
+    Raises
+    ------
+    NoPlanError
+        No plan serves all drivers.
+    """
+    begin = time.perf_counter()
     bound, best = certify(game, margin)
+    best = start if earns_more(start, best) else best
     binaries, method = supply_binaries(game), "certificate"
     evidence = "linear programs" if binaries == 0 else "linear programs, the supply's with binaries"
     if not meets_bound(best, bound):
@@ -160,10 +205,7 @@ def solve_game(
             if proven >= reached - PROVEN * abs(reached):  # a verified profit refutes a lower bound
                 evidence = "branch and bound" if proven < bound else evidence
                 bound = min(bound, proven)
-    if best is None or not np.isfinite(best.profit):
-        raise _no_price(game, best, margin, proven=bound == -np.inf)
-    solution = _solution(game, best, bound, margin, binaries, method, time.perf_counter() - begin)
-    return replace(solution, evidence=evidence)
+    return FoundPrice(best, bound, binaries, method, evidence)
 
 
 def search(game: Game, best: VerifiedPrice, margin: float, bound: float, deadline: float) -> VerifiedPrice:
@@ -190,7 +232,7 @@ def search(game: Game, best: VerifiedPrice, margin: float, bound: float, deadlin
     return best
 
 
-def _no_price(game: Game, best: VerifiedPrice | None, margin: float, *, proven: bool) -> InputError:
+def no_price(game: Game, best: VerifiedPrice | None, margin: float, *, proven: bool) -> InputError:
     """Return the error that there is no price.
 
     Its reasons: drivers would exceed the import limit, V2G drivers discharge too much, or the margin is too wide.
@@ -236,10 +278,9 @@ def _no_price(game: Game, best: VerifiedPrice | None, margin: float, *, proven: 
     )
 
 
-def _solution(
-    game: Game, best: VerifiedPrice, bound: float, margin: float, binaries: int, method: str, seconds: float
-) -> Solution:
-    # a solver's bound may be too low by its tolerance; the verified profit is exact
+def describe(game: Game, best: VerifiedPrice, found: FoundPrice, margin: float, seconds: float) -> Solution:
+    """Return the solution of a game from a verified price, the upper bound of any price's profit, and its origin."""
+    bound = found.bound  # it may be too low by a solver's tolerance; the verified profit is exact
     gap = max(0.0, bound - best.profit) / max(abs(bound), 1e-9)
     sound = bound >= best.profit - PROVEN * max(abs(best.profit), 1e-9)
     worst = respond(best.price, game, favour=-game.cheapest)
@@ -258,9 +299,9 @@ def _solution(
         upper_bound=max(bound, best.profit),
         gap=gap,
         margin=margin,
-        binaries=binaries,
+        binaries=found.binaries,
         seconds=seconds,
-        method=method,
+        method=found.method,
         supply=best.supply,
-        evidence="linear programs",
+        evidence=found.evidence,
     )

@@ -332,6 +332,7 @@ def mean_accounts(days: Sequence[RolledDay]) -> list[DayAccount]:
                 profit=float(np.mean([one.profit for one in every])),
                 storage=float(np.mean([one.storage for one in every])),
                 driver_cost=float(np.mean([one.driver_cost for one in every])),
+                cars=float(np.mean([one.cars for one in every])),
                 per_car=np.mean([one.per_car for one in every], axis=0),
             )
         )

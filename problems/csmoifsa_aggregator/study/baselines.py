@@ -33,6 +33,7 @@ class AccountRow(TypedDict):
     profit: float
     storage: float
     driver_cost: float
+    cars: float
     peak_kw: float
     valley_kw: float
     peak_valley_kw: float
@@ -56,9 +57,11 @@ class DayAccount:
         Earnings of the aggregator's own storage beside this load [currency].
     driver_cost : float
         Bills less the owners' share of the surplus [currency]; payments for wear are left out, as they only
-        compensate a loss.
+        compensate a loss. Drivers who leave are included, at the competitor's price.
     per_car : (G,) array
         Bill less the owner's share for one car of each group of drivers, see `driver_groups` [currency].
+    cars : float
+        Number of cars kept at this price.
     """
 
     name: str
@@ -68,6 +71,7 @@ class DayAccount:
     storage: float
     driver_cost: float
     per_car: np.ndarray
+    cars: float
 
     def row(self) -> AccountRow:
         """Return the account as a row of a table; of the load, peak, valley and their difference [kW]."""
@@ -76,6 +80,7 @@ class DayAccount:
             "profit": self.profit,
             "storage": self.storage,
             "driver_cost": self.driver_cost,
+            "cars": self.cars,
             "peak_kw": float(self.load_kw.max()),
             "valley_kw": float(self.load_kw.min()),
             "peak_valley_kw": float(np.ptp(self.load_kw)),
@@ -111,7 +116,8 @@ def baselines(case: Case) -> list[DayAccount]:
     """Return the accounts of uncontrolled charging, of a flat price, and of the day-ahead price passed on.
 
     The first two are at the flat mean price; charging is spread evenly in the second. V2G drivers who answer the price
-    with their batteries only charge in the first two, and discharge as well in the third.
+    with their batteries only charge in the first two, and discharge as well in the third. Where customers leave, each
+    keeps those who accept its mean price paid.
     """
     game = case.game
     flat = np.full(game.n_steps, game.mean)
@@ -149,10 +155,17 @@ def _needed(cars: Batteries) -> np.ndarray:
 def _account(case: Case, name: str, price: np.ndarray, x: np.ndarray, own_kw: np.ndarray | None) -> DayAccount:
     """Return the account of a price (T,) and its response: shares x (K, T), and power (V, T) of batteries [kW].
 
-    Energy that owners discharge of their own accord serves the other cars; it cannot be sold.
+    Energy that owners discharge of their own accord serves the other cars; it cannot be sold. Where customers leave,
+    those who stay answer as all would.
     """
     game, own = case.game, np.zeros((1, case.game.n_steps)) if own_kw is None else own_kw
-    taken = game.power_kw @ x + np.maximum(own, 0.0).sum(axis=0)
+    everybody = float(game.count.sum()) + (0.0 if game.cars is None else float(game.cars.count.sum()))
+    share, elsewhere = 1.0, 0.0
+    if case.customers is not None:
+        energy = float(game.energy_kwh.sum())
+        share = case.customers.share(float((x @ price) @ game.step_kwh) / energy)
+        elsewhere = (1.0 - share) * case.customers.competitor * energy
+    taken = share * (game.power_kw @ x) + np.maximum(own, 0.0).sum(axis=0)
     discharged = None if own_kw is None else np.maximum(-own, 0.0).sum(axis=0)
     load = taken if discharged is None else taken - discharged
     bills = float(load @ price) * game.dt_h
@@ -163,8 +176,9 @@ def _account(case: Case, name: str, price: np.ndarray, x: np.ndarray, own_kw: np
         load_kw=load,
         profit=bills - supply.ev_cost,
         storage=supply.ev_cost - supply.cost,
-        driver_cost=bills,
+        driver_cost=bills + elsewhere,
         per_car=_bill_per_car(case, price, x, own_kw),
+        cars=share * everybody,
     )
 
 
@@ -179,27 +193,32 @@ def _bill_per_car(case: Case, price: np.ndarray, x: np.ndarray, own_kw: np.ndarr
     return np.concatenate([plain, own_kw @ price * game.dt_h / case.cars.count])
 
 
-def stages(case: Case, solution: Solution, second: StageTwo | None) -> list[DayAccount]:
-    """Return the accounts of stage one and, where there are V2G contracts, of stage two."""
+def stages(case: Case, solution: Solution, second: StageTwo | None, kept: Case | None = None) -> list[DayAccount]:
+    """Return the accounts of stage one and, where there are V2G contracts, of stage two.
+
+    ``kept`` is the case of those who stay, to which solution and stage two belong; all of ``case`` where left out.
+    """
     response, own = solution.response, None
+    kept = case if kept is None else kept
     if response.cars is not None:
         own = response.cars.charge_kw - response.cars.discharge_kw
     first = _account(case, STAGE_ONE, solution.price, response.x, own)
     if second is None:
         return [first]
     share = np.zeros(len(first.per_car))
-    if case.cars is not None:
-        share[-case.cars.n_classes :] = case.owner_share * second.class_surplus / case.cars.count
+    if kept.cars is not None:
+        share[-kept.cars.n_classes :] = case.owner_share * second.class_surplus / kept.cars.count
     return [
         first,
         DayAccount(
             name=WITH_V2G if case.cars is None or case.cars.discharge_kw.any() else DIRECT_CONTROL,
             price=solution.price,
-            load_kw=other_load(case, solution) + second.v2g.net_kw,
+            load_kw=other_load(kept, solution) + second.v2g.net_kw,
             profit=solution.bills - second.cost,
             storage=second.supply.ev_cost - second.supply.cost,
-            driver_cost=solution.bills - second.owner_gain,
+            driver_cost=first.driver_cost - second.owner_gain,
             per_car=first.per_car - share,
+            cars=first.cars,
         ),
     ]
 

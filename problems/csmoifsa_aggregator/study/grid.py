@@ -67,7 +67,7 @@ class Gain(TypedDict):
     aggregator : float
         Rise of the aggregator's profit.
     drivers : float
-        Fall of what all drivers pay; payments for wear are left out.
+        Fall of what all drivers pay, those who leave at the competitor's price; payments for wear are left out.
     """
 
     against: str

@@ -13,6 +13,7 @@ from csmoifsa_aggregator.inputs.case import Case
 from csmoifsa_aggregator.model.costs import import_excess
 from csmoifsa_aggregator.model.follower import duality_gap
 from csmoifsa_aggregator.solve.contracts import StageTwo
+from csmoifsa_aggregator.solve.customers import solve_customers
 from csmoifsa_aggregator.solve.stackelberg import Solution, solve_game
 from csmoifsa_aggregator.study.baselines import DayAccount, baselines, contracts, stages
 
@@ -45,22 +46,28 @@ class DayStudy:
     Attributes
     ----------
     case, solution : Case, Solution
-        Case of the day, and solution of stage one.
+        Case of the day, with the customers kept, and solution of stage one.
     second : StageTwo or None
         Contracts of stage two; None where nobody has one, or where they are left unused.
     unused : str
         Reason why the contracts are left unused, in one sentence; empty otherwise.
+    everybody : Case
+        Case of the day with all drivers; ``case`` itself where nobody leaves.
+    share : float
+        Share of the customers kept at the price of stage one.
     """
 
     case: Case
     solution: Solution
     second: StageTwo | None
     unused: str = ""
+    everybody: Case
+    share: float = 1.0
 
     @cached_property
     def accounts(self) -> list[DayAccount]:
         """Accounts of every way to run the day, uncontrolled charging first and the contracts last."""
-        return [*baselines(self.case), *stages(self.case, self.solution, self.second)]
+        return [*baselines(self.everybody), *stages(self.everybody, self.solution, self.second, self.case)]
 
     def hours_outside(self, account: DayAccount) -> float:
         """Return the number of hours in which an account's price is outside the price bounds [h]."""
@@ -125,19 +132,23 @@ def run_day(
     ``margin`` is the strict margin of stage one [currency/kWh], ``time_limit`` limits the mixed-integer
     programs [s], and ``integers`` says whether they are used.
     """
-    solution = solve_game(case.game, margin=margin, time_limit=time_limit, integers=integers)
+    everybody, share = case, 1.0
+    if case.customers is None:
+        solution = solve_game(case.game, margin=margin, time_limit=time_limit, integers=integers)
+    else:
+        found = solve_customers(case.game, case.customers, margin=margin, time_limit=time_limit, integers=integers)
+        solution, share, case = found.solution, found.share, case.kept(found.share)
+    second, unused = None, ""
     try:
         second = contracts(case, solution)
     except InputError as error:
-        return DayStudy(case=case, solution=solution, second=None, unused=f"The contracts are left unused: {error}.")
+        unused = f"The contracts are left unused: {error}."
     if second is not None:
         lost = solution.objective - (solution.bills - second.total_cost)
         if lost > 1e-6 * max(1.0, abs(solution.bills)):
-            return DayStudy(
-                case=case,
-                solution=solution,
-                second=None,
-                unused=f"The contracts are left unused: held to one unbroken stay, and kept above their floor, the "
-                f"batteries would cost {lost:,.2f} {case.currency} more than at stage one.",
+            second = None
+            unused = (
+                f"The contracts are left unused: held to one unbroken stay, and kept above their floor, the "
+                f"batteries would cost {lost:,.2f} {case.currency} more than at stage one."
             )
-    return DayStudy(case=case, solution=solution, second=second)
+    return DayStudy(case=case, solution=solution, second=second, unused=unused, everybody=everybody, share=share)
