@@ -35,8 +35,10 @@ from csmoifsa.checkpoint import Facts
 from csmoifsa.engine import Engine, ImmuneFishSwarm
 from csmoifsa.errors import InputError
 from csmoifsa.exchange import EQUALITY_TOLERANCE, Exchange, Values, rows_of
+from csmoifsa.generations import Generations
+from csmoifsa.hyperparameters import variables_of, with_values
 from csmoifsa.moafsa import FishSwarm, SwarmSettings
-from csmoifsa.operators import Operators, first_individuals
+from csmoifsa.operators import Operators, batch_for, first_individuals
 from csmoifsa.options import OPERATORS, split_settings
 from csmoifsa.requirements import bounds_of, evaluated, n_eval_budget, offers_kernel, refuse_unsuitable
 from csmoifsa.results import EngineResult, View
@@ -53,8 +55,9 @@ LONGEST_STRETCH = 100  # generations between two returns to Python, where Ctrl-C
 class EngineAlgorithm(Algorithm):
     """Base class of both algorithms: runs an `Engine` through pymoo's `Algorithm` interface.
 
-    One generation of pymoo is ``pop_size`` evaluations, which may be several of the engine's generations of offspring;
-    ``("n_eval", N)`` is met exactly. ``ask()`` returns the offspring of one generation of the engine.
+    One generation of pymoo is ``n_offsprings`` evaluations where the user states that number, else ``pop_size`` of
+    them, which may be several of the engine's generations; the first one is the first population. ``("n_eval", N)`` is
+    met exactly. ``ask()`` returns the offspring of one generation of the engine.
 
     Parameters
     ----------
@@ -75,6 +78,8 @@ class EngineAlgorithm(Algorithm):
         self.settings = settings
         self.sampling = sampling
         self.operators = operators
+        self.generation_size: int | None = None  # evaluations of a generation after the first; None: pop_size
+        self.hyperparameters = variables_of(settings)  # where pymoo.core.parameters finds them
         self.engine: Engine | None = None
         self.exchange: Exchange | None = None
         self.resumed: Saved | None = None
@@ -95,13 +100,24 @@ class EngineAlgorithm(Algorithm):
             self.__dict__.update(copy.deepcopy(self._begin), **UNUSED)
             self.evaluator.n_eval, self.history, self.data = 0, [], {}
         mine = {name: options.pop(name) for name in [*options] if name in self.settings.__dataclass_fields__}
-        self.settings = replace(self.settings, **mine)
+        self._change_settings(mine)
         super().setup(problem, **options)
         return self
 
+    def _change_settings(self, mine: dict[str, Any]) -> None:
+        self.settings = replace(self.settings, **{name: value for name, value in mine.items() if value is not None})
+        if mine.get("n_offsprings") is not None:
+            self.generation_size = self.settings.n_offsprings
+        for name in mine.keys() & self.hyperparameters.keys():
+            self.hyperparameters[name].set(getattr(self.settings, name))
+
     def _setup(self, problem: Problem, **kwargs: object) -> None:
         refuse_unsuitable(problem)
-        self._begin = {**(self._begin or {}), "termination": copy.deepcopy(self.termination), "seed": self.seed}
+        self.settings = with_values(self.settings, self.hyperparameters)
+        begin = {"termination": copy.deepcopy(self.termination), "seed": self.seed, "settings": self.settings}
+        self._begin = {**(self._begin or {}), **begin}
+        if self.generation_size is None and self.resumed is None and hasattr(self.settings, "n_offsprings"):
+            self.settings = replace(self.settings, n_offsprings=batch_for(problem, self.settings.n_offsprings))
         if self.seed is None:
             self.seed = secrets.randbits(48)
         first = first_individuals(self.sampling, problem, self.pop_size, self.seed)
@@ -133,7 +149,7 @@ class EngineAlgorithm(Algorithm):
         self.is_initialized = True
         self.evaluator.n_eval = self._engine.n_eval if saved.n_eval < 0 else saved.n_eval
         self._exchange.records, self._exchange.n_discarded = saved.records, saved.n_discarded
-        finished = self._engine.n_eval // self.pop_size
+        finished = self._calendar.finished(self._engine.n_eval)
         self.n_iter = finished + 1  # the generation that comes next or is under way
         termination = self._termination
         last = termination.n_max_gen if type(termination) is MaximumGenerationTermination else math.inf
@@ -183,7 +199,7 @@ class EngineAlgorithm(Algorithm):
         return self.result()
 
     def next(self) -> None:
-        """Run one generation: ``pop_size`` evaluations, fewer if the budget ends."""
+        """Run one generation, less of it if the budget ends."""
         if self.problem is None:
             raise InputError("call setup(problem) before next()")
         self._generations(1)
@@ -225,7 +241,7 @@ class EngineAlgorithm(Algorithm):
 
     def _evaluations_left(self, generations: int = 1) -> int:
         """Return the evaluations left in this generation and the ``generations - 1`` after it, within the budget."""
-        whole = generations * self.pop_size - self._engine.n_eval % self.pop_size
+        whole = self._calendar.left(self._engine.n_eval, generations)
         return int(min(whole, max(n_eval_budget(self.termination) - self.evaluator.n_eval, 1)))
 
     def _stretch(self) -> int:
@@ -237,12 +253,16 @@ class EngineAlgorithm(Algorithm):
             return 1
         if type(self.termination) is MaximumFunctionCallTermination:
             left = self.termination.n_max_evals - self.evaluator.n_eval
-            generations = (left + self._engine.n_eval % self.pop_size) / self.pop_size
+            generations = self._calendar.within(self._engine.n_eval, left)
         elif type(self.termination) is MaximumGenerationTermination:
             generations = self.termination.n_max_gen - (self.n_iter or 1) + 1
         else:
             return 1
         return int(min(max(math.ceil(generations), 1), LONGEST_STRETCH)) if generations < math.inf else LONGEST_STRETCH
+
+    @property
+    def _calendar(self) -> Generations:
+        return Generations(self.pop_size, self.generation_size or self.pop_size)
 
     @property
     def _problem(self) -> Problem:
@@ -288,7 +308,7 @@ class EngineAlgorithm(Algorithm):
         if over:
             self._exchange.close_batch()
         over = over or self._exchange.exhausted
-        return over or (self._engine.n_eval > told and self._engine.n_eval % self.pop_size == 0)
+        return over or self._calendar.finished(self._engine.n_eval) > self._calendar.finished(told)
 
     @property
     def n_discarded(self) -> int:
@@ -401,6 +421,7 @@ class CSMOIFSA(EngineAlgorithm):
             mine = {"immune": True, "contract": True, **mine}
         chosen = kind(pop_size=pop_size, **mine)
         super().__init__(FishSwarm if paper else ImmuneFishSwarm, chosen, sampling=sampling, **options)
+        self.generation_size = mine.get("n_offsprings")
 
     @classmethod
     def options_of(cls, engine: str, values: Facts) -> Facts:

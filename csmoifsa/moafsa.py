@@ -60,16 +60,16 @@ class SwarmSettings:
     """
 
     pop_size: int = setting(100, 2, 1_000_000)
-    visual_range: float = setting(0.5, 1e-12, 1.0)
-    crowding_factor: float = setting(0.25, 0.0, 1.0)
-    try_number: int = setting(5, 1, 1000)
-    coordinates_per_step: float = setting(1.0, 0.0, 1e6)
+    visual_range: float = setting(0.5, 1e-12, 1.0, search=(0.1, 1.0))
+    crowding_factor: float = setting(0.25, 0.0, 1.0, search=(0.05, 1.0))
+    try_number: int = setting(5, 1, 1000, search=(1, 10))
+    coordinates_per_step: float = setting(1.0, 0.0, 1e6, search=(1.0, 5.0))
     immune: bool = False
     contract: bool = False
-    contraction_factor: float = setting(0.98, 0.01, 1.0)
-    min_range: float = setting(0.002, 0.0, 1.0)
-    affinity_weight: float = setting(0.5, 0.0, 1.0)
-    renewal_rate: float = setting(0.2, 0.0, 1.0)
+    contraction_factor: float = setting(0.98, 0.01, 1.0, search=(0.9, 1.0))
+    min_range: float = setting(0.002, 0.0, 1.0, search=(0.0, 0.1))
+    affinity_weight: float = setting(0.5, 0.0, 1.0, search=(0.0, 1.0))
+    renewal_rate: float = setting(0.2, 0.0, 1.0, search=(0.0, 0.5))
 
     def __post_init__(self):
         check_ranges(self)

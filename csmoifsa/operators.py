@@ -155,3 +155,9 @@ def n_workers(problem: Problem) -> int:
 
         return effective_n_jobs(runner.n_jobs)
     return 1
+
+
+def batch_for(problem: Problem, n: int) -> int:
+    """Return the smallest batch of at least ``n`` candidates that keeps all workers of a problem's runner busy."""
+    workers = n_workers(problem)
+    return -(-n // workers) * workers

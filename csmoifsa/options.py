@@ -27,5 +27,6 @@ def split_settings(kind: type[DataclassInstance], values: Mapping[str, T]) -> tu
         if name not in others:
             hint = did_you_mean(name, others)
             raise InputError(f"unknown setting {name!r}; settings are {', '.join(known)}.{hint}")
-    mine = {name: value for name, value in values.items() if name in known}
+    left_open = {name for name in ("n_offsprings",) if values.get(name, ...) is None}  # as in pymoo: the default
+    mine = {name: value for name, value in values.items() if name in known and name not in left_open}
     return mine, {name: value for name, value in values.items() if name not in known}

@@ -51,6 +51,7 @@ def save_run(algorithm: EngineAlgorithm, engine: Engine, exchange: Exchange, pat
         "operators": algorithm.operators.names(),
         "n_eval": int(algorithm.evaluator.n_eval),
         "n_discarded": exchange.n_discarded,
+        "generation_size": algorithm.generation_size,
     }
     write_checkpoint(path, facts, engine.state | exchange.records.arrays())
 
@@ -76,6 +77,10 @@ def load_run(kind: type[Runs], path: str | Path, problem: Problem, operators: Ma
     counts = [facts.get(name, default) for name, default in (("n_eval", -1), ("n_discarded", 0))]
     if not all(type(count) is int and -1 <= count <= LARGEST for count in counts):
         raise InputError(f"{path} holds numbers of evaluations that no run has")
+    size = facts.get("generation_size")
+    if not (size is None or (type(size) is int and 1 <= size <= LARGEST)):
+        raise InputError(f"{path} holds a size of the generations that no run has")
+    algorithm.generation_size = size
     records = Records.from_arrays(kept, problem.n_var, problem.n_obj)
     algorithm.resumed = Saved(Path(path), facts["seed"], arrays, records, *counts)
     return algorithm

@@ -16,9 +16,12 @@ if TYPE_CHECKING:
 BEHAVIOURS = ("clone", "follow", "swarm", "forage")
 
 
-def setting(default: float, low: float, high: float) -> Any:
-    """Return a dataclass field of a number with a closed range, which `check_ranges` checks."""
-    return field(default=default, metadata={"range": (low, high)})
+def setting(default: float, low: float, high: float, *, search: tuple[float, float] | None = None) -> Any:
+    """Return a dataclass field of a number with a closed range, which `check_ranges` checks.
+
+    ``search`` is the part of the range in which a tuner may look for a better value (`csmoifsa.hyperparameters`).
+    """
+    return field(default=default, metadata={"range": (low, high)} | ({} if search is None else {"search": search}))
 
 
 def check_ranges(settings: DataclassInstance) -> None:
@@ -94,23 +97,23 @@ class Settings:
 
     pop_size: int = setting(100, 2, 1_000_000)
     n_offsprings: int = setting(10, 1, 1_000_000)
-    n_active: int = setting(8, 1, 1_000_000)
-    n_leaders: int = setting(6, 1, 1_000_000)
-    eta_crossover: float = setting(15.0, 0.0, 1e4)
-    eta_mutation: float = setting(20.0, 0.0, 1e4)
-    mutations_per_clone: float = setting(0.5, 0.0, 1e6)
-    outbreeding_rate: float = setting(0.7, 0.0, 1.0)
-    attraction: float = setting(0.9, 0.0, 2.0)
-    differential_weight: float = setting(0.5, 0.0, 2.0)
-    min_crossover_rate: float = setting(0.3, 0.0, 1.0)
-    cauchy_scale: float = setting(0.05, 0.0, 1.0)
-    reuse_penalty: float = setting(0.5, 0.0, 1e6)
-    memory_size: int = setting(10, 1, 1000)
-    min_probability: float = setting(0.03, 0.0, 1.0)
-    min_forage_credit: float = setting(0.1, 0.0, 1.0)
-    credit_rate: float = setting(0.05, 0.0, 1.0)
+    n_active: int = setting(8, 1, 1_000_000, search=(2, 30))
+    n_leaders: int = setting(6, 1, 1_000_000, search=(1, 20))
+    eta_crossover: float = setting(15.0, 0.0, 1e4, search=(5.0, 30.0))
+    eta_mutation: float = setting(20.0, 0.0, 1e4, search=(5.0, 50.0))
+    mutations_per_clone: float = setting(0.5, 0.0, 1e6, search=(0.1, 3.0))
+    outbreeding_rate: float = setting(0.7, 0.0, 1.0, search=(0.0, 1.0))
+    attraction: float = setting(0.9, 0.0, 2.0, search=(0.3, 1.5))
+    differential_weight: float = setting(0.5, 0.0, 2.0, search=(0.1, 1.0))
+    min_crossover_rate: float = setting(0.3, 0.0, 1.0, search=(0.0, 1.0))
+    cauchy_scale: float = setting(0.05, 0.0, 1.0, search=(0.005, 0.2))
+    reuse_penalty: float = setting(0.5, 0.0, 1e6, search=(0.0, 2.0))
+    memory_size: int = setting(10, 1, 1000, search=(1, 30))
+    min_probability: float = setting(0.03, 0.0, 1.0, search=(0.0, 0.2))
+    min_forage_credit: float = setting(0.1, 0.0, 1.0, search=(0.0, 0.5))
+    credit_rate: float = setting(0.05, 0.0, 1.0, search=(0.01, 0.3))
     gain_tolerance: float = setting(1e-4, 0.0, 1.0)
-    competition: bool = True
+    competition: bool = field(default=True, metadata={"search": (False, True)})
     behaviours: tuple[str, ...] = BEHAVIOURS
 
     def __post_init__(self):
