@@ -1,6 +1,6 @@
 """How fast and how firm the aggregator is: solver, search, rolling step, growth with size, the grid, and customers.
 
-    python benchmarks/perf/aggregator.py solver search step scale grid customers
+    python benchmarks/perf/aggregator.py solver search step scale fleet grid customers
     python benchmarks/perf/aggregator.py solver --game my_game.json
 
 Each part prints one Markdown table. Times are of one thread, after compiling.
@@ -33,6 +33,8 @@ from csmoifsa_aggregator.solve.fleet import tune, upper_bound
 from csmoifsa_aggregator.solve.stackelberg import Solution, solve_game
 from csmoifsa_aggregator.study.grid import grid_rows
 from csmoifsa_aggregator.study.study import run_day
+
+PARTS = ("solver", "search", "step", "scale", "fleet", "grid", "customers")
 
 
 def row(*cells: object) -> None:
@@ -201,6 +203,37 @@ def grow(cars: Cars, game: Game, s: Solution, leader: str) -> None:
     )
 
 
+def fleet(n_ev: int) -> None:
+    """Tune on every car from the day-ahead price, and state the ceiling of the profit of any price."""
+    head("EVs", "steps", "leader", "tuned", "upper bound", "below it", "bills", "peak, MW", "tuning", "bound")
+    for steps in (24, 96):
+        cars = draw_cars(n_ev, steps)
+        game, _ = classes_of(cars, 5)
+        width = 0.0
+        for leader in ("price taker", "supply curve"):
+            if width:
+                blocks = {"block_kw": np.array([width, width, width, np.inf])}
+                game = replace(game, **blocks, block_premium=np.array([0.0, 0.02, 0.05, 0.1]))
+            begin = time.perf_counter()
+            price, tuned = tune(cars, game, game.day_ahead)
+            middle = time.perf_counter()
+            bound = upper_bound(cars, game, price)
+            end = time.perf_counter()
+            width = 0.25 * tuned.load_kw.max()
+            row(
+                f"{n_ev:,}",
+                steps,
+                leader,
+                f"{tuned.profit:,.0f}",
+                f"{bound:,.0f}",
+                f"{100 * (1 - tuned.profit / bound):.1f} %",
+                f"{tuned.bills:,.0f}",
+                f"{tuned.load_kw.max() / 1e3:,.0f}",
+                f"{middle - begin:.1f}",
+                f"{end - middle:.1f}",
+            )
+
+
 def grid() -> None:
     """Show disorderly against orderly charging beside a base load, with and without a price or a limit of the peak."""
     case = load_case("portfolio-grid")
@@ -250,14 +283,17 @@ def customers(time_limit: float) -> None:
     ):
         mean = float(game.day_ahead.mean())
         forgetful = solve_game(game, time_limit=time_limit)
-        for model, at_equal, sensitivity in (("logit", 0.8, 4.0), ("logit", 0.8, 20.0), ("linear", 0.9, 1.0)):
-            who = Customers(competitor=0.8 * mean, share_at_equal=at_equal, sensitivity=sensitivity / mean, model=model)
+        for who in (
+            Customers(competitor=0.8 * mean, share_at_equal=0.8, sensitivity=4.0 / mean),
+            Customers(competitor=0.8 * mean, share_at_equal=0.8, sensitivity=20.0 / mean),
+            Customers(competitor=0.8 * mean, share_at_equal=0.9, sensitivity=1.0 / mean, model="linear"),
+        ):
             kept = solve_customers(game, who, time_limit=time_limit)
             s, share = kept.solution, who.share(mean_paid(game, forgetful.price))
             forgets = verify(game.scaled(share), forgetful.price).profit if share > 0 else 0.0
             row(
                 game.name,
-                f"{model}, {sensitivity:g}/p",
+                f"{who.model}, {who.sensitivity * mean:g}/p",
                 f"{100 * kept.share:.1f} %",
                 f"{s.objective:.4f}",
                 f"{s.upper_bound:.4f}",
@@ -270,7 +306,7 @@ def customers(time_limit: float) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("parts", nargs="*", default=["solver", "search", "step", "scale", "grid", "customers"])
+    parser.add_argument("parts", nargs="*", default=list(PARTS))
     parser.add_argument("--game", type=Path, action="append", default=[])
     parser.add_argument("--time-limit", type=float, default=120.0)
     parser.add_argument("--n-ev", type=int, default=3_000_000)
@@ -285,12 +321,14 @@ def main() -> None:
             step()
         elif part == "scale":
             scale(options.n_ev)
+        elif part == "fleet":
+            fleet(options.n_ev)
         elif part == "grid":
             grid()
         elif part == "customers":
             customers(options.time_limit)
         else:
-            parser.error(f"there is no part {part!r}; there are solver, search, step, scale, grid, customers")
+            parser.error(f"there is no part {part!r}; there are {', '.join(PARTS)}")
 
 
 if __name__ == "__main__":

@@ -15,7 +15,9 @@ from csmoifsa.folders import result_folder
 from csmoifsa_energy.options import reads_series
 
 _CASE = typer.Argument(
-    ..., metavar="CASE", help="wei-2015, wei-storage, wei-v2g, portfolio, portfolio-grid, or a .toml or .json file."
+    ...,
+    metavar="CASE",
+    help="wei-2015, wei-storage, wei-v2g, portfolio, portfolio-grid, portfolio-customers, or a .toml or .json file.",
 )
 _OUT = typer.Option(None, "--out", "-o", metavar="DIR", help="Write tables, summary.json and figures/ there.")
 _AHEAD = typer.Option(None, "--day-ahead", metavar="FILE", help="Day-ahead prices, CSV or Excel; or in CASE: [roll].")
