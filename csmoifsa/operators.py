@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,7 @@ from pymoo.core.repair import NoRepair, Repair
 from pymoo.core.sampling import Sampling
 
 from csmoifsa.errors import InputError
+from csmoifsa.requirements import bounds_of
 
 ATTEMPTS = 20  # to replace a duplicate by another candidate
 ON_ERROR = ("raise", "discard")
@@ -26,8 +28,8 @@ class Operators:
     Attributes
     ----------
     repair : Repair, optional
-        Operator of pymoo that changes candidates before each evaluation, e.g. ``RoundingRepair()``; it must return
-        positions within the bounds. Evaluated, searched from and returned is the position that it makes.
+        Operator of pymoo that changes candidates before each evaluation, e.g. ``RoundingRepair()``. Evaluated,
+        searched from and returned is the position that it makes, set to the nearest within the bounds.
     eliminate_duplicates : bool or DuplicateElimination, optional
         Whether a candidate equal to an individual of the population, or to another candidate, is replaced before it
         is evaluated: True compares ``X``, an object of pymoo as it does. By default it is done with a repair only.
@@ -82,6 +84,15 @@ class Operators:
         if changed.shape != X.shape:
             name = type(self.repair).__name__
             raise InputError(f"the repair {name} returned X of shape {changed.shape}, it must keep {X.shape}")
+        inside = np.clip(changed, *bounds_of(problem))
+        if (inside != changed).any():
+            warnings.warn(
+                f"the repair {type(self.repair).__name__} leaves the bounds; its positions are set to the nearest "
+                "within them before they are evaluated",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+            changed = inside.astype(changed.dtype)
         return changed
 
     def distinct(
@@ -93,7 +104,7 @@ class Operators:
         """
         X = self.repaired(problem, X, key)
         rng = np.random.default_rng([*key, 1])
-        low, high = np.asarray(problem.xl, dtype=float), np.asarray(problem.xu, dtype=float)
+        low, high = bounds_of(problem)
         for attempt in range(ATTEMPTS):
             rows = self._duplicates(X, others)
             if rows.size == 0:

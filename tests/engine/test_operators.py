@@ -141,15 +141,23 @@ def test_a_repair_is_kept_with_a_compiled_problem():
     np.testing.assert_array_equal(result.X * 4.0, np.round(result.X * 4.0))
 
 
-def test_a_repair_that_leaves_the_bounds_is_refused():
-    class Out(Repair):
+def test_a_repair_that_leaves_the_bounds_is_held_within_them_with_a_warning():
+    class Partner(Repair):
+        """The second variable is 1.5 less the first: up to 1.5, where the bounds end at 1."""
+
         def _do(self, problem, X, **kwargs):
-            return X + 2.0
+            X[:, 1] = 1.5 - X[:, 0]
+            return X
 
     problem = Plain()
-    with pytest.raises(InputError, match="outside the bounds 0 to 1"):
-        minimize(problem, CSMOIFSA(repair=Out()), ("n_eval", 100), seed=1)
-    assert not problem.seen
+    with pytest.warns(RuntimeWarning, match="the repair Partner leaves the bounds"):
+        result = minimize(problem, CSMOIFSA(pop_size=20, repair=Partner()), ("n_eval", 200), seed=1)
+    seen = np.array(problem.seen)
+    np.testing.assert_array_equal(seen[:, 1], np.minimum(1.5 - seen[:, 0], 1.0))
+    np.testing.assert_array_equal(problem.evaluate(result.X, return_values_of=["F"]), result.F)
+    Partner._do = lambda self, problem, X, **kwargs: X[:, :1]
+    with pytest.raises(InputError, match=r"returned X of shape \(\d+, 1\)"):
+        minimize(problem, CSMOIFSA(pop_size=20, repair=Partner()), ("n_eval", 200), seed=1)
 
 
 @pytest.mark.parametrize(
