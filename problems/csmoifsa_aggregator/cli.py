@@ -70,14 +70,11 @@ def aggregate(
     from csmoifsa_energy.page import check_language
 
     check_language(language)
-    chosen = load_case(case)
-    if certificate is not None and chosen.customers is not None:
-        raise InputError("a certificate cannot hold [customers]; leave --certificate out")
-    study = run_day(chosen, margin=margin, time_limit=time_limit, integers=integers)
+    study = run_day(load_case(case), margin=margin, time_limit=time_limit, integers=integers)
     if certificate is not None:
         from csmoifsa_aggregator.solve.evidence import write_certificate
 
-        write_certificate(study.case.game, study.solution, certificate)
+        write_certificate(study.everybody.game, study.solution, certificate, study.case.customers)
     if out is None:
         summary = summarise_day(study)
     else:
@@ -120,7 +117,8 @@ def verify(
         from csmoifsa_aggregator.inputs.case import load_case
         from csmoifsa_aggregator.solve.evidence import game_values
 
-        if read_json(file, "certificate", LARGEST)["game"] != game_values(load_case(case).game):
+        own = load_case(case)
+        if read_json(file, "certificate", LARGEST)["game"] != game_values(own.game, own.customers):
             faults.append(f"it is about another game than that of {case}")
     if as_json:
         print_json({**asdict(verdict), "faults": faults, "holds": not faults})

@@ -1,8 +1,10 @@
 """Stage one where customers leave: against every response of tiny games, each with its best mean price paid."""
 
 import itertools
+import json
 import math
 from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 import pandas as pd
@@ -18,6 +20,9 @@ from csmoifsa_aggregator.output.tables import summarise_day
 from csmoifsa_aggregator.plugin import ev_aggregator
 from csmoifsa_aggregator.problem.problem import AggregatorPricing
 from csmoifsa_aggregator.solve.customers import solve_customers
+from csmoifsa_aggregator.solve.evidence import certificate
+from csmoifsa_aggregator.solve.proof import check
+from csmoifsa_aggregator.solve.proof_game import ProofCustomers
 from csmoifsa_aggregator.solve.stackelberg import solve_game
 from csmoifsa_aggregator.solve.supply import procure
 from csmoifsa_aggregator.study.baselines import driver_groups
@@ -371,7 +376,7 @@ def test_a_day_accounts_for_those_who_stay_and_those_who_leave(tmp_path):
         case.at_prices(case.game.day_ahead)
 
 
-def test_the_screen_and_the_page_say_who_stays_and_a_certificate_is_refused(run_cli, tmp_path):
+def test_the_screen_and_the_page_say_who_stays_and_a_certificate_holds(run_cli, tmp_path):
     a_case(tmp_path)
     path = str(tmp_path / "my.toml")
     told = run_cli("ev", "aggregate", path, "--no-figures", "--out", tmp_path / "out")
@@ -379,9 +384,59 @@ def test_the_screen_and_the_page_say_who_stays_and_a_certificate_is_refused(run_
     assert "customers_kept" in (tmp_path / "out" / "report.html").read_text()
     plans = pd.read_csv(tmp_path / "out" / "plans.csv")
     assert (plans["cars"] < 2000).all()
-    refused = run_cli("ev", "aggregate", path, "--certificate", tmp_path / "proof.json")
-    assert (refused.code, "a certificate cannot hold [customers]" in " ".join(refused.err.split())) == (2, True)
-    assert not (tmp_path / "proof.json").exists()
+    proof = tmp_path / "proof.json"
+    assert run_cli("ev", "aggregate", path, "--certificate", proof).code == 0
+    held = run_cli("ev", "verify", proof, "--case", path)
+    assert "the bound is taken from HiGHS on trust" in " ".join(held.out.split())
+    other = run_cli("ev", "verify", proof, "--case", "portfolio")
+    assert (other.code, "another game" in other.err) == (1, True)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_certificates_with_customers_hold_and_see_changes(shape):
+    rng = np.random.default_rng(11)
+    game = tiny(rng, storage=Storage(power_kw=2.0, capacity_kwh=4.0, initial_kwh=1.0, efficiency=0.9))
+    game = replace(game, sell=game.day_ahead)
+    customers = SHAPES[shape](float(game.day_ahead.mean()))
+    kept = solve_customers(game, customers, margin=2e-3)
+    values = json.loads(json.dumps(certificate(game, kept.solution, customers)))
+    verdict = check(values)
+    assert verdict.faults == []
+    assert verdict.profit == pytest.approx(kept.solution.objective)
+    assert verdict.bound is None
+    for key, by in (("competitor", 0.05), ("sensitivity", 0.3), ("share_at_equal", -0.05)):
+        other = json.loads(json.dumps(values))
+        other["game"]["customers"][key] += by
+        share = share_of(
+            Customers(**other["game"]["customers"]),
+            float(other["price"] @ kept.solution.response.x.T @ game.step_kwh / game.energy_kwh.sum()),
+        )
+        seen = " ".join(check(other).faults)
+        assert ("the balance of step" in seen) is (abs(share - kept.share) > 1e-4 * kept.share), (key, seen)
+    for key, value, match in (
+        ("model", "probit", "must be 'logit' or 'linear'"),
+        ("share_at_equal", 0.0, "customers need a share_at_equal above 0"),
+        ("sensitivity", -1.0, "customers need a share_at_equal above 0"),
+        ("competitor", "dear", "competitor must be a number"),
+    ):
+        other = json.loads(json.dumps(values))
+        other["game"]["customers"][key] = value
+        with pytest.raises(InputError, match=match):
+            check(other)
+
+
+def test_the_share_of_a_certificate_is_that_of_the_model():
+    rng = np.random.default_rng(12)
+    for _ in range(200):
+        terms = {
+            "model": str(rng.choice(["logit", "linear"])),
+            "competitor": float(rng.normal()),
+            "share_at_equal": float(rng.uniform(0.05, 0.95)),
+            "sensitivity": float(10 ** rng.uniform(-2, 4)) * float(rng.random() < 0.9),
+        }
+        mean = float(rng.normal())
+        exact = float(ProofCustomers(terms).share(Fraction(mean)))
+        assert exact == pytest.approx(share_of(Customers(**terms), mean), rel=1e-9, abs=1e-300)
 
 
 def test_a_case_names_what_is_wrong_with_its_customers(tmp_path):

@@ -1,52 +1,53 @@
 """Certificates of stage-one solutions; `proof` checks them without a solver.
 
 Two linear programs yield the multipliers: the response that bounds all bills, and the prices of the supply side. Where
-they do not prove the solution's upper bound, and with V2G classes, the certificate states that HiGHS's bound is on
-trust.
+they do not prove the solution's upper bound, and with V2G classes, customers who leave or a mean weighted by the load,
+the certificate states that HiGHS's bound is on trust.
 """
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 
-from csmoifsa.errors import InputError
 from csmoifsa.files import write_json
+from csmoifsa_aggregator.model.customers import Customers
 from csmoifsa_aggregator.model.game import Game
 from csmoifsa_aggregator.solve.alternation import PROVEN
 from csmoifsa_aggregator.solve.batteries import add_batteries
 from csmoifsa_aggregator.solve.bounds import soe_limits
+from csmoifsa_aggregator.solve.customers import mean_paid
 from csmoifsa_aggregator.solve.lp import Program
 from csmoifsa_aggregator.solve.proof import FORMAT, check
 from csmoifsa_aggregator.solve.stackelberg import Solution
 from csmoifsa_aggregator.solve.supply import add_supply
 
 
-def write_certificate(game: Game, solution: Solution, path: str | Path) -> dict[str, object]:
-    """Write a solution's certificate to a JSON file and return it."""
-    values = certificate(game, solution)
+def write_certificate(
+    game: Game, solution: Solution, path: str | Path, customers: Customers | None = None
+) -> dict[str, object]:
+    """Write a solution's certificate to a JSON file and return it; see `certificate`."""
+    values = certificate(game, solution, customers)
     write_json(path, values)
     return values
 
 
-def certificate(game: Game, solution: Solution) -> dict[str, object]:
+def certificate(game: Game, solution: Solution, customers: Customers | None = None) -> dict[str, object]:
     """Return a solution's certificate as an object that JSON can hold.
 
-    Raises
-    ------
-    InputError
-        The game has a rule on the mean price paid, which a certificate cannot hold.
+    Where customers leave, the game is that of all drivers, and the solution that of those who stay (`KeptSolution`).
     """
-    if np.isfinite(game.bill_range).any():
-        raise InputError("a certificate cannot hold price.mean_weight = 'load'; leave --certificate out")
     load = solution.load_kw(game)
     total = load.sum(axis=0)
+    if customers is not None:
+        total = total * customers.share(mean_paid(game, solution.price))
     if solution.response.cars is not None:
         total = total + solution.response.cars.net_kw
     values: dict[str, object] = {
         "format": FORMAT,
-        "game": game_values(game),
+        "game": game_values(game, customers),
         "margin": float(solution.margin),
         "price": solution.price.tolist(),
         "load_kw": load.tolist(),
@@ -57,7 +58,7 @@ def certificate(game: Game, solution: Solution) -> dict[str, object]:
         "status": solution.status,
         "bound": {"kind": "on trust", "from": f"HiGHS, {solution.evidence}"},
     }
-    if game.cars is None:
+    if game.cars is None and customers is None and game.mean_weight == "time":
         exact = {**values, "bound": {"kind": "linear programs", **_bills(game), **_prices(game)}}
         reached = check(exact).bound
         slack = PROVEN * max(abs(solution.upper_bound), 1e-9)
@@ -66,7 +67,7 @@ def certificate(game: Game, solution: Solution) -> dict[str, object]:
     return values
 
 
-def game_values(game: Game) -> dict[str, object]:
+def game_values(game: Game, customers: Customers | None = None) -> dict[str, object]:
     """Return a game as the object under a certificate's key ``game``."""
     store, blocks, cars = game.storage, None, None
     if game.block_kw is not None and game.block_premium is not None:
@@ -91,6 +92,7 @@ def game_values(game: Game) -> dict[str, object]:
         "blocks": blocks,
         "cars": cars,
         **_peak(game),
+        **_paid(game, customers),
     }
 
 
@@ -99,6 +101,17 @@ def _peak(game: Game) -> dict[str, object]:
     if not game.demand_charge:
         return {}
     return {"base_kw": game.base_load_kw.tolist(), "demand_charge": float(game.demand_charge)}
+
+
+def _paid(game: Game, customers: Customers | None) -> dict[str, object]:
+    """Return what the mean price paid decides; nothing where it decides nothing."""
+    if game.mean_weight == "time" and game.most_paid is None and customers is None:
+        return {}
+    return {
+        "mean_weight": game.mean_weight,
+        "most_paid": game.most_paid,
+        "customers": None if customers is None else asdict(customers),
+    }
 
 
 _SERIES = {

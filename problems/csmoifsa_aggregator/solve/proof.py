@@ -11,26 +11,25 @@ trusted:
   the cheapest steps at ``pi + nu``. With a demand charge d, theta >= 0 of the peak joins nu as theta / dt; where its
   sum exceeds d, it is scaled down to it.
 
+Where customers leave, load and price are those of all drivers, and everything bought is for the share that stays at
+the mean price paid; the bound is then on trust, as with a mean weighted by the load.
+
 A certificate is untrusted data: it is read strictly, its size is limited, and nothing in it is executed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
 from csmoifsa.errors import InputError
 from csmoifsa.files import read_json
+from csmoifsa_aggregator.solve.proof_game import SLACK, ProofGame, Series, entries, matrix, number, series, table
 
 FORMAT = "csmoifsa stage one certificate 1"
 LARGEST = 20_000_000
 """Greatest size of a certificate [bytes]."""
-SLACK = Fraction(1, 10**6)
-"""Relative tolerance of all checks: a solver's numbers are not exact, so claims are checked to a millionth."""
-
-Series = list[Fraction]
 
 
 @dataclass(frozen=True)
@@ -76,157 +75,26 @@ def verify_certificate(path: str | Path) -> Verdict:
         raise InputError(f"{path} is no certificate that can be checked: {error}") from None
 
 
-def _table(value: object, name: str, keys: Sequence[str]) -> dict[str, object]:
-    if not isinstance(value, dict):
-        raise InputError(f"{name} must be an object")
-    for key in keys:
-        if key not in value:
-            raise InputError(f"{name} has no {key!r}")
-    if extra := sorted(set(value) - set(keys)):
-        raise InputError(f"{name} has the unknown key {extra[0][:40]!r}")
-    return value
-
-
-def _number(value: object, name: str) -> Fraction:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= 1e15:
-        raise InputError(f"{name} must be a number of at most 1e15")
-    return Fraction(value)
-
-
-def _series(value: object, name: str, n: int | None = None) -> Series:
-    if not isinstance(value, list) or (n is not None and len(value) != n) or len(value) > 10_000:
-        raise InputError(f"{name} must be a list of {'numbers' if n is None else f'{n} numbers'}")
-    return [_number(one, name) for one in value]
-
-
-def _matrix(value: object, name: str, rows: int, n: int) -> list[Series]:
-    if not isinstance(value, list) or len(value) != rows:
-        raise InputError(f"{name} must be a list of {rows} lists")
-    return [_series(one, f"row {k + 1} of {name}", n) for k, one in enumerate(value)]
-
-
-_GAME = (
-    *("p", "pb", "ps", "lb", "ub", "mean", "mean_sense", "E", "Pm", "W", "dt"),
-    *("storage", "import_limit_kw", "blocks", "cars"),
-)
-_PEAK = ("base_kw", "demand_charge")
-"""Keys of a game with a demand charge; absent without one."""
-_CARS = ("count", "charge_kw", "discharge_kw", "efficiency", "wear", "arrival_kwh", "places", "low_kwh", "high_kwh")
 _SUPPLY = ("ahead_kw", "real_time_kw", "sold_kw", "charge_kw", "discharge_kw")
 _MULTIPLIERS = ("response_kwh", "mu", "pi", "nu", "m", "kappa")
-
-
-class _Game:
-    """The game of a certificate, all numbers as exact fractions."""
-
-    def __init__(self, values: object) -> None:
-        priced = isinstance(values, dict) and any(key in values for key in _PEAK)
-        game = _table(values, "game", (*_GAME, *_PEAK) if priced else _GAME)
-        self.p = _series(game["p"], "p")
-        self.steps = n = len(self.p)
-        self.pb, self.ps, self.lb, self.ub = (_series(game[key], key, n) for key in ("pb", "ps", "lb", "ub"))
-        self.mean, self.dt = _number(game["mean"], "mean"), _number(game["dt"], "dt")
-        if game["mean_sense"] not in ("==", "<=") or n == 0 or self.dt <= 0:
-            raise InputError("mean_sense must be '==' or '<=', and dt and the number of steps above 0")
-        self.equal = game["mean_sense"] == "=="
-        self.energy = _series(game["E"], "E")
-        self.classes = k = len(self.energy)
-        self.power = _series(game["Pm"], "Pm", k)
-        self.window = _matrix(game["W"], "W", k, n)
-        limit = game["import_limit_kw"]
-        self.import_limit = None if limit is None else _series(limit, "import_limit_kw", n)
-        self.base = _series(game["base_kw"], "base_kw", n) if priced else [Fraction(0)] * n
-        self.demand_charge = _number(game["demand_charge"], "demand_charge") if priced else Fraction(0)
-        if self.demand_charge < 0:
-            raise InputError("demand_charge must be from 0 up")
-        self.store = None
-        if game["storage"] is not None:
-            store = _table(game["storage"], "storage", ("power_kw", "capacity_kwh", "initial_kwh", "efficiency"))
-            self.store = {key: _number(value, f"storage.{key}") for key, value in store.items()}
-            if not 0 < self.store["efficiency"] <= 1 or min(self.store.values()) < 0:
-                raise InputError("storage must have an efficiency above 0 and at most 1, and nothing below 0")
-        self.blocks: list[tuple[Fraction | None, Fraction]] = [(None, Fraction(0))]
-        if game["blocks"] is not None:
-            if not isinstance(game["blocks"], list) or not 1 <= len(game["blocks"]) <= 1000:
-                raise InputError("blocks must be a list of pairs of width and premium")
-            self.blocks = [_pair(one) for one in game["blocks"]]
-        self.cars = None if game["cars"] is None else [_Car(one, n) for one in _list(game["cars"], "cars")]
-        self.scale = sum((abs(one) for one in self.p), Fraction(0)) / n or Fraction(1)
-        for name, values in (("E", self.energy), ("Pm", self.power)):
-            if any(one <= 0 for one in values):
-                raise InputError(f"{name} must be above 0")
-        for k in range(self.classes):
-            room = sum(self.most(k), Fraction(0))
-            if room < self.energy[k] * (1 - SLACK):
-                raise InputError(f"the window of class {k + 1} does not hold its energy")
-            self.energy[k] = min(self.energy[k], room)
-
-    def most(self, k: int) -> Series:
-        """Return the greatest energy of a class in each step [kWh]."""
-        return [self.power[k] * self.dt if open_ else Fraction(0) for open_ in self.window[k]]
-
-    def fill(self, k: int, price: Series) -> Fraction:
-        """Return the least bill of a class at a price [currency]."""
-        left, paid, most = self.energy[k], Fraction(0), self.most(k)
-        for t in sorted(range(self.steps), key=lambda t: price[t]):
-            taken = min(left, most[t])
-            left, paid = left - taken, paid + taken * price[t]
-        return paid
-
-
-def _list(value: object, name: str) -> list[object]:
-    if not isinstance(value, list) or len(value) > 10_000:
-        raise InputError(f"{name} must be a list")
-    return value
-
-
-def _pair(value: object) -> tuple[Fraction | None, Fraction]:
-    if not isinstance(value, list) or len(value) != 2:
-        raise InputError("blocks must be a list of pairs of width and premium")
-    width = None if value[0] is None else _number(value[0], "the width of a block")
-    if width is not None and width < 0:
-        raise InputError("the width of a block must be from 0 up")
-    return width, _number(value[1], "the premium of a block")
-
-
-class _Car:
-    """One V2G class of a certificate: quantities per vehicle, series by step of its stay."""
-
-    def __init__(self, values: object, steps: int) -> None:
-        car = _table(values, "a V2G class", _CARS)
-        for key in ("count", "charge_kw", "discharge_kw", "efficiency", "wear", "arrival_kwh"):
-            setattr(self, key, _number(car[key], key))
-        self.count: Fraction
-        self.charge_kw: Fraction
-        self.discharge_kw: Fraction
-        self.efficiency: Fraction
-        self.wear: Fraction
-        self.arrival_kwh: Fraction
-        places = _series(car["places"], "places")
-        if any(one.denominator != 1 or not 0 <= one < steps for one in places) or len(set(places)) < len(places):
-            raise InputError("places must be different steps of the day")
-        self.places = [int(one) for one in places]
-        self.low, self.high = (_series(car[key], key, len(places)) for key in ("low_kwh", "high_kwh"))
-        if not 0 < self.efficiency <= 1 or self.count <= 0 or min(self.charge_kw, self.discharge_kw) < 0:
-            raise InputError("a V2G class needs an efficiency in (0, 1], a count above 0 and powers from 0 up")
-        if not places:
-            raise InputError("places of a V2G class must not be empty")
 
 
 def check(values: object) -> Verdict:
     """Check a certificate that has been parsed and return the verdict; see `verify_certificate`."""
     keys = ("format", "game", "margin", "price", "load_kw", "v2g", "supply", "profit", "upper_bound", "status", "bound")
-    one = _table(values, "the certificate", keys)
+    one = table(values, "the certificate", keys)
     if one["format"] != FORMAT:
         raise InputError(f"its format is not {FORMAT!r}")
-    game = _Game(one["game"])
-    price = _series(one["price"], "price", game.steps)
-    load = _matrix(one["load_kw"], "load_kw", game.classes, game.steps)
-    profit, bound, margin = (_number(one[key], key) for key in ("profit", "upper_bound", "margin"))
+    game = ProofGame(one["game"])
+    price = series(one["price"], "price", game.steps)
+    load = matrix(one["load_kw"], "load_kw", game.classes, game.steps)
+    profit, bound, margin = (number(one[key], key) for key in ("profit", "upper_bound", "margin"))
     if one["status"] not in ("proven", "gap"):
         raise InputError("status must be 'proven' or 'gap'")
-    faults = [*_price_faults(game, price), *_class_faults(game, price, load, margin)]
-    net = [sum((row[t] for row in load), Fraction(0)) for t in range(game.steps)]
+    paid = sum((game.fill(k, price) for k in range(game.classes)), Fraction(0)) / sum(game.energy)
+    faults = [*_price_faults(game, price, paid), *_class_faults(game, price, load, margin)]
+    share = Fraction(1) if game.customers is None else game.customers.share(paid)
+    net = [share * sum((row[t] for row in load), Fraction(0)) for t in range(game.steps)]
     net = _battery_faults(game, price, one["v2g"], net, faults)
     if game.import_limit is not None:
         worst = max(load_t - limit for load_t, limit in zip(net, game.import_limit, strict=True))
@@ -249,19 +117,21 @@ def check(values: object) -> Verdict:
     )
 
 
-def _price_faults(game: _Game, price: Series) -> list[str]:
+def _price_faults(game: ProofGame, price: Series, paid: Fraction) -> list[str]:
     slack, faults = SLACK * game.scale, []
     for t, (low, c, high) in enumerate(zip(game.lb, price, game.ub, strict=True)):
         if not low - slack <= c <= high + slack:
             faults.append(f"the price of step {t}, {float(c):g}, lies outside its bounds")
             break
-    mean = sum(price) / game.steps
+    mean = paid if game.by_load else sum(price) / game.steps
     if mean > game.mean + slack or (game.equal and mean < game.mean - slack):
         faults.append(f"the mean price is {float(mean):.9g}, not {float(game.mean):.9g}")
+    if game.most_paid is not None and paid > game.most_paid + slack:
+        faults.append(f"the mean price paid is {float(paid):.9g}, above {float(game.most_paid):.9g}")
     return faults
 
 
-def _class_faults(game: _Game, price: Series, load: list[Series], margin: Fraction) -> list[str]:
+def _class_faults(game: ProofGame, price: Series, load: list[Series], margin: Fraction) -> list[str]:
     faults = []
     for k, row in enumerate(load):
         most, slack = game.most(k), SLACK * game.power[k] * game.dt
@@ -286,7 +156,7 @@ def _class_faults(game: _Game, price: Series, load: list[Series], margin: Fracti
     return faults
 
 
-def _battery_faults(game: _Game, price: Series, values: object, net: Series, faults: list[str]) -> Series:
+def _battery_faults(game: ProofGame, price: Series, values: object, net: Series, faults: list[str]) -> Series:
     """Check dynamics, limits and optimality of the V2G classes; return the net load with them, by step [kW].
 
     Optimality follows from the multipliers of the state of energy by weak duality: the cost of one vehicle is at least
@@ -296,13 +166,13 @@ def _battery_faults(game: _Game, price: Series, values: object, net: Series, fau
         if values is not None:
             raise InputError("v2g must be null: the game has no V2G classes")
         return net
-    rows = _list(values, "v2g")
+    rows = entries(values, "v2g")
     if len(rows) != len(game.cars):
         raise InputError(f"v2g must have {len(game.cars)} entries")
     net, dt = list(net), game.dt
     for v, (car, row) in enumerate(zip(game.cars, rows, strict=True)):
-        row = _table(row, "an entry of v2g", ("charge_kw", "discharge_kw", "value"))
-        ch, dis, value = (_series(row[key], key, len(car.places)) for key in ("charge_kw", "discharge_kw", "value"))
+        row = table(row, "an entry of v2g", ("charge_kw", "discharge_kw", "value"))
+        ch, dis, value = (series(row[key], key, len(car.places)) for key in ("charge_kw", "discharge_kw", "value"))
         soe, eta, cost, least = car.arrival_kwh, car.efficiency, Fraction(0), -value[0] * car.arrival_kwh
         slack, big = SLACK * car.charge_kw, SLACK * max(car.high)
         for i, t in enumerate(car.places):
@@ -322,12 +192,12 @@ def _battery_faults(game: _Game, price: Series, values: object, net: Series, fau
     return net
 
 
-def _cost(game: _Game, values: object, net: Series, faults: list[str]) -> Fraction:
+def _cost(game: ProofGame, values: object, net: Series, faults: list[str]) -> Fraction:
     """Return the cost of the supply [currency]; check the balance, the exclusions and the storage."""
-    supply = _table(values, "supply", _SUPPLY)
+    supply = table(values, "supply", _SUPPLY)
     n, dt = game.steps, game.dt
-    ahead = _matrix(supply["ahead_kw"], "ahead_kw", len(game.blocks), n)
-    bought, sold, charge, discharge = (_series(supply[key], key, n) for key in _SUPPLY[1:])
+    ahead = matrix(supply["ahead_kw"], "ahead_kw", len(game.blocks), n)
+    bought, sold, charge, discharge = (series(supply[key], key, n) for key in _SUPPLY[1:])
     slack = SLACK * max([*(abs(one) for one in net), *charge, *discharge, SLACK])
     power = Fraction(0) if game.store is None else game.store["power_kw"]
     soe = Fraction(0) if game.store is None else game.store["initial_kwh"]
@@ -357,28 +227,31 @@ def _cost(game: _Game, values: object, net: Series, faults: list[str]) -> Fracti
     return cost
 
 
-def _bound(game: _Game, values: object, faults: list[str], claimed: Fraction, money: Fraction) -> Fraction | None:
+def _bound(game: ProofGame, values: object, faults: list[str], claimed: Fraction, money: Fraction) -> Fraction | None:
     """Return the upper bound of the multipliers [currency]; None where the certificate's bound is on trust."""
     if not isinstance(values, dict) or values.get("kind") not in ("linear programs", "on trust"):
         raise InputError("bound.kind must be 'linear programs' or 'on trust'")
     if values["kind"] == "on trust":
-        if not isinstance(_table(values, "bound", ("kind", "from"))["from"], str):
+        if not isinstance(table(values, "bound", ("kind", "from"))["from"], str):
             raise InputError("bound.from must be a text")
         return None
-    if game.cars is not None:
-        raise InputError("bound.kind must be 'on trust' for a game with V2G classes")
-    _table(values, "bound", ("kind", *_MULTIPLIERS, *(("theta",) if game.demand_charge else ())))
+    if game.cars is not None or game.customers is not None or game.by_load:
+        raise InputError(
+            "bound.kind must be 'on trust' for a game with V2G classes, customers who leave or a mean weighted by the "
+            "load"
+        )
+    table(values, "bound", ("kind", *_MULTIPLIERS, *(("theta",) if game.demand_charge else ())))
     n = game.steps
-    response = _matrix(values["response_kwh"], "response_kwh", game.classes, n)
-    pi, nu, m, kappa = (_series(values[key], key, n) for key in _MULTIPLIERS[2:])
-    theta = _series(values["theta"], "theta", n) if game.demand_charge else [Fraction(0)] * n
-    bound = most_bills(game, response, _number(values["mu"], "mu")) - least_cost(game, pi, nu, m, kappa, theta)
+    response = matrix(values["response_kwh"], "response_kwh", game.classes, n)
+    pi, nu, m, kappa = (series(values[key], key, n) for key in _MULTIPLIERS[2:])
+    theta = series(values["theta"], "theta", n) if game.demand_charge else [Fraction(0)] * n
+    bound = most_bills(game, response, number(values["mu"], "mu")) - least_cost(game, pi, nu, m, kappa, theta)
     if bound > claimed + SLACK * max(abs(claimed), money):
         faults.append(f"the multipliers show an upper bound of {float(bound):.9g}, not {float(claimed):.9g}")
     return bound
 
 
-def most_bills(game: _Game, response: list[Series], mu: Fraction) -> Fraction:
+def most_bills(game: ProofGame, response: list[Series], mu: Fraction) -> Fraction:
     """Return an upper bound of the drivers' bills at any price [currency], by weak duality; see the module docstring.
 
     The response is first made exactly feasible.
@@ -397,7 +270,7 @@ def most_bills(game: _Game, response: list[Series], mu: Fraction) -> Fraction:
     return mu * game.mean * game.steps + sum(over)
 
 
-def least_cost(game: _Game, pi: Series, nu: Series, m: Series, kappa: Series, theta: Series) -> Fraction:
+def least_cost(game: ProofGame, pi: Series, nu: Series, m: Series, kappa: Series, theta: Series) -> Fraction:
     """Return a lower bound of the cost of any class load [currency], by weak duality; see the module docstring."""
     zero, dt, n = Fraction(0), game.dt, game.steps
     nu, kappa, theta = ([max(one, zero) for one in row] for row in (nu, kappa, theta))
