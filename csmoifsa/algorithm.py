@@ -148,7 +148,8 @@ class EngineAlgorithm(Algorithm):
         self._initialize()
         self.is_initialized = True
         self.evaluator.n_eval = self._engine.n_eval if saved.n_eval < 0 else saved.n_eval
-        self._exchange.records, self._exchange.n_discarded = saved.records, saved.n_discarded
+        for name in ("records", "n_discarded", "preferring"):
+            setattr(self._exchange, name, getattr(saved, name))
         finished = self._calendar.finished(self._engine.n_eval)
         self.n_iter = finished + 1  # the generation that comes next or is under way
         termination = self._termination
@@ -175,7 +176,7 @@ class EngineAlgorithm(Algorithm):
         """Read a saved run of ``problem``; pass the result to ``minimize`` with any termination to continue it.
 
         In ``minimize(problem, CSMOIFSA.load(path, problem), ("n_eval", 20000))`` the budget includes the evaluations
-        saved. ``operators`` are those of the saved run: ``repair``, ``eliminate_duplicates``, ``on_error``.
+        saved. ``operators`` are those of the saved run, such as ``repair`` and ``on_error``.
 
         Raises
         ------
@@ -224,7 +225,8 @@ class EngineAlgorithm(Algorithm):
     def _run_compiled(self, most: int) -> int:
         """Run whole generations if the problem offers a compiled evaluator; return the number of evaluations."""
         problem = self._problem
-        if not isinstance(self.engine, ImmuneFishSwarm) or not offers_kernel(problem):
+        by_preference = self.operators.reference_point is not None
+        if by_preference or not isinstance(self.engine, ImmuneFishSwarm) or not offers_kernel(problem):
             return 0
         return self.engine.run_generations(
             problem.kernel, problem.kernel_data, most, n_ieq=problem.n_ieq_constr, tolerance=EQUALITY_TOLERANCE
@@ -398,7 +400,7 @@ class CSMOIFSA(EngineAlgorithm):
         not evaluated again; of more than ``pop_size`` the best are kept.
     **settings
         Fields of the settings class, of `csmoifsa.operators.Operators` (``repair``, ``eliminate_duplicates``,
-        ``on_error``), and options of pymoo's ``Algorithm``.
+        ``on_error``, ``reference_point``), and options of pymoo's ``Algorithm``.
 
     Raises
     ------

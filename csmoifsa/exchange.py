@@ -20,6 +20,7 @@ from csmoifsa.engine import Engine, ImmuneFishSwarm
 from csmoifsa.errors import InputError
 from csmoifsa.kernels.space import total_violation
 from csmoifsa.operators import Operators
+from csmoifsa.preference import outside_region
 from csmoifsa.records import Records
 from csmoifsa.results import Outputs, as_population
 
@@ -57,6 +58,7 @@ class Exchange:
         self.problem, self.operators = problem, operators
         self.records = Records()
         self.n_discarded = 0  # evaluations that failed
+        self.preferring = False  # whether the reference point decides who survives, as well as dominance
         self.exhausted = False  # whether each candidate that could be made is evaluated already
         self._asked: list[Individual] = []  # the batch under way, row by row
         self._answers: dict[int, Individual] = {}  # row of the batch -> the individual evaluated for it
@@ -64,6 +66,11 @@ class Exchange:
         self._extra: list[Individual] = []  # individuals of the user beyond the batch
         n = engine.settings.pop_size
         self._first, self._surplus = list(first[:n]), list(first[n:])
+        point = operators.reference_point
+        if point is not None and point.shape != (engine.n_obj,):
+            raise InputError(f"reference_point has {point.size} numbers; the problem has {engine.n_obj} objectives")
+        if point is not None and not isinstance(engine, ImmuneFishSwarm):
+            raise InputError("reference_point needs the default CSMOIFSA: the paper's algorithms have no preferences")
         if is_evaluated := [one for one in first if _is_evaluated(one)]:
             self._units(self.values(is_evaluated).X)
         self._changes = bool(operators.active or is_evaluated or self._surplus)
@@ -233,9 +240,11 @@ class Exchange:
         placed = self._adopt(values.X)
         values, failed = self._without_failures(values)
         self.n_discarded += int(failed.sum())
-        self.engine.tell(values.F, np.where(failed, FAILED_CV, self._violations(values)), values.constraints)
+        self.engine.tell(values.F, np.where(failed, FAILED_CV, self._demerits(values)), values.constraints)
         self.records.keep(placed, values.F, values.X, outputs or [{}] * len(placed))
         board, engine = self.engine.board, self.engine
+        if engine.n_told == engine.n_planned:
+            self._consider_preference()
         if engine.n_told == engine.n_planned and len(self.records) > 4 * len(board.population.CV):
             population, count = board.population, board.count
             self.records.forget_all_but(engine.place(population.X[:count]), population.F[:count])
@@ -244,7 +253,7 @@ class Exchange:
         """Have evaluated individuals compete for the population, between two generations of the engine."""
         individuals = [one for one in individuals if np.isfinite(one.F).all() and np.isfinite([*one.G, *one.H]).all()]
         values = self.values(individuals)
-        U, CV = self._units(values.X), self._violations(values)
+        U, CV = self._units(values.X), self._demerits(values)
         board = self.engine.board
         population, start = board.population, 0
         while start < len(U):
@@ -285,14 +294,37 @@ class Exchange:
         """Return rows of the engine as they were evaluated, and further outputs of each; failed ones are infinite."""
         rows, outputs = self.records.restored(rows)
         failed = rows.CV >= FAILED_CV
+        if self.preferring:
+            rows = rows._replace(CV=self._violations(rows.extra))
         if failed.any():
             F, extra = (np.where(failed[:, None], np.inf, table) for table in (rows.F, rows.extra))
             rows = rows._replace(F=F, CV=np.where(failed, np.inf, rows.CV), extra=extra)
         return rows, outputs
 
-    def _violations(self, values: Values) -> np.ndarray:
-        CV = np.zeros(len(values.F))
-        total_violation(np.ascontiguousarray(values.constraints), self.n_ieq, EQUALITY_TOLERANCE, CV)
+    def _demerits(self, values: Values) -> np.ndarray:
+        """Return what the engine takes as violations (n,): `preferring`, 0.5 outside the region of interest, too."""
+        CV = self._violations(values.constraints)
+        if not self.preferring:
+            return CV
+        return np.where(CV > 0.0, 1.0 + CV, 0.5 * outside_region(values.F, self.operators.reference_point))
+
+    def _consider_preference(self) -> None:
+        """Begin to prefer the region of interest once all individuals are feasible and none dominates another."""
+        board = self.engine.board
+        rows, n = slice(board.count), board.count
+        population = board.population
+        if self.operators.reference_point is None or self.preferring or n < board.capacity:
+            return
+        if population.rank[rows].any() or population.CV[rows].any():
+            return
+        self.preferring = True
+        population.CV[rows] = self._demerits(Values(population.X[rows], population.F[rows], population.extra[rows]))
+        board.count = 0  # the order of the rows has changed: they are compared anew
+        board.select(n)
+
+    def _violations(self, constraints: np.ndarray) -> np.ndarray:
+        CV = np.zeros(len(constraints))
+        total_violation(np.ascontiguousarray(constraints), self.n_ieq, EQUALITY_TOLERANCE, CV)
         return CV
 
     def _adopt(self, X: np.ndarray) -> np.ndarray:

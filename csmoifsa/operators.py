@@ -15,6 +15,7 @@ from pymoo.core.repair import NoRepair, Repair
 from pymoo.core.sampling import Sampling
 
 from csmoifsa.errors import InputError
+from csmoifsa.preference import checked_point
 from csmoifsa.requirements import bounds_of
 
 ATTEMPTS = 20  # to replace a duplicate by another candidate
@@ -36,6 +37,10 @@ class Operators:
     on_error : str
         ``"raise"`` ends the run with an error where an objective or constraint is NaN or infinite; ``"discard"``
         treats such a candidate as worse than any other and counts it (``algorithm.n_discarded``).
+    reference_point : (n_obj,) array, optional
+        An aspiration for each objective (`CSMOIFSA` only). Once the population consists of non-dominated solutions,
+        those at least as good in every objective are preferred or, if there are none, those that fall short in every
+        one (`csmoifsa.preference.outside_region`).
 
     Raises
     ------
@@ -46,8 +51,11 @@ class Operators:
     repair: Repair | None = None
     eliminate_duplicates: bool | DuplicateElimination | None = None
     on_error: str = "raise"
+    reference_point: Any = None
 
     def __post_init__(self):
+        if self.reference_point is not None:
+            object.__setattr__(self, "reference_point", checked_point(self.reference_point))
         if self.on_error not in ON_ERROR:
             raise InputError(f"on_error must be one of {', '.join(ON_ERROR)}; got {self.on_error!r}")
         if isinstance(self.repair, type) or not (self.repair is None or hasattr(self.repair, "do")):
@@ -69,11 +77,11 @@ class Operators:
         return self.repair is not None or self.eliminate_duplicates is not None
 
     def names(self) -> dict[str, str]:
-        """Return what a checkpoint says of them: the class of each operator, the word of ``on_error``."""
+        """Return what a checkpoint says of them: the class of each operator, and the other values."""
         kinds = {name: getattr(self, name) for name in ("repair", "eliminate_duplicates")}
-        return {**{name: "" if one is None else type(one).__name__ for name, one in kinds.items()}} | {
-            "on_error": self.on_error
-        }
+        point = "" if self.reference_point is None else repr(self.reference_point.tolist())
+        names = {name: "" if one is None else type(one).__name__ for name, one in kinds.items()}
+        return {**names, "on_error": self.on_error, "reference_point": point}
 
     def repaired(self, problem: Problem, X: np.ndarray, key: list[int]) -> np.ndarray:
         """Return candidates (n, n_var) as the repair makes them; ``key`` decides its random numbers."""

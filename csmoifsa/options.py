@@ -16,7 +16,8 @@ PYMOO_OPTIONS = (
     "termination", "output", "display", "callback", "archive", "return_least_infeasible", "save_history", "verbose",
     "seed", "evaluator",
 )  # fmt: skip
-OPERATORS = ("repair", "eliminate_duplicates", "on_error")  # fields of `csmoifsa.operators.Operators`
+# fields of `csmoifsa.operators.Operators`
+OPERATORS = ("repair", "eliminate_duplicates", "on_error", "reference_point")
 
 
 def split_settings(kind: type[DataclassInstance], values: Mapping[str, T]) -> tuple[dict[str, T], dict[str, T]]:

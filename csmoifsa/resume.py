@@ -39,6 +39,7 @@ class Saved:
     records: Records
     n_eval: int  # -1 where the checkpoint does not say
     n_discarded: int
+    preferring: bool
 
 
 def save_run(algorithm: EngineAlgorithm, engine: Engine, exchange: Exchange, path: str | Path) -> None:
@@ -52,6 +53,7 @@ def save_run(algorithm: EngineAlgorithm, engine: Engine, exchange: Exchange, pat
         "n_eval": int(algorithm.evaluator.n_eval),
         "n_discarded": exchange.n_discarded,
         "generation_size": algorithm.generation_size,
+        "preferring": exchange.preferring,
     }
     write_checkpoint(path, facts, engine.state | exchange.records.arrays())
 
@@ -74,15 +76,17 @@ def load_run(kind: type[Runs], path: str | Path, problem: Problem, operators: Ma
     if len(shape) != 2 or shape[0] < rows or shape[1] != width:
         raise InputError(f"{path} holds no rows for a population of {algorithm.pop_size} and {width} variables")
     kept = {name: arrays.pop(name) for name in [*arrays] if name.startswith(PREFIX)}
-    counts = [facts.get(name, default) for name, default in (("n_eval", -1), ("n_discarded", 0))]
-    if not all(type(count) is int and -1 <= count <= LARGEST for count in counts):
+    n_eval, n_discarded = facts.get("n_eval", -1), facts.get("n_discarded", 0)
+    if not all(type(count) is int and -1 <= count <= LARGEST for count in (n_eval, n_discarded)):
         raise InputError(f"{path} holds numbers of evaluations that no run has")
     size = facts.get("generation_size")
     if not (size is None or (type(size) is int and 1 <= size <= LARGEST)):
         raise InputError(f"{path} holds a size of the generations that no run has")
     algorithm.generation_size = size
     records = Records.from_arrays(kept, problem.n_var, problem.n_obj)
-    algorithm.resumed = Saved(Path(path), facts["seed"], arrays, records, *counts)
+    algorithm.resumed = Saved(
+        Path(path), facts["seed"], arrays, records, n_eval, n_discarded, facts.get("preferring") is True
+    )
     return algorithm
 
 
