@@ -40,11 +40,12 @@ from csmoifsa.hyperparameters import variables_of, with_values
 from csmoifsa.moafsa import FishSwarm, SwarmSettings
 from csmoifsa.operators import Operators, batch_for, first_individuals
 from csmoifsa.options import OPERATORS, split_settings
-from csmoifsa.requirements import bounds_of, evaluated, n_eval_budget, offers_kernel, refuse_unsuitable
+from csmoifsa.requirements import evaluated, n_eval_budget, offers_kernel, refuse_unsuitable
 from csmoifsa.results import EngineResult, View
 from csmoifsa.resume import Saved, load_run, save_run
 from csmoifsa.settings import Settings
 from csmoifsa.typing import ArrayLike
+from csmoifsa.variables import coding_of
 
 Sampling: TypeAlias = ArrayLike | Population | Operator | None
 
@@ -121,16 +122,17 @@ class EngineAlgorithm(Algorithm):
         if self.seed is None:
             self.seed = secrets.randbits(48)
         first = first_individuals(self.sampling, problem, self.pop_size, self.seed)
-        low, high = bounds_of(problem)
+        coding = coding_of(problem)
+        low, high = coding.bounds
         self.engine = self.engine_class(
-            problem.n_var,
+            low.size,
             problem.n_obj,
             settings=self.settings,
             seed=self.seed,
             xl=low,
             xu=high,
             n_extra=problem.n_ieq_constr + problem.n_eq_constr,
-            initial=first.get("X") if len(first) else None,
+            initial=coding.encoded(one.X for one in first) if len(first) else None,
         )
         self.exchange = Exchange(self.engine, problem, self.operators, first)
         if self.resumed is not None:

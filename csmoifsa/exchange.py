@@ -7,7 +7,7 @@ matched with its row by identity, else by ``X``, so that objectives never reach 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,6 +23,7 @@ from csmoifsa.operators import Operators
 from csmoifsa.preference import outside_region
 from csmoifsa.records import Records
 from csmoifsa.results import Outputs, as_population
+from csmoifsa.variables import coding_of
 
 EQUALITY_TOLERANCE = default_config()["cv_eq"]["eps"]  # pymoo's default, so that both compute the same CV
 STAMPS = ("n_gen", "n_iter")  # pymoo writes them on whatever ask() returns
@@ -55,7 +56,8 @@ class Exchange:
 
     def __init__(self, engine: Engine, problem: Problem, operators: Operators, first: Population):
         self.engine, self.n_ieq, self.n_eq = engine, int(problem.n_ieq_constr), int(problem.n_eq_constr)
-        self.problem, self.operators = problem, operators
+        self.coding = coding_of(problem)
+        self.problem, self.operators = problem, operators.on(self.coding)
         self.records = Records()
         self.n_discarded = 0  # evaluations that failed
         self.preferring = False  # whether the reference point decides who survives, as well as dominance
@@ -73,7 +75,7 @@ class Exchange:
             raise InputError("reference_point needs the default CSMOIFSA: the paper's algorithms have no preferences")
         if is_evaluated := [one for one in first if _is_evaluated(one)]:
             self._units(self.values(is_evaluated).X)
-        self._changes = bool(operators.active or is_evaluated or self._surplus)
+        self._changes = bool(self.operators.active or is_evaluated or self._surplus)
 
     @property
     def plain(self) -> bool:
@@ -106,26 +108,35 @@ class Exchange:
         engine = self.engine
         known = self._first[engine.n_told :] if engine.generation == 0 else []
         given = known[start : len(X)]
-        individuals = given + [Individual(X=x) for x in X[start + len(given) :]]
+        individuals = given + [Individual(X=x) for x in self.coding.decoded(X[start + len(given) :])]
         if not self.operators.active:
             return individuals
         new = [i for i, one in enumerate(individuals) if not _is_evaluated(one)]
         waiting = [one for row, one in enumerate(self._asked) if row not in self._copies]
         before = Population([*self._evaluated(), *waiting, *(one for one in given if _is_evaluated(one))])
         key = [engine.seed, engine.n_eval, start]
-        positions = np.array([individuals[i].X for i in new]).reshape(len(new), engine.n_var)
-        positions, spent = self.operators.distinct(self.problem, positions, before, key)
+        positions, others = self._codes([individuals[i] for i in new]), before
+        if self.coding.variables is not None:
+            others = Population.new(X=self._codes(before))
+        positions, spent = self.operators.distinct(self.problem, positions, others, key)
         self._units(positions)
-        for i, x in zip(new, positions, strict=True):
+        for i, x in zip(new, self.coding.decoded(positions), strict=True):
             individuals[i].X = x
         rows = {new[k] for k in spent}
         usable = [one for i, one in enumerate(individuals) if i not in rows]
         usable += [one for one in before if np.isfinite(one.F).all()]
-        positions = np.array([one.X for one in usable], dtype=float)
+        positions = np.asarray(self._codes(usable), dtype=float)
         for i in rows:  # what was evaluated already is recorded again, without an evaluation
-            distance = np.abs(positions - np.asarray(individuals[i].X, dtype=float)).sum(axis=1)
+            distance = np.abs(positions - np.asarray(self._codes([individuals[i]]), dtype=float)).sum(axis=1)
             self._copies[start + i] = usable[int(np.argmin(distance))]
         return individuals
+
+    def _codes(self, individuals: Iterable[Individual]) -> np.ndarray:
+        """Return the positions of individuals as codes (n, n_var)."""
+        return self.coding.encoded(one.X for one in individuals)
+
+    def _position(self, one: Individual) -> bytes:
+        return (np.asarray(self._codes([one]), dtype=float) + 0.0).tobytes()  # + 0.0: a negative zero is a zero
 
     def _evaluated(self) -> Population:
         """Return all individuals that the engine has, those of a generation under way included."""
@@ -187,10 +198,10 @@ class Exchange:
         free = {row: one for row, one in enumerate(self._asked) if not (row in answers or row in self._answers)}
         by_position: dict[bytes, list[int]] = {}
         for row in reversed(free):
-            by_position.setdefault(_position(free[row]), []).append(row)
+            by_position.setdefault(self._position(free[row]), []).append(row)
         strangers = []
         for one in others:
-            if same := by_position.get(_position(one)):
+            if same := by_position.get(self._position(one)):
                 row = same.pop()
                 answers[row] = one
                 del free[row]
@@ -202,11 +213,8 @@ class Exchange:
     def values(self, individuals: Sequence[Individual]) -> Values:
         """Return positions and results of evaluated individuals; raises `InputError` where one lacks a value."""
         n, n_obj = len(individuals), self.engine.n_obj
+        X = self._codes(individuals)
         for i, one in enumerate(individuals):
-            if np.shape(one.X) != (self.engine.n_var,):
-                raise InputError(
-                    f"individual {i} has X of shape {np.shape(one.X)}; the problem has {self.engine.n_var} variables"
-                )
             if np.size(one.F) != n_obj:
                 raise InputError(
                     f"individual {i} has no {n_obj} objectives F; evaluate it, e.g. with "
@@ -217,7 +225,6 @@ class Exchange:
                     f"tell() needs {self.n_ieq} inequality and {self.n_eq} equality values (G, H) of each candidate; "
                     "evaluate with algorithm.evaluator.eval(problem, infills), or set them beside F"
                 )
-        X = np.array([one.X for one in individuals]).reshape(n, self.engine.n_var)
         F = np.array([np.ravel(one.F) for one in individuals], dtype=float).reshape(n, n_obj)
         constraints = [np.concatenate([np.ravel(one.G), np.ravel(one.H)]) for one in individuals]
         values = Values(X, F, np.array(constraints, dtype=float).reshape(n, self.n_ieq + self.n_eq))
@@ -299,7 +306,7 @@ class Exchange:
         if failed.any():
             F, extra = (np.where(failed[:, None], np.inf, table) for table in (rows.F, rows.extra))
             rows = rows._replace(F=F, CV=np.where(failed, np.inf, rows.CV), extra=extra)
-        return rows, outputs
+        return rows._replace(X=self.coding.decoded(rows.X)), outputs
 
     def _demerits(self, values: Values) -> np.ndarray:
         """Return what the engine takes as violations (n,): `preferring`, 0.5 outside the region of interest, too."""
@@ -358,10 +365,6 @@ class Exchange:
 
 def _is_evaluated(one: Individual) -> bool:
     return bool(one.evaluated) and np.size(one.F) > 0
-
-
-def _position(one: Individual) -> bytes:
-    return (np.asarray(one.X, dtype=float) + 0.0).tobytes()  # + 0.0: a negative zero is a zero
 
 
 def _outputs(one: Individual) -> dict[str, Any]:

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from csmoifsa.plugins import ASKED
+from csmoifsa.variables import coding_of
 
 if TYPE_CHECKING:
     from pymoo.core.problem import Problem
+    from pymoo.core.variable import Variable
 
     from csmoifsa.typing import Json, JsonObject
 
@@ -25,16 +27,23 @@ def fingerprint(problem: Problem) -> JsonObject:
     Parameters are the arguments of `csmoifsa.plugins.load_problem` (of a file a hash of its content), those arguments
     of the constructor that the problem keeps under their own names, and the data of a compiled evaluator.
     """
+    coding = coding_of(problem)
+    named = {} if coding.variables is None else {"variables": {k: _kind(one) for k, one in coding.variables.items()}}
     return {
         "class": type(problem).__name__,
         "n_var": int(problem.n_var),
         "n_obj": int(problem.n_obj),
         "n_ieq_constr": int(problem.n_ieq_constr),
         "n_eq_constr": int(problem.n_eq_constr),
-        "xl": np.asarray(problem.xl, dtype=float).tolist(),
-        "xu": np.asarray(problem.xu, dtype=float).tolist(),
+        "xl": coding.low.tolist(),
+        "xu": coding.high.tolist(),
+        **named,
         "parameters": _parameters(problem),
     }
+
+
+def _kind(variable: Variable) -> str:
+    return f"{type(variable).__name__} {getattr(variable, 'options', '')}".strip()[:1000]
 
 
 def difference(saved: object, mine: JsonObject) -> str:

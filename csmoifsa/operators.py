@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, cast
 
 import numpy as np
 from pymoo.core.duplicate import DefaultDuplicateElimination, DuplicateElimination, NoDuplicateElimination
@@ -16,7 +17,7 @@ from pymoo.core.sampling import Sampling
 
 from csmoifsa.errors import InputError
 from csmoifsa.preference import checked_point
-from csmoifsa.requirements import bounds_of
+from csmoifsa.variables import CodedRepair, Coding, coding_of
 
 ATTEMPTS = 20  # to replace a duplicate by another candidate
 ON_ERROR = ("raise", "discard")
@@ -33,7 +34,8 @@ class Operators:
         searched from and returned is the position that it makes, set to the nearest within the bounds.
     eliminate_duplicates : bool or DuplicateElimination, optional
         Whether a candidate equal to an individual of the population, or to another candidate, is replaced before it
-        is evaluated: True compares ``X``, an object of pymoo as it does. By default it is done with a repair only.
+        is evaluated: True compares ``X``, an object of pymoo as it does. By default it is done with a repair, and for
+        variables that are not real numbers.
     on_error : str
         ``"raise"`` ends the run with an error where an objective or constraint is NaN or infinite; ``"discard"``
         treats such a candidate as worse than any other and counts it (``algorithm.n_discarded``).
@@ -69,16 +71,26 @@ class Operators:
             raise InputError(
                 f"eliminate_duplicates must be True, False or an object of pymoo's DuplicateElimination; got {chosen!r}"
             )
-        object.__setattr__(self, "eliminate_duplicates", None if type(chosen) is NoDuplicateElimination else chosen)
+        if self.eliminate_duplicates is not None or self.repair is not None:
+            object.__setattr__(self, "eliminate_duplicates", chosen)
+
+    @property
+    def _eliminator(self) -> Any:
+        """The object that finds duplicates, None where they are not looked for."""
+        return None if type(self.eliminate_duplicates) is NoDuplicateElimination else self.eliminate_duplicates
 
     @property
     def active(self) -> bool:
         """Whether candidates are changed before they are evaluated."""
-        return self.repair is not None or self.eliminate_duplicates is not None
+        return self.repair is not None or self._eliminator is not None
+
+    def on(self, coding: Coding) -> Operators:
+        """Return the operators for a problem of this coding: codes of whole numbers are rounded."""
+        return self if coding.plain else replace(self, repair=CodedRepair(coding, self.repair))
 
     def names(self) -> dict[str, str]:
         """Return what a checkpoint says of them: the class of each operator, and the other values."""
-        kinds = {name: getattr(self, name) for name in ("repair", "eliminate_duplicates")}
+        kinds = {"repair": self.repair, "eliminate_duplicates": self._eliminator}
         point = "" if self.reference_point is None else repr(self.reference_point.tolist())
         names = {name: "" if one is None else type(one).__name__ for name, one in kinds.items()}
         return {**names, "on_error": self.on_error, "reference_point": point}
@@ -92,7 +104,7 @@ class Operators:
         if changed.shape != X.shape:
             name = type(self.repair).__name__
             raise InputError(f"the repair {name} returned X of shape {changed.shape}, it must keep {X.shape}")
-        inside = np.clip(changed, *bounds_of(problem))
+        inside = np.clip(changed, *coding_of(problem).bounds)
         if (inside != changed).any():
             warnings.warn(
                 f"the repair {type(self.repair).__name__} leaves the bounds; its positions are set to the nearest "
@@ -112,7 +124,7 @@ class Operators:
         """
         X = self.repaired(problem, X, key)
         rng = np.random.default_rng([*key, 1])
-        low, high = bounds_of(problem)
+        low, high = coding_of(problem).bounds
         for attempt in range(ATTEMPTS):
             rows = self._duplicates(X, others)
             if rows.size == 0:
@@ -124,7 +136,7 @@ class Operators:
         return X, self._duplicates(X, others)
 
     def _duplicates(self, X: np.ndarray, others: Population) -> np.ndarray:
-        eliminate: Any = self.eliminate_duplicates
+        eliminate = self._eliminator
         if eliminate is None or len(X) == 0:
             return np.empty(0, np.int64)
         candidates = Population.new(X=X)
@@ -136,8 +148,9 @@ def first_individuals(sampling: object, problem: Problem, n: int, seed: int) -> 
 
     Parameters
     ----------
-    sampling : (n, n_var) array, Population, Sampling or None
-        Positions; individuals, evaluated or not, which are copied; an operator that makes ``n`` of them.
+    sampling : (n, n_var) array, list of dict, Population, Sampling or None
+        Positions, dicts where the variables are named; individuals, evaluated or not, which are copied; an operator
+        that makes ``n`` of them.
     seed : int
         Key of the operator's random numbers.
     """
@@ -149,6 +162,9 @@ def first_individuals(sampling: object, problem: Problem, n: int, seed: int) -> 
         sampling = Population([sampling])
     if isinstance(sampling, Population):
         return Population([one.copy() for one in sampling])
+    if coding_of(problem).variables is not None:
+        candidates = [sampling] if isinstance(sampling, Mapping) else list(cast("Iterable[object]", sampling))
+        return Population([Individual(X=x) for x in candidates])
     try:
         X = np.atleast_2d(np.asarray(sampling, dtype=float))
     except (TypeError, ValueError) as error:

@@ -11,26 +11,15 @@ from pymoo.core.termination import TerminateIfAll
 
 from csmoifsa.errors import InputError
 from csmoifsa.typing import Problem as CompiledProblem
+from csmoifsa.variables import coding_of
 
 
 def refuse_unsuitable(problem: Problem) -> None:
-    """Raise `InputError` for a problem with variables that are not real, no bounds or a single objective."""
+    """Raise `InputError` for a problem with variables of an unknown kind, without bounds or with a single objective."""
     name = type(problem).__name__
-    if getattr(problem, "vars", None) is not None:
-        kinds = sorted({type(variable).__name__ for variable in problem.vars.values()})
-        raise InputError(
-            f"{name} declares variables of type {', '.join(kinds)}: this optimiser handles arrays of real variables "
-            "only; give n_var, xl and xu instead, or use pymoo's MixedVariableGA"
-        )
-    if problem.vtype is not None and not np.issubdtype(np.dtype(problem.vtype), np.floating):
-        raise InputError(
-            f"{name} has variables of type {np.dtype(problem.vtype)}: this optimiser handles real variables only; "
-            "round inside the problem, or use a genetic algorithm with integer operators"
-        )
+    coding_of(problem)
     if problem.n_obj < 2:
         raise InputError(f"{name} has one objective: this optimiser needs two or more; use pymoo's DE or CMAES for one")
-    if problem.xl is None or problem.xu is None:
-        raise InputError(f"{name} has no bounds: give every variable a lower bound xl and an upper bound xu")
 
 
 def offers_kernel(problem: object) -> TypeGuard[CompiledProblem]:

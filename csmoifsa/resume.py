@@ -18,8 +18,9 @@ from csmoifsa.identity import difference, fingerprint
 from csmoifsa.operators import Operators
 from csmoifsa.options import OPERATORS, PYMOO_OPTIONS
 from csmoifsa.records import PREFIX, Records
-from csmoifsa.requirements import bounds_of, refuse_unsuitable
+from csmoifsa.requirements import refuse_unsuitable
 from csmoifsa.states import LARGEST
+from csmoifsa.variables import coding_of
 
 if TYPE_CHECKING:
     from csmoifsa.algorithm import EngineAlgorithm
@@ -68,7 +69,7 @@ def load_run(kind: type[Runs], path: str | Path, problem: Problem, operators: Ma
     if other := difference(facts["problem"], fingerprint(problem)):
         raise InputError(f"{path} is of another problem: {other}")
     algorithm = _restored(kind, path, facts, operators)
-    low, high = bounds_of(problem)
+    low, high = coding_of(problem).bounds
     width = max(int(np.sum(high > low)), 1)
     # before anything is allocated: the file must hold as many rows as its settings ask for
     rows = max(algorithm.pop_size, getattr(algorithm.settings, "n_offsprings", 0))
@@ -83,7 +84,7 @@ def load_run(kind: type[Runs], path: str | Path, problem: Problem, operators: Ma
     if not (size is None or (type(size) is int and 1 <= size <= LARGEST)):
         raise InputError(f"{path} holds a size of the generations that no run has")
     algorithm.generation_size = size
-    records = Records.from_arrays(kept, problem.n_var, problem.n_obj)
+    records = Records.from_arrays(kept, low.size, problem.n_obj)
     algorithm.resumed = Saved(
         Path(path), facts["seed"], arrays, records, n_eval, n_discarded, facts.get("preferring") is True
     )
