@@ -239,8 +239,11 @@ class EngineAlgorithm(Algorithm):
         problem = self._problem
         X = self._engine.ask(most)
         out = evaluated(problem, X, algorithm=self)
-        values = Values(X, out.pop("F"), np.column_stack([out.pop("G"), out.pop("H")]))
-        self._exchange.report(values, rows_of(out, len(X)))
+        F, G, H = (out.pop(name) for name in "FGH")
+        if out or G.size or H.size or self.operators.on_error != "raise":
+            self._exchange.report(Values(X, F, np.column_stack([G, H])), rows_of(out, len(X)))
+        else:
+            self._engine.tell(F)  # nothing but objectives, of the rows as they were asked for
         return len(X)
 
     def _evaluations_left(self, generations: int = 1) -> int:
