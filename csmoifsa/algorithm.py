@@ -240,7 +240,7 @@ class EngineAlgorithm(Algorithm):
         X = self._engine.ask(most)
         out = evaluated(problem, X, algorithm=self)
         F, G, H = (out.pop(name) for name in "FGH")
-        if out or G.size or H.size or self.operators.on_error != "raise":
+        if out or G.size or H.size or self.operators.change_results:
             self._exchange.report(Values(X, F, np.column_stack([G, H])), rows_of(out, len(X)))
         else:
             self._engine.tell(F)  # nothing but objectives, of the rows as they were asked for

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -136,7 +137,10 @@ class Exchange:
         return self.coding.encoded(one.X for one in individuals)
 
     def _position(self, one: Individual) -> bytes:
-        return (np.asarray(self._codes([one]), dtype=float) + 0.0).tobytes()  # + 0.0: a negative zero is a zero
+        """Return the position of an individual as bytes, empty where it is none of the problem's."""
+        with suppress(InputError):
+            return (np.asarray(self._codes([one]), dtype=float) + 0.0).tobytes()  # + 0.0: a negative zero is a zero
+        return b""
 
     def _evaluated(self) -> Population:
         """Return all individuals that the engine has, those of a generation under way included."""
@@ -316,13 +320,18 @@ class Exchange:
         return np.where(CV > 0.0, 1.0 + CV, 0.5 * outside_region(values.F, self.operators.reference_point))
 
     def _consider_preference(self) -> None:
-        """Begin to prefer the region of interest once all individuals are feasible and none dominates another."""
+        """Begin to prefer the region of interest once no individual is infeasible or dominated, and one lies in it.
+
+        With none in it all would be equally bad, and the search would have no direction.
+        """
         board = self.engine.board
         rows, n = slice(board.count), board.count
         population = board.population
         if self.operators.reference_point is None or self.preferring or n < board.capacity:
             return
         if population.rank[rows].any() or population.CV[rows].any():
+            return
+        if outside_region(population.F[rows], self.operators.reference_point).all():
             return
         self.preferring = True
         population.CV[rows] = self._demerits(Values(population.X[rows], population.F[rows], population.extra[rows]))
@@ -360,7 +369,7 @@ class Exchange:
                 f"{engine.xu[k]:g} of the problem; keep individuals of your own and repairs within them"
             )
         U = (X - engine.xl) / np.where(width > 0.0, width, 1.0)
-        return np.clip(U[:, engine.free], 0.0, 1.0)
+        return np.ascontiguousarray(np.clip(U[:, engine.free], 0.0, 1.0))
 
 
 def _is_evaluated(one: Individual) -> bool:

@@ -84,6 +84,11 @@ class Operators:
         """Whether candidates are changed before they are evaluated."""
         return self.repair is not None or self._eliminator is not None
 
+    @property
+    def change_results(self) -> bool:
+        """Whether results are changed before they are recorded."""
+        return self.on_error != "raise" or self.reference_point is not None
+
     def on(self, coding: Coding) -> Operators:
         """Return the operators for a problem of this coding: codes of whole numbers are rounded."""
         return self if coding.plain else replace(self, repair=CodedRepair(coding, self.repair))
