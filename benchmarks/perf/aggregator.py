@@ -1,6 +1,6 @@
 """How fast and how firm the aggregator is: solver, search, rolling step, growth with size, the grid, and customers.
 
-    python benchmarks/perf/aggregator.py solver search step scale fleet grid customers
+    python benchmarks/perf/aggregator.py solver curve search step scale fleet grid customers
     python benchmarks/perf/aggregator.py solver --game my_game.json
 
 Each part prints one Markdown table. Times are of one thread, after compiling.
@@ -34,7 +34,7 @@ from csmoifsa_aggregator.solve.stackelberg import Solution, solve_game
 from csmoifsa_aggregator.study.grid import grid_rows
 from csmoifsa_aggregator.study.study import run_day
 
-PARTS = ("solver", "search", "step", "scale", "fleet", "grid", "customers")
+PARTS = ("solver", "curve", "search", "step", "scale", "fleet", "grid", "customers")
 
 
 def row(*cells: object) -> None:
@@ -79,6 +79,28 @@ def solver(files: list[Path], time_limit: float) -> None:
                 s.binaries,
                 f"{s.seconds:.2f}",
             )
+
+
+def curve() -> None:
+    """Prove the price with a strict margin and a supply curve of blocks of a quarter of the greatest load, in 30 s."""
+    head("game", "status", "profit", "upper bound", "binaries", "seconds", "CPU seconds")
+    for seed in (1, 2, 3, 4, 5):
+        game = random_game(24, 10, seed)
+        width = 0.25 * game.max_load_kw.max()
+        game = replace(game, block_kw=np.array([width, width, np.inf]), block_premium=np.array([0.0, 0.02, 0.05]))
+        begin = time.process_time()
+        s = solve_game(game, margin=1e-3, time_limit=30.0)
+        status = s.status if s.status == "proven" else f"gap {100 * s.gap:.2g} %"
+        cpu = time.process_time() - begin
+        row(
+            game.name,
+            status,
+            f"{s.objective:.6f}",
+            f"{s.upper_bound:.6f}",
+            s.binaries,
+            f"{s.seconds:.2f}",
+            f"{cpu:.2f}",
+        )
 
 
 def search(files: list[Path], n_eval: int = 50_000, seeds: int = 7) -> None:
@@ -315,6 +337,8 @@ def main() -> None:
         print(f"\n### {part}\n")
         if part == "solver":
             solver(options.game, options.time_limit)
+        elif part == "curve":
+            curve()
         elif part == "search":
             search(options.game)
         elif part == "step":

@@ -27,8 +27,8 @@ from csmoifsa_aggregator.solve.bounds import (
 from csmoifsa_aggregator.solve.lp import Program, ProgramSolution
 from csmoifsa_aggregator.solve.supply import Supply, add_cars, add_load, add_supply, procure
 
-BRANCHING = {"mip_heuristic_effort": 0.0, "mip_pscost_minreliable": 1, "mip_allow_restart": False}
-"""HiGHS options that halved the time: no heuristics, since good prices are known; one trial per branch; no restarts."""
+BRANCHING = {"mip_heuristic_effort": 0.0, "mip_allow_restart": False}
+"""HiGHS options that halved the time: no heuristics, since good prices are known; no restarts."""
 
 
 def solve_milp(
