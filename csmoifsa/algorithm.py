@@ -30,7 +30,6 @@ from pymoo.termination.max_gen import MaximumGenerationTermination
 from pymoo.util.display.display import Display
 from pymoo.util.display.multi import MultiObjectiveOutput
 
-from csmoifsa.board import Front
 from csmoifsa.checkpoint import Facts
 from csmoifsa.engine import Engine, ImmuneFishSwarm
 from csmoifsa.errors import InputError
@@ -102,7 +101,13 @@ class EngineAlgorithm(Algorithm):
             self.evaluator.n_eval, self.history, self.data = 0, [], {}
         mine = {name: options.pop(name) for name in [*options] if name in self.settings.__dataclass_fields__}
         self._change_settings(mine)
+        self.engine = self.exchange = None
         super().setup(problem, **options)
+        if self.exchange is None:  # a wrapper that does not call the set-up of what it wraps
+            raise InputError(
+                f"{type(self).__name__} cannot wrap this algorithm, which ranks constraint violations itself, without "
+                "a tolerance that adapts; pass the algorithm as it is"
+            )
         return self
 
     def _change_settings(self, mine: dict[str, Any]) -> None:
@@ -343,17 +348,8 @@ class EngineAlgorithm(Algorithm):
 
     def _look(self) -> View:
         """Return the individuals and the non-dominated solutions of this moment."""
-        engine, n_ieq = self._engine, self._problem.n_ieq_constr
-        if self._view is None or self._view.n_eval != engine.n_eval:
-            population, count = engine.board.population, engine.board.count
-            everybody = Front(*(getattr(population, name)[:count].copy() for name in Front._fields))
-            waiting = engine.n_told < engine.n_planned  # newcomers evaluated, but not yet in the population
-            best = engine.front() if waiting else population.rank[:count] == 0
-            exchange = self._exchange
-            everybody, outputs = exchange.restored(everybody._replace(X=engine.place(everybody.X)))
-            self._view = View(everybody, best, n_ieq, engine.n_eval, outputs)
-            if isinstance(best, Front):
-                self._view.best, self._view.outputs_of_best = exchange.restored(best)
+        if self._view is None or self._view.n_eval != self._engine.n_eval:
+            self._view = self._exchange.view()
         return self._view
 
     @property

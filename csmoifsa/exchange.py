@@ -23,7 +23,7 @@ from csmoifsa.kernels.space import total_violation
 from csmoifsa.operators import Operators
 from csmoifsa.preference import outside_region
 from csmoifsa.records import Records
-from csmoifsa.results import Outputs, as_population
+from csmoifsa.results import Outputs, View, as_population
 from csmoifsa.variables import coding_of
 
 EQUALITY_TOLERANCE = default_config()["cv_eq"]["eps"]  # pymoo's default, so that both compute the same CV
@@ -144,11 +144,26 @@ class Exchange:
 
     def _evaluated(self) -> Population:
         """Return all individuals that the engine has, those of a generation under way included."""
-        engine, population = self.engine, self.engine.board.population
-        rows = engine.board.count + (engine.n_told if engine.n_told < engine.n_planned else 0)
-        everybody = Front(*(getattr(population, name)[:rows].copy() for name in Front._fields))
-        restored, outputs = self.restored(everybody._replace(X=engine.place(everybody.X)))
-        return as_population(restored, self.n_ieq, outputs)
+        waiting = self.engine.n_told if self.engine.n_told < self.engine.n_planned else 0
+        return as_population(*self._rows(self.engine.board.count + waiting))
+
+    def _rows(self, n: int) -> tuple[Front, int, Outputs | None]:
+        """Return the first ``n`` individuals of the engine, the number of inequalities, and further outputs of each."""
+        population = self.engine.board.population
+        rows = Front(*(getattr(population, name)[:n].copy() for name in Front._fields))
+        restored, outputs = self.restored(rows._replace(X=self.engine.place(rows.X)))
+        return restored, self.n_ieq, outputs
+
+    def view(self) -> View:
+        """Return the individuals and the non-dominated solutions of this moment."""
+        engine, board = self.engine, self.engine.board
+        everybody, n_ieq, outputs = self._rows(board.count)
+        if engine.n_told == engine.n_planned:
+            return View(everybody, board.population.rank[: board.count] == 0, n_ieq, engine.n_eval, outputs)
+        best, outputs_of_best = self.restored(engine.front())  # newcomers evaluated, but not yet in the population
+        view = View(everybody, best, n_ieq, engine.n_eval, outputs)
+        view.outputs_of_best = outputs_of_best
+        return view
 
     def tell(self, infills: Population) -> None:
         """Take evaluated individuals: those that `ask` returned, changed or not, and others.
