@@ -13,9 +13,11 @@ from csmoifsa_aggregator.dispatch import forecast
 from csmoifsa_aggregator.dispatch.dispatch import DispatchPlan, RollingDispatcher
 from csmoifsa_aggregator.inputs.case import load_case
 from csmoifsa_aggregator.inputs.market import MarketPrices, load_prices
+from csmoifsa_aggregator.model.battery import Dispatch
+from csmoifsa_aggregator.model.costs import single_price
 from csmoifsa_aggregator.solve.batteries import cheapest_dispatch
 from csmoifsa_aggregator.study.backtest import backtest, mean_accounts
-from csmoifsa_aggregator.study.rolling import roll_day
+from csmoifsa_aggregator.study.rolling import Terms, roll_day
 
 AHEAD = 0.05 + 0.03 * np.sin(np.arange(12) / 2.0)
 
@@ -69,6 +71,33 @@ def test_physics_of_a_rolled_day(seed):
     assert (soe <= group.capacity_kwh[v] + 1e-6).all()
     assert (soe >= group.floor_kwh[v] - 1e-6).all()
     assert (soe[group.last] >= group.departure_kwh - 1e-6).all()
+
+
+@pytest.mark.parametrize("planned", ["cheapest", "late"])
+def test_among_equal_prices_cars_charge_first_and_a_spike_meets_them_full(planned):
+    """All expected prices are equal; in steps 6 to 8, and only there, a kWh costs 9 in real time."""
+    group = cars()
+    flat, spike = np.full(12, 0.05), np.full(12, 0.05)
+    spike[6:9] = 9.0
+    hours = np.array([17.0, 16.0]) / 0.95 / 7.0  # of full power that each class needs: 2.56 and 2.41
+    late = np.zeros((2, 12))
+    for v, end in enumerate((9, 12)):
+        late[v, end - 3 : end] = 7.0 * group.count[v] * np.array([hours[v] - 2.0, 1.0, 1.0])
+    terms = None
+    if planned == "late":
+        plan_late = Dispatch(charge_kw=late, discharge_kw=0 * late, soe_kwh=0 * late, cost=0.0)
+        terms = Terms(single_price(flat, 1.0), flat, np.zeros(12), plan_late)
+    day = roll_day(group, flat, spike, terms=terms)
+    early = np.zeros((2, 12))
+    for v, begin in enumerate((0, 3)):
+        early[v, begin : begin + 3] = 7.0 * group.count[v] * np.array([1.0, 1.0, hours[v] - 2.0])
+    # at step 7 the spike of step 6 is known, but without past days it is not expected to last
+    assert day.rolling_kw == pytest.approx(early.sum(axis=0), abs=1e-5)
+    position = late.sum(axis=0) if planned == "late" else early.sum(axis=0)
+    assert day.rolling_cost == pytest.approx(position @ flat + (early.sum(axis=0) - position) @ spike, abs=1e-4)
+    assert day.unserved_kwh == pytest.approx(0.0, abs=1e-6)
+    if planned == "late":  # the plan itself draws class a's 53.7 kWh at 9 $
+        assert day.plan_cost - day.rolling_cost == pytest.approx(3 * 17 / 0.95 * (9.0 - 0.05), rel=1e-6)
 
 
 def test_persistent_deviations_are_worth_more_and_old_prices_nothing():
@@ -239,7 +268,9 @@ def test_a_forecaster_of_your_own(tmp_path):
     group = cars()
     mine = roll_day(group, AHEAD, real(1), forecaster=f"{path}:later")
     assert mine.rolling_loss >= -1e-9
-    assert forecast.find_forecaster(f"{path}:later")(0, AHEAD, AHEAD, AHEAD)[0] == AHEAD[0] + 0.01
+    later = forecast.find_forecaster(f"{path}:later")
+    assert later is not None
+    assert later(0, AHEAD, AHEAD, AHEAD)[0] == AHEAD[0] + 0.01
     path.write_text("def wrong(now, known, day_ahead, past):\n    return [1.0]\n")
     with pytest.raises(InputError, match="must return 12 prices"):
         roll_day(group, AHEAD, real(1), forecaster=f"{path}:wrong")

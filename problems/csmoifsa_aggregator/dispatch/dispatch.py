@@ -30,7 +30,6 @@ _PENALTY = 100.0
 _FUSE = 10.0
 """Penalty of a kWh above the import limit, as a multiple of that of a promise: the limit comes before the promises."""
 
-
 _STATE = ("_known", "_here", "_gone", "_until", "_jump", "_fixed")
 """Names of the arrays that `step` changes before it decides, and restores if an input or the forecast fails."""
 
@@ -164,6 +163,7 @@ class RollingDispatcher:
     def _solve(self, prices: np.ndarray) -> np.ndarray:
         """Return powers (2, M) per vehicle [kW] of the cheapest rest of the day at prices (T,) [currency/kWh]."""
         cars, v, t = self.plan.cars, self._v, self._t
+        prices = prices + self.plan.readiness()
         assert self._session is not None
         open_ = ~np.isfinite(self._fixed[0])
         weight = cars.count[v] * cars.dt_h / self._scale

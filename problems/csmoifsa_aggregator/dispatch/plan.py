@@ -11,6 +11,9 @@ import numpy as np
 from csmoifsa.errors import InputError
 from csmoifsa_aggregator.model.battery import Batteries
 
+_EARLY = 1e-4
+"""Rise of the price over the day that a plan sees, as a share of the mean day-ahead price; see `readiness`."""
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class DispatchPlan:
@@ -72,6 +75,15 @@ class DispatchPlan:
         wraps = np.flatnonzero(self.cars.start + self.cars.length > self.cars.n_steps)
         if wraps.size:
             raise InputError(f"{self.cars.names[wraps[0]]} stays beyond the end of the horizon; begin the day earlier")
+
+    def readiness(self) -> np.ndarray:
+        """Return the rise of the price that keeps batteries full among equal plans, shape (T,) [currency/kWh].
+
+        Where steps cost the same, cars charge in the earliest and discharge in the latest, so that a price above the
+        forecast meets full batteries. The rise is linear, from 0 to 0.01 % of the mean day-ahead price: less than the
+        0.01 currency/MWh to which markets round their prices, below 100 currency/MWh (reconstructed).
+        """
+        return np.linspace(0.0, _EARLY * float(np.abs(self.day_ahead).mean()), self.cars.n_steps)
 
 
 @dataclass(frozen=True)
