@@ -254,7 +254,8 @@ class EngineAlgorithm(Algorithm):
     def _evaluations_left(self, generations: int = 1) -> int:
         """Return the evaluations left in this generation and the ``generations - 1`` after it, within the budget."""
         whole = self._calendar.left(self._engine.n_eval, generations)
-        return int(min(whole, max(n_eval_budget(self.termination) - self.evaluator.n_eval, 1)))
+        left = max(n_eval_budget(self.termination) - self.evaluator.n_eval, 1)
+        return int(min(whole, left + self._exchange.n_answered))
 
     def _stretch(self) -> int:
         """Return how many generations can run without a break: one if a callback, history or display observes them."""

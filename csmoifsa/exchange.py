@@ -83,6 +83,11 @@ class Exchange:
         """Whether the engine's rows can be evaluated as they are, without individuals."""
         return not (self._changes or self._asked)
 
+    @property
+    def n_answered(self) -> int:
+        """How many rows of the batch under way have results, which the engine does not have yet."""
+        return len(self._answers)
+
     # ------------------------------------------------------------------------------------------------ ask and tell
     def ask(self, most: int, budget: float = math.inf) -> Population:
         """Return the candidates of the next ``most`` rows at most, without those answered already.

@@ -13,6 +13,7 @@ import argparse
 import os
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
@@ -27,6 +28,7 @@ from pymoo.optimize import minimize
 from scipy import stats
 
 from csmoifsa import CSMOIFSA, load_problem
+from csmoifsa.requirements import bounds_of
 from csmoifsa_re.kernels.machines import WIRES
 from csmoifsa_re.kernels.structures import STEEL_AREAS
 
@@ -54,8 +56,7 @@ def engineering(name: str, whole: dict[int, list[float] | None]) -> Named:
     """Return a problem of the RE suite; ``whole`` says which variables are integers, None, or of which options."""
     inner = load_problem(name)
     variables: dict[str, Variable] = {}
-    for k in range(inner.n_var):
-        low, high = float(inner.xl[k]), float(inner.xu[k])
+    for k, (low, high) in enumerate(np.transpose(bounds_of(inner)).tolist()):
         if k not in whole:
             variables[f"x{k}"] = Real(bounds=(low, high))
         elif (options := whole[k]) is None:
@@ -115,14 +116,14 @@ def by_csmoifsa(problem: Named, seed: int) -> np.ndarray:
 
 def by_mixed_variable_ga(problem: Named, seed: int) -> np.ndarray:
     """Return the objectives that a run of pymoo's MixedVariableGA ends with."""
-    algorithm = MixedVariableGA(pop_size=POP_SIZE, survival=RankAndCrowdingSurvival())
+    survival: Any = RankAndCrowdingSurvival()
+    algorithm = MixedVariableGA(pop_size=POP_SIZE, survival=survival)
     return np.asarray(minimize(problem, algorithm, ("n_eval", N_EVAL), seed=seed).F)
 
 
 def by_optuna(problem: Named, seed: int) -> np.ndarray:
     """Return the objectives of all trials of Optuna's NSGA-II: its best trials are those of the whole run."""
-    import optuna  # type: ignore[import-not-found]
-
+    optuna: Any = import_module("optuna")
     optuna.logging.set_verbosity(optuna.logging.ERROR)
 
     def objective(trial: Any) -> tuple[float, ...]:
@@ -131,7 +132,7 @@ def by_optuna(problem: Named, seed: int) -> np.ndarray:
             if isinstance(variable, Binary):
                 x[name] = trial.suggest_categorical(name, [False, True])
             elif isinstance(variable, Choice):
-                x[name] = trial.suggest_categorical(name, list(variable.options))
+                x[name] = trial.suggest_categorical(name, variable.options)
             elif isinstance(variable, Integer):
                 x[name] = trial.suggest_int(name, *variable.bounds)
             else:

@@ -137,7 +137,7 @@ def three_objectives() -> None:
     from pymoo.util.ref_dirs import get_reference_directions
 
     problem = load_problem("uf8")
-    runs = {
+    runs: dict[str, tuple[Callable[[], object], int]] = {
         "csmoifsa, compiled evaluator": (pymoo_run(problem, CSMOIFSA()), 5),
         "csmoifsa, population 1,000": (pymoo_run(problem, CSMOIFSA(pop_size=1000)), 3),
         "pymoo nsga3": (pymoo_run(problem, NSGA3(get_reference_directions("das-dennis", 3, n_partitions=12))), 2),
@@ -146,7 +146,8 @@ def three_objectives() -> None:
         theirs = pygmo.problem(pygmo.cec2009(8, False, problem.n_var))
         low, high = theirs.get_bounds()
         X = np.random.default_rng(0).uniform(low, high, (50, problem.n_var))
-        assert np.allclose([theirs.fitness(x) for x in X], problem.evaluate(X)), "pygmo's UF8 differs from ours"
+        ours = np.asarray(problem.evaluate(X, return_values_of=["F"]))
+        assert np.allclose([theirs.fitness(x) for x in X], ours), "pygmo's UF8 differs from ours"
 
         def pygmo_run() -> object:
             population = pygmo.population(theirs, 100, seed=1)

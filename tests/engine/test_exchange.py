@@ -220,3 +220,19 @@ def test_settings_given_to_minimize_are_used():
     assert (result.algorithm.pop_size, result.algorithm.settings.n_offsprings) == (20, 7)
     with pytest.raises(InputError, match="setting pop_size"):
         minimize(Ring(), CSMOIFSA(), ("n_eval", 60), seed=1, pop_size=0)
+
+
+@pytest.mark.parametrize("n_lost", [1, 3, 7])
+def test_what_was_lost_is_asked_for_until_the_budget_is_used_up(n_lost):
+    problem = get_problem("zdt1", n_var=4)
+    algorithm = CSMOIFSA(pop_size=12).setup(problem, termination=("n_eval", 36), seed=1)
+    rounds = 0
+    while algorithm.has_next():
+        infills = algorithm.ask()
+        assert len(infills) > 0
+        answered = infills[: max(len(infills) - n_lost, 1)]
+        algorithm.evaluator.eval(problem, answered)
+        algorithm.tell(infills=answered)
+        rounds += 1
+        assert rounds < 37
+    assert algorithm.evaluator.n_eval == 36
