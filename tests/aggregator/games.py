@@ -86,3 +86,16 @@ def random_small(rng: np.random.Generator, *, integer: bool) -> Game:
         count=np.ones(classes),
         dt_h=1.0,
     )
+
+
+AHEAD = 0.05 + 0.03 * np.sin(np.arange(12) / 2.0)  # day-ahead price of twelve steps [$/kWh]
+
+
+def real(seed, size=12, ahead=AHEAD, phi=0.8, sd=0.02):
+    """Return real-time prices (size,) that deviate from the day-ahead ones by an AR(1)."""
+    rng = np.random.default_rng(seed)
+    deviation, path = 0.0, []
+    for _ in range(size):
+        deviation = phi * deviation + sd * rng.normal()
+        path.append(deviation)
+    return ahead + np.array(path)
