@@ -83,8 +83,7 @@ class Settings:
     min_probability : float
         Least probability of each behaviour, at most 1 / number of behaviours.
     min_forage_credit : float
-        Least credit of foraging, so that it takes over when nothing else succeeds; cloning has at least half of it,
-        swarming one and a half times as much.
+        Least credit of foraging, so that it takes over when nothing else succeeds; cloning has at least half of it.
     credit_rate : float
         Smoothing of each behaviour's success rate, 0 (frozen) to 1 (last generation only).
     gain_tolerance : float
@@ -111,7 +110,7 @@ class Settings:
     reuse_penalty: float = setting(0.5, 0.0, 1e6, search=(0.0, 2.0))
     memory_size: int = setting(10, 1, 1000, search=(1, 30))
     min_probability: float = setting(0.03, 0.0, 1.0, search=(0.0, 0.2))
-    min_forage_credit: float = setting(0.05, 0.0, 1.0, search=(0.0, 0.5))
+    min_forage_credit: float = setting(0.1, 0.0, 1.0, search=(0.0, 0.5))
     credit_rate: float = setting(0.05, 0.0, 1.0, search=(0.01, 0.3))
     gain_tolerance: float = setting(1e-4, 0.0, 1.0)
     competition: bool = field(default=True, metadata={"search": (False, True)})

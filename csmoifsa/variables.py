@@ -41,7 +41,7 @@ class Coding:
         low: np.ndarray,
         high: np.ndarray,
         whole: np.ndarray,
-        dtype: Any = float,
+        dtype: np.dtype | type = float,
         variables: Mapping[str, Variable] | None = None,
     ):
         self.low, self.high, self.whole, self.dtype, self.variables = low, high, whole, np.dtype(dtype), variables
@@ -165,11 +165,11 @@ def _range(name: str, variable: Variable) -> tuple[float, float]:
     return (np.ceil(low), np.floor(high)) if isinstance(variable, Integer) else (float(low), float(high))
 
 
-def _options(variable: Choice) -> list[Any]:
-    return list(cast("Iterable[Any]", variable.options or []))
+def _options(variable: Choice) -> list[object]:
+    return list(cast("Iterable[object]", variable.options or []))
 
 
-def _check(coding: Coding, names: Sequence[Any]) -> None:
+def _check(coding: Coding, names: Sequence[str | int]) -> None:
     for name, low, high, whole in zip(names, coding.low, coding.high, coding.whole, strict=True):
         if not (np.isfinite(low) and np.isfinite(high) and low <= high):
             what = "whole number between its bounds" if whole else "finite bounds, the lower one first"
@@ -178,7 +178,7 @@ def _check(coding: Coding, names: Sequence[Any]) -> None:
             raise InputError(f"variable {name!r} takes whole numbers beyond 2**50, which are too large to be searched")
 
 
-def _value(variable: Variable, code: float) -> Any:
+def _value(variable: Variable, code: float) -> object:
     if isinstance(variable, Choice):
         return _options(variable)[int(code)]
     if isinstance(variable, Binary):
@@ -203,6 +203,6 @@ def _code(name: str, variable: Variable, value: Any, i: int) -> float:
     return number
 
 
-def _equal(option: Any, value: Any) -> bool:
+def _equal(option: object, value: object) -> bool:
     """Return whether an option and a value are the same: 1, 1.0 and True are different options."""
     return isinstance(option, bool) == isinstance(value, bool | np.bool_) and bool(np.all(option == value))

@@ -48,7 +48,7 @@ class Named(ElementwiseProblem):
         super().__init__(vars=variables, n_obj=n_obj)
         self.function = function
 
-    def _evaluate(self, x: dict[str, Any], out: dict[str, Any], *args: Any, **kwargs: Any) -> None:
+    def _evaluate(self, x: dict[str, float], out: dict[str, object], *args: object, **kwargs: object) -> None:
         out["F"] = self.function(np.array([float(value) for value in x.values()]))
 
 
@@ -127,7 +127,7 @@ def by_optuna(problem: Named, seed: int) -> np.ndarray:
     optuna.logging.set_verbosity(optuna.logging.ERROR)
 
     def objective(trial: Any) -> tuple[float, ...]:
-        x: dict[str, Any] = {}
+        x: dict[str, object] = {}
         for name, variable in problem.vars.items():
             if isinstance(variable, Binary):
                 x[name] = trial.suggest_categorical(name, [False, True])

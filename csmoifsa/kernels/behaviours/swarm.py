@@ -8,8 +8,6 @@ from csmoifsa.kernels.records import Memory, Offspring, Parents, Population
 from csmoifsa.kernels.variation import record_parent, repair_bounds
 from csmoifsa.settings import Settings
 
-MIN_CREDIT = 1.5  # of min_forage_credit, so that all variables still move together where clones succeed more often
-
 
 @jit(borrows=True, forceinline=True)
 def gather(
