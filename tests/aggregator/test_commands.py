@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from aggregator.games import SHARED
-from aggregator.test_rolling import series
+from aggregator.test_backtest import series
 from csmoifsa.errors import InputError
 from csmoifsa_aggregator.inputs.case import case_names, load_case
 from csmoifsa_aggregator.output.figures import draw_gain, draw_price

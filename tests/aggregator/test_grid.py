@@ -198,7 +198,7 @@ def test_the_base_load_moves_with_the_day_and_its_steps():
 def test_rolling_refuses_a_demand_charge():
     case = load_case("portfolio")
     case = replace(case, game=replace(case.game, demand_charge=0.1))
-    from aggregator.test_rolling import series
+    from aggregator.test_backtest import series
 
     ahead, actual = series(1, days=30)
     with pytest.raises(InputError, match=r"market\.demand_charge cannot be kept in rolling dispatch"):

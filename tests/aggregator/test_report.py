@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from aggregator.test_rolling import series
+from aggregator.test_backtest import series
 from csmoifsa.cli import app
 from csmoifsa.page import template_text
 from csmoifsa_aggregator.output.report import day_data, rolling_data, write_day_report, write_rolling_report
