@@ -19,6 +19,7 @@ from csmoifsa.errors import InputError
 from csmoifsa.files import atomic_write, write_json
 from csmoifsa.folders import result_folder
 from csmoifsa.typing import Resumable
+from csmoifsa.variables import coding_of
 
 if TYPE_CHECKING:
     from pymoo.core.algorithm import Algorithm
@@ -35,9 +36,11 @@ class Run:
 
     Attributes
     ----------
-    X, F : (n, n_var) and (n, n_obj) arrays
-        Variables and objectives of the mutually non-dominated feasible candidates, in lexicographic order of the
-        objectives; if no candidate was feasible, of those that violate the constraints least.
+    X : (n, n_var) array, or (n,) array of dict
+        Variables of the mutually non-dominated feasible candidates, in lexicographic order of the objectives; if no
+        candidate was feasible, of those that violate the constraints least. Named variables are dicts.
+    F : (n, n_obj) array
+        Objectives of the same candidates.
     CV : (n,) array
         Total constraint violation, 0 for a feasible candidate.
     feasible : bool
@@ -141,7 +144,8 @@ def solve(
     Raises
     ------
     InputError
-        The algorithm cannot handle the problem or be saved, or ``n_eval`` or ``seed`` is invalid.
+        The algorithm cannot handle the problem, returns values that its variables cannot take or cannot be saved; or
+        ``n_eval`` or ``seed`` is invalid.
     """
     from pymoo.core.callback import Callback
     from pymoo.optimize import minimize
@@ -161,6 +165,7 @@ def solve(
             f"{type(algorithm).__name__} cannot be saved and resumed: it lacks save, load or settings; "
             "csmoifsa and moafsa can"
         )
+    coding = coding_of(problem)
     options: dict[str, Any] = {} if progress is None and checkpoint is None else {"callback": Report()}
     start = time.perf_counter()
     try:
@@ -168,11 +173,18 @@ def solve(
     except AssertionError as error:  # how pymoo's algorithms refuse a problem
         reason = f": {error}" if str(error) else ""
         raise InputError(f"{type(algorithm).__name__} cannot run on {problem.name()}{reason}") from error
+    except TypeError as error:
+        if coding.variables is None or isinstance(algorithm, Resumable):
+            raise
+        raise InputError(
+            f"{type(algorithm).__name__} cannot run on the named variables of {problem.name()}: {error}; csmoifsa, "
+            "moafsa and pymoo's MixedVariableGA can"
+        ) from error
     seconds = time.perf_counter() - start
     if checkpoint is not None:
         checkpoint.finish(result.algorithm)
 
-    X, F, CV = (np.asarray(a, dtype=float) for a in result.algorithm.opt.get("X", "F", "CV"))
+    X, F, CV = (np.asarray(a) for a in result.algorithm.opt.get("X", "F", "CV"))
     CV = CV.reshape(len(F), -1).sum(axis=1)
     feasible = bool((CV <= 0).any())
     allowed = max(float(CV.min()), 0.0)
@@ -181,7 +193,13 @@ def solve(
     if feasible:
         keep = moocore.is_nondominated(F, keep_weakly=True)
         X, F, CV = X[keep], F[keep], CV[keep]
-    order = np.lexsort(np.hstack([F, X]).T[::-1])
+    codes = coding.encoded(X)
+    if (coding.whole & (codes != np.rint(codes))).any():
+        raise InputError(
+            f"{type(algorithm).__name__} returned fractions for variables of {problem.name()} that are whole numbers; "
+            "csmoifsa and moafsa search whole numbers, pymoo's algorithms need operators such as RoundingRepair()"
+        )
+    order = np.lexsort(np.hstack([F, codes]).T[::-1])
     return Run(X[order], F[order], CV[order], feasible, int(result.algorithm.evaluator.n_eval), seed, seconds)
 
 
@@ -209,16 +227,19 @@ def write_run(run: Run, folder: str | Path, facts: Mapping[str, Json]) -> None:
     facts : mapping
         Entries of ``run.json`` beside the machine and the versions.
     """
-    names = [
-        *(f"x{i + 1}" for i in range(run.X.shape[1])),
-        *(f"f{i + 1}" for i in range(run.F.shape[1])),
-        "cv",
-    ]
+    named = run.X.ndim == 1
+    variables = [*run.X[0]] if named else [f"x{i + 1}" for i in range(run.X.shape[1])]
+    positions = [[*x.values()] for x in run.X] if named else run.X.tolist()
+    values = np.column_stack([run.F, run.CV]).tolist()
     machine = {"python": platform.python_version(), "machine": platform.machine(), "system": platform.system()}
     with result_folder(folder, "solve") as place:
         with atomic_write(place / "front.csv") as file:
             writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(names)
-            # repr: the shortest text that reads back to the same number
-            writer.writerows([repr(v) for v in row] for row in np.column_stack([run.X, run.F, run.CV]).tolist())
+            writer.writerow([*variables, *(f"f{i + 1}" for i in range(run.F.shape[1])), "cv"])
+            writer.writerows([_text(v) for v in (*x, *row)] for x, row in zip(positions, values, strict=True))
         write_json(place / "run.json", {**facts, "versions": {n: version(n) for n in VERSIONS_OF}, **machine})
+
+
+def _text(value: object) -> str:
+    """Return a value as text: a number as the shortest that reads back to the same number."""
+    return value if isinstance(value, str) else repr(value)

@@ -32,6 +32,34 @@ class Hopeless(Problem):
         out["F"], out["G"] = X, 1 + X[:, :1]
 '''
 
+KINDS = """
+import numpy as np
+from pymoo.core.problem import ElementwiseProblem, Problem
+from pymoo.core.variable import Binary, Choice, Integer, Real
+
+
+class Named(ElementwiseProblem):
+    def __init__(self):
+        kinds = {"on": Binary(), "n": Integer(bounds=(-3, 4)), "power": Choice(options=["low", "high"])}
+        super().__init__(vars={**kinds, "z": Real(bounds=(-1.0, 2.0))}, n_obj=2)
+
+    def _evaluate(self, x, out, *args, **kwargs):
+        power = {"low": 1.0, "high": 3.0}[x["power"]]
+        out["F"] = [(x["n"] - 2) ** 2 + x["z"] ** 2 + power, (x["n"] + 1) ** 2 + (x["z"] - 1) ** 2 + x["on"] - power]
+
+
+class Whole(Problem):
+    def __init__(self):
+        super().__init__(n_var=2, n_obj=2, xl=-3, xu=3, vtype=int)
+
+    def _evaluate(self, X, out, *args, **kwargs):
+        out["F"] = np.column_stack([np.abs(X - 1.3).sum(axis=1), np.abs(X + 0.7).sum(axis=1)])
+"""
+
+
+def objectives_of(spec, x):
+    return load_problem(spec).evaluate([x], return_values_of=["F"])[0].tolist()
+
 
 def read_front(folder):
     with open(folder / "front.csv", newline="") as file:
@@ -106,6 +134,40 @@ def test_five_objectives_are_drawn_too(run_cli, tmp_path):
     assert (tmp_path / "front.png").stat().st_size > 10_000
 
 
+@pytest.mark.parametrize("algorithm", ["csmoifsa", "moafsa"])
+def test_variables_of_every_kind_are_written_as_the_problem_takes_them(run_cli, tmp_path, algorithm):
+    (tmp_path / "kinds.py").write_text(KINDS)
+    asked = ["-a", algorithm, "-n", 300, "-p", 20, "--out", tmp_path / "o", "--no-figures", "--resume"]
+    assert run_cli("solve", f"{tmp_path}/kinds.py:Named", *asked, "--checkpoint-every", 0).code == 0
+    text = (tmp_path / "o" / "front.csv").read_text()
+    assert run_cli("solve", f"{tmp_path}/kinds.py:Named", *asked).code == 0  # from the checkpoint: nothing left to do
+    assert (tmp_path / "o" / "front.csv").read_text() == text
+    names, *rows = csv.reader(text.splitlines())
+    assert names == ["on", "n", "power", "z", "f1", "f2", "cv"]
+    keys = []
+    for on, n, power, z, f1, f2, cv in rows:
+        x = {"on": {"True": True, "False": False}[on], "n": int(n), "power": power, "z": float(z)}
+        assert objectives_of(f"{tmp_path}/kinds.py:Named", x) == [float(f1), float(f2)]
+        assert cv == "0.0"
+        keys.append((float(f1), float(f2), x["on"], x["n"]))
+    assert keys == sorted(keys)
+    assert len(keys) > 3
+
+    assert run_cli("solve", f"{tmp_path}/kinds.py:Whole", *asked[:6], "--out", tmp_path / "w", "--no-figures").code == 0
+    names, *rows = csv.reader((tmp_path / "w" / "front.csv").read_text().splitlines())
+    assert names == ["x1", "x2", "f1", "f2", "cv"]
+    assert all(-3 <= int(value) <= 3 for row in rows for value in row[:2])
+
+
+@pytest.mark.parametrize(("name", "words"), [("Named", "cannot run on the named"), ("Whole", "returned fractions")])
+def test_an_algorithm_for_real_numbers_is_refused_for_others(run_cli, tmp_path, name, words):
+    (tmp_path / "kinds.py").write_text(KINDS)
+    done = run_cli("solve", f"{tmp_path}/kinds.py:{name}", "-a", "nsga2", *SMALL, "--out", tmp_path / "o")
+    assert done.code == 2
+    assert words in done.err
+    assert not (tmp_path / "o" / "front.csv").exists()
+
+
 def test_nothing_feasible_is_said_and_ends_with_1(run_cli, tmp_path):
     (tmp_path / "hopeless.py").write_text(HOPELESS)
     spec = f"{tmp_path}/hopeless.py:Hopeless"
@@ -123,7 +185,7 @@ def test_nothing_feasible_is_said_and_ends_with_1(run_cli, tmp_path):
     ("arguments", "says"),
     [
         (["solve", "zdt9"], "there is no problem 'zdt9'. Did you mean 'zdt"),
-        (["solve", "zdt5"], "not real-valued"),
+        (["solve", "zdt5"], "would return fractions"),
         (["solve", "zdt1", "-a", "nsga"], "there is no algorithm 'nsga'. Did you mean 'nsga"),
         (["solve", "zdt1", "--set", "n_offsprings"], "--set takes NAME=VALUE, got 'n_offsprings'"),
         (["solve", "zdt1", "--set", "a=1", "--set", "a=2"], "--set a is given twice"),

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from csmoifsa.errors import InputError
 from csmoifsa.fronts import true_front
 from csmoifsa.plugins import ALGORITHMS, load_problem
 from csmoifsa.requirements import bounds_of
@@ -133,6 +134,11 @@ def _true_front(cell: Cell) -> np.ndarray:
 
 def _run(cell: Cell) -> tuple[Recorder, bool]:
     problem = load_problem(cell.problem_name, **cell.problem_params)
+    if getattr(problem, "vars", None) is not None or np.dtype(problem.vtype).kind != "f":
+        raise InputError(
+            f"problem {cell.problem_name!r} has variables that are not real numbers, which most algorithms of a "
+            "campaign do not search; solve it with 'csmoifsa solve'"
+        )
     recorder = Recorder(problem, cell.stops, cell.count)
     task = Task(
         name=cell.algorithm_name,
@@ -178,7 +184,7 @@ def first_population(problem: Problem, pop_size: int, seed: int) -> np.ndarray |
 
     It is uniform within the bounds, as in most libraries.
     """
-    if problem.xl is None or problem.xu is None or getattr(problem, "vars", None) is not None:
+    if problem.xl is None or problem.xu is None:
         return None
     return np.random.default_rng(seed).uniform(*bounds_of(problem), (pop_size, problem.n_var))
 

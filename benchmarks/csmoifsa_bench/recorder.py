@@ -72,7 +72,6 @@ class Recorder(Problem):
             xl=inner.xl,
             xu=inner.xu,
             vtype=inner.vtype,
-            vars=getattr(inner, "vars", None),
         )
         self.inner = inner
         self.count = count

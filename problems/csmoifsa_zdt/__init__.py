@@ -14,6 +14,6 @@ PROBLEMS: dict[str, str | InputError] = {
 """Names of problems, each with where it is imported from when asked for."""
 
 PROBLEMS["zdt5"] = InputError(
-    "problem 'zdt5' is binary, not real-valued, so a real-coded swarm cannot solve it; "
-    "choose zdt1, zdt2, zdt3, zdt4 or zdt6"
+    "problem 'zdt5' is binary, but pymoo declares its variables as real numbers, so that a search would return "
+    "fractions; choose zdt1, zdt2, zdt3, zdt4 or zdt6"
 )

@@ -59,6 +59,19 @@ class Spy(Problem):
         out["F"] = np.column_stack([(X**2).sum(axis=1), ((X - 1) ** 2).sum(axis=1)])
 
 
+WHOLE = """
+from pymoo.core.problem import Problem
+
+
+class Whole(Problem):
+    def __init__(self):
+        super().__init__(n_var=2, n_obj=2, xl=-3, xu=3, vtype=int)
+
+    def _evaluate(self, X, out, *args, **kwargs):
+        out["F"] = abs(X - [[1, 2]])
+"""
+
+
 @pytest.mark.parametrize(("library", "name"), EVERY)
 def test_every_algorithm_is_counted_starts_alike_and_is_a_pure_function(library, name):
     needs(library)
@@ -280,6 +293,14 @@ def test_what_goes_wrong_is_an_outcome(library, name, problem, words):
     for word in words:
         assert word in outcome.error
     assert "Traceback" in outcome.traceback
+
+
+@pytest.mark.parametrize("name", ["csmoifsa", "nsga2"])
+def test_whole_numbers_are_refused(name, tmp_path):
+    (tmp_path / "whole.py").write_text(WHOLE)
+    outcome = execute(cell("pymoo", name, f"{tmp_path}/whole.py:Whole"))
+    assert outcome.failed
+    assert "has variables that are not real numbers" in outcome.error
 
 
 @pytest.mark.parametrize(("library", "name"), CONSTRAINED)
