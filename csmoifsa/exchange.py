@@ -124,7 +124,7 @@ class Exchange:
         positions, others = self._codes([individuals[i] for i in new]), before
         if self.coding.variables is not None:
             others = Population.new(X=self._codes(before))
-        positions, spent = self.operators.distinct(self.problem, positions, others, key)
+        positions, spent = self.operators.distinct(self.problem, self.coding, positions, others, key)
         self._units(positions)
         for i, x in zip(new, self.coding.decoded(positions), strict=True):
             individuals[i].X = x

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, cast
@@ -100,7 +99,7 @@ class Operators:
         names = {name: "" if one is None else type(one).__name__ for name, one in kinds.items()}
         return {**names, "on_error": self.on_error, "reference_point": point}
 
-    def repaired(self, problem: Problem, X: np.ndarray, key: list[int]) -> np.ndarray:
+    def repaired(self, problem: Problem, coding: Coding, X: np.ndarray, key: list[int]) -> np.ndarray:
         """Return candidates (n, n_var) as the repair makes them; ``key`` decides its random numbers."""
         if self.repair is None or len(X) == 0:
             return X
@@ -109,27 +108,18 @@ class Operators:
         if changed.shape != X.shape:
             name = type(self.repair).__name__
             raise InputError(f"the repair {name} returned X of shape {changed.shape}, it must keep {X.shape}")
-        inside = np.clip(changed, *coding_of(problem).bounds)
-        if (inside != changed).any():
-            warnings.warn(
-                f"the repair {type(self.repair).__name__} leaves the bounds; its positions are set to the nearest "
-                "within them before they are evaluated",
-                RuntimeWarning,
-                stacklevel=2,
-            )
-            changed = inside.astype(changed.dtype)
-        return changed
+        return coding.within(changed, self.repair)
 
     def distinct(
-        self, problem: Problem, X: np.ndarray, others: Population, key: list[int]
+        self, problem: Problem, coding: Coding, X: np.ndarray, others: Population, key: list[int]
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return candidates of which duplicates are replaced, and the rows for which no other position was found.
 
         A duplicate takes new values, uniform between the bounds, in ever more of its variables, and is repaired.
         """
-        X = self.repaired(problem, X, key)
+        X = self.repaired(problem, coding, X, key)
         rng = np.random.default_rng([*key, 1])
-        low, high = coding_of(problem).bounds
+        low, high = coding.bounds
         for attempt in range(ATTEMPTS):
             rows = self._duplicates(X, others)
             if rows.size == 0:
@@ -137,7 +127,7 @@ class Operators:
             shape = (len(rows), X.shape[1])
             renewed = rng.random(shape) < min(2.0**attempt / X.shape[1], 1.0)
             fresh = np.where(renewed, rng.uniform(low, high, shape), X[rows].astype(float))
-            X[rows] = self.repaired(problem, fresh, [*key, 2 + attempt])
+            X[rows] = self.repaired(problem, coding, fresh, [*key, 2 + attempt])
         return X, self._duplicates(X, others)
 
     def _duplicates(self, X: np.ndarray, others: Population) -> np.ndarray:

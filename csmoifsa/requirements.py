@@ -27,11 +27,8 @@ def offers_kernel(problem: object) -> TypeGuard[CompiledProblem]:
     if getattr(problem, "kernel", None) is None:
         return False
     for kind in type(problem).__mro__:
-        if kind is not Problem and vars(kind).keys() & {
-            "do",
-            "evaluate",
-        }:  # of a wrapper such as pymoo's ConstraintsAsObjective
-            return False
+        if kind is not Problem and ("do" in vars(kind) or "evaluate" in vars(kind)):
+            return False  # a wrapper such as pymoo's ConstraintsAsObjective
         if "kernel" in vars(kind):
             return True
         if "_evaluate" in vars(kind):

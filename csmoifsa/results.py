@@ -74,31 +74,22 @@ class EngineResult(Result):
     """
 
     def __init__(self, view: View):
-        self.view = view
-        self._pop: Population | None = None
-        self._opt: Population | None = None
         super().__init__()
+        del self.pop, self.opt  # pymoo sets them to None; without them they are built when read
+        self.view = view
         front = view.front
         self.X, self.F, self.CV = front.X, front.F, front.CV[:, None]
         self.G, self.H = front.extra[:, : view.n_ieq], front.extra[:, view.n_ieq :]
 
-    @property
+    @cached_property
     def pop(self) -> Population:
         """The population at the end of the run."""
-        return self.view.pop if self._pop is None else self._pop
+        return self.view.pop
 
-    @pop.setter
-    def pop(self, value: Population | None) -> None:
-        self._pop = value
-
-    @property
+    @cached_property
     def opt(self) -> Population:
         """The non-dominated solutions at the end of the run."""
-        return self.view.opt if self._opt is None else self._opt
-
-    @opt.setter
-    def opt(self, value: Population | None) -> None:
-        self._opt = value
+        return self.view.opt
 
 
 def as_population(rows: Front, n_ieq: int, outputs: Outputs | None = None) -> Population:

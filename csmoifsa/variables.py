@@ -7,6 +7,7 @@ value has an equal share of it; codes are rounded before they are evaluated.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
@@ -62,6 +63,19 @@ class Coding:
         codes = np.asarray(codes, dtype=float)
         return np.clip(np.where(self.whole, np.rint(codes), codes), self.low, self.high)
 
+    def within(self, codes: np.ndarray, operator: Repair) -> np.ndarray:
+        """Return codes (n, n_var) set to the nearest within the bounds; warns where the operator left these."""
+        inside = np.clip(codes, *self.bounds)
+        if (inside == codes).all():
+            return codes
+        warnings.warn(
+            f"the repair {type(operator).__name__} leaves the bounds; its positions are set to the nearest within them "
+            "before they are evaluated",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+        return inside.astype(codes.dtype)
+
     def decoded(self, codes: np.ndarray) -> np.ndarray:
         """Return codes (n, n_var) as the problem takes them: (n, n_var) of its type, or (n,) dicts."""
         if self.plain:
@@ -110,6 +124,7 @@ class CodedRepair(Repair):
         if self.repair is not None and len(pop):
             mended = self.repair(problem, Population.new(X=self.coding.decoded(codes)), **options)
             codes = np.asarray(self.coding.encoded([one.X for one in mended]), dtype=float)
+            codes = self.coding.within(codes, self.repair)
         codes = self.coding.rounded(codes)
         pop.set("X", codes if self.coding.variables is not None else self.coding.decoded(codes))
         return pop

@@ -196,6 +196,20 @@ def test_a_repair_sees_what_the_problem_sees():
     assert result.X.sum(axis=1).max() <= 2
 
 
+@pytest.mark.parametrize("kind", ["whole", "named"])
+def test_a_repair_that_leaves_the_bounds_of_whole_numbers_is_told(kind):
+    class Beyond(Repair):
+        def _do(self, problem, X, **kwargs):
+            return X + 2 if kind == "whole" else np.array([{**x, "n": x["n"] + 2} for x in X])
+
+    problem = Whole() if kind == "whole" else Mixed()
+    with pytest.warns(RuntimeWarning, match="the repair Beyond leaves the bounds"):
+        result = minimize(problem, CSMOIFSA(pop_size=20, repair=Beyond()), ("n_eval", 100), seed=1)
+    whole = result.X if kind == "whole" else np.array([x["n"] for x in result.X])
+    assert whole.max() <= (3 if kind == "whole" else 4)
+    assert whole.min() >= -1
+
+
 @pytest.mark.parametrize("start", ["operator", "dicts", "population"])
 def test_a_run_begins_where_the_user_says(start):
     problem = Mixed()
