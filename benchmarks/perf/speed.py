@@ -11,9 +11,14 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from importlib import import_module
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import ModuleType
 from typing import TYPE_CHECKING, cast
 
@@ -223,12 +228,47 @@ def growth() -> None:
         print(f"{label:32s} us/evaluation  {cells}  exponent of the last three {slope:.2f}")
 
 
+def start() -> None:
+    """Print CPU time of whole processes, the first with an empty cache and later ones, beside pymoo's NSGA2."""
+    search = "from pymoo.optimize import minimize; minimize({}, {}, ('n_eval', 1000), seed=1)"
+    ours = "from csmoifsa import CSMOIFSA, load_problem; " + search.format("load_problem('zdt1')", "CSMOIFSA()")
+    theirs = "from pymoo.problems import get_problem; from pymoo.algorithms.moo.nsga2 import NSGA2; "
+    theirs += search.format("get_problem('zdt1')", "NSGA2()")
+    solve = [f"{Path(sys.executable).parent}/csmoifsa", "solve", "zdt1", "--no-figures", "--n-eval", "1000"]
+    with TemporaryDirectory() as folder:
+
+        def seconds(arguments: list[str], rounds: int, cache: str) -> float:
+            environment = {**os.environ, "NUMBA_CACHE_DIR": f"{folder}/{cache}"}
+            best = np.inf
+            for _ in range(rounds):
+                before = os.times()
+                subprocess.run([sys.executable, *arguments], check=True, capture_output=True, env=environment)
+                after = os.times()
+                best = min(best, sum(after[2:4]) - sum(before[2:4]))
+            return best
+
+        first = min(seconds(["-c", ours], 1, f"empty{i}") for i in range(2))
+        seconds(solve, 1, "warm")
+        rows = {
+            "csmoifsa from Python, empty cache": first,
+            "csmoifsa from Python": seconds(["-c", ours], 5, "empty1"),
+            "csmoifsa solve zdt1 --no-figures": seconds(solve, 5, "warm"),
+            "pymoo nsga2 from Python": seconds(["-c", theirs], 5, "warm"),
+        }
+    print("\nwhole process, ZDT1, 1,000 evaluations\n                                     CPU seconds  / pymoo nsga2")
+    for name, value in rows.items():
+        print(f"{name:36s} {value:11.2f} {value / rows['pymoo nsga2 from Python']:14.2f}")
+
+
+PARTS = {"compare": compare, "three": three_objectives, "floor": floor, "growth": growth, "start": start}
+
+
 def main() -> None:
     """Measure what the command line asks for and print it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", choices=["compare", "three", "floor", "growth"])
+    parser.add_argument("--only", choices=[*PARTS])
     only = parser.parse_args().only
-    for name, part in (("compare", compare), ("three", three_objectives), ("floor", floor), ("growth", growth)):
+    for name, part in PARTS.items():
         if only in (None, name):
             part()
 
