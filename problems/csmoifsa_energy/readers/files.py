@@ -96,7 +96,7 @@ class FileSeries(Parameters):
         if self.load_column is not None and self.value_column is not None:
             raise InputError("value_column and load_column are two names of one setting; keep one of them")
 
-    def read_file(self, key: str) -> DailySeries:
+    def read_file(self, key: str, minus: tuple[str, ...] = ()) -> DailySeries:
         """Read the chosen days.
 
         Parameters
@@ -104,6 +104,9 @@ class FileSeries(Parameters):
         key : str
             The part of the scenario that holds these settings, for messages; values are load if it is ``"load"``,
             else prices.
+        minus : tuple of str
+            Columns of the file to subtract from the column of values, such as solar generation; they may hold negative
+            values.
 
         Raises
         ------
@@ -111,7 +114,7 @@ class FileSeries(Parameters):
             The file has faults, or neither file nor settings state what its stamps mark.
         """
         choice = DayChoice(day=self.day, first_day=self.first_day, last_day=self.last_day, which_days=self.which_days)
-        return _Series(self, key, prices=key != "load", market=False).chosen(choice)
+        return _Series(self, key, prices=key != "load", market=False, minus=minus).chosen(choice)
 
     def read_whole(self, key: str, required: tuple[date, date] | None = None) -> DailySeries:
         """Read every whole day of market prices.
@@ -191,7 +194,9 @@ def recognise(table: Table, prices: bool) -> _KnownFormat | None:
 class _Series:
     """One file with its columns found and its stamps read."""
 
-    def __init__(self, settings: FileSeries, key: str, *, prices: bool, market: bool) -> None:
+    def __init__(
+        self, settings: FileSeries, key: str, *, prices: bool, market: bool, minus: tuple[str, ...] = ()
+    ) -> None:
         assert settings.csv is not None
         self.settings, self.key, self.market = settings, key, market
         self.path = Path(settings.csv)
@@ -208,24 +213,15 @@ class _Series:
         stated = settings.value_column or settings.load_column or (known.value if known else None)
         if place is not None and settings.node is not None and place.lower() == settings.node.strip().lower():
             stated = place
-        self.column = find.value_column(table, stated, {self.time, self.clock, place}, prices, key)
+        self.column = find.value_column(table, stated, {self.time, self.clock, place, *minus}, prices, key)
         self.stamps = self._stamps()
         self.faults = Faults(self.path)
         self._unreadable()
         self.calendar = self._calendar()
-        self.reader = DayReader(
-            self.calendar,
-            SourceColumn(
-                table=table,
-                column=self.column,
-                time_column=self.time,
-                texts=(texts := table.texts(self.column)),
-                style=self._style(texts),
-                fill=settings.fill,
-                negative=prices,
-                key=key,
-            ),
-        )
+        self.reader = self._reader(self.column, negative=prices)
+        if self.column in minus or len(set(minus)) < len(minus):
+            raise InputError(f"{key}.minus must name other columns than {self.column!r}, each once")
+        self.minus = [self._reader(name, negative=True, setting="minus") for name in minus]
         if self.settings.value_column is None and self.settings.load_column is None and stated is None:
             self._note_column()
 
@@ -236,6 +232,8 @@ class _Series:
         dates = choice.pick(self.path, self.calendar.days, self.key)
         faults = Faults(self.path)
         values = self.reader.read(dates, faults)
+        for one in [] if faults.count else self.minus:
+            values = values - one.read(dates, faults)
         if faults.count:
             raise InputFaultsError([*self.faults.sentences, *faults.sentences])
         return self._days(values, dates, {})
@@ -273,7 +271,8 @@ class _Series:
     def _days(self, values: np.ndarray, dates: list[date], left_out: dict[date, str]) -> DailySeries:
         if self.faults.count:
             self.notes.append(f"outside the days read: {self.faults.sentences[0]}")
-        notes = [*self.notes, *self.calendar.notes, *self.reader.notes]
+        read = dict.fromkeys(note for one in (self.reader, *self.minus) for note in one.notes)
+        notes = [*self.notes, *self.calendar.notes, *read]
         table = self.table
         last = {day for (day, _), rows in self.calendar.slots.items() if len(table.rows) - 1 in rows}
         if table.cut_short and last & set(dates):
@@ -383,13 +382,28 @@ class _Series:
         )
         return read_calendar(self.table, self.stamps, clock, self.time, self.key, self.faults)
 
-    def _style(self, texts: list[str]) -> NumberStyle:
+    def _reader(self, column: str, *, negative: bool, setting: str = "value_column") -> DayReader:
+        """Return the reader of one column of numbers; ``setting`` names the column in messages."""
+        texts = self.table.texts(column, f"{self.key}.{setting}")
+        source = SourceColumn(
+            table=self.table,
+            column=column,
+            time_column=self.time,
+            texts=texts,
+            style=self._style(column, texts),
+            fill=self.settings.fill,
+            negative=negative,
+            key=self.key,
+        )
+        return DayReader(self.calendar, source)
+
+    def _style(self, column: str, texts: list[str]) -> NumberStyle:
         try:
-            known = self.known.decimal if self.known is not None and self.column == self.known.value else None
+            known = self.known.decimal if self.known is not None and column == self.known.value else None
             return style_of(texts, self.table.separator, self.settings.decimal or known)
         except UnclearNumberError as error:
             raise InputError(
-                f"{self.path}, line {self.table.lines[error.row]}, column {self.column!r}: {error}; say which: "
+                f"{self.path}, line {self.table.lines[error.row]}, column {column!r}: {error}; say which: "
                 f"{self.key}.decimal = 'point' or 'comma' (or --decimal)"
             ) from None
 

@@ -283,5 +283,6 @@ class DayReader:
                 self.notes.append(f"{self.table.path}: {day} " + what.format(" ".join(at), f"{hours:g}"))
         if filled:
             self.notes.append(
-                f"{self.table.path}: {day}: {len(filled)} value(s) interpolated on request: {' '.join(filled)}"
+                f"{self.table.path}: {day}, column {self.source.column!r}: {len(filled)} value(s) interpolated on "
+                f"request: {' '.join(filled)}"
             )

@@ -21,14 +21,20 @@ class Load(FileSeries):
     ----------
     values_mw : tuple of float, optional
         Mean load of each step [MW], the first beginning at midnight; 24 values are hours, 96 quarters.
+    minus : tuple of str
+        Columns of the file to subtract from the load [MW], such as ``["solar_mw", "wind_mw"]``: the load is then net of
+        them, and may be negative where they exceed it.
     """
 
     values_mw: tuple[float, ...] | None = None
+    minus: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if (self.values_mw is None) == (self.csv is None):
             raise InputError("the load needs either values_mw or csv, and not both")
+        if self.minus and self.csv is None:
+            raise InputError("minus names columns of a load file, but the load is not from a file; name one with csv")
 
     def with_settings(self, settings: Mapping[str, object]) -> Load:
         """Return the load with some settings of its file replaced; with ``csv`` among them, of another file.
@@ -60,7 +66,8 @@ class Load(FileSeries):
             A value is missing, doubled, not a number or negative; the message names file, line and column.
         """
         if self.values_mw is None:
-            return self.read_file("load")
+            series = self.read_file("load", self.minus)
+            return replace(series, notes=[*series.notes, *self._net_notes(series.values)])
         values = np.array(self.values_mw, dtype=float)
         if len(values) < 4 or 1440 % len(values):
             raise InputError(
@@ -69,6 +76,19 @@ class Load(FileSeries):
         if values.min() < 0:
             raise InputError(f"values_mw: load cannot be negative, but value {int(values.argmin()) + 1} is")
         return DailySeries(values[None], [] if self.day is None else [self.day], [], self.time_zone or "")
+
+    def _net_notes(self, values: np.ndarray) -> list[str]:
+        """Return a sentence that the load is net of columns, and one if it falls below 0."""
+        if not self.minus:
+            return []
+        notes = [f"{self.csv}: the load is net of {' and '.join(self.minus)}"]
+        below = int((values < 0).sum())
+        if below:
+            notes.append(
+                f"{self.csv}: the net load is below 0 in {below:,} of {values.size:,} steps, {values.min():,.1f} MW at "
+                "the least; energy sent back is valued at the cost of supply at that load"
+            )
+        return notes
 
 
 @dataclass(frozen=True, kw_only=True)
