@@ -92,6 +92,7 @@ def price(
     out: Path | None = _OUT,
     figures: bool = typer.Option(True, "--figures/--no-figures", help="Draw figures/fig1..fig5 as PNG and PDF."),
     report: bool = typer.Option(True, "--report/--no-report", help="Write report.html, which opens in a browser."),
+    excel: bool = typer.Option(True, "--excel/--no-excel", help="Write study.xlsx, all tables as sheets."),
     language: str = typer.Option("en", "--lang", help="Language of the report: en or zh."),
     as_json: bool = JSON_OPTION,
     series: Mapping[str, object] | None = None,
@@ -136,6 +137,10 @@ def price(
     else:
         with result_folder(out, "ev price") as place:
             summary = write_tables(study, place)
+            if excel:
+                from csmoifsa_ev.output.workbook import write_study_workbook
+
+                write_study_workbook(place)
             if figures:
                 from csmoifsa_ev.output.figures import draw_all
 
@@ -160,6 +165,7 @@ def price(
             + (" robust.csv" if summary["robust"] else "")
             + (" promises.csv" if summary["robust"] and summary["robust"]["promises"] else "")
             + (" comparison.csv" if summary["paper"] else "")
+            + (" study.xlsx" if excel else "")
             + (" figures/" if figures else "")
             + (" report.html" if report else ""),
             soft_wrap=True,

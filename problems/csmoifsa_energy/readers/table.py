@@ -97,6 +97,8 @@ def read_table(path: Path, what: str = "file", *, sheet: str | None = None) -> T
     faults = Faults(path)
     if path.suffix.lower() in (".xlsx", ".xlsm"):
         records, separator, cut_short = read_sheet(path, what, sheet), "", False
+    elif path.suffix.lower() in (".xls", ".xlsb", ".ods"):
+        raise InputError(f"the {what} {path} is a spreadsheet of another form; save it as .xlsx, or the sheet as CSV")
     else:
         text = read_text(path, what)
         separator = find_separator(text)
