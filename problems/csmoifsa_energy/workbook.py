@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -74,7 +74,7 @@ def _fill(sheet: Any, table: DataFrame) -> None:
     from openpyxl.utils import get_column_letter
 
     for k, name in enumerate(table.columns, start=1):
-        column = table[name]
+        column = cast("Series", table[name])
         head = sheet.cell(1, k)
         _put(head, str(name))
         head.font = Font(bold=True)

@@ -149,6 +149,7 @@ def price(
                 from csmoifsa_ev.output.report import write_report
 
                 write_report(study, place / "report.html", language=language)
+            written = sorted(one.name + "/" * one.is_dir() for one in place.iterdir() if one.name[0] != ".")
     if as_json:
         print_json(summary)
         return
@@ -159,42 +160,48 @@ def price(
     if out is None:
         console.print("\nNothing was written; add --out DIR to keep tables and figures.")
     else:
-        console.print(
-            f"\nWritten: {out}/ pareto.csv tariff.csv extremes.csv load.csv choices_load.csv "
-            "stakeholder_impact.csv inputs.csv tornado.csv robustness.csv summary.json"
-            + (" robust.csv" if summary["robust"] else "")
-            + (" promises.csv" if summary["robust"] and summary["robust"]["promises"] else "")
-            + (" comparison.csv" if summary["paper"] else "")
-            + (" study.xlsx" if excel else "")
-            + (" figures/" if figures else "")
-            + (" report.html" if report else ""),
-            soft_wrap=True,
-        )
+        console.print(f"\nWritten: {out}/ {' '.join(written)}", soft_wrap=True, markup=False)
+
+
+_STUDIES = typer.Argument(
+    None,
+    metavar="[SCENARIO.toml | STUDY]...",
+    help="One scenario, or none for the bundled case; or two and more studies: folders of 'ev price', or scenarios.",
+)
 
 
 @app.command()
 def compare(
-    scenario: Path | None = _SCENARIO,
+    studies: list[Path] | None = _STUDIES,
     case: str | None = _CASE,
     n_eval: int = typer.Option(10_000, "--n-eval", "-n", min=16, help="Tariffs each search may try."),
     seed: int = typer.Option(1, "--seed", "-s", min=0, help="Same seed, same tables."),
+    language: str = typer.Option("en", "--lang", help="Language of the page of several studies: en or zh."),
     out: Path | None = _OUT,
     as_json: bool = JSON_OPTION,
 ) -> None:
-    """Compare the search with baselines, and paper with market objectives under each kind of recovery.
+    """Set studies side by side; or, of one scenario, the search beside baselines, objectives and kinds of recovery.
+
+    [bold]Example:[/bold]  csmoifsa ev compare out/spring out/summer --out out/both
 
     [bold]Example:[/bold]  csmoifsa ev compare my.toml --out out/compare
     """
+    if studies is not None and len(studies) > 1:
+        from csmoifsa_ev.output.beside_terminal import compare_studies
+
+        check_language(language)
+        compare_studies(studies, case=case, n_eval=n_eval, seed=seed, out=out, language=language, as_json=as_json)
+        return
     from csmoifsa_ev.inputs.scenario import load_scenario
     from csmoifsa_ev.output.tables import variants_table, write_comparison
     from csmoifsa_ev.study.baselines import compare_baselines
     from csmoifsa_ev.study.study import run_variants, search_front
 
-    wanted = load_scenario(scenario, case=case)
-    studies = run_variants(wanted, n_eval=n_eval, seed=seed)
-    problem = studies["paper", wanted.response.recovery].problem
+    wanted = load_scenario(studies[0] if studies else None, case=case)
+    priced = run_variants(wanted, n_eval=n_eval, seed=seed)
+    problem = priced["paper", wanted.response.recovery].problem
     baselines = compare_baselines(problem, search_front, n_eval=n_eval, seed=seed)
-    variants = variants_table(studies)
+    variants = variants_table(priced)
     if out is not None:
         write_comparison(out, baselines, variants)
     if as_json:
