@@ -14,6 +14,7 @@ from csmoifsa_ev.model.outcome import MAXIMISED, OBJECTIVE_SETS
 from csmoifsa_ev.model.tariff import PERIODS, VARIABLES
 from csmoifsa_ev.output.inputs import input_rows
 from csmoifsa_ev.output.tables import robust_summary, urdb_of
+from csmoifsa_ev.study.customers import winners_and_losers
 from csmoifsa_ev.study.impact import stakeholder_impact, v2g_figures
 from csmoifsa_ev.study.study import Study
 
@@ -43,7 +44,10 @@ def write_report(study: Study, path: Path, *, language: str = "en") -> None:
     language : "en" or "zh"
         Language of all labels; texts from the scenario stay as they are.
     """
-    write_page(path, "csmoifsa_ev.output", "price", report_data(study), title=study.scenario.title, language=language)
+    data = report_data(study)
+    write_page(
+        path, "csmoifsa_ev.output", "price", data, title=study.scenario.title, language=language, parts=("customers",)
+    )
 
 
 def report_data(study: Study) -> dict[str, object]:
@@ -102,7 +106,8 @@ def report_data(study: Study) -> dict[str, object]:
         "draws": study.robustness.draws,
         "robust": robust_summary(study),
         "tornado": study.tornado,
-        "notes": study_notes(study.scenario, day),
+        "customer_groups": winners_and_losers(study.customers[0]).replace({np.nan: None}).to_dict("records"),
+        "notes": [*study_notes(study.scenario, day), *study.customers[1]],
         "inputs": input_rows(study.scenario),
         "days": len(day.days_mw),
         "n_ev": day.fleet.n_ev,

@@ -22,6 +22,7 @@ from csmoifsa_ev.output.summary import RobustSummary, Summary
 from csmoifsa_ev.study.baselines import BaselineRow
 from csmoifsa_ev.study.calibration import Calibration
 from csmoifsa_ev.study.comparison import compare_with_paper
+from csmoifsa_ev.study.customers import winners_and_losers
 from csmoifsa_ev.study.impact import rebound, v2g_figures
 from csmoifsa_ev.study.learning import LearningCurves
 from csmoifsa_ev.study.redundancy import rank_correlations, redundant_objectives
@@ -254,7 +255,7 @@ def summarise(study: Study) -> Summary:
         "robustness": asdict(study.robustness),
         "robust": robust_summary(study),
         "days": len(day.days_mw),
-        "notes": study_notes(study.scenario, day),
+        "notes": [*study_notes(study.scenario, day), *study.customers[1]],
         "paper": compare_with_paper(study),
     }
 
@@ -302,6 +303,8 @@ def write_tables(study: Study, folder: Path) -> Summary:
         "load.csv": load_table(study),
         "choices_load.csv": choices_load_table(study),
         "stakeholder_impact.csv": pd.DataFrame(impact_rows(study.impact)),
+        "customers.csv": study.customers[0],
+        "customer_groups.csv": winners_and_losers(study.customers[0]),
         "inputs.csv": pd.DataFrame(input_rows(study.scenario)),
         "tornado.csv": pd.DataFrame(study.tornado),
         "robustness.csv": robustness_table(study),

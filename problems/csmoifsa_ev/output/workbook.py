@@ -9,7 +9,7 @@ import pandas as pd
 from csmoifsa.files import read_json
 from csmoifsa_energy.workbook import write_folder_workbook
 
-ORDER = ("tariff", "stakeholder_impact", "extremes", "pareto", "load", "choices_load", "inputs")
+ORDER = ("tariff", "stakeholder_impact", "customer_groups", "extremes", "pareto", "load", "choices_load", "inputs")
 """Sheets that come first; the others follow by name."""
 
 

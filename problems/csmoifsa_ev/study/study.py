@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import pandas as pd
 from moocore import is_nondominated
 
 from csmoifsa import CSMOIFSA
@@ -21,6 +22,7 @@ from csmoifsa_ev.model.outcome import CONSTRAINTS, OBJECTIVE_SETS, TariffOutcome
 from csmoifsa_ev.model.response import RECOVERIES
 from csmoifsa_ev.problem.pricing import EVPricing
 from csmoifsa_ev.study.choice import Recommendation, nearly_equal, recommend, rule_goal, within_tolerance
+from csmoifsa_ev.study.customers import study_bills
 from csmoifsa_ev.study.held_out import HELD_OUT, HeldOutRow, PromiseRow, compare_held_out
 from csmoifsa_ev.study.impact import stakeholder_impact
 from csmoifsa_ev.study.no_effect import no_effect_ranges, normalise_prices
@@ -131,6 +133,14 @@ class Study:
         """Impact of the offered tariff against the one in force: see `study.impact.stakeholder_impact`."""
         row, start = (list(self.choices).index(name) for name in (self.offered, "start"))
         return stakeholder_impact(self.choices[self.offered], self.choice_outcome, self.day, row, start)
+
+    @cached_property
+    def customers(self) -> tuple[pd.DataFrame, list[str]]:
+        """Bills of sampled customers in force and under the offered tariff: see `customers.study_bills`."""
+        now, later = (list(self.choices).index(name) for name in ("start", self.offered))
+        flows = self.choice_outcome.flow_mwh
+        tariffs = self.choices["start"], self.choices[self.offered]
+        return study_bills(self.scenario, self.day, tariffs, (flows[now], flows[later]))
 
     @cached_property
     def tornado(self) -> list[dict[str, str | float]]:
