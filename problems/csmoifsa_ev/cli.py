@@ -10,7 +10,6 @@ import typer
 
 from csmoifsa.console import JSON_OPTION, print_json, progress, stderr, stdout
 from csmoifsa.errors import InputError, did_you_mean
-from csmoifsa.folders import result_folder
 from csmoifsa_energy.options import reads_load
 from csmoifsa_energy.page import check_language
 
@@ -114,7 +113,7 @@ def price(
     check_language(language)
     from csmoifsa_ev.inputs.inspection import split_fill
     from csmoifsa_ev.inputs.scenario import load_scenario
-    from csmoifsa_ev.output.tables import summarise, write_tables
+    from csmoifsa_ev.output.tables import summarise
     from csmoifsa_ev.study.study import run_study
 
     settings, fill = split_fill(series)
@@ -133,23 +132,11 @@ def price(
             progress=update,
         )
     if out is None:
-        summary = summarise(study)
+        summary, written = summarise(study), []
     else:
-        with result_folder(out, "ev price") as place:
-            summary = write_tables(study, place)
-            if excel:
-                from csmoifsa_ev.output.workbook import write_study_workbook
+        from csmoifsa_ev.output.folder import write_study
 
-                write_study_workbook(place)
-            if figures:
-                from csmoifsa_ev.output.figures import draw_all
-
-                draw_all(place)
-            if report:
-                from csmoifsa_ev.output.report import write_report
-
-                write_report(study, place / "report.html", language=language)
-            written = sorted(one.name + "/" * one.is_dir() for one in place.iterdir() if one.name[0] != ".")
+        summary, written = write_study(study, out, excel=excel, figures=figures, report=report, language=language)
     if as_json:
         print_json(summary)
         return

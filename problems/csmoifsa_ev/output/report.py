@@ -9,11 +9,14 @@ import numpy as np
 from csmoifsa_energy.impact import impact_rows
 from csmoifsa_energy.page import write_page
 from csmoifsa_ev.inputs.inspection import study_notes
+from csmoifsa_ev.inputs.scenario import Scenario
+from csmoifsa_ev.model.day import PricingDay
 from csmoifsa_ev.model.groups import GROUPS, driver_groups
 from csmoifsa_ev.model.outcome import MAXIMISED, OBJECTIVE_SETS
 from csmoifsa_ev.model.tariff import PERIODS, VARIABLES
 from csmoifsa_ev.output.inputs import input_rows
 from csmoifsa_ev.output.tables import robust_summary, urdb_of
+from csmoifsa_ev.problem.pricing import EVPricing
 from csmoifsa_ev.study.customers import winners_and_losers
 from csmoifsa_ev.study.impact import stakeholder_impact, v2g_figures
 from csmoifsa_ev.study.study import Study
@@ -44,10 +47,8 @@ def write_report(study: Study, path: Path, *, language: str = "en") -> None:
     language : "en" or "zh"
         Language of all labels; texts from the scenario stay as they are.
     """
-    data = report_data(study)
-    write_page(
-        path, "csmoifsa_ev.output", "price", data, title=study.scenario.title, language=language, parts=("customers",)
-    )
+    title, data = study.scenario.title, report_data(study)
+    write_page(path, "csmoifsa_ev.output", "price", data, title=title, language=language, parts=("charts", "customers"))
 
 
 def report_data(study: Study) -> dict[str, object]:
@@ -58,43 +59,21 @@ def report_data(study: Study) -> dict[str, object]:
     day, problem = study.day, study.problem
     beside = [name for name in study.choices if name in ("start", "rounded")]
     tariffs = np.vstack([study.front, *(study.choices[name][None] for name in beside)])
-    outcome = problem.outcome(tariffs)
-    groups = driver_groups(outcome, day)
     names: dict[int, list[str]] = {}
     for name, row in study.chosen.items():
         names.setdefault(row, []).append(name)
     for k, name in enumerate(beside):
         names.setdefault(len(study.front) + k, []).append(name)
     offered = len(study.front) + beside.index("rounded") if study.rounded is not None else study.chosen["compromise"]
-    minutes = [round(k * day.dt_h * 60) for k in range(len(day.period))]
     return {
+        **day_data(study.scenario, day),
+        **tariff_data(problem, tariffs, start=len(study.front)),
         "title": study.scenario.title,
-        "unit": study.scenario.prices.unit,
-        "money": study.scenario.prices.currency,
         "objectives": list(OBJECTIVE_SETS[problem.objective_set]),
         "maximised": list(MAXIMISED),
-        "variables": list(VARIABLES),
-        "groups": list(GROUPS),
         "n_front": len(study.front),
         "offered": int(offered),
         "names": {str(row): found for row, found in names.items()},
-        "tariffs": tariffs.round(4).tolist(),
-        "figures": {name: _short(getattr(outcome, name)) for name in FIGURES},
-        "discharging": (outcome.discharging_share > 0).tolist(),
-        "hours": [f"{m // 60:02d}:{m % 60:02d}" for m in minutes],
-        "step_h": day.dt_h,
-        "period": [PERIODS[p] for p in day.period],
-        "windows": {name: list(getattr(study.scenario.tariff, name)) for name in PERIODS},
-        "base": _short(day.base_mw),
-        "before": _short(day.before_mw),
-        "after": _short(outcome.load_mw),
-        "group_load": _short(groups.load_mw),
-        "group_share": _short(groups.share),
-        "impact": [
-            impact_rows(stakeholder_impact(tariff, outcome, day, row, len(study.front)))
-            for row, tariff in enumerate(tariffs)
-        ],
-        "v2g": {name: _short(values) for name, values in v2g_figures(outcome, day).items()},
         "choice": {
             "rule": day.choice.rule,
             "tolerance": day.choice.tolerance,
@@ -111,6 +90,51 @@ def report_data(study: Study) -> dict[str, object]:
         "inputs": input_rows(study.scenario),
         "days": len(day.days_mw),
         "n_ev": day.fleet.n_ev,
+    }
+
+
+def day_data(scenario: Scenario, day: PricingDay) -> dict[str, object]:
+    """Return what the charts of any tariff of a scenario share, as plain values: units, hours, load before pricing."""
+    minutes = [round(k * day.dt_h * 60) for k in range(len(day.period))]
+    return {
+        "unit": scenario.prices.unit,
+        "money": scenario.prices.currency,
+        "variables": list(VARIABLES),
+        "groups": list(GROUPS),
+        "hours": [f"{m // 60:02d}:{m % 60:02d}" for m in minutes],
+        "step_h": day.dt_h,
+        "period": [PERIODS[p] for p in day.period],
+        "windows": {name: list(getattr(scenario.tariff, name)) for name in PERIODS},
+        "base": _short(day.base_mw),
+        "before": _short(day.before_mw),
+    }
+
+
+def tariff_data(problem: EVPricing, tariffs: np.ndarray, start: int) -> dict[str, object]:
+    """Return what the charts and tables show of tariffs, as plain values, one entry a tariff.
+
+    Parameters
+    ----------
+    problem : EVPricing
+        Day and objectives.
+    tariffs : (n, 6) array
+        Tariffs [price unit per kWh].
+    start : int
+        Row of the tariff in force, with which impact compares.
+    """
+    day, outcome = problem.day, problem.outcome(tariffs)
+    groups = driver_groups(outcome, day)
+    return {
+        "tariffs": tariffs.round(4).tolist(),
+        "figures": {name: _short(getattr(outcome, name)) for name in FIGURES},
+        "discharging": (outcome.discharging_share > 0).tolist(),
+        "after": _short(outcome.load_mw),
+        "group_load": _short(groups.load_mw),
+        "group_share": _short(groups.share),
+        "impact": [
+            impact_rows(stakeholder_impact(tariff, outcome, day, row, start)) for row, tariff in enumerate(tariffs)
+        ],
+        "v2g": {name: _short(values) for name, values in v2g_figures(outcome, day).items()},
     }
 
 

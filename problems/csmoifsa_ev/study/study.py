@@ -13,7 +13,7 @@ from moocore import is_nondominated
 from csmoifsa import CSMOIFSA
 from csmoifsa.decision import best_acceptable, extremes
 from csmoifsa.errors import InputError
-from csmoifsa.runs import Run, solve
+from csmoifsa.runs import Checkpoint, Run, solve
 from csmoifsa_energy.impact import StakeholderImpact
 from csmoifsa_ev.inputs.scenario import Scenario, build_day
 from csmoifsa_ev.model.day import PricingDay
@@ -176,6 +176,7 @@ def run_study(
     seed: int = 1,
     round_to: float | None = None,
     progress: Callable[[int], None] | None = None,
+    checkpoint: Checkpoint | None = None,
 ) -> Study:
     """Price a scenario.
 
@@ -191,14 +192,18 @@ def run_study(
         Offer the recommended tariff at multiples of this, too [price unit per kWh].
     progress : callable, optional
         Called with the number of evaluations made.
+    checkpoint : Checkpoint, optional
+        Where and how often to save the search. A search saved there goes on from its last save, and ends as if it had
+        never been stopped.
 
     Raises
     ------
     InputError
-        No tariff within the bounds keeps the constraints, or the promises in the stated shares of draws.
+        The checkpoint belongs to another scenario or search; or no tariff within the bounds keeps the constraints, or
+        the promises in the stated shares of draws.
     """
     problem = EVPricing(build_day(scenario), objectives=objectives)
-    run = _search(problem, n_eval, seed, pop_size, progress)
+    run = _search(problem, n_eval, seed, pop_size, progress, checkpoint)
     searched = run.X if run.feasible else np.empty((0, 6))
     found = recommend(problem, known=searched, seed=seed)
     if found is None:
@@ -261,10 +266,22 @@ def _front(
 
 
 def _search(
-    problem: EVPricing, n_eval: int, seed: int, pop_size: int, progress: Callable[[int], None] | None = None
+    problem: EVPricing,
+    n_eval: int,
+    seed: int,
+    pop_size: int,
+    progress: Callable[[int], None] | None = None,
+    checkpoint: Checkpoint | None = None,
 ) -> Run:
     algorithm = CSMOIFSA(pop_size=pop_size, sampling=initial_population(problem, pop_size, seed))
-    return solve(problem, algorithm, n_eval=n_eval, seed=seed, progress=progress)
+    if checkpoint is not None and checkpoint.path.exists():
+        saved = CSMOIFSA.load(checkpoint.path, problem)
+        if (saved.pop_size, saved.seed) != (pop_size, seed):
+            raise InputError(
+                f"{checkpoint.path} is of a search with another pop_size or seed; state those, or delete it"
+            )
+        algorithm = saved
+    return solve(problem, algorithm, n_eval=n_eval, seed=seed, progress=progress, checkpoint=checkpoint)
 
 
 def search_front(problem: EVPricing, n_eval: int, seed: int, pop_size: int = 100) -> np.ndarray:

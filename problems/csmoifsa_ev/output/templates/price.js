@@ -1,16 +1,11 @@
 "use strict";
 // Linked views of one study. `state.selected` is the tariff shown, `state.kept` the rows that the ranges keep.
 (function () {
-  const { D, T, $, config, plain, number, digits, stepped, cell, header, fillTable, fillImpact, fillList, addOption, save, quoted } = Page;
-  const COLOURS = { peak: "#d55e00", flat: "#999999", valley: "#0b5fa5" };
-  const PATTERNS = { peak: "/", flat: "", valley: "." };
-  const GROUP_COLOURS = ["#bdbdbd", "#56b4e9", "#d55e00"];
-  const GROUP_PATTERNS = ["", "/", "x"];
+  const { D, T, $, config, plain, number, digits, cell, header, fillTable, fillImpact, fillList, addOption, save, quoted } = Page;
   const state = { selected: D.offered, kept: D.tariffs.map(() => true), ready: false };
   const quantity = (name) => T.quantities[name].replace("{money}", D.money);
   const nameOf = (row) =>
     (D.names[row] || []).map((name) => T.names[name]).join(" / ") || T.tariff_number.replace("{n}", row + 1);
-  const edges = D.hours.map((_, k) => k * D.step_h).concat([24]);
   const startRow = D.tariffs.findIndex((_, row) => (D.names[row] || []).includes("start"));
   const front = [...Array(D.n_front).keys()];
 
@@ -94,54 +89,8 @@
   }
 
   // ---- one tariff ----------------------------------------------------------------------------------------------------
-  function drawClock() {
-    const x = D.tariffs[state.selected];
-    const periods = ["peak", "flat", "valley"];
-    const bars = periods.map((name, p) => {
-      const steps = D.period.map((one, k) => [one, k]).filter(([one]) => one === name).map(([, k]) => k);
-      return {
-        type: "barpolar", name: `${T.charge}, ${T[name]}: ${number(x[p], 1)}`, r: steps.map(() => x[p]),
-        theta: steps.map((k) => 15 * D.step_h * (k + 0.5)), width: steps.map(() => 15 * D.step_h),
-        marker: { color: COLOURS[name], line: { color: "#ffffff", width: 0.5 }, pattern: { shape: PATTERNS[name], fgcolor: "#ffffff", bgcolor: COLOURS[name], size: 6 } },
-        hovertemplate: `${T[name]} ${number(x[p], 2)} ${plain(D.unit)}<extra></extra>`,
-      };
-    });
-    const discharging = D.discharging[state.selected];
-    [0, 1].filter((p) => discharging[p]).forEach((p) => {
-      const steps = D.period.map((one, k) => [one, k]).filter(([one]) => one === periods[p]).map(([, k]) => k);
-      bars.push({
-        type: "scatterpolar", mode: "markers", name: `${T.discharge}, ${T[periods[p]]}: ${number(x[3 + p], 1)}`,
-        r: steps.map(() => x[3 + p]), theta: steps.map((k) => 15 * D.step_h * (k + 0.5)),
-        marker: { symbol: "triangle-down", size: 9, color: "#000000" },
-      });
-    });
-    const ticks = [0, 3, 6, 9, 12, 15, 18, 21];
-    Plotly.react("clock", bars, {
-      margin: { l: 30, r: 30, t: 25, b: 25 }, legend: { orientation: "h", y: -0.12, font: { size: 11 } },
-      polar: { radialaxis: { title: { text: plain(D.unit) }, angle: 90, tickangle: 90, rangemode: "tozero" },
-               angularaxis: { direction: "clockwise", rotation: 90, tickvals: ticks.map((h) => 15 * h), ticktext: ticks.map((h) => `${h} h`) } },
-    }, config);
-  }
-
-  function drawDay() {
-    const row = state.selected;
-    const base = { type: "scatter", mode: "lines", x: edges, line: { shape: "hv", width: 0 } };
-    const traces = [{ ...base, y: stepped(D.base), name: T.base, stackgroup: "after", fillcolor: "#f0f0f0", line: { shape: "hv", width: 1, color: "#555555" } }];
-    D.groups.forEach((name, g) => D.group_share[row][g] > 0 && traces.push({
-      ...base, y: stepped(D.group_load[row][g]), stackgroup: "after", fillcolor: GROUP_COLOURS[g],
-      name: `${T.groups[name]} (${number(100 * D.group_share[row][g], 0)} %)`,
-      fillpattern: { shape: GROUP_PATTERNS[g], fgcolor: "#333333", bgcolor: GROUP_COLOURS[g], size: 6, solidity: 0.15 },
-    }));
-    traces.push({ ...base, y: stepped(D.before), name: T.total_before, line: { shape: "hv", width: 1.5, dash: "dot", color: "#777777" } });
-    traces.push({ ...base, y: stepped(D.after[startRow]), name: T.total_in_force, line: { shape: "hv", width: 2, dash: "dash", color: "#000000" } });
-    traces.push({ ...base, y: stepped(D.after[row]), name: T.total_after, line: { shape: "hv", width: 2.5, color: "#0b5fa5" } });
-    const low = Math.min(...D.base), high = Math.max(...D.before, ...D.after[row]);
-    Plotly.react("day", traces, {
-      margin: { l: 60, r: 10, t: 10, b: 40 }, xaxis: { title: { text: T.hour }, range: [0, 24], dtick: 3 },
-      yaxis: { title: { text: T.load }, range: [low - 0.1 * (high - low), high + 0.08 * (high - low)] },
-      legend: { orientation: "h", y: -0.2, font: { size: 11 } },
-    }, config);
-  }
+  const drawClock = () => Charts.clock("clock", D, state.selected);
+  const drawDay = () => Charts.day("day", D, state.selected, startRow);
 
   function fillFirm() {
     $("bands_help").textContent = T.robustness_help.replace("{draws}", D.draws);

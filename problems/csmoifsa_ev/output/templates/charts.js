@@ -1,0 +1,70 @@
+"use strict";
+// Charts of one tariff, shared by the report and the app: its prices around the clock, and its day by group of drivers.
+const Charts = (function () {
+  const { T, config, plain, number, stepped } = Page;
+  const COLOURS = { peak: "#d55e00", flat: "#999999", valley: "#0b5fa5" };
+  const PATTERNS = { peak: "/", flat: "", valley: "." };
+  const GROUP_COLOURS = ["#bdbdbd", "#56b4e9", "#d55e00"];
+  const GROUP_PATTERNS = ["", "/", "x"];
+
+  // colours of the page, so that a dark page has dark charts
+  const colour = (name, other) => getComputedStyle(document.documentElement).getPropertyValue(name).trim() || other;
+  const themed = (layout) => ({
+    paper_bgcolor: colour("--paper", "#ffffff"), plot_bgcolor: colour("--paper", "#ffffff"),
+    font: { color: colour("--ink", "#1c1c1c") }, ...layout,
+  });
+  const axis = (more) => ({ gridcolor: colour("--grid", "#e5e5e5"), zerolinecolor: colour("--grid", "#e5e5e5"), ...more });
+
+  // data: tariffs, discharging, period, step_h and unit; the tariff of row `row` is drawn into the element `id`
+  function clock(id, data, row) {
+    const x = data.tariffs[row];
+    const periods = ["peak", "flat", "valley"];
+    const bars = periods.map((name, p) => {
+      const steps = data.period.map((one, k) => [one, k]).filter(([one]) => one === name).map(([, k]) => k);
+      return {
+        type: "barpolar", name: `${T.charge}, ${T[name]}: ${number(x[p], 1)}`, r: steps.map(() => x[p]),
+        theta: steps.map((k) => 15 * data.step_h * (k + 0.5)), width: steps.map(() => 15 * data.step_h),
+        marker: { color: COLOURS[name], line: { color: "#ffffff", width: 0.5 }, pattern: { shape: PATTERNS[name], fgcolor: "#ffffff", bgcolor: COLOURS[name], size: 6 } },
+        hovertemplate: `${T[name]} ${number(x[p], 2)} ${plain(data.unit)}<extra></extra>`,
+      };
+    });
+    const discharging = data.discharging[row];
+    [0, 1].filter((p) => discharging[p]).forEach((p) => {
+      const steps = data.period.map((one, k) => [one, k]).filter(([one]) => one === periods[p]).map(([, k]) => k);
+      bars.push({
+        type: "scatterpolar", mode: "markers", name: `${T.discharge}, ${T[periods[p]]}: ${number(x[3 + p], 1)}`,
+        r: steps.map(() => x[3 + p]), theta: steps.map((k) => 15 * data.step_h * (k + 0.5)),
+        marker: { symbol: "triangle-down", size: 9, color: colour("--ink", "#000000") },
+      });
+    });
+    const ticks = [0, 3, 6, 9, 12, 15, 18, 21];
+    Plotly.react(id, bars, themed({
+      margin: { l: 30, r: 30, t: 25, b: 25 }, legend: { orientation: "h", y: -0.12, font: { size: 11 } },
+      polar: { bgcolor: colour("--paper", "#ffffff"), radialaxis: { title: { text: plain(data.unit) }, angle: 90, tickangle: 90, rangemode: "tozero" },
+               angularaxis: { direction: "clockwise", rotation: 90, tickvals: ticks.map((h) => 15 * h), ticktext: ticks.map((h) => `${h} h`) } },
+    }), config);
+  }
+
+  // data: hours, step_h, base, before, after, groups, group_load and group_share; row `start` is the tariff in force
+  function day(id, data, row, start) {
+    const edges = data.hours.map((_, k) => k * data.step_h).concat([24]);
+    const base = { type: "scatter", mode: "lines", x: edges, line: { shape: "hv", width: 0 } };
+    const traces = [{ ...base, y: stepped(data.base), name: T.base, stackgroup: "after", fillcolor: colour("--soft", "#f0f0f0"), line: { shape: "hv", width: 1, color: "#555555" } }];
+    data.groups.forEach((name, g) => data.group_share[row][g] > 0 && traces.push({
+      ...base, y: stepped(data.group_load[row][g]), stackgroup: "after", fillcolor: GROUP_COLOURS[g],
+      name: `${T.groups[name]} (${number(100 * data.group_share[row][g], 0)} %)`,
+      fillpattern: { shape: GROUP_PATTERNS[g], fgcolor: "#333333", bgcolor: GROUP_COLOURS[g], size: 6, solidity: 0.15 },
+    }));
+    traces.push({ ...base, y: stepped(data.before), name: T.total_before, line: { shape: "hv", width: 1.5, dash: "dot", color: "#777777" } });
+    traces.push({ ...base, y: stepped(data.after[start]), name: T.total_in_force, line: { shape: "hv", width: 2, dash: "dash", color: colour("--ink", "#000000") } });
+    traces.push({ ...base, y: stepped(data.after[row]), name: T.total_after, line: { shape: "hv", width: 2.5, color: "#0b5fa5" } });
+    const low = Math.min(...data.base), high = Math.max(...data.before, ...data.after[row]);
+    Plotly.react(id, traces, themed({
+      margin: { l: 60, r: 10, t: 10, b: 40 }, xaxis: axis({ title: { text: T.hour }, range: [0, 24], dtick: 3 }),
+      yaxis: axis({ title: { text: T.load }, range: [low - 0.1 * (high - low), high + 0.08 * (high - low)] }),
+      legend: { orientation: "h", y: -0.2, font: { size: 11 } },
+    }), config);
+  }
+
+  return { clock, day, themed, axis, colour };
+})();
