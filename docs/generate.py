@@ -301,8 +301,8 @@ A case is a TOML file that holds what differs from another (or a JSON file, see
 [Price an aggregator's day](../how-to/aggregator.md)). Beside the keys below,
 
 * `base` at the top names the bundled case to build on (`wei-2015`, `wei-storage`, `wei-v2g`, `portfolio`,
-  `portfolio-grid` or `portfolio-customers`), or another file, as a path that ends in `.toml` and starts at the folder
-  of this one.
+  `portfolio-grid`, `portfolio-customers` or `portfolio-reserve`), or another file, as a path that ends in `.toml` and
+  starts at the folder of this one.
 
 Tables are laid over those of the base key by key; lists, `[[classes]]` among them, are replaced whole. Where a number
 or a list is asked for, the number holds for all steps. `[roll]` names price files, whose settings are those of

@@ -17,7 +17,8 @@ from csmoifsa_energy.options import reads_series
 _CASE = typer.Argument(
     ...,
     metavar="CASE",
-    help="wei-2015, wei-storage, wei-v2g, portfolio, portfolio-grid, portfolio-customers, or a .toml or .json file.",
+    help="wei-2015, wei-storage, wei-v2g, portfolio, portfolio-grid, portfolio-customers, portfolio-reserve, or a "
+    ".toml or .json file.",
 )
 _OUT = typer.Option(None, "--out", "-o", metavar="DIR", help="Write tables, summary.json and figures/ there.")
 _AHEAD = typer.Option(None, "--day-ahead", metavar="FILE", help="Day-ahead prices, CSV or Excel; or in CASE: [roll].")
@@ -32,6 +33,12 @@ _CERTIFICATE = typer.Option(
 )
 _PROOF = typer.Argument(..., metavar="FILE", help="A certificate of 'csmoifsa ev aggregate --certificate'.")
 _SAME = typer.Option(None, "--case", metavar="CASE", help="Check too that it is about this case's game.")
+_RESERVE = typer.Option(
+    [],
+    "--reserve",
+    metavar="PRODUCT",
+    help="Offer fcr-germany, pjm-regulation, fcr-d-up, or a .toml file; may be repeated.",
+)
 _LANGUAGE = typer.Option("en", "--lang", help="Language of the report: en or zh.")
 
 
@@ -52,6 +59,7 @@ def aggregate(
         help="Hours used are cheaper by this [currency/kWh], so nobody is indifferent; 0.2 % of the mean day-ahead "
         "price if left out; 0: optimistic.",
     ),
+    reserve: list[str] = _RESERVE,
     certificate: Path | None = _CERTIFICATE,
     figures: bool = _FIGURES,
     report: bool = _REPORT,
@@ -63,14 +71,20 @@ def aggregate(
     [bold]Example:[/bold]  csmoifsa ev aggregate wei-2015 --margin 0
 
     [bold]Example:[/bold]  csmoifsa ev aggregate my.toml --out out/day
+
+    [bold]Example:[/bold]  csmoifsa ev aggregate portfolio --reserve pjm-regulation
     """
     from csmoifsa_aggregator.inputs.case import load_case
+    from csmoifsa_aggregator.inputs.reserve import load_products
     from csmoifsa_aggregator.output.tables import summarise_day, write_day
     from csmoifsa_aggregator.study.study import run_day
     from csmoifsa_energy.page import check_language
 
     check_language(language)
-    study = run_day(load_case(case), margin=margin, time_limit=time_limit, integers=integers)
+    chosen = load_case(case)
+    if reserve:
+        chosen = chosen.with_reserve(load_products(reserve))
+    study = run_day(chosen, margin=margin, time_limit=time_limit, integers=integers)
     if certificate is not None:
         from csmoifsa_aggregator.solve.evidence import write_certificate
 

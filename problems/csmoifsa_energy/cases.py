@@ -24,6 +24,8 @@ class CaseFiles:
         Folder of the bundled files, ``NAME.toml``.
     what : str
         Name of the kind of file in messages, such as ``"scenario"``.
+    each : str
+        Name of what a bundled file holds in messages.
     files : tuple of tuples of str
         Places of the keys that may name a file; a relative path starts at the folder of the TOML file.
     default : str, optional
@@ -41,6 +43,7 @@ class CaseFiles:
     default: str | None = None
     not_inherited: tuple[str, ...] = ()
     either: tuple[tuple[str, str, str], ...] = ()
+    each: str = "case"
 
     def names(self) -> list[str]:
         """Return the names of the bundled cases, sorted."""
@@ -58,7 +61,7 @@ class CaseFiles:
         if not isinstance(name, str) or name not in known:
             use = " to build on" if source else ""
             there = f"there are {', '.join(known)}, or give a .toml file of your own"
-            raise InputError(f"{source}there is no case {name!r}{use}; {there}.{did_you_mean(str(name), known)}")
+            raise InputError(f"{source}there is no {self.each} {name!r}{use}; {there}.{did_you_mean(str(name), known)}")
         return self.folder / f"{name}.toml"
 
     def read(self, path: Path) -> TomlTable:
@@ -73,12 +76,14 @@ class CaseFiles:
         if "case" in values:
             raise InputError(f"{path}: the key 'case' is called 'base'; write base = {values['case']!r}")
         for *tables, name in self.files:
-            table: TomlValue | None = values
-            for key in tables:
-                table = table.get(key) if isinstance(table, dict) else None
-            own = table.get(name) if isinstance(table, dict) else None
-            if isinstance(table, dict) and isinstance(own, str):
-                table[name] = str(path.parent / own)
+            found: list[TomlValue] = [values]
+            for key in tables:  # a table of tables, such as [[reserve]], counts as all of them
+                inner = [one[key] for one in found if isinstance(one, dict) and key in one]
+                found = [part for one in inner for part in (one if isinstance(one, list) else [one])]
+            for table in found:
+                own = table.get(name) if isinstance(table, dict) else None
+                if isinstance(table, dict) and isinstance(own, str):
+                    table[name] = str(path.parent / own)
         return values
 
     def complete(self, values: Mapping[str, object], path: Path) -> dict[str, object]:

@@ -327,7 +327,10 @@ def test_that_no_margin_settles_v2g_followers_is_said(run_cli, tmp_path):
 
 
 def test_bundled_cases_load():
-    assert case_names() == ["portfolio", "portfolio-customers", "portfolio-grid", "wei-2015", "wei-storage", "wei-v2g"]
+    assert case_names() == [
+        *("portfolio", "portfolio-customers", "portfolio-grid", "portfolio-reserve"),
+        *("wei-2015", "wei-storage", "wei-v2g"),
+    ]
     for name in case_names():
         assert load_case(name).name == name
 

@@ -81,6 +81,9 @@ def test_figures_of_the_table_are_those_of_the_commands(run_cli):
         for group, key in keys:
             places = 6 if case == "wei-v2g" else 2
             assert f"{summary[group][key]:.{places}f}" in text, (case, key, summary[group][key])
+    offered = json.loads(run_cli("ev", "aggregate", "portfolio-reserve", "--json").out)
+    before = offered["contracts"]["surplus"] - offered["reserve"]["surplus_gain"]
+    assert f"from {before:.2f} to {offered['contracts']['surplus']:.2f} $ a day" in text
     kept = json.loads(run_cli("ev", "aggregate", "portfolio-customers", "--json").out)["customers"]["share"]
     assert f"keeps {100 * kept:.0f} % of the cars" in text
     rules = json.loads(run_cli("ev", "aggregate", "portfolio", "--json").out)["price_rules"]

@@ -17,11 +17,13 @@ from csmoifsa.errors import InputError
 from csmoifsa.files import read_json
 from csmoifsa_aggregator.inputs.games import game_from_dict
 from csmoifsa_aggregator.inputs.keys import CaseKeys, ClassKeys, ContractKeys, LimitKeys, RollKeys
+from csmoifsa_aggregator.inputs.reserve import ReserveKeys, products_of, with_bases
 from csmoifsa_aggregator.inputs.windows import plugged
 from csmoifsa_aggregator.model.battery import Batteries, longest_stay
 from csmoifsa_aggregator.model.costs import keep_ratio
 from csmoifsa_aggregator.model.customers import Customers
 from csmoifsa_aggregator.model.game import Game
+from csmoifsa_aggregator.model.reserve import Product
 from csmoifsa_energy.cases import CaseFiles
 from csmoifsa_energy.explain import check_values
 from csmoifsa_energy.readers.faults import InputFaultsError
@@ -31,7 +33,12 @@ T = TypeVar("T")
 CASES = CaseFiles(
     folder=Path(__file__).with_name("cases"),
     what="case",
-    files=(("load", "csv"), ("roll", "day_ahead", "csv"), ("roll", "real_time", "csv")),
+    files=(
+        ("load", "csv"),
+        ("roll", "day_ahead", "csv"),
+        ("roll", "real_time", "csv"),
+        ("reserve", "capacity_price", "csv"),
+    ),
     either=(
         ("market", "buy", "buy_ratio"),
         ("market", "sell", "sell_ratio"),
@@ -68,6 +75,8 @@ class Case:
         Files of market prices for rolling; see `market.market_files`.
     customers : Customers, optional
         Share of the customers kept, a function of the mean price paid; all drivers stay where left out.
+    reserve : tuple of Product
+        Reserve products that batteries under contract may offer.
     """
 
     name: str
@@ -81,6 +90,21 @@ class Case:
     v2g_sell: np.ndarray
     roll: RollKeys = field(default_factory=RollKeys)
     customers: Customers | None = None
+    reserve: tuple[Product, ...] = ()
+
+    def with_reserve(self, keys: Sequence[ReserveKeys]) -> Case:
+        """Return the case with these reserve products in place of its own; errors are those of `products_of`.
+
+        Raises
+        ------
+        InputError
+            The aggregator dispatches nobody's battery.
+        """
+        if keys and not self.v2g_share.any():
+            raise InputError(
+                "reserve needs V2G contracts: set contract.v2g_share above 0, and contract.stage_one = 'charging'"
+            )
+        return replace(self, reserve=products_of(keys, self.currency, self.game.n_steps, self.game.dt_h))
 
     def kept(self, share: float) -> Case:
         """Return the case of a share of the drivers of every class, above 0."""
@@ -96,12 +120,14 @@ class Case:
         Raises
         ------
         InputError
-            All day-ahead prices of this case are 0, or its number of customers depends on the price.
+            All day-ahead prices of this case are 0, its number of customers depends on the price, or it has reserve.
         """
         if self.customers is not None:
             raise InputError(
                 "[customers] holds for one day's price alone; leave it out to carry the case to other days"
             )
+        if self.reserve:
+            raise InputError("[[reserve]] is planned for one day alone; leave it out to carry the case to other days")
         game, old = self.game, np.roll(self.game.day_ahead, -begin)
         if not old.any():
             raise InputError("a case whose day-ahead prices are all 0 has no ratios to carry over to another day")
@@ -113,7 +139,7 @@ class Case:
         mean = float(keep_ratio(np.array([game.mean]), old.mean(keepdims=True), day_ahead.mean(keepdims=True))[0])
         if game.mean_weight == "time":
             mean = float(np.clip(mean, series["lower"].mean(), series["upper"].mean()))
-        cars = None if self.cars is None else _shift(self.cars, begin)
+        cars = None if self.cars is None else self.cars.from_step(begin)
         return replace(
             self,
             game=replace(
@@ -141,14 +167,6 @@ class Case:
         return int(cut.argmin())
 
 
-def _shift(cars: Batteries, begin: int) -> Batteries:
-    start = (cars.start - begin) % cars.n_steps
-    head = np.minimum(cars.length, cars.n_steps - start)
-    tail = cars.length - head
-    late = tail > head
-    return replace(cars, start=np.where(late, 0, start), length=np.where(late, tail, head))
-
-
 def case_names() -> list[str]:
     """Return the names of the bundled cases."""
     return CASES.names()
@@ -171,7 +189,8 @@ def load_case(source: str | Path) -> Case:
             raise InputError(f"{path} must hold one object, not a {type(values).__name__}")
         currency = values.pop("currency", "currency")
         return _plain_case(_read_named(path, game_from_dict, values), str(currency))
-    return _read_named(path, case_from_dict, CASES.complete(CASES.read(path), path))
+    values = CASES.complete(CASES.read(path), path)
+    return _read_named(path, case_from_dict, {**values, **with_bases(values, path)})
 
 
 def _read_named(path: Path, read: Callable[[dict[str, object]], T], values: dict[str, object]) -> T:
@@ -227,7 +246,7 @@ def case_from_dict(values: Mapping[str, object]) -> Case:
         roll=keys.roll,
         customers=None if keys.customers is None else keys.customers.at(float(p.mean())),
     )
-    return case if contract.stage_one == "charging" else _with_followers(case)
+    return (case if contract.stage_one == "charging" else _with_followers(case)).with_reserve(keys.reserve)
 
 
 def _class_first(place: tuple[str | int, ...], values: Mapping[str, object]) -> tuple[str, tuple[str | int, ...]]:
@@ -401,13 +420,7 @@ def _batteries(classes: list[_Drivers], steps: int, dt: float) -> Batteries:
         names=tuple(f"{one.name}, V2G" for one in classes),
         count=column("count") * column("v2g_share"),
         charge_kw=column("power_kw"),
-        discharge_kw=column("discharge_kw"),
-        capacity_kwh=column("capacity_kwh"),
-        floor_kwh=column("floor_kwh"),
-        arrival_kwh=column("arrival_kwh"),
-        departure_kwh=column("departure_kwh"),
-        efficiency=column("efficiency"),
-        wear=column("wear"),
+        **{key: column(key) for key in _BATTERY},
         start=np.array([stay[0] for stay in stays]),
         length=np.array([stay[1] for stay in stays]),
         n_steps=steps,

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, AllowInfNan
 
 from csmoifsa.errors import InputError
 from csmoifsa_aggregator.inputs.base_load import BaseLoadKeys
+from csmoifsa_aggregator.inputs.reserve import ReserveKeys
 from csmoifsa_aggregator.model.costs import Storage
 from csmoifsa_aggregator.model.customers import Customers
 from csmoifsa_energy.checks import (
@@ -329,6 +330,8 @@ class CaseKeys(Parameters):
         Terms of the V2G contract.
     roll : RollKeys
         Files of market prices.
+    reserve : tuple of ReserveKeys
+        Reserve products that batteries under V2G contract may offer.
     classes : tuple of ClassKeys
         Classes of drivers, at least one.
     """
@@ -344,6 +347,7 @@ class CaseKeys(Parameters):
     load: BaseLoadKeys | None = None
     contract: ContractKeys = field(default_factory=ContractKeys)
     roll: RollKeys = field(default_factory=RollKeys)
+    reserve: tuple[ReserveKeys, ...] = ()
     classes: tuple[ClassKeys, ...]
 
     def __post_init__(self) -> None:

@@ -160,6 +160,14 @@ class Batteries:
         total, first = gain.cumsum(), np.flatnonzero(self.first)
         return total - np.repeat(total[first] - gain[first], self.length)
 
+    def from_step(self, begin: int) -> Batteries:
+        """Return the classes on a day that begins at step ``begin``; of a stay cut by its ends, the longer part."""
+        start = (self.start - begin) % self.n_steps
+        head = np.minimum(self.length, self.n_steps - start)
+        tail = self.length - head
+        late = tail > head
+        return replace(self, start=np.where(late, 0, start), length=np.where(late, tail, head))
+
     def only_charging(self) -> Batteries:
         """Return the same classes without discharging."""
         return replace(self, discharge_kw=np.zeros(self.n_classes))

@@ -45,6 +45,45 @@ class Contracts(TypedDict):
     by_class: list[ContractRow]
 
 
+class ReserveRow(TypedDict):
+    """Reserve product in the plan of a day.
+
+    Attributes
+    ----------
+    product, direction, source : str
+        Name, direction and origin of the product.
+    block_h : float
+        Length of a block [h].
+    bids_mw : list of float
+        Bid of each block, the first from midnight on [MW].
+    payment : float
+        Payment for capacity [currency/day].
+    call_cost : float
+        Greatest expected cost of calls [currency/day].
+    gain : float
+        Payment less that cost [currency/day].
+    injection_allowed : bool
+        Whether the connection may feed into the grid in blocks with a bid.
+    """
+
+    product: str
+    direction: str
+    block_h: float
+    bids_mw: list[float]
+    payment: float
+    call_cost: float
+    gain: float
+    injection_allowed: bool
+    source: str
+
+
+class ReserveOffered(TypedDict):
+    """Reserve products beside V2G, and the rise of the surplus against V2G alone [currency/day]."""
+
+    surplus_gain: float
+    products: list[ReserveRow]
+
+
 class CustomersKept(TypedDict):
     """Customers kept at the price of stage one.
 
@@ -105,6 +144,7 @@ class DaySummary(TypedDict):
     reference: NotRequired[dict[str, dict[str, float]]]
     v2g_followers: NotRequired[dict[str, list[float]]]
     contracts: NotRequired[Contracts]
+    reserve: NotRequired[ReserveOffered]
 
 
 class NodeSummary(TypedDict):

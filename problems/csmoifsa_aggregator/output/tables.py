@@ -11,7 +11,8 @@ import pandas as pd
 from csmoifsa.files import write_csv, write_json
 from csmoifsa.folders import result_folder
 from csmoifsa_aggregator.inputs.case import Case
-from csmoifsa_aggregator.output.summary import Contracts, DaySummary, NodeSummary, RollingSummary
+from csmoifsa_aggregator.output.summary import Contracts, DaySummary, NodeSummary, ReserveOffered, RollingSummary
+from csmoifsa_aggregator.solve.contracts import StageTwo
 from csmoifsa_aggregator.study.backtest import Backtest, mean_accounts
 from csmoifsa_aggregator.study.grid import both_gain, grid_effect, grid_rows, mean_rows
 from csmoifsa_aggregator.study.impact import stakeholder_impact
@@ -93,6 +94,8 @@ def summarise_day(study: DayStudy) -> DaySummary:
         }
     if study.second is not None:
         answer["contracts"] = _contracts(study)
+        if study.alone is not None:
+            answer["reserve"] = _reserve(study.second, study.alone)
     return answer
 
 
@@ -197,6 +200,8 @@ def write_day(study: DayStudy, folder: Path) -> DaySummary:
     if study.second is not None:
         tables["v2g.csv"] = _v2g_table(study)
         tables["load_v2g.csv"] = pd.DataFrame({"hour": hours, **study.contract_load})
+        if study.second.reserve:
+            tables["reserve.csv"] = _reserve_table(study.second, game.dt_h)
     supply = s.supply
     if supply.soe_kwh is not None:
         powers = {"charge_kw": supply.charge_kw, "discharge_kw": supply.discharge_kw}
@@ -210,6 +215,7 @@ def _v2g_table(study: DayStudy) -> pd.DataFrame:
     assert two is not None
     assert cars is not None
     v, t = cars.places
+    bands = {"reserve_up_kw": "up_kw", "reserve_down_kw": "down_kw"} if two.reserve else {}
     return pd.DataFrame(
         {
             "class": [cars.names[k] for k in v],
@@ -223,8 +229,51 @@ def _v2g_table(study: DayStudy) -> pd.DataFrame:
             "capacity_kwh": cars.capacity_kwh[v],
             "arrival_kwh": np.where(cars.first, cars.arrival_kwh[v], np.nan),
             "departure_kwh": np.where(cars.last, cars.departure_kwh[v], np.nan),
+            **{name: sum(getattr(one, key)[v, t] for one in two.reserve) for name, key in bands.items()},
         }
     )
+
+
+def _reserve(two: StageTwo, alone: StageTwo) -> ReserveOffered:
+    return {
+        "surplus_gain": two.surplus - alone.surplus,
+        "products": [
+            {
+                "product": one.product.name,
+                "direction": one.product.direction,
+                "block_h": one.product.block_h,
+                "bids_mw": (one.bid_kw / 1000.0).tolist(),
+                "payment": float(one.payment.sum()),
+                "call_cost": float(one.call_cost.sum()),
+                "gain": one.gain,
+                "injection_allowed": one.product.injection_allowed,
+                "source": one.product.source,
+            }
+            for one in two.reserve
+        ],
+    }
+
+
+def _reserve_table(two: StageTwo, dt_h: float) -> pd.DataFrame:
+    """Return one row for each product and block: its bid, its bands by direction, and its money."""
+    rows = []
+    for one in two.reserve:
+        cost = one.call_cost.sum(axis=0).reshape(one.bid_kw.size, -1).sum(axis=1)
+        prices = one.product.prices(one.call_cost.shape[1], dt_h)
+        for k, bid in enumerate(one.bid_kw):
+            rows.append(
+                {
+                    "product": one.product.name,
+                    "hour": k * one.product.block_h,
+                    "block_h": one.product.block_h,
+                    "direction": one.product.direction,
+                    "bid_kw": bid,
+                    "price_per_mw_h": 1000.0 * prices[k],
+                    "payment": one.payment[k],
+                    "call_cost": cost[k],
+                }
+            )
+    return pd.DataFrame(rows)
 
 
 def _write(tables: dict[str, pd.DataFrame], summary: DaySummary | RollingSummary, folder: Path, command: str) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rich.table import Table
 
 from csmoifsa.console import stdout
-from csmoifsa_aggregator.output.summary import Contracts, DaySummary, RollingSummary
+from csmoifsa_aggregator.output.summary import Contracts, DaySummary, ReserveOffered, RollingSummary
 from csmoifsa_aggregator.study.baselines import AccountRow
 from csmoifsa_aggregator.study.grid import BASE_ALONE, Gain, GridEffect, GridRow
 
@@ -44,6 +44,8 @@ def show_day(summary: DaySummary, title: str) -> None:
         console.print(note, soft_wrap=True)
     if "contracts" in summary:
         _show_contracts(summary["contracts"], money)
+    if "reserve" in summary:
+        _show_reserve(summary["reserve"], money)
 
 
 def _show_grid(rows: Sequence[GridRow]) -> None:
@@ -134,6 +136,32 @@ def _show_contracts(contracts: Contracts, money: str) -> None:
             f"{one['discharged_kwh']:,.1f}",
         )
     console.print(table)
+
+
+def _show_reserve(reserve: ReserveOffered, money: str) -> None:
+    console = stdout()
+    console.print(
+        f"\nReserve beside V2G raises the surplus by {reserve['surplus_gain']:,.2f} {money}; what calls cost is the "
+        "greatest expected cost.",
+        soft_wrap=True,
+    )
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    names = ("product", "\ndirection", "hours\nbid", "greatest\nbid, MW", f"payment\n{money}", f"calls cost\n{money}")
+    for name in names:
+        table.add_column(name, justify="left" if name in names[:2] else "right")
+    for one in reserve["products"]:
+        table.add_row(
+            one["product"],
+            one["direction"],
+            f"{one['block_h'] * sum(bid > 0 for bid in one['bids_mw']):g}",
+            f"{max(one['bids_mw']):,.3g}",
+            f"{one['payment']:,.2f}",
+            f"{one['call_cost']:,.2f}",
+        )
+    console.print(table)
+    for one in reserve["products"]:
+        if one["source"]:
+            console.print(f"{one['product']}: {one['source']}", style="dim", soft_wrap=True)
 
 
 def plans_table(plans: Sequence[AccountRow], money: str) -> Table:

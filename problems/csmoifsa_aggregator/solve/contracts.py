@@ -3,12 +3,14 @@
 The owner's bill is that of stage one; the aggregator then charges and discharges all batteries together with the load
 of the other drivers, at the costs of `costs`: the supply curve, real time and the import limit are those of stage one.
 The surplus ``G = cost(smart charging only) - cost(with V2G)``, wear already paid to the owner, is never negative, since
-not discharging is allowed. The share beta G goes to the owner, (1 - beta) G to the aggregator; beta = 1/2 is the Nash
+not discharging is allowed. With reserve products, the payments for capacity less the expected cost of calls belong to
+it. The share beta G goes to the owner, (1 - beta) G to the aggregator; beta = 1/2 is the Nash
 bargaining solution where both gain nothing without an agreement (reconstruction).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,9 +18,10 @@ import numpy as np
 from csmoifsa.errors import InputError
 from csmoifsa_aggregator.model.battery import Batteries, Dispatch
 from csmoifsa_aggregator.model.costs import Market, step_costs
+from csmoifsa_aggregator.model.reserve import Product
 from csmoifsa_aggregator.solve.batteries import add_batteries, read_dispatch
 from csmoifsa_aggregator.solve.lp import Program
-from csmoifsa_aggregator.solve.reserve import Product, Reserve, add_reserve, read_reserve
+from csmoifsa_aggregator.solve.reserve import Reserve, add_reserve, read_reserve
 from csmoifsa_aggregator.solve.supply import Procurement, add_cars, add_sale, add_supply, procure
 
 
@@ -37,6 +40,8 @@ class StageTwo:
         Surplus G [currency].
     class_surplus : (V,) array
         Part of the surplus of each class [currency], see `split_surplus`.
+    reserve : tuple of Reserve
+        Bids and bands of each reserve product offered in the plan ``v2g``.
     owner_gain, aggregator_gain : float
         Owners' share beta G and aggregator's share (1 - beta) G of the surplus [currency].
     wear_paid : float
@@ -57,16 +62,25 @@ class StageTwo:
     wear_paid: float
     discharged_kwh: np.ndarray
     program: str
+    reserve: tuple[Reserve, ...] = ()
+
+    @property
+    def reserve_gain(self) -> float:
+        """Payments for capacity less the expected cost of calls, of all reserve products [currency]."""
+        return sum(one.gain for one in self.reserve)
 
     @property
     def cost(self) -> float:
-        """Aggregator's cost of all cars without its own storage: energy, wear and the owners' share [currency]."""
-        return self.supply.ev_cost + self.wear_paid + self.owner_gain
+        """Aggregator's cost of all cars without its own storage [currency].
+
+        Energy, wear and the owners' share, less the gain from reserve.
+        """
+        return self.supply.ev_cost + self.wear_paid + self.owner_gain - self.reserve_gain
 
     @property
     def total_cost(self) -> float:
-        """Aggregator's cost of all cars with its own storage: energy, wear and the owners' share [currency]."""
-        return self.supply.cost + self.wear_paid + self.owner_gain
+        """Aggregator's cost of all cars with its own storage, otherwise as ``cost`` [currency]."""
+        return self.supply.cost + self.wear_paid + self.owner_gain - self.reserve_gain
 
 
 def stage_two(
@@ -76,8 +90,9 @@ def stage_two(
     *,
     other_load_kw: np.ndarray | None = None,
     owner_share: float = 0.5,
+    products: Sequence[Product] = (),
 ) -> StageTwo:
-    """Plan the V2G classes at day-ahead prices and share the surplus.
+    """Plan the V2G classes at day-ahead prices, with reserve products if any, and share the surplus.
 
     Parameters
     ----------
@@ -91,6 +106,8 @@ def stage_two(
         Load of the drivers without contract [kW]; none where left out.
     owner_share : float
         Owners' share of the surplus, from 0 to 1.
+    products : sequence of Product
+        Reserve products that may be offered beside V2G.
 
     Raises
     ------
@@ -104,12 +121,14 @@ def stage_two(
     plain = np.zeros(market.n_steps) if other_load_kw is None else other_load_kw
     alone = procure(plain, market).cost
     smart = plan_cars(cars.only_charging(), market, sale_price, plain)
-    v2g = plan_cars(cars, market, sale_price, plain)
+    v2g, reserve = plan_reserve(cars, market, sale_price, plain, products)
     costs = [procure_cars(cars, one, market, sale_price, plain) for one in (smart, v2g)]
     wear = [float(cars.wear @ one.discharged_kwh(cars)) for one in (smart, v2g)]
-    if costs[0].cost + wear[0] < costs[1].cost + wear[1]:  # only by rounding: V2G need not discharge
+    earned = sum(one.gain for one in reserve)
+    if costs[0].cost + wear[0] < costs[1].cost + wear[1] - earned:  # only by rounding: V2G need not discharge
         v2g, costs[1], wear[1] = smart, costs[0], wear[0]
-    surplus = costs[0].cost + wear[0] - costs[1].cost - wear[1]
+        reserve, earned = tuple(one.nothing() for one in reserve), 0.0
+    surplus = costs[0].cost + wear[0] - costs[1].cost - wear[1] + earned
     smart, v2g = (
         replace(one, cost=supply.cost + paid - alone)
         for one, supply, paid in zip((smart, v2g), costs, wear, strict=True)
@@ -119,12 +138,13 @@ def stage_two(
         v2g=v2g,
         supply=costs[1],
         surplus=surplus,
-        class_surplus=split_surplus(cars, smart, v2g, market, sale_price, plain, surplus),
+        class_surplus=split_surplus(cars, smart, v2g, market, sale_price, plain, surplus, reserve),
         owner_gain=owner_share * surplus,
         aggregator_gain=(1.0 - owner_share) * surplus,
         wear_paid=wear[1],
         discharged_kwh=v2g.discharged_kwh(cars),
-        program=_program(cars, v2g, market, sale_price),
+        program=_program(cars, v2g, market, sale_price, reserve),
+        reserve=reserve,
     )
 
 
@@ -157,24 +177,27 @@ def plan_cars(cars: Batteries, market: Market, sale_price: np.ndarray | None, ot
     InputError
         No dispatch reaches the promised state of energy within the stays and the import limit.
     """
-    return _plan(cars, market, sale_price, other_load_kw, None)[0]
+    return _plan(cars, market, sale_price, other_load_kw, ())[0]
 
 
 def plan_reserve(
-    cars: Batteries, market: Market, sale_price: np.ndarray | None, other_load_kw: np.ndarray, product: Product
-) -> tuple[Dispatch, Reserve]:
-    """Return the cheapest dispatch with a reserve product beside it, and the reserve.
+    cars: Batteries,
+    market: Market,
+    sale_price: np.ndarray | None,
+    other_load_kw: np.ndarray,
+    products: Sequence[Product],
+) -> tuple[Dispatch, tuple[Reserve, ...]]:
+    """Return the cheapest dispatch with reserve products beside it, and the reserve of each product.
 
-    The arguments are those of `plan_cars`, and the product. The cost of the dispatch is less the payment for capacity.
+    The arguments are those of `plan_cars`, and the products. The cost of the dispatch is less the payments for capacity
+    and includes the expected cost of calls.
 
     Raises
     ------
     InputError
-        As in `plan_cars`, or the product's blocks do not fit the steps of the day.
+        As in `plan_cars`, or the blocks of a product do not fit the steps of the day.
     """
-    dispatch, reserve = _plan(cars, market, sale_price, other_load_kw, product)
-    assert reserve is not None
-    return dispatch, reserve
+    return _plan(cars, market, sale_price, other_load_kw, products)
 
 
 def _plan(
@@ -182,8 +205,33 @@ def _plan(
     market: Market,
     sale_price: np.ndarray | None,
     other_load_kw: np.ndarray,
-    product: Product | None,
-) -> tuple[Dispatch, Reserve | None]:
+    products: Sequence[Product],
+) -> tuple[Dispatch, tuple[Reserve, ...]]:
+    """Return the plan of `plan_reserve`.
+
+    Bands may make it pay to charge and discharge at once, whose losses make room for them. Where a solution does so,
+    its steps get binaries, and the program is solved again; a solution without such steps is optimal among all.
+    """
+    binaries = _circular(cars, market, sale_price)
+    while True:
+        dispatch, reserve = _solve_plan(cars, market, sale_price, other_load_kw, products, binaries)
+        v, t = cars.places
+        at_once = np.minimum(dispatch.charge_kw, dispatch.discharge_kw)[v, t] / cars.count[v]
+        circling = (at_once > 1e-6 * np.maximum(cars.charge_kw, cars.discharge_kw)[v]) & ~binaries
+        if not products or not circling.any():
+            return dispatch, reserve
+        binaries = binaries | circling
+
+
+def _solve_plan(
+    cars: Batteries,
+    market: Market,
+    sale_price: np.ndarray | None,
+    other_load_kw: np.ndarray,
+    products: Sequence[Product],
+    binaries: np.ndarray,
+) -> tuple[Dispatch, tuple[Reserve, ...]]:
+    """Return the plan of `_plan` with binaries against charging and discharging at once at some places, (M,) bool."""
     most = (cars.discharge_kw * cars.count) @ cars.window
     greatest = other_load_kw + (cars.charge_kw * cars.count) @ cars.window
     scale = max(float(greatest.max()), 1e-9)
@@ -192,22 +240,23 @@ def _plan(
     load = program.columns(market.n_steps, other_load_kw / scale, other_load_kw / scale)
     supply.draw(program, np.arange(market.n_steps), load, 1.0)
     nothing = np.zeros(market.n_steps)
-    # losses of charging and discharging at once can make room for a band
-    circular = _circular(cars, market, sale_price) if product is None else cars.discharge_kw[cars.places[0]] > 0
-    block = add_batteries(program, cars, nothing, nothing, binaries=circular)  # their cost: wear
+    block = add_batteries(program, cars, nothing, nothing, binaries=binaries)  # their cost: wear
     add_cars(program, supply, cars, block, scale)
-    bands = None if product is None else add_reserve(program, cars, block, product)
-    if bands is not None and supply.import_limit is not None:
-        program.add(supply.import_limit[cars.places[1]], bands.down, cars.count[cars.places[0]] / scale)
+    added = []
+    if products:
+        added = add_reserve(program, cars, block, market, products, other_load_kw + market.base_load_kw)
+    if supply.import_limit is not None:
+        for bands in added:
+            program.add(supply.import_limit[cars.places[1]], bands.down, cars.count[cars.places[0]] / scale)
     if sale_price is not None and most.any():
         own, _ = add_sale(program, supply, market, sale_price, most, greatest, scale)
         v, t = cars.places
         program.add(own[t], block.discharge, -cars.count[v] / scale)
-    answer = program.solve(gap=1e-9)
+    answer = program.solve(gap=1e-7 if products else 1e-9)
     if not answer.found:
         limit = "" if market.import_limit_kw is None else " and limits.import_limit_kw"
         raise InputError(f"the batteries cannot keep their promises within their windows{limit}")
-    reserve = None if bands is None or product is None else read_reserve(bands, answer.x, cars, product)
+    reserve = tuple(read_reserve(bands, answer.x, cars, market) for bands in added)
     return read_dispatch(block, answer.x, cars, answer.value), reserve
 
 
@@ -232,12 +281,14 @@ def split_surplus(
     sale_price: np.ndarray,
     other_load_kw: np.ndarray,
     surplus: float,
+    reserve: Sequence[Reserve] = (),
 ) -> np.ndarray:
     """Return each class's part of the surplus, shape (V,) [currency].
 
     In each step the cost falls by the charging that V2G avoids, at the mean price between both loads, and by the energy
     discharged, at its mean value; with a demand charge, also by what a class draws less in the step of the peak
-    without discharging. The gain of a class is its part of all, less its wear. Where prices do not depend on the load,
+    without discharging; and by its part of the gain from reserve, see `Reserve.by_class`. The gain of a class is its
+    part of all, less its wear. Where prices do not depend on the load,
     this is the gain of the class alone. A class that would lose receives nothing, and the others' parts are
     scaled to add up to the surplus.
     """
@@ -253,13 +304,23 @@ def split_surplus(
         top = int((market.base_load_kw + before).argmax())
         relief = (smart.charge_kw - smart.discharge_kw) - (v2g.charge_kw - v2g.discharge_kw)
         gain = gain + market.demand_charge * relief[:, top]
-    gain = np.maximum(gain, 0.0)
+    gain = np.maximum(gain + sum(one.by_class() for one in reserve), 0.0)
     return surplus * (gain / gain.sum() if gain.sum() > 0 else cars.count / cars.count.sum())
 
 
-def _program(cars: Batteries, dispatch: Dispatch, market: Market, sale_price: np.ndarray) -> str:
+def _program(
+    cars: Batteries, dispatch: Dispatch, market: Market, sale_price: np.ndarray, reserve: Sequence[Reserve]
+) -> str:
+    integers = sum(one.n_integers for one in reserve)
+    if integers:
+        return (
+            f"mixed-integer program, {dispatch.n_binaries + integers} integers: reserve bids come in steps or exclude "
+            "injection"
+        )
     if not dispatch.n_binaries:
         return "linear program: charging and discharging at once never pays"
+    if reserve and not _circular(cars, market, sale_price).any():
+        return f"mixed-integer program, {dispatch.n_binaries} binaries: losses would make room for reserve"
     _, t = cars.places
     negative = (np.minimum(market.cheapest, sale_price)[t][_circular(cars, market, sale_price)] < 0).any()
     why = "prices are negative" if negative else "selling pays more than p / eta^2"

@@ -1,127 +1,174 @@
 """Reserve of batteries in a linear program: bands by block, beside the power and energy that keep them deliverable.
 
-In each block a bid of B kW is kept by bands of the cars, up (less charging or more discharging) and down. While the
-band is called, the power of a car stays within its limits, and its state of energy within floor and capacity for any
-call of at most ``duration_h`` hours of the full bid in the block. What a call took is restored before the next block
-(reconstruction: rules of markets that require the energy for one duration, as for batteries in FCR).
+In each block a bid of B kW is kept by bands of the cars, up (less charging or more discharging) and down. While all
+bands of all products are called, the power of a car stays within its limits, and its state of energy within floor and
+capacity for calls of each product of at most ``duration_h`` hours of the full bid in the block. What a call took is
+restored before the next block (reconstruction: rules of markets that require the energy for one duration, as for
+batteries in FCR).
+
+Calls of an expected energy cost what restoring it costs in real time, less what is paid for it, and the wear and the
+losses of the part that is discharged: ``ud`` of the band ``u`` of a car that charges at ``g``, with ``u - ud <= g`` in
+sum over the products. For calls of any size this is no less than what they cost, since the discharged part is convex
+in the size of a call.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from csmoifsa.errors import InputError
 from csmoifsa_aggregator.model.battery import Batteries
+from csmoifsa_aggregator.model.costs import Market
+from csmoifsa_aggregator.model.reserve import Product
 from csmoifsa_aggregator.solve.batteries import Block, reachable
 from csmoifsa_aggregator.solve.lp import Program
 
 
-@dataclass(frozen=True, kw_only=True)
-class Product:
-    """A reserve product.
-
-    Attributes
-    ----------
-    direction : "symmetric", "up" or "down"
-        Directions in which the whole bid must be kept.
-    block_h : float
-        Length of a block [h], a whole number of steps.
-    price : float
-        Payment for capacity [currency per kW and h].
-    duration_h : float
-        Time for which the whole bid must be delivered [h].
-    minimum_kw, increment_kw : float
-        Least bid above 0 and step above it [kW]; 0 where any bid is taken.
-    injection_allowed : bool
-        Whether cars may discharge to keep the band.
-    """
-
-    direction: str
-    block_h: float
-    price: float
-    duration_h: float
-    minimum_kw: float = 0.0
-    increment_kw: float = 0.0
-    injection_allowed: bool = True
-
-    def __post_init__(self) -> None:
-        if self.direction not in ("symmetric", "up", "down"):
-            raise InputError(f"direction must be symmetric, up or down, not {self.direction!r}")
-        for name in ("block_h", "duration_h"):
-            if not (np.isfinite(getattr(self, name)) and getattr(self, name) > 0):
-                raise InputError(f"{name} must be a number above 0, not {getattr(self, name)}")
-        for name in ("price", "minimum_kw", "increment_kw"):
-            if not (np.isfinite(getattr(self, name)) and getattr(self, name) >= 0):
-                raise InputError(f"{name} must be a number from 0 up, not {getattr(self, name)}")
-
-
 @dataclass(frozen=True)
 class Bands:
-    """Columns of a reserve: bids (K,) [kW], and bands up and down of one vehicle by place (M,) [kW]."""
+    """Columns of a product: bids (K,) [kW], and of one vehicle by place (M,) [kW] its bands and discharged part."""
 
+    product: Product
     bid: np.ndarray
     up: np.ndarray
     down: np.ndarray
+    discharged: np.ndarray
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Reserve:
-    """Bids (K,) [kW], bands up and down of whole classes (V, T) [kW], and payment for capacity [currency]."""
+    """Bids of one product in a plan.
 
+    Attributes
+    ----------
+    product : Product
+        The product.
+    bid_kw : (K,) array
+        Bid of each block [kW].
+    up_kw, down_kw : (V, T) array
+        Bands of whole classes [kW].
+    payment : (K,) array
+        Payment for capacity of each block [currency].
+    call_cost : (V, T) array
+        Greatest expected cost of calls: energy restored less payment for energy called, losses and wear [currency].
+    n_integers : int
+        Number of whole-number variables that the rules of the product need.
+    """
+
+    product: Product
     bid_kw: np.ndarray
     up_kw: np.ndarray
     down_kw: np.ndarray
-    payment: float
+    payment: np.ndarray
+    call_cost: np.ndarray
+    n_integers: int
+
+    def nothing(self) -> Reserve:
+        """Return the same product without any bid."""
+        arrays = {name: 0.0 * getattr(self, name) for name in ("bid_kw", "up_kw", "down_kw", "payment", "call_cost")}
+        return replace(self, **arrays)
+
+    @property
+    def gain(self) -> float:
+        """Payment for capacity less the expected cost of calls [currency]."""
+        return float(self.payment.sum() - self.call_cost.sum())
+
+    def by_class(self) -> np.ndarray:
+        """Return the gain of each class, shape (V,) [currency]: each block is paid by the class' part of its bands."""
+        bands = self.up_kw + self.down_kw
+        by_block = bands.reshape(len(bands), self.bid_kw.size, -1).sum(axis=2)
+        total = by_block.sum(axis=0)
+        share = np.divide(by_block, total, out=np.zeros(by_block.shape), where=total > 0)
+        return share @ self.payment - self.call_cost.sum(axis=1)
 
 
-def read_reserve(bands: Bands, x: np.ndarray, cars: Batteries, product: Product) -> Reserve:
-    """Return the reserve in a solution x."""
+def read_reserve(bands: Bands, x: np.ndarray, cars: Batteries, market: Market) -> Reserve:
+    """Return the bids of a product in a solution x."""
     v, t = cars.places
-    up, down = (np.zeros(cars.window.shape) for _ in range(2))
-    up[v, t], down[v, t] = (np.maximum(x[one], 0.0) * cars.count[v] for one in (bands.up, bands.down))
+    product = bands.product
+    up, down, cost = (np.zeros(cars.window.shape) for _ in range(3))
+    each = [np.maximum(x[one], 0.0) for one in (bands.up, bands.down, bands.discharged)]
+    up[v, t], down[v, t] = (one * cars.count[v] for one in each[:2])
+    weights = call_costs(cars, market, product)
+    cost[v, t] = sum(weight * one for weight, one in zip(weights, each, strict=True))
     bid = np.maximum(x[bands.bid], 0.0)
-    return Reserve(bid, up, down, float(bid.sum()) * product.price * product.block_h)
+    payment = bid * product.prices(cars.n_steps, cars.dt_h) * product.block_h
+    sized = product.minimum_kw > 0 or product.increment_kw > 0 or not product.injection_allowed
+    integers = bid.size * (sized + (product.increment_kw > 0))
+    return Reserve(product, bid, up, down, payment, cost, integers)
 
 
-def add_reserve(program: Program, cars: Batteries, block: Block, product: Product) -> Bands:
-    """Add one reserve product to a program that minimises cost, and return its columns.
+def call_costs(cars: Batteries, market: Market, product: Product) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the expected cost of calls of a kW of band up, down, and discharged, each (M,) [currency].
 
-    The bands of the import limit, and the payment or energy of calls, are not part of the program.
+    Energy called upwards is restored at the price of energy bought in real time, energy called downwards is saved later
+    at that of energy sold in real time; discharging adds the losses of the round trip, and wear.
+    """
+    v, t = cars.places
+    weight = cars.count[v] * cars.dt_h * product.energy_share
+    price = product.activation_price
+    up = market.buy[t] - (market.sell[t] if price is None else price)
+    down = (market.buy[t] if price is None else price) - market.sell[t]
+    more = np.maximum(market.buy[t] * (1.0 / cars.efficiency[v] ** 2 - 1.0) + cars.wear[v], 0.0)
+    return weight * up, weight * down, weight * more
+
+
+def add_reserve(
+    program: Program, cars: Batteries, block: Block, market: Market, products: Sequence[Product], base_kw: np.ndarray
+) -> list[Bands]:
+    """Add reserve products that share the batteries to a program that minimises cost, and return their columns.
+
+    ``base_kw`` is the load of the connection beside the batteries, shape (T,) [kW]. The rows of the import limit are
+    the caller's; with calls, the demand charge is not part of the program.
 
     Raises
     ------
     InputError
-        A block is no whole number of steps, or longer than the day.
+        The blocks of a product do not fit the steps of the day.
     """
-    steps = product.block_h / cars.dt_h
-    if abs(steps - round(steps)) > 1e-9 or round(steps) < 1 or cars.n_steps % round(steps):
-        raise InputError(
-            f"block_h, {product.block_h:g} h, must be a whole number of steps of {cars.dt_h:g} h and divide the day"
-        )
-    steps = round(steps)
+    greatest = max(float(((cars.charge_kw + cars.discharge_kw) * cars.count).sum()), 1e-9)
+    added, used = [], []
+    for product in products:
+        bands, on = _add_product(program, cars, market, product, greatest)
+        added.append(bands)
+        used.append(on)
+    _add_power(program, cars, block, added)
+    _add_energy(program, cars, block, added)
+    _add_injection(program, cars, block, added, used, base_kw, greatest)
+    return added
+
+
+def _add_product(
+    program: Program, cars: Batteries, market: Market, product: Product, greatest: float
+) -> tuple[Bands, np.ndarray | None]:
+    """Add bids and bands of a product; return them, and the columns (K,) that are 1 where a bid is made, if needed."""
+    steps = product.steps(cars.n_steps, cars.dt_h)
     v, t = cars.places
-    n, n_blocks = v.size, cars.n_steps // steps
-    greatest = float(((cars.charge_kw + cars.discharge_kw) * cars.count).sum())
-    bid = program.columns(n_blocks, upper=greatest, cost=-product.price * product.block_h)
-    _add_sizes(program, bid, product, greatest)
-    directions = ("up", "down") if product.direction == "symmetric" else (product.direction,)
+    bid = program.columns(
+        cars.n_steps // steps, upper=greatest, cost=-product.prices(cars.n_steps, cars.dt_h) * product.block_h
+    )
+    on = _add_sizes(program, bid, product, greatest)
     swing = cars.charge_kw[v] + cars.discharge_kw[v]
-    bands = {one: program.columns(n, upper=swing if one in directions else 0.0) for one in ("up", "down")}
-    for one in directions:  # the cars' bands keep the bid in each step of the block
-        kept = program.rows(cars.n_steps, lower=0.0)
-        program.add(kept[t], bands[one], cars.count[v])
+    up_cost, down_cost, discharged_cost = call_costs(cars, market, product)
+    up, down = (
+        program.columns(v.size, upper=swing if one in product.called else 0.0, cost=cost)
+        for one, cost in (("up", up_cost), ("down", down_cost))
+    )
+    upper = np.where((cars.discharge_kw[v] > 0) & ("up" in product.called), swing, 0.0)
+    discharged = program.columns(v.size, upper=upper, cost=discharged_cost)
+    for one in product.called:  # the cars' bands keep the bid in each step of the block
+        kept = program.rows(cars.n_steps, 0.0, 0.0)
+        program.add(kept[t], up if one == "up" else down, cars.count[v])
         program.add(kept, bid[np.arange(cars.n_steps) // steps], -1.0)
-    _add_power(program, cars, block, bands, product)
-    _add_energy(program, cars, block, bands, product, t // steps)
-    return Bands(bid, bands["up"], bands["down"])
+    return Bands(product, bid, up, down, discharged), on
 
 
-def _add_sizes(program: Program, bid: np.ndarray, product: Product, greatest: float) -> None:
+def _add_sizes(program: Program, bid: np.ndarray, product: Product, greatest: float) -> np.ndarray | None:
     """Limit bids to 0, or the minimum and whole increments above it."""
-    if product.minimum_kw == 0 and product.increment_kw == 0:
-        return
+    if product.minimum_kw == 0 and product.increment_kw == 0 and product.injection_allowed:
+        return None
     on = program.columns(bid.size, upper=1.0, integer=True)
     if product.increment_kw == 0:
         low, high = program.rows(bid.size, lower=0.0), program.rows(bid.size, upper=0.0)
@@ -129,7 +176,7 @@ def _add_sizes(program: Program, bid: np.ndarray, product: Product, greatest: fl
         program.add(low, on, -product.minimum_kw)
         program.add(high, bid, 1.0)
         program.add(high, on, -max(greatest, product.minimum_kw))
-        return
+        return on
     most = max(0.0, np.floor((greatest - product.minimum_kw) / product.increment_kw + 1e-9))
     number = program.columns(bid.size, upper=most, integer=True)
     size, used = program.rows(bid.size, 0.0, 0.0), program.rows(bid.size, upper=0.0)
@@ -138,50 +185,96 @@ def _add_sizes(program: Program, bid: np.ndarray, product: Product, greatest: fl
     program.add(size, number, -product.increment_kw)
     program.add(used, number, 1.0)
     program.add(used, on, -most)
+    return on
 
 
-def _add_power(program: Program, cars: Batteries, block: Block, bands: dict, product: Product) -> None:
-    """Keep the power of each car within its limits while a band is called."""
+def _add_power(program: Program, cars: Batteries, block: Block, added: Sequence[Bands]) -> None:
+    """Keep the power of each car within its limits while all bands are called, and split off what is discharged."""
     v, _ = cars.places
-    least = -cars.discharge_kw[v] if product.injection_allowed else np.zeros(v.size)
-    if not product.injection_allowed:
-        program.fix(block.discharge, 0.0)
-    for band, sign, bounds in (("up", -1.0, {"lower": least}), ("down", 1.0, {"upper": cars.charge_kw[v]})):
+    for name, sign, bounds in (
+        ("up", -1.0, {"lower": -cars.discharge_kw[v]}),
+        ("down", 1.0, {"upper": cars.charge_kw[v]}),
+    ):
         row = program.rows(v.size, **bounds)
         program.add(row, block.charge, 1.0)
         program.add(row, block.discharge, -1.0)
-        program.add(row, bands[band], sign)
+        for bands in added:
+            program.add(row, getattr(bands, name), sign)
+    less = program.rows(v.size, lower=0.0)  # charging that calls up can leave out
+    program.add(less, block.charge, 1.0)
+    for bands in added:
+        program.add(less, bands.up, -1.0)
+        program.add(less, bands.discharged, 1.0)
+        part = program.rows(v.size, lower=0.0)  # the discharged part is no more than the band
+        program.add(part, bands.up, 1.0)
+        program.add(part, bands.discharged, -1.0)
 
 
-def _add_energy(
-    program: Program, cars: Batteries, block: Block, bands: dict, product: Product, number: np.ndarray
-) -> None:
-    """Keep the state of energy within floor and capacity for any call, at both ends of each step."""
-    v, _ = cars.places
+def _add_energy(program: Program, cars: Batteries, block: Block, added: Sequence[Bands]) -> None:
+    """Keep the state of energy within floor and capacity for any calls, at both ends of each step."""
+    v, t = cars.places
     eta = cars.efficiency[v]
     low = np.minimum(cars.floor_kwh[v], reachable(cars))
     before = np.where(cars.first, np.minimum(cars.floor_kwh[v], cars.arrival_kwh[v]), np.roll(low, 1))
     after = np.where(cars.last, np.maximum(low, cars.departure_kwh[v]), low)
     top = np.maximum(cars.capacity_kwh[v], low)
     inner = np.flatnonzero(~cars.first)
-    same = inner[number[inner] == number[inner - 1]]
-    # a call changes charging by eta and discharging by 1 / eta; where a car may discharge, the greater of both is kept
-    discharges = product.injection_allowed & (cars.discharge_kw[v] > 0)
-    factor = np.where(discharges, 1.0 / eta, eta)
-    for band, sign in (("up", -1.0), ("down", 1.0)):
-        taken = program.columns(v.size)  # greatest energy of a call so far in the block, per vehicle [kWh]
-        rises = program.rows(v.size, lower=0.0)
-        program.add(rises, taken, 1.0)
-        program.add(rises, bands[band], -product.duration_h * factor)
-        keeps = program.rows(same.size, lower=0.0)
-        program.add(keeps, taken[same], 1.0)
-        program.add(keeps, taken[same - 1], -1.0)
-        start = np.where(cars.first, cars.arrival_kwh[v], 0.0)
+    start = np.where(cars.first, cars.arrival_kwh[v], 0.0)
+    # up: charging left out loses eta, discharging 1 / eta. Down: charging adds eta, but where a car may discharge, a
+    # long call of a part of the band saves 1 / eta
+    down_factor = np.where(cars.discharge_kw[v] > 0, 1.0 / eta, eta)
+    for name, sign in (("up", -1.0), ("down", 1.0)):
         ends = {"lower": after} if sign < 0 else {"upper": top}
         begins = {"lower": before - start} if sign < 0 else {"upper": top - start}
-        for row, state, own in (
-            (program.rows(v.size, **ends), block.soe, np.arange(v.size)),
-            (program.rows(v.size, **begins), block.soe[inner - 1], inner),
-        ):
-            program.add(row[own], state, 1.0)
-            program.add(row, taken, sign)
+        end, begin = program.rows(v.size, **ends), program.rows(v.size, **begins)
+        program.add(end, block.soe, 1.0)
+        program.add(begin[inner], block.soe[inner - 1], 1.0)
+        for bands in added:
+            if name not in bands.product.called:
+                continue
+            number = t // bands.product.steps(cars.n_steps, cars.dt_h)
+            same = inner[number[inner] == number[inner - 1]]
+            taken = program.columns(v.size)  # greatest energy of a call so far in the block, per vehicle [kWh]
+            rises, keeps = program.rows(v.size, lower=0.0), program.rows(same.size, lower=0.0)
+            program.add(rises, taken, 1.0)
+            hours = bands.product.duration_h
+            if name == "up":
+                program.add(rises, bands.up, -hours * eta)
+                program.add(rises, bands.discharged, -hours * (1.0 / eta - eta))
+            else:
+                program.add(rises, bands.down, -hours * down_factor)
+            program.add(keeps, taken[same], 1.0)
+            program.add(keeps, taken[same - 1], -1.0)
+            program.add(end, taken, sign)
+            program.add(begin, taken, sign)
+
+
+def _add_injection(
+    program: Program,
+    cars: Batteries,
+    block: Block,
+    added: Sequence[Bands],
+    used: Sequence[np.ndarray | None],
+    base_kw: np.ndarray,
+    greatest: float,
+) -> None:
+    """Keep the net load of the connection from 0 up, all bands up called, in blocks with a bid that forbids injection.
+
+    In other blocks the row is loosened by the greatest injection that the batteries could cause.
+    """
+    v, t = cars.places
+    most = np.maximum((cars.discharge_kw * cars.count) @ cars.window - base_kw, 0.0)
+    where = np.flatnonzero(most > 0)
+    for bands, on in zip(added, used, strict=True):
+        if bands.product.injection_allowed or on is None or not where.size:
+            continue
+        steps = bands.product.steps(cars.n_steps, cars.dt_h)
+        row = np.full(cars.n_steps, -1)
+        row[where] = program.rows(where.size, lower=-(base_kw + most)[where] / greatest)
+        program.add(row[where], on[where // steps], -most[where] / greatest)
+        inside = np.flatnonzero(most[t] > 0)
+        share = cars.count[v[inside]] / greatest
+        program.add(row[t[inside]], block.charge[inside], share)
+        program.add(row[t[inside]], block.discharge[inside], -share)
+        for other in added:
+            program.add(row[t[inside]], other.up[inside], -share)

@@ -274,7 +274,7 @@ def _run_day(
     plan = solution.response.cars if second is None else second.v2g
     terms = Terms(game, case.v2g_sell if second is not None else None, other_load(case, solution), plan)
     rolled = roll_day(cars, game.day_ahead, real_time, past=past, forecaster=forecaster, known=known, terms=terms)
-    accounts = [*baselines(case), *stages(case, solution, second)]
+    accounts = [*baselines(case), *stages(case, solution, [second])]
     last = accounts[-1]
     for name, cost, load in (
         (ROLLING, rolled.rolling_cost, rolled.rolling_kw),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypedDict
 
@@ -16,13 +17,14 @@ from csmoifsa_aggregator.solve.contracts import StageTwo, stage_two
 from csmoifsa_aggregator.solve.stackelberg import Solution, fit_mean
 from csmoifsa_aggregator.solve.supply import procure
 
-UNCONTROLLED, FLAT, DAY_AHEAD, STAGE_ONE, WITH_V2G, DIRECT_CONTROL = (
+UNCONTROLLED, FLAT, DAY_AHEAD, STAGE_ONE, WITH_V2G, DIRECT_CONTROL, WITH_RESERVE = (
     "uncontrolled charging",
     "flat price",
     "day-ahead price",
     "stage one",
     "with V2G",
     "with direct load control",
+    "with reserve",
 )
 
 
@@ -193,34 +195,38 @@ def _bill_per_car(case: Case, price: np.ndarray, x: np.ndarray, own_kw: np.ndarr
     return np.concatenate([plain, own_kw @ price * game.dt_h / case.cars.count])
 
 
-def stages(case: Case, solution: Solution, second: StageTwo | None, kept: Case | None = None) -> list[DayAccount]:
-    """Return the accounts of stage one and, where there are V2G contracts, of stage two.
+def stages(
+    case: Case, solution: Solution, plans: Sequence[StageTwo | None], kept: Case | None = None
+) -> list[DayAccount]:
+    """Return the accounts of stage one and, where there are V2G contracts, of each plan of stage two.
 
-    ``kept`` is the case of those who stay, to which solution and stage two belong; all of ``case`` where left out.
+    ``kept`` is the case of those who stay, to which solution and plans belong; all of ``case`` where left out.
     """
     response, own = solution.response, None
     kept = case if kept is None else kept
     if response.cars is not None:
         own = response.cars.charge_kw - response.cars.discharge_kw
     first = _account(case, STAGE_ONE, solution.price, response.x, own)
-    if second is None:
-        return [first]
+    return [first, *(_stage_two(kept, solution, first, one) for one in plans if one is not None)]
+
+
+def _stage_two(kept: Case, solution: Solution, first: DayAccount, second: StageTwo) -> DayAccount:
+    """Return the account of a plan of stage two, beside that of stage one."""
     share = np.zeros(len(first.per_car))
+    name = WITH_V2G
     if kept.cars is not None:
-        share[-kept.cars.n_classes :] = case.owner_share * second.class_surplus / kept.cars.count
-    return [
-        first,
-        DayAccount(
-            name=WITH_V2G if case.cars is None or case.cars.discharge_kw.any() else DIRECT_CONTROL,
-            price=solution.price,
-            load_kw=other_load(kept, solution) + second.v2g.net_kw,
-            profit=solution.bills - second.cost,
-            storage=second.supply.ev_cost - second.supply.cost,
-            driver_cost=first.driver_cost - second.owner_gain,
-            per_car=first.per_car - share,
-            cars=first.cars,
-        ),
-    ]
+        share[-kept.cars.n_classes :] = kept.owner_share * second.class_surplus / kept.cars.count
+        name = WITH_V2G if kept.cars.discharge_kw.any() else DIRECT_CONTROL
+    return DayAccount(
+        name=WITH_RESERVE if second.reserve else name,
+        price=solution.price,
+        load_kw=other_load(kept, solution) + second.v2g.net_kw,
+        profit=solution.bills - second.cost,
+        storage=second.supply.ev_cost - second.supply.cost,
+        driver_cost=first.driver_cost - second.owner_gain,
+        per_car=first.per_car - share,
+        cars=first.cars,
+    )
 
 
 def other_load(case: Case, solution: Solution) -> np.ndarray:
@@ -228,12 +234,20 @@ def other_load(case: Case, solution: Solution) -> np.ndarray:
     return (solution.response.x * ((1.0 - case.v2g_share) * case.game.power_kw)[:, None]).sum(axis=0)
 
 
-def contracts(case: Case, solution: Solution) -> StageTwo | None:
+def contracts(case: Case, solution: Solution, *, reserve: bool = False) -> StageTwo | None:
     """Return stage two, the contracts beside the load of the other drivers; None where nobody has a contract.
 
-    Drivers who answer the price with their own batteries have none: their dispatch is their own, paid for by the price.
+    With ``reserve``, the case's reserve products may be offered beside V2G. Drivers who answer the price with their own
+    batteries have no contract: their dispatch is their own, paid for by the price.
     """
     if case.cars is None or not np.any(case.v2g_share > 0):
         return None
     plain = other_load(case, solution)
-    return stage_two(case.cars, case.game, case.v2g_sell, other_load_kw=plain, owner_share=case.owner_share)
+    return stage_two(
+        case.cars,
+        case.game,
+        case.v2g_sell,
+        other_load_kw=plain,
+        owner_share=case.owner_share,
+        products=case.reserve if reserve else (),
+    )

@@ -48,13 +48,16 @@ class DayStudy:
     case, solution : Case, Solution
         Case of the day, with the customers kept, and solution of stage one.
     second : StageTwo or None
-        Contracts of stage two; None where nobody has one, or where they are left unused.
+        Contracts of stage two, with reserve where the case has products; None where nobody has one, or where they are
+        left unused.
     unused : str
         Reason why the contracts are left unused, in one sentence; empty otherwise.
     everybody : Case
         Case of the day with all drivers; ``case`` itself where nobody leaves.
     share : float
         Share of the customers kept at the price of stage one.
+    alone : StageTwo or None
+        Contracts of stage two without reserve, where ``second`` has reserve.
     """
 
     case: Case
@@ -63,11 +66,15 @@ class DayStudy:
     unused: str = ""
     everybody: Case
     share: float = 1.0
+    alone: StageTwo | None = None
 
     @cached_property
     def accounts(self) -> list[DayAccount]:
         """Accounts of every way to run the day, uncontrolled charging first and the contracts last."""
-        return [*baselines(self.everybody), *stages(self.everybody, self.solution, self.second, self.case)]
+        return [
+            *baselines(self.everybody),
+            *stages(self.everybody, self.solution, (self.alone, self.second), self.case),
+        ]
 
     def hours_outside(self, account: DayAccount) -> float:
         """Return the number of hours in which an account's price is outside the price bounds [h]."""
@@ -138,17 +145,21 @@ def run_day(
     else:
         found = solve_customers(case.game, case.customers, margin=margin, time_limit=time_limit, integers=integers)
         solution, share, case = found.solution, found.share, case.kept(found.share)
-    second, unused = None, ""
+    second, alone, unused = None, None, ""
     try:
         second = contracts(case, solution)
+        if second is not None and case.reserve:
+            alone, second = second, contracts(case, solution, reserve=True)
     except InputError as error:
         unused = f"The contracts are left unused: {error}."
     if second is not None:
         lost = solution.objective - (solution.bills - second.total_cost)
         if lost > 1e-6 * max(1.0, abs(solution.bills)):
-            second = None
+            second = alone = None
             unused = (
                 f"The contracts are left unused: held to one unbroken stay, and kept above their floor, the "
                 f"batteries would cost {lost:,.2f} {case.currency} more than at stage one."
             )
-    return DayStudy(case=case, solution=solution, second=second, unused=unused, everybody=everybody, share=share)
+    return DayStudy(
+        case=case, solution=solution, second=second, unused=unused, everybody=everybody, share=share, alone=alone
+    )

@@ -53,7 +53,7 @@
     const C = S.contracts;
     if (!C) return;
     $("contracts").hidden = false;
-    const counted = C.program.match(/(\d+) binaries: (.*)$/);
+    const counted = C.program.match(/(\d+) (?:binaries|integers): (.*)$/);
     const program = counted ? fill(T.program_binaries, { n: counted[1], why: Page.word(counted[2]) }) : T.program_linear;
     $("contracts_text").textContent = fill(T.contracts_text, {
       money: D.money, surplus: money(C.surplus), smart: money(C.smart_cost), v2g: money(C.v2g_cost), owners: money(C.owner_gain),
@@ -75,6 +75,19 @@
       C.by_class.map((one) => [one.class, trimmed(one.vehicles, 1), money(one.surplus), number(one.owner_gain_per_vehicle, 3), number(one.discharged_kwh, 1)]), 1);
     D.stays.forEach(addStay);
     if (D.stays_left_out) $("stays_note").textContent = fill(T.stays_left_out, { shown: D.stays.length, n: D.stays_left_out });
+  }
+
+  function fillReserve() {
+    const R = S.reserve;
+    if (!R) return;
+    $("reserve").hidden = false;
+    $("reserve_text").textContent = fill(T.reserve_text, { gain: money(R.surplus_gain), money: D.money });
+    fillTable($("reserve_table"), [T.product, T.direction, T.block, T.bids, unit(T.payment), unit(T.call_cost), T.injection],
+      R.products.map((one) => [
+        one.product, T.directions[one.direction], trimmed(one.block_h, 2), one.bids_mw.map((bid) => trimmed(bid, 2)).join(" · "),
+        money(one.payment), money(one.call_cost), one.injection_allowed ? T.allowed_yes : T.allowed_no,
+      ]), 1);
+    Page.fillList($("reserve_sources"), R.products.filter((one) => one.source).map((one) => `${one.product}: ${one.source}`));
   }
 
   function addStay(one) {
@@ -153,6 +166,7 @@
   if (S.contracts_unused) note.push(T.contracts_unused);
   $("plans_note").textContent = note.join(" ");
   fillContracts();
+  fillReserve();
   drawStorage();
   fillNumbers();
   Aggregator.fillAssumptions([S.v2g_followers ? T.followers_batteries : T.followers_charge, ...(S.contracts ? [T.contract_terms] : [])]);

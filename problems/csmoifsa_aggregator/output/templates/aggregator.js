@@ -13,6 +13,7 @@ const Aggregator = (function () {
     "stage one": { color: BLUE, width: 3.5 },
     "with V2G": { color: VERMILION, width: 1.8 },
     "with direct load control": { color: VERMILION, width: 1.8 },
+    "with reserve": { color: GREEN, width: 1.8 },
     "with rolling": { color: GREEN, dash: "dash", width: 2 },
     "perfect foresight": { color: SKY, dash: "dot", width: 2 },
   };
