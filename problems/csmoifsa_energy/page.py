@@ -10,6 +10,7 @@ from csmoifsa.errors import InputError
 from csmoifsa.page import template_text
 from csmoifsa.page import write_page as write_html
 from csmoifsa.text import visible
+from csmoifsa_energy.paper import find_browser
 
 LANGUAGES = ("en", "zh")
 
@@ -17,8 +18,10 @@ SHARED = "csmoifsa_energy"
 """Package whose folder ``templates`` holds the templates, scripts and labels of all pages."""
 
 
-def check_language(language: str) -> None:
-    """Raise InputError unless pages have labels in the language."""
+def check_language(language: str, *, pdf: bool = False) -> None:
+    """Raise InputError unless pages have labels in the language and, for a PDF, a browser is there to print them."""
+    if pdf:
+        find_browser()
     if language not in LANGUAGES:
         raise InputError(f"--lang must be {' or '.join(LANGUAGES)}, not {language!r}")
 

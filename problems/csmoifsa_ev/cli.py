@@ -91,6 +91,9 @@ def price(
     out: Path | None = _OUT,
     figures: bool = typer.Option(True, "--figures/--no-figures", help="Draw figures/fig1..fig5 as PNG and PDF."),
     report: bool = typer.Option(True, "--report/--no-report", help="Write report.html, which opens in a browser."),
+    pdf: bool = typer.Option(
+        False, "--pdf", help="Print the report as report.pdf, A4, with a browser of this machine."
+    ),
     excel: bool = typer.Option(True, "--excel/--no-excel", help="Write study.xlsx, all tables as sheets."),
     language: str = typer.Option("en", "--lang", help="Language of the report: en or zh."),
     as_json: bool = JSON_OPTION,
@@ -110,7 +113,7 @@ def price(
     _check_choice("--prefer", prefer, RULES)
     _check_choice("--robust", robust, [one for one in ROBUST_RULES if one != "nominal"])
     _check_choice("--recovery", recovery, RECOVERIES)
-    check_language(language)
+    check_language(language, pdf=pdf)
     from csmoifsa_ev.inputs.inspection import split_fill
     from csmoifsa_ev.inputs.scenario import load_scenario
     from csmoifsa_ev.output.tables import summarise
@@ -136,7 +139,8 @@ def price(
     else:
         from csmoifsa_ev.output.folder import write_study
 
-        summary, written = write_study(study, out, excel=excel, figures=figures, report=report, language=language)
+        parts = {"excel": excel, "figures": figures, "report": report, "pdf": pdf}
+        summary, written = write_study(study, out, language=language, **parts)
     if as_json:
         print_json(summary)
         return

@@ -70,8 +70,13 @@ const Page = (function () {
   }
 
   const quoted = (text) => `"${String(text).replace(/"/g, '""')}"`;
-  // plotly draws for the screen's width; on paper it must be that of the page
-  addEventListener("beforeprint", () => document.querySelectorAll(".js-plotly-plot").forEach((one) => Plotly.Plots.resize(one)));
+  // plotly draws for the screen's width; on paper it must be that of the page: A4 less margins and the frame [px]
+  const PAPER = 695;
+  const charts = () => [...document.querySelectorAll(".js-plotly-plot")].filter((one) => !one.closest(".screen"));
+  addEventListener("beforeprint", () => charts().forEach((one) =>
+    Plotly.relayout(one, { width: PAPER, height: one.classList.contains("low") ? 280 : 320, "font.size": 9 })));
+  addEventListener("afterprint", () => charts().forEach((one) =>
+    Plotly.relayout(one, { width: undefined, height: undefined, "font.size": 12, autosize: true }).then(() => Plotly.Plots.resize(one))));
   $("print").addEventListener("click", () => window.print());
   return { D, T, $, config, plain, word, fill, number, digits, stepped, cell, header, fillTable, fillImpact, fillList, addOption, save, quoted };
 })();

@@ -14,7 +14,14 @@ from csmoifsa_ev.study.study import Study
 
 
 def write_study(
-    study: Study, out: Path, *, excel: bool = True, figures: bool = True, report: bool = True, language: str = "en"
+    study: Study,
+    out: Path,
+    *,
+    excel: bool = True,
+    figures: bool = True,
+    report: bool = True,
+    pdf: bool = False,
+    language: str = "en",
 ) -> tuple[Summary, list[str]]:
     """Write all files of a study; return its summary and the names of files and folders written.
 
@@ -26,6 +33,8 @@ def write_study(
         Folder for the files; those of an earlier study in it are replaced.
     excel, figures, report : bool
         Whether to write ``study.xlsx``, ``figures/`` and ``report.html``.
+    pdf : bool
+        Whether to print the page as ``report.pdf``, too.
     language : "en" or "zh"
         Language of the report.
 
@@ -40,7 +49,7 @@ def write_study(
             write_study_workbook(place)
         if figures:
             draw_all(place)
-        if report:
-            write_report(study, place / "report.html", language=language)
+        if report or pdf:
+            write_report(study, place / "report.html", language=language, pdf=pdf)
         written = sorted(one.name + "/" * one.is_dir() for one in place.iterdir() if one.name[0] != ".")
     return summary, written

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
+from csmoifsa.console import stderr
 from csmoifsa_energy.impact import impact_rows
 from csmoifsa_energy.page import write_page
+from csmoifsa_energy.paper import print_page
 from csmoifsa_ev.inputs.inspection import study_notes
 from csmoifsa_ev.inputs.scenario import Scenario
 from csmoifsa_ev.model.day import PricingDay
@@ -35,8 +37,8 @@ FIGURES = (
 )
 
 
-def write_report(study: Study, path: Path, *, language: str = "en") -> None:
-    """Write the page.
+def write_report(study: Study, path: Path, *, language: str = "en", pdf: bool = False) -> None:
+    """Write the page; a fault in printing it is a warning on the terminal.
 
     Parameters
     ----------
@@ -46,9 +48,14 @@ def write_report(study: Study, path: Path, *, language: str = "en") -> None:
         The file to write.
     language : "en" or "zh"
         Language of all labels; texts from the scenario stay as they are.
+    pdf : bool
+        Whether to print it as a PDF beside the page, too: see `paper.print_page`.
     """
     title, data = study.scenario.title, report_data(study)
     write_page(path, "csmoifsa_ev.output", "price", data, title=title, language=language, parts=("charts", "customers"))
+    fault = print_page(path, path.with_suffix(".pdf")) if pdf else None
+    if fault is not None:
+        stderr().print(f"warning: {fault}", soft_wrap=True, markup=False)
 
 
 def report_data(study: Study) -> dict[str, object]:

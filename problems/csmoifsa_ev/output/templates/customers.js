@@ -17,7 +17,7 @@
 
   const title = (text, x) => ({ text, showarrow: false, xref: "paper", yref: "paper", x, y: 1.12, xanchor: "center" });
   Plotly.newPlot("bills", [...bars("_same_hours", ""), ...bars("", "2")], {
-    margin: { l: 50, r: 10, t: 35, b: 80 }, barmode: "stack", legend: { orientation: "h", y: -0.3 },
+    margin: { l: 50, r: 10, t: 35, b: 80 }, barmode: "stack", legend: { orientation: "h", y: -0.4 },
     xaxis: { domain: [0, 0.47], dtick: 1, title: { text: T.tenth_axis } }, xaxis2: { domain: [0.53, 1], dtick: 1, title: { text: T.tenth_axis } },
     yaxis: { range: [0, 100], title: { text: T.customers_axis } }, yaxis2: { range: [0, 100], anchor: "x2" },
     annotations: [title(T.same_hours, 0.235), title(T.with_answer, 0.765)],
