@@ -6,7 +6,8 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import fields, is_dataclass
 from functools import lru_cache
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from types import NoneType, UnionType
+from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
@@ -99,19 +100,27 @@ def _place(parts: Place, model: type, *, unknown: bool) -> tuple[Place, object]:
     last: object = model
     place: list[str | int] = []
     table = False  # whether keys are the user's own
+    tagged = False  # whether the next part names one of several kinds
     for k, part in enumerate(parts):
         own = get_type_hints(last) if is_dataclass(last) else {}
         if isinstance(part, str) and part in own:
             owner = last
             kinds = _leaves(own[part])
             last = next((kind for kind in kinds if is_dataclass(kind)), None)
-            table = dict in kinds
+            table, tagged = dict in kinds, _of_several_kinds(own[part])
         elif unknown and k == len(parts) - 1:
             owner = last if is_dataclass(last) else owner
-        elif isinstance(part, str) and not table:
+        elif isinstance(part, str) and (tagged or not table):
+            tagged = False
             continue
         place.append(part)
     return tuple(place), owner
+
+
+def _of_several_kinds(annotation: object) -> bool:
+    """Return whether a type is a union of several beside None."""
+    union = get_origin(annotation) in (Union, UnionType)
+    return union and len([one for one in get_args(annotation) if one is not NoneType]) > 1
 
 
 def _leaves(annotation: object) -> list[object]:

@@ -10,12 +10,14 @@ from scipy.optimize import differential_evolution
 
 from csmoifsa_ev.model.limits import Choice, Limits
 from csmoifsa_ev.model.outcome import OBJECTIVE_SETS, QUANTITIES
-from csmoifsa_ev.model.tariff import VARIABLES
+from csmoifsa_ev.model.tariff import PERIODS, price_names
 from csmoifsa_ev.plugin import ev_pricing
 from csmoifsa_ev.problem.pricing import EVPricing
 from csmoifsa_ev.study.choice import BILL, PROFIT, nearly_equal, recommend, rule_goal
 from csmoifsa_ev.study.direct import evolve, sample_tariffs, search_everywhere
 from csmoifsa_ev.study.study import search_front
+
+VARIABLES = price_names(PERIODS)
 
 SAMPLES = 200_000
 

@@ -56,7 +56,7 @@ def test_flows_are_enrolment_times_the_flows_of_enrolled_drivers(small, offer):
 def test_the_tariff_in_force_keeps_a_limit_of_no_rise_exactly(small, offer):
     """Its own bill is the limit: the constraint holds with its slack for rounding alone, with enrolment, too."""
     day = dataclasses.replace(enrolled(small.day, CURVE, offer), limits=Limits(max_bill_change=0.0))
-    start = np.array([[*day.prices.start.as_array(), 5.0, 5.0, 5.0]])
+    start = np.array([[*day.prices.start_prices, 5.0, 5.0, 5.0]])
     outcome = evaluate(start, day)
     assert outcome.flow_mwh.sum() > 0
     assert outcome.constraints[0, 8] == pytest.approx(-ROUNDING, rel=1e-3)

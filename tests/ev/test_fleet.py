@@ -13,7 +13,10 @@ from scipy.optimize import linprog
 from csmoifsa.errors import InputError
 from csmoifsa_ev.model.fleet import Sessions, draw_sessions
 from csmoifsa_ev.model.fleet_sums import FLOW_LIMITS, PeriodClock, _flow_limits, sum_fleet, sum_sessions
-from csmoifsa_ev.model.tariff import FLAT, PEAK, VALLEY, Windows
+from csmoifsa_ev.model.tariff import Windows
+from ev.slow_fleet import slow_sums
+
+PEAK, FLAT, VALLEY = range(3)
 
 WINDOWS = Windows(peak=("14-21",), flat=("7-14", "21-23"), valley=("23-7",))
 
@@ -84,48 +87,6 @@ def test_bad_parameters_are_named(fleet):
 # -------------------------------------------------------------------------------------- the sums, by slow count
 
 
-def slow_sums(cars, windows, n_steps, fleet, depth):
-    """Count one car at a time on a grid of seconds-fine intersections; no cumulative tables, no tricks."""
-    period, dt = windows.period_of_step(n_steps), 24.0 / n_steps
-    profile, connected = np.zeros(n_steps), np.zeros(n_steps)
-    used, free, eligible = (np.zeros((len(cars), 3)) for _ in range(3))
-    for i in range(len(cars)):
-        begin, charged, end = cars.arrival_h[i], cars.arrival_h[i] + cars.charge_h[i], cars.departure_h[i]
-        for k in range(2 * n_steps):
-            lo, hi = k * dt, (k + 1) * dt
-            on = max(0.0, min(hi, charged) - max(lo, begin))
-            there = max(0.0, min(hi, end) - max(lo, begin))
-            profile[k % n_steps] += on * cars.charge_kw[i] / dt / 1e3
-            connected[k % n_steps] += there * cars.charge_kw[i] / dt / 1e3
-            used[i, period[k % n_steps]] += on * cars.charge_kw[i]
-            free[i, period[k % n_steps]] += (there - on) * cars.charge_kw[i]
-        for b in (PEAK, FLAT):
-            eligible[i, b] = slow_eligible(cars, i, b, period, dt, fleet, depth)
-    movable = np.array(
-        [[np.minimum(used[:, a], free[:, b]).sum() if a != b else 0 for b in range(3)] for a in range(3)]
-    )
-    return profile, connected, used, free, movable / 1e3, eligible
-
-
-def slow_eligible(cars, i, b, period, dt, fleet, depth):
-    """Walk through the session: discharge in the first minutes of period b, then recharge in the valley."""
-    gives = depth * cars.battery_kwh[i]
-    if cars.soc_arrival[i] * cars.battery_kwh[i] - gives < fleet.soc_min * cars.battery_kwh[i] + cars.next_trip_kwh[i]:
-        return False
-    to_give = gives * fleet.discharge_efficiency / cars.discharge_kw[i]
-    to_take = gives / fleet.charge_efficiency / cars.charge_kw[i]
-    for k in range(int(cars.arrival_h[i] / dt), 2 * len(period)):
-        lo, hi = max(k * dt, cars.arrival_h[i]), min((k + 1) * dt, cars.departure_h[i])
-        if hi <= lo:
-            continue
-        kind, length = period[k % len(period)], hi - lo
-        if kind == b and to_give > 0:
-            to_give -= length
-        elif kind == VALLEY and to_give <= 0:
-            to_take -= length
-    return to_give <= 1e-9 and to_take <= 1e-9
-
-
 @pytest.mark.parametrize("n_steps", [24, 96])
 def test_sums_agree_with_a_slow_count(fleet, n_steps):
     cars = draw_sessions(fleet, 0, 250)
@@ -178,13 +139,13 @@ def test_flow_limits_are_what_the_cars_can_do_together(fleet):
     own = np.array([[1, 1, 0], [0, 0, 1], [1, 0, 1], [0, 1, 0]])
     bounds = np.stack([used[:, PEAK], used[:, FLAT], free[:, VALLEY], free[:, FLAT]], axis=1).ravel() / 1e3
     each = np.kron(np.eye(n), own)
-    for weights, limit in zip(FLOW_LIMITS, sums.flow_limit_mwh, strict=True):
+    for weights, limit in zip(FLOW_LIMITS[3], sums.flow_limit_mwh, strict=True):
         best = linprog(-(weights @ flows_of), A_ub=each, b_ub=bounds)
         assert limit == pytest.approx(-best.fun, abs=1e-7)
     random = np.random.default_rng(0)
     for _ in range(40):
         flows = random.uniform(0, 1, 3) ** 2
-        flows *= np.min(sums.flow_limit_mwh / (FLOW_LIMITS @ flows)) * (1 - 1e-7)  # on the edge of what is allowed
+        flows *= np.min(sums.flow_limit_mwh / (FLOW_LIMITS[3] @ flows)) * (1 - 1e-7)  # on the edge of what is allowed
         assert linprog(np.zeros(3 * n), A_ub=each, b_ub=bounds, A_eq=flows_of, b_eq=flows).status == 0
 
 
@@ -196,7 +157,7 @@ def test_every_term_of_every_flow_limit_decides_for_some_car():
     for peak, flat, to_valley, to_flat in cars:
         used, free = np.array([[peak], [flat], [0.0]]), np.array([[0.0], [to_flat], [to_valley]])
         limits = _flow_limits(used, free)
-        for weights, limit in zip(FLOW_LIMITS, limits, strict=True):
+        for weights, limit in zip(FLOW_LIMITS[3], limits, strict=True):
             best = linprog(-weights, A_ub=own, b_ub=[peak, flat, to_valley, to_flat])
             assert limit == pytest.approx(-best.fun, abs=1e-7)
         terms = (

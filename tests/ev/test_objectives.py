@@ -15,7 +15,8 @@ from csmoifsa_ev.model.objectives import (
     habit_kept,
     over_days,
 )
-from csmoifsa_ev.model.tariff import FLAT, PEAK, VALLEY
+
+PEAK, FLAT, VALLEY = range(3)
 
 GRID = {
     "conversion_efficiency": 0.95,

@@ -11,10 +11,12 @@ from hypothesis.extra.numpy import arrays
 from csmoifsa.errors import InputError
 from csmoifsa_ev.model.curves import allocate, fill_valleys, period_mean_curve
 from csmoifsa_ev.model.fleet_sums import FLOW_LIMITS
+from csmoifsa_ev.model.flow_region import limit_flows
 from csmoifsa_ev.model.ramp import Ramp, ramp_share
-from csmoifsa_ev.model.response import Response, limit_flows, stagger_weights, wanted_flows
+from csmoifsa_ev.model.response import Response, stagger_weights, wanted_flows
 from csmoifsa_ev.model.v2g import V2G, discharge_margin, discharging_shares
 
+LIMITS = FLOW_LIMITS[3]
 PRICES = arrays(float, (4, 3), elements=st.floats(0, 60))
 RAMPS = np.array([[3.0, 25.0, 0.6], [3.0, 20.0, 0.2], [3.0, 20.0, 0.4]])
 
@@ -37,7 +39,7 @@ def test_ramps_stand_in_the_order_of_the_flows():
     terms = Response(
         flat_valley=flat_valley, peak_flat=peak_flat, peak_valley=peak_valley, recovery="uniform", transfer="ev-load"
     )
-    np.testing.assert_array_equal(terms.ramps(), RAMPS)
+    np.testing.assert_array_equal(terms.ramps(("peak", "flat", "valley")), RAMPS)
 
 
 def test_flows_by_hand():
@@ -56,26 +58,26 @@ def test_flows_by_hand():
 @given(PRICES, arrays(float, 7, elements=st.floats(0, 60)))
 def test_flows_stay_within_every_limit(charge, limits):
     wanted = wanted_flows(charge, np.zeros(3), RAMPS, np.array([100.0, 40.0, 10.0]))
-    flows = limit_flows(wanted, limits)
+    flows = limit_flows(wanted, LIMITS, limits)
     assert (flows >= 0).all()
     assert (flows <= wanted).all()
-    assert (flows @ FLOW_LIMITS.T <= limits * (1 + 1e-12) + 1e-12).all()
-    free = limit_flows(wanted, np.full(7, 1e9))
+    assert (flows @ LIMITS.T <= limits * (1 + 1e-12) + 1e-12).all()
+    free = limit_flows(wanted, LIMITS, np.full(7, 1e9))
     np.testing.assert_array_equal(free, wanted)
 
 
 def test_competing_flows_give_way_in_proportion():
     limits = np.array([1e9, 1e9, 1e9, 6.0, 1e9, 1e9, 1e9])
-    assert limit_flows(np.array([[8.0, 4.0, 5.0]]), limits)[0] == pytest.approx([4.0, 2.0, 5.0])
+    assert limit_flows(np.array([[8.0, 4.0, 5.0]]), LIMITS, limits)[0] == pytest.approx([4.0, 2.0, 5.0])
 
 
 def test_small_limits_and_limits_of_nothing_hold_exactly():
     flows = np.array([[0.8, 0.4, 0.2], [0.0, 0.0, 0.0]])
-    assert limit_flows(flows, np.array([0.4, 9, 9, 9, 9, 9, 9]))[0] == pytest.approx([0.4, 0.4, 0.2])
-    assert limit_flows(flows, np.array([9, 9, 0.1, 9, 9, 9, 9]))[0] == pytest.approx([0.8, 0.4, 0.1])
-    assert limit_flows(flows, np.array([0.0, 9, 9, 9, 9, 9, 9])).tolist() == [[0, 0.4, 0.2], [0, 0, 0]]
+    assert limit_flows(flows, LIMITS, np.array([0.4, 9, 9, 9, 9, 9, 9]))[0] == pytest.approx([0.4, 0.4, 0.2])
+    assert limit_flows(flows, LIMITS, np.array([9, 9, 0.1, 9, 9, 9, 9]))[0] == pytest.approx([0.8, 0.4, 0.1])
+    assert limit_flows(flows, LIMITS, np.array([0.0, 9, 9, 9, 9, 9, 9])).tolist() == [[0, 0.4, 0.2], [0, 0, 0]]
     with pytest.raises(ValueError, match="zip"):
-        limit_flows(flows, np.ones(6))
+        limit_flows(flows, LIMITS, np.ones(6))
 
 
 def test_no_energy_adds_nothing_by_the_last_digit():
@@ -130,13 +132,13 @@ def test_staggered_recovery_by_hand():
 
 def test_margin_by_hand():
     charge, discharge = np.array([[30.0, 20.0, 9.0]]), np.array([[30.0, 18.0, 5.0]])
-    peak, flat = discharge_margin(charge, discharge, 0.9, 6.0)
+    peak, flat = discharge_margin(charge, discharge, 0.9, 6.0).T
     assert (peak[0], flat[0]) == pytest.approx((30 - 10 - 6, 18 - 10 - 6))
 
 
 def test_discharging_is_bounded_by_cars_and_by_responders():
     terms = V2G(response=Ramp(dead_zone=5, saturation=25, max_share=0.15), depth=0.1, wear=6, fee=2)
-    high = (np.array([99.0]), np.array([99.0]))
+    high = np.array([[99.0, 99.0]])
     eligible = np.array([0.6, 0.7, 0.0])
 
     def shares(eligible, eligible_any, responding):

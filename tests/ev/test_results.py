@@ -15,13 +15,14 @@ from csmoifsa_energy.impact import StakeholderImpact
 from csmoifsa_ev.model.groups import GROUPS, driver_groups
 from csmoifsa_ev.model.limits import Limits
 from csmoifsa_ev.model.response import RECOVERIES
-from csmoifsa_ev.model.tariff import VALLEY
 from csmoifsa_ev.plugin import ev_pricing
 from csmoifsa_ev.problem.pricing import EVPricing
 from csmoifsa_ev.study.baselines import compare_baselines, grid_search
 from csmoifsa_ev.study.impact import group_bills, rebound, stakeholder_impact
 from csmoifsa_ev.study.rounding import round_tariff
 from csmoifsa_ev.study.sensitivity import QUANTITIES, SPREAD, draw_days, effects, robustness, tornado, with_factor
+
+VALLEY = 2
 
 TARIFF = np.array([36.0, 24.0, 14.0, 34.0, 30.0, 10.0])
 

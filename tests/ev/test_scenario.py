@@ -96,7 +96,7 @@ def test_a_file_may_name_its_case(tmp_path):
         ("[v2g]\nwear = nan", r"v2g\.wear must be a finite number"),
         ("[prices]\nreference = 'mean'", r"prices\.reference must be 'flat', a number, or a table"),
         ("[prices.reference]\npeak = 3\nflat = 2", r"the key 'prices\.reference\.valley' is missing"),
-        ("[prices.start]\npeak = 9\nflat = 12\nvalley = 3", r"prices: start must fall from peak to flat to valley"),
+        ("[prices.start]\npeak = 9\nflat = 12\nvalley = 3", r"prices.start must fall from peak to flat to valley"),
         ("[tariff]\npeak = ['15-21']", r"tariff: no period covers 14:00"),
         ("[load]\ncsv = 'x.csv'\nday = 2020-01-01\nlast_day = 2020-01-02", r"load: name either one day"),
         ("[fleet]\ntrips_per_day = 40", r"trips_per_day must be at most 12"),

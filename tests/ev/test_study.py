@@ -11,13 +11,15 @@ import pytest
 
 from csmoifsa_ev.inputs.scenario import load_scenario
 from csmoifsa_ev.model.limits import Limits
-from csmoifsa_ev.model.tariff import VARIABLES
+from csmoifsa_ev.model.tariff import PERIODS, price_names
 from csmoifsa_ev.output.tables import FRONT_QUANTITIES
 from csmoifsa_ev.plugin import ev_pricing
 from csmoifsa_ev.problem.pricing import EVPricing
 from csmoifsa_ev.study.no_effect import no_effect_length, no_effect_ranges, normalise_prices
 from csmoifsa_ev.study.redundancy import rank_correlations
 from csmoifsa_ev.study.study import initial_population, run_study
+
+VARIABLES = price_names(PERIODS)
 
 
 @pytest.fixture(scope="module")

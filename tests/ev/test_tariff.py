@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 
 from csmoifsa.errors import InputError
 from csmoifsa_energy.clock import clock_to_minutes
-from csmoifsa_ev.model.tariff import FLAT, PEAK, VALLEY, PeriodPrices, PriceTerms, Windows
+from csmoifsa_ev.model.tariff import PriceTerms, Windows
+
+PEAK, FLAT, VALLEY = range(3)
 
 EV_A = Windows(peak=("14-21",), flat=("7-14", "21-23"), valley=("23-7",))
 
@@ -20,7 +22,7 @@ def prices(reference, start=(40.0, 20.0, 10.0)):
         unit="cents/kWh",
         currency="$",
         units_per_currency=100,
-        start=PeriodPrices(peak=peak, flat=flat, valley=valley),
+        start={"peak": peak, "flat": flat, "valley": valley},
         reference=reference,
         charge_bounds=(5, 50),
         discharge_bounds=(5, 50),
@@ -37,7 +39,7 @@ def test_reference_by_hand():
     period = EV_A.period_of_step(24)
     assert prices("flat").reference_prices(period) == pytest.approx([(7 * 40 + 9 * 20 + 8 * 10) / 24] * 3)
     assert prices(12.5).reference_prices(period).tolist() == [12.5] * 3
-    assert prices(PeriodPrices(peak=3, flat=2, valley=1)).reference_prices(period).tolist() == [3, 2, 1]
+    assert prices({"peak": 3, "flat": 2, "valley": 1}).reference_prices(period).tolist() == [3, 2, 1]
     assert prices("flat").per_mwh == 10.0  # 1 cent/kWh is 10 $/MWh
 
 

@@ -34,13 +34,15 @@ def response_doubts(scenario: Scenario) -> list[str]:
         return []
     unit = prices.units_per_currency / 100.0  # price units a US cent
     doubts = []
-    ramp, enrolment = scenario.response.peak_valley, scenario.response.enrolment
+    flow, ramp = next(scenario.response.by_flow(scenario.tariff.names))  # from the dearest to the cheapest period
+    key = f'response.pairs."{flow}"' if flow in scenario.response.pairs else "response.peak_valley"
+    enrolment = scenario.response.enrolment
     moved = _share(ramp, CALGARY_CENTS * unit)
     least = CALGARY_MOVED[0] * (LEAST_ENROLLED if enrolment is None else 1.0)
     if ramp.ranges is None and moved < least:
         low, high = CALGARY_MOVED
         doubts.append(
-            f"response.peak_valley is an assumption that evidence contradicts: at {CALGARY_CENTS * unit:.2g} "
+            f"{key} is an assumption that evidence contradicts: at {CALGARY_CENTS * unit:.2g} "
             f"{prices.unit} it moves {moved:.1%}, where enrolled drivers moved {low:.0%} to {high:.0%} (Calgary 2022, "
             'randomised); calibrate it, or take a sourced set such as [response] set = "population-easy"'
         )

@@ -21,7 +21,7 @@ from csmoifsa_ev.inputs.scenario import (
     validate,
 )
 from csmoifsa_ev.model.day import PricingDay
-from csmoifsa_ev.model.tariff import PERIODS
+from csmoifsa_ev.model.flow_region import flow_pairs
 
 
 class Facts(TypedDict):
@@ -94,15 +94,15 @@ def inspect_scenario(path: Path, *, load: Mapping[str, object] | None = None) ->
         "time_zone": read.time_zone,
         "step_minutes": round(day.dt_h * 60),
         "load_mw": {"least": float(day.days_mw.min()), "most": float(day.days_mw.max())},
-        "hours": {name: " ".join(getattr(scenario.tariff, name)) for name in PERIODS},
-        "start_prices": dict(zip(PERIODS, scenario.prices.start.as_array().tolist(), strict=True)),
+        "hours": {name: " ".join(windows) for name, windows in scenario.tariff.by_name.items()},
+        "start_prices": dict(scenario.prices.start),
         "unit": scenario.prices.unit,
         "n_ev": day.fleet.n_ev,
         "ev_energy_mwh": day.total_energy_mwh,
         "ev_share_of_load": float(day.fleet.profile_mw.sum() / day.before_mw.sum()),
         "before": {"g1_mw": float(day.before.g1_mw[0]), "g2_mw": float(day.before.g2_mw[0])},
         "movable_share": {
-            f"{PERIODS[a]} to {PERIODS[b]}": float(day.fleet.shiftable[a, b]) for a, b in ((0, 2), (0, 1), (1, 2))
+            f"{day.names[a]} to {day.names[b]}": float(day.fleet.shiftable[a, b]) for a, b in flow_pairs(day.n_periods)
         },
     }
     return found
@@ -132,8 +132,8 @@ def _faults_by_part(path: Path, fill: Fill | None, settings: dict[str, object]) 
     sound = scenario_values(None)[0]
     for part in ("load", "tariff", "fleet", "grid"):
         trial = {**sound, part: values.get(part)}
-        if part == "tariff":
-            trial["load"] = values.get("load", sound["load"])
+        if part == "tariff":  # a tariff names the periods that prices and responses are of
+            trial |= {name: values.get(name, sound[name]) for name in ("load", "prices", "response")}
         try:
             import_files(trial)
             if part == "tariff":

@@ -37,7 +37,7 @@ def _cost(day: PricingDay) -> list[str]:
 
 def _prices(day: PricingDay) -> list[str]:
     prices, found = day.prices, []
-    start = prices.start.as_array()
+    start = prices.start_prices
     low, high = prices.charge_bounds
     if start.max() > high or start.min() < low:
         found.append(

@@ -25,11 +25,11 @@ from csmoifsa_ev.inputs.tariffs import read_tariff
 from csmoifsa_ev.inputs.vehicles import read_vehicles
 from csmoifsa_ev.model.day import PricingDay
 from csmoifsa_ev.model.fleet import Fleet
-from csmoifsa_ev.model.fleet_sums import FLOWS, sum_fleet, sum_sessions
+from csmoifsa_ev.model.fleet_sums import sum_fleet, sum_sessions
 from csmoifsa_ev.model.limits import Choice, Limits
 from csmoifsa_ev.model.objectives import Satisfaction
 from csmoifsa_ev.model.promises import Promises
-from csmoifsa_ev.model.response import RECOVERIES, Recovery, Response
+from csmoifsa_ev.model.response import FLOWS, RECOVERIES, Recovery, Response
 from csmoifsa_ev.model.tariff import PriceTerms, Windows
 from csmoifsa_ev.model.v2g import V2G
 
@@ -110,6 +110,11 @@ class Scenario(Parameters):
     promises: Promises = field(default_factory=Promises)
     published: Published | None = None
     notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        names = self.tariff.names
+        object.__setattr__(self, "prices", self.prices.ordered(names))
+        self.response.ramps(names)  # refuses flows of other periods
 
     def with_changes(
         self,
@@ -197,10 +202,26 @@ def scenario_values(path: str | Path | None, case: str | None = None) -> tuple[d
     if case is not None:
         changes["base"] = case
     values = CASES.complete(changes, path)
+    _drop_prices(values, changes)
     if changes.keys() - {"base"}:  # the case's title would be untrue of another load or fleet
         values["name"] = changes.get("name", path.stem)
         values["title"] = changes.get("title", values["name"])
     return values, source
+
+
+def _drop_prices(values: dict[str, object], changes: Mapping[str, object]) -> None:
+    """Take out prices of the base's periods where the file names periods of its own; wrong names of its own stay."""
+    tariff, prices = values.get("tariff"), values.get("prices")
+    named = tariff.get("periods") if isinstance(tariff, dict) else None
+    if not (isinstance(named, list) and isinstance(prices, dict)):
+        return
+    names = {one.get("name") for one in named if isinstance(one, dict)}
+    own = changes.get("prices")
+    for key in ("start", "reference"):
+        table, written = prices.get(key), own.get(key) if isinstance(own, dict) else None
+        if isinstance(table, dict):
+            kept = names | (set(written) if isinstance(written, dict) else set())
+            prices[key] = {name: price for name, price in table.items() if name in kept}
 
 
 def import_files(values: dict[str, object]) -> list[str]:
@@ -217,9 +238,7 @@ def import_files(values: dict[str, object]) -> list[str]:
 
 def _import_tariff(values: dict[str, object], table: dict[str, object]) -> list[str]:
     """Replace ``[tariff] file = ...`` by its windows, and ``prices.start`` by its prices."""
-    unknown = sorted(table.keys() - {"file", "day"})
-    if unknown:
-        raise InputError(f"tariff.{unknown[0]}: with tariff.file give only file and day; the file has the windows")
+    own = {key: value for key, value in table.items() if key not in ("file", "day")}
     if not isinstance(table["file"], str):
         raise InputError(f"tariff.file must be a path, not {table['file']!r}")
     load, prices = values.get("load"), values.get("prices")
@@ -227,13 +246,19 @@ def _import_tariff(values: dict[str, object], table: dict[str, object]) -> list[
     if not isinstance(day, date) or isinstance(day, datetime):
         raise InputError("tariff.day: say for which day the tariff file is to be read, such as 2014-06-05")
     read = read_tariff(Path(table["file"]), day)
-    windows, start = read.periods(str(table["file"]))
+    notes = list(read.notes)
+    if own:
+        windows: dict[str, object] = own
+        start, more = read.prices_in(check_values(Windows, own, place=("tariff",)))
+        notes += more
+    else:
+        windows, start = read.periods(str(table["file"]))
     per_currency = prices.get("units_per_currency") if isinstance(prices, dict) else None
     if not isinstance(prices, dict) or isinstance(per_currency, bool) or not isinstance(per_currency, int | float):
         raise InputError("prices.units_per_currency must be a number: tariff files count in currency per kWh")
     values["tariff"] = windows
     values["prices"] = {**prices, "start": {name: round(price * per_currency, 9) for name, price in start.items()}}
-    return read.notes
+    return notes
 
 
 def build_day(scenario: Scenario) -> PricingDay:
@@ -263,6 +288,7 @@ def build_day(scenario: Scenario) -> PricingDay:
         price = _resampled(market.values.mean(axis=0), n_steps)
         notes += market.notes
     day = PricingDay(
+        names=scenario.tariff.names,
         period=period,
         days_mw=load.values,
         fleet=sums,
@@ -287,6 +313,7 @@ def build_day(scenario: Scenario) -> PricingDay:
 def open_notes(scenario: Scenario) -> list[str]:
     """Return one sentence for each response with parameters that the observations behind it do not determine."""
     ramps = {f"response.{name}": getattr(scenario.response, name) for name in FLOWS}
+    ramps |= {f"response.pairs.{name}": ramp for name, ramp in scenario.response.pairs.items()}
     ramps["v2g.response"] = scenario.v2g.response
     if scenario.response.enrolment is not None:
         ramps["response.enrolment.curve"] = scenario.response.enrolment.curve

@@ -1,7 +1,6 @@
 """Tariffs of other tools: OpenEI URDB JSON (in and out), ACN-Sim JSON (in).
 
-A time-of-use tariff of one day becomes the model's three periods: the dearest hours are the peak, the cheapest the
-valley, those between the flat period.
+The hours of each price of a day become a period: the dearest are the peak, the cheapest the valley, those between flat.
 """
 
 from __future__ import annotations
@@ -17,7 +16,8 @@ import numpy as np
 from csmoifsa.errors import InputError
 from csmoifsa.files import read_json
 from csmoifsa_energy.clock import windows_of
-from csmoifsa_ev.model.tariff import PERIODS, Windows
+from csmoifsa_ev.model.flow_region import MOST_PERIODS
+from csmoifsa_ev.model.tariff import Windows
 
 
 @dataclass(frozen=True)
@@ -38,23 +38,57 @@ class DayTariff:
     per_kwh: np.ndarray
     notes: list[str]
 
-    def periods(self, where: str) -> tuple[dict[str, list[str]], dict[str, float]]:
-        """Return the windows and the prices [currency per kWh] of peak, flat and valley.
+    def periods(self, where: str) -> tuple[dict[str, object], dict[str, float]]:
+        """Return the table ``tariff`` of a scenario, and the price of each period [currency per kWh].
 
         Raises
         ------
         InputError
-            The day has more or fewer than three prices.
+            The day has one price, or more than six.
         """
         levels = np.unique(self.per_kwh)[::-1]
-        if len(levels) != len(PERIODS):
-            some = ", ".join(f"{level:g}" for level in levels[:8])
+        some = ", ".join(f"{level:g}" for level in levels[:8])
+        if len(levels) == 1:
             raise InputError(
-                f"{where}: the tariff has {len(levels)} price(s) on that day ({some}), but peak, flat and valley are "
-                "three; choose another tariff.day, or write windows and prices.start by hand"
+                f"{where}: the tariff has one price on that day ({some}); give the windows of the tariff to be found "
+                "beside tariff.file, such as peak, flat and valley, or choose another tariff.day"
             )
-        windows = {name: windows_of(self.per_kwh == level) for name, level in zip(PERIODS, levels, strict=True)}
-        return windows, {name: float(level) for name, level in zip(PERIODS, levels, strict=True)}
+        if len(levels) > MOST_PERIODS:
+            raise InputError(
+                f"{where}: the tariff has {len(levels)} prices on that day ({some}), but at most {MOST_PERIODS} can be "
+                "priced; give the windows of the tariff to be found beside tariff.file, or choose another day"
+            )
+        names = period_names(len(levels))
+        windows = {name: windows_of(self.per_kwh == level) for name, level in zip(names, levels, strict=True)}
+        prices = {name: float(level) for name, level in zip(names, levels, strict=True)}
+        if len(levels) == 3:
+            return {**windows}, prices
+        return {"periods": [{"name": name, "windows": hours} for name, hours in windows.items()]}, prices
+
+    def prices_in(self, windows: Windows) -> tuple[dict[str, float], list[str]]:
+        """Return the mean price in each period of other windows [currency per kWh], and a note on each that varies."""
+        period, prices, notes = windows.period_of_minute(), {}, []
+        for number, name in enumerate(windows.names):
+            inside = self.per_kwh[period == number]
+            prices[name] = float(inside.mean())
+            if inside.min() < inside.max():
+                notes.append(
+                    f"prices.start.{name}: the tariff of the file has {inside.min():g} to {inside.max():g} per kWh in "
+                    f"these hours; their mean over the hours, {prices[name]:g}, was taken"
+                )
+        return prices, notes
+
+
+def period_names(n: int) -> list[str]:
+    """Return names for periods from the dearest to the cheapest.
+
+    Examples
+    --------
+    >>> period_names(2), period_names(4)
+    (['peak', 'valley'], ['peak', 'flat-1', 'flat-2', 'valley'])
+    """
+    between = ["flat"] if n == 3 else [f"flat-{k}" for k in range(1, n - 1)]
+    return ["peak", *between, "valley"]
 
 
 def read_tariff(path: Path, day: date) -> DayTariff:
@@ -195,7 +229,7 @@ def _acn_minutes(entry: dict[str, object], where: str) -> np.ndarray:
 def urdb_document(
     name: str, windows: Windows, charge: np.ndarray, discharge: np.ndarray, used: np.ndarray, *, per_currency: float
 ) -> dict[str, object]:
-    """Return a tariff as URDB JSON: three periods on all days, with the discharge price as ``sell``.
+    """Return a tariff as URDB JSON: its periods on all days, with the discharge price as ``sell``.
 
     Parameters
     ----------
@@ -203,9 +237,9 @@ def urdb_document(
         Name of the tariff.
     windows : Windows
         Hours of the periods.
-    charge, discharge : (3,) arrays
-        Prices of peak, flat and valley [price unit per kWh].
-    used : (3,) bool array
+    charge, discharge : (P,) arrays
+        Prices of the periods [price unit per kWh].
+    used : (P,) bool array
         Whether a driver discharges in the period; discharge prices of other periods are left out.
     per_currency : float
         Price units per unit of currency; URDB prices are in currency per kWh.
@@ -219,16 +253,17 @@ def urdb_document(
     if windows.inside_hours:
         raise InputError("URDB holds whole hours only, but a window begins or ends within an hour")
     structure = []
-    for period in range(3):
+    for period in range(len(charge)):
         tier: dict[str, object] = {"unit": "kWh", "rate": round(float(charge[period]) / per_currency, 10)}
         if used[period]:
             tier["sell"] = round(float(discharge[period]) / per_currency, 10)
         structure.append([tier])
     hours = [minutes[:, 0].tolist() for _ in range(12)]
+    periods = ", ".join(f"{k} {name}" for k, name in enumerate(windows.names))
     return {
         "name": name,
         "sector": "Residential",
-        "description": "Periods: 0 peak, 1 flat, 2 valley. 'sell' is what a driver is paid per kWh discharged.",
+        "description": f"Periods: {periods}. 'sell' is what a driver is paid per kWh discharged.",
         "energyratestructure": structure,
         "energyweekdayschedule": hours,
         "energyweekendschedule": hours,

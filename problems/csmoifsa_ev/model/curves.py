@@ -7,10 +7,9 @@ from typing import NamedTuple
 import numpy as np
 
 from csmoifsa_ev.model.day import PricingDay
-from csmoifsa_ev.model.fleet_sums import FLOW_FROM, FLOW_TO
+from csmoifsa_ev.model.flow_region import flow_pairs, sum_columns
 from csmoifsa_ev.model.objectives import CurveFigures, curve_figures, habit_kept, over_days
 from csmoifsa_ev.model.response import Recovery
-from csmoifsa_ev.model.tariff import FLAT, PEAK, VALLEY
 
 _TINY = 1e-300
 
@@ -113,51 +112,52 @@ def ev_curves(
     """Return charging, recharging and discharging of the fleet over one day.
 
     Energy is shifted from the steps of a period in proportion to their charging, and added by the weights w of
-    `allocate`: peak ``e (1 - phi_pv - phi_pf)``, flat ``e (1 - phi_fv) + phi_pf E_p w_f``, valley
+    `allocate`; of three periods: peak ``e (1 - phi_pv - phi_pf)``, flat ``e (1 - phi_fv) + phi_pf E_p w_f``, valley
     ``e + (phi_pv E_p + phi_fv E_f + E_r) w_v`` (eq. 2 of the 2022 paper, reconstructed). Discharging is spread evenly
     over its period, or lowers the highest steps first.
 
     Parameters
     ----------
-    flows : (n, 3) array
-        Energy shifted [MWh].
-    discharged : (n, 2) array
-        Energy discharged in peak and flat [MWh].
+    flows : (n, F) array
+        Energy shifted, in the order of `flow_region.flow_pairs` [MWh].
+    discharged : (n, P - 1) array
+        Energy discharged in each period but the cheapest [MWh].
     recharged : (n,) array
-        Energy recharged in the valley [MWh].
+        Energy recharged in the cheapest period [MWh].
     day : PricingDay
         Fleet and terms.
     base : (T,) array
         Load without electric vehicles [MW].
     """
     n, dt, recovery = len(flows), day.dt_h, day.response.recovery
-    peak, flat, valley = day.steps
+    pairs, last = flow_pairs(day.n_periods), day.n_periods - 1
     profile = day.fleet.profile_mw
-    before = base + profile
     curves = Curves(np.repeat(profile[None], n, axis=0), *np.zeros((3, n, len(profile))))
 
     if day.response.transfer == "total-load":
-        after = period_mean_curve(before, flows / day.energy_mwh[list(FLOW_FROM)], day.period)
+        origins = [a for a, _ in pairs]
+        after = period_mean_curve(base + profile, flows / day.energy_mwh[origins], day.period)
         curves.charging[:] = after - base
         curves.arriving[:] = np.maximum(curves.charging - profile, 0.0)
         flows = np.zeros_like(flows)
-    curves.charging[:, peak] *= 1.0 - ((flows[:, 0] + flows[:, 1]) / day.energy_mwh[PEAK])[:, None]
-    curves.charging[:, flat] *= 1.0 - (flows[:, 2] / day.energy_mwh[FLAT])[:, None]
+    for a, steps in enumerate(day.steps):
+        leaving = sum_columns(flows[:, [origin == a for origin, _ in pairs]])
+        curves.charging[:, steps] *= 1.0 - (leaving / day.energy_mwh[a])[:, None]
     weights, discharge_weights = day.staggered
-    level = base[flat] + curves.charging.take(flat, axis=1)
-    curves.arriving[:, flat] += allocate(level, flows[:, 1], dt, recovery, weights[flat])
-
-    total = flows[:, 0] + flows[:, 2] + recharged
-    added = allocate(np.repeat(before[None, valley], n, axis=0), total, dt, recovery, weights[valley])
-    recharge = added * (recharged / np.maximum(total, _TINY))[:, None]
-    curves.recharging[:, valley] = recharge
-    curves.arriving[:, valley] += added - recharge
+    for b, steps in enumerate(day.steps[1:], start=1):
+        moved = sum_columns(flows[:, [destination == b for _, destination in pairs]])
+        total = moved + recharged if b == last else moved
+        level = base[steps] + curves.charging.take(steps, axis=1)
+        added = allocate(level, total, dt, recovery, weights[steps])
+        if b == last:
+            curves.recharging[:, steps] = added * (recharged / np.maximum(total, _TINY))[:, None]
+        curves.arriving[:, steps] += added - curves.recharging[:, steps]
     if day.response.transfer == "ev-load":
         curves.charging[:] += curves.arriving
 
-    for column, steps in enumerate((peak, flat)):
+    for a, steps in enumerate(day.steps[:-1]):
         level = base[steps] + curves.charging.take(steps, axis=1)
-        curves.discharging[:, steps] = allocate(-level, discharged[:, column], dt, recovery, discharge_weights[steps])
+        curves.discharging[:, steps] = allocate(-level, discharged[:, a], dt, recovery, discharge_weights[steps])
     return curves
 
 
@@ -170,8 +170,8 @@ def period_mean_curve(load_mw: np.ndarray, shares: np.ndarray, period: np.ndarra
     ----------
     load_mw : (T,) array
         Total load before [MW].
-    shares : (n, 3) array
-        Transfer rates phi of the three flows.
+    shares : (n, F) array
+        Transfer rates phi of the flows.
     period : (T,) array
         Period of each step.
 
@@ -181,7 +181,7 @@ def period_mean_curve(load_mw: np.ndarray, shares: np.ndarray, period: np.ndarra
         Total load after [MW].
     """
     after = np.repeat(load_mw[None], len(shares), axis=0)
-    for k, (a, b) in enumerate(zip(FLOW_FROM, FLOW_TO, strict=True)):
+    for k, (a, b) in enumerate(flow_pairs(int(period.max()) + 1)):
         moved = shares[:, k : k + 1] * load_mw[period == a].mean()
         after[:, period == a] -= moved
         after[:, period == b] += moved
@@ -204,7 +204,7 @@ class DayResults(NamedTuple):
     habit_kept : (n,) array
         Share of charging that keeps its step.
     rebound_mw : (n,) array
-        Highest load in the valley hours less the highest in all other hours, over all days [MW].
+        Highest load in the cheapest period less the highest in all other hours, over all days [MW].
     """
 
     curves: Curves
@@ -218,7 +218,7 @@ class DayResults(NamedTuple):
 def evaluate_days(flows: np.ndarray, discharged: np.ndarray, recharged: np.ndarray, day: PricingDay) -> DayResults:
     """Return load curves, figures and costs over all days; see `ev_curves` for the arguments."""
     n_days = len(day.days_mw)
-    valley = day.period == VALLEY
+    valley = day.period == day.n_periods - 1
     every: list[Curves] = []
     loads, figures = [], []
     for base in day.days_mw:
@@ -245,17 +245,19 @@ def delay_mwh_hours(flows: np.ndarray, arriving_mw: np.ndarray, day: PricingDay)
 
     Parameters
     ----------
-    flows : (n, 3) array
+    flows : (n, F) array
         Energy shifted [MWh].
     arriving_mw : (n, T) array
         Charging shifted into each step [MW].
     day : PricingDay
         Delays between periods and steps.
     """
-    _, flat, valley = day.steps
-    into_valley = np.maximum(flows[:, 0] + flows[:, 2], _TINY)
-    in_valley, in_flat = arriving_mw.take(valley, axis=1), arriving_mw.take(flat, axis=1)
-    from_peak = (in_valley * day.delay_h[PEAK, valley]).sum(axis=1) * (flows[:, 0] / into_valley)
-    from_flat = (in_valley * day.delay_h[FLAT, valley]).sum(axis=1) * (flows[:, 2] / into_valley)
-    to_flat = (in_flat * day.delay_h[PEAK, flat]).sum(axis=1)
-    return (from_peak + from_flat + to_flat) * day.dt_h
+    delayed = np.zeros(len(flows))
+    pairs = list(enumerate(flow_pairs(day.n_periods)))
+    for b in range(day.n_periods - 1, 0, -1):
+        arriving = arriving_mw.take(day.steps[b], axis=1)
+        into = [(k, origin) for k, (origin, destination) in pairs if destination == b]
+        total = np.maximum(sum_columns(flows[:, [k for k, _ in into]]), _TINY)
+        for k, a in into:
+            delayed = delayed + (arriving * day.delay_h[a, day.steps[b]]).sum(axis=1) * (flows[:, k] / total)
+    return delayed * day.dt_h

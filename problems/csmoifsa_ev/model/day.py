@@ -19,7 +19,7 @@ from csmoifsa_ev.model.objectives import (
     over_days,
 )
 from csmoifsa_ev.model.response import Response, stagger_weights
-from csmoifsa_ev.model.tariff import PriceTerms
+from csmoifsa_ev.model.tariff import PERIODS, PriceTerms, price_names
 from csmoifsa_ev.model.v2g import V2G
 
 
@@ -29,8 +29,10 @@ class PricingDay:
 
     Attributes
     ----------
+    names : tuple of str
+        Names of the P periods, from the dearest to the cheapest.
     period : (T,) array
-        Period of each step (0 peak, 1 flat, 2 valley).
+        Number of the period of each step, from 0.
     days_mw : (D, T) array
         Load without electric vehicles on each of D days [MW]; the fleet charges alike on each.
     fleet : FleetSums
@@ -61,6 +63,7 @@ class PricingDay:
         Sentences on values averaged at clock changes or filled on request while reading.
     """
 
+    names: tuple[str, ...] = PERIODS
     period: np.ndarray
     days_mw: np.ndarray
     fleet: FleetSums
@@ -82,11 +85,20 @@ class PricingDay:
         """Length of a step [h]."""
         return 24.0 / len(self.period)
 
+    @property
+    def n_periods(self) -> int:
+        """Number P of periods."""
+        return len(self.names)
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """Names of the decision vector x, charge and discharge price of each period: see `tariff.price_names`."""
+        return price_names(self.names)
+
     @cached_property
-    def steps(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Indices of the steps of peak, flat and valley, each (k,)."""
-        peak, flat, valley = (np.flatnonzero(self.period == p) for p in range(3))
-        return peak, flat, valley
+    def steps(self) -> tuple[np.ndarray, ...]:
+        """Indices of the steps of each period, each (k,)."""
+        return tuple(np.flatnonzero(self.period == p) for p in range(self.n_periods))
 
     @cached_property
     def base_mw(self) -> np.ndarray:
@@ -100,7 +112,7 @@ class PricingDay:
 
     @cached_property
     def energy_mwh(self) -> np.ndarray:
-        """Uncontrolled charging of each period, E_a, summed from the profile, shape (3,) [MWh]; never quite zero."""
+        """Uncontrolled charging of each period, E_a, summed from the profile, shape (P,) [MWh]; never quite zero."""
         return np.array([max(self.fleet.profile_mw[steps].sum() * self.dt_h, 1e-300) for steps in self.steps])
 
     @cached_property
@@ -110,12 +122,12 @@ class PricingDay:
 
     @cached_property
     def ramps(self) -> np.ndarray:
-        """Dead zone l, saturation h and phi_max of each flow, shape (3, 3): see `Response.ramps`."""
-        return self.response.ramps()
+        """Dead zone l, saturation h and phi_max of each flow, shape (F, 3): see `Response.ramps`."""
+        return self.response.ramps(self.names)
 
     @cached_property
     def reference(self) -> np.ndarray:
-        """Reference charge prices, shape (3,) [price unit per kWh]."""
+        """Reference charge prices, shape (P,) [price unit per kWh]."""
         return self.prices.reference_prices(self.period)
 
     @cached_property
@@ -156,7 +168,7 @@ class PricingDay:
 
     @cached_property
     def delay_h(self) -> np.ndarray:
-        """Delay of energy shifted from each period to each step, shape (3, T) [h]: see `objectives.delay_hours`."""
+        """Delay of energy shifted from each period to each step, shape (P, T) [h]: see `objectives.delay_hours`."""
         return delay_hours(self.fleet.profile_mw, self.period)
 
     @property

@@ -7,6 +7,7 @@ precision up to 8e9 kWh, so that order of addition, chunk size and number of thr
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -14,34 +15,32 @@ from functools import lru_cache
 import numpy as np
 
 from csmoifsa_ev.model.fleet import CHUNK, Fleet, Sessions, draw_sessions
-from csmoifsa_ev.model.tariff import FLAT, PEAK, VALLEY, Windows
+from csmoifsa_ev.model.flow_region import FlowPlane, FlowProgram, FlowRegion, SessionClasses
+from csmoifsa_ev.model.tariff import Windows
 
 _GRAINS_PER_KWH = 2.0**20
 
-FLOWS = ("peak_valley", "peak_flat", "flat_valley")
-"""Flows of energy between periods, in the order of every axis over flows."""
-
-FLOW_FROM = (PEAK, PEAK, FLAT)
-FLOW_TO = (VALLEY, FLAT, VALLEY)
-
-FLOW_LIMITS = np.array(
-    [
-        [1, 0, 0],  # peak -> valley alone
-        [0, 1, 0],  # peak -> flat alone
-        [0, 0, 1],  # flat -> valley alone
-        [1, 1, 0],  # both take from the peak
-        [1, 0, 1],  # both end in the valley
-        [1, 1, 1],
-        [2, 1, 1],  # a car limited at both ends of peak -> valley
-    ],
-    dtype=float,
-)
-"""Weights of the flows in each joint limit of `FleetSums.flow_limit_mwh`, shape (7, 3)."""
+FLOW_LIMITS = {
+    2: np.ones((1, 1)),
+    3: np.array(
+        [
+            [1, 0, 0],  # dearest (peak) -> cheapest (valley) alone
+            [0, 1, 0],  # peak -> flat alone
+            [0, 0, 1],  # flat -> valley alone
+            [1, 1, 0],  # both take from the peak
+            [1, 0, 1],  # both end in the valley
+            [1, 1, 1],
+            [2, 1, 1],  # a car limited at both ends of peak -> valley
+        ],
+        dtype=float,
+    ),
+}
+"""Weights of the flows in each joint limit of `FleetSums.flow_limit_mwh`, for two and three periods, (L, F) each."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class FleetSums:
-    """Sums over the cars of a fleet; a is a period of origin, b one of destination (0 peak, 1 flat, 2 valley).
+    """Sums over the cars of a fleet; a is a period of origin, b one of destination, from 0, the dearest.
 
     Attributes
     ----------
@@ -51,20 +50,24 @@ class FleetSums:
         Uncontrolled charging e_t, mean of each step [MW].
     connected_mw : (T,) array
         Charging power of the cars that are plugged in, mean of each step [MW].
-    energy_mwh : (3,) array
+    energy_mwh : (P,) array
         Uncontrolled charging in each period, E_a [MWh].
-    movable_mwh : (3, 3) array
+    movable_mwh : (P, P) array
         Energy of period a that the same sessions could take in period b [MWh]; the diagonal is zero.
-    flow_limit_mwh : (7,) array
-        Upper bound of ``FLOW_LIMITS @ flows``, summed car by car [MWh].
-    eligible : (3,) array
-        Share of cars that can discharge in the period, recharge in the valley and make the next trip.
+    flow_weights : (L, F) array
+        Weights of the flows, in the order of `flow_region.flow_pairs`, in each joint limit.
+    flow_limit_mwh : (L,) array
+        Upper bound of ``flow_weights @ flows``, summed car by car [MWh].
+    eligible : (P,) array
+        Share of cars that can discharge in the period, recharge in the cheapest and make the next trip.
     eligible_any : float
-        Share of cars that can do so in the peak or the flat period.
+        Share of cars that can do so in one of the periods.
     mean_parking_h : float
         Mean length of a session [h].
     n_sessions : int
         Number of sessions.
+    region : FlowRegion, optional
+        What the sessions can shift, where the limits above do not describe it surely: with four periods and more.
     """
 
     n_ev: int
@@ -72,15 +75,17 @@ class FleetSums:
     connected_mw: np.ndarray
     energy_mwh: np.ndarray
     movable_mwh: np.ndarray
+    flow_weights: np.ndarray
     flow_limit_mwh: np.ndarray
     eligible: np.ndarray
     eligible_any: float
     mean_parking_h: float
     n_sessions: int
+    region: FlowRegion | None = None
 
     @property
     def shiftable(self) -> np.ndarray:
-        """Share s_ab of the energy of period a that sessions could take in period b, shape (3, 3)."""
+        """Share s_ab of the energy of period a that sessions could take in period b, shape (P, P)."""
         return self.movable_mwh / np.maximum(self.energy_mwh, 1e-300)[:, None]
 
     def scaled(self, n_ev: int) -> FleetSums:
@@ -88,7 +93,33 @@ class FleetSums:
         factor = n_ev / self.n_ev
         grow = ("profile_mw", "connected_mw", "energy_mwh", "movable_mwh", "flow_limit_mwh")
         sums = {name: getattr(self, name) * factor for name in grow}
-        return replace(self, n_ev=n_ev, n_sessions=round(self.n_sessions * factor), **sums)
+        region = None if self.region is None else self.region.scaled(factor)
+        return replace(self, n_ev=n_ev, n_sessions=round(self.n_sessions * factor), region=region, **sums)
+
+    def excess(self, flows_mwh: np.ndarray) -> np.ndarray:
+        """Return by which share flows (n, F) exceed what the sessions can shift, 0 where they fit, exactly, (n,)."""
+        return np.array([max(1.0 / factor - 1.0, 0.0) for factor, _ in self._fits(flows_mwh)])
+
+    def tightened(self, flows_mwh: np.ndarray) -> FleetSums:
+        """Return the sums with further limits, which cut those of the flows (n, F) that exceed what the sessions can.
+
+        Where all of them fit, it is this object.
+        """
+        planes = [plane for factor, plane in self._fits(flows_mwh) if factor < 1.0 - 1e-9]
+        if not planes:
+            return self
+        weights = np.vstack([self.flow_weights, [plane.weights for plane in planes]])
+        limits = np.append(self.flow_limit_mwh, [plane.most_mwh for plane in planes])
+        return replace(self, flow_weights=weights, flow_limit_mwh=limits)
+
+    def _fits(self, flows_mwh: np.ndarray) -> Iterator[tuple[float, FlowPlane]]:
+        """Yield `FlowProgram.fit` of flows (n, F); a factor of 1 where the limits are exact, and for no flow."""
+        program = None if self.region is None else FlowProgram(self.region)
+        for one in flows_mwh:
+            if program is None or not one.max() > 0:
+                yield 1.0, FlowPlane(np.zeros(len(one)), 0.0)
+            else:
+                yield program.fit(one)
 
 
 class PeriodClock:
@@ -103,13 +134,14 @@ class PeriodClock:
     def __init__(self, period: np.ndarray) -> None:
         n_steps = len(period)
         self.dt_h = 24.0 / n_steps
-        self.inside = np.stack([np.tile(period == p, 3) for p in range(3)]).astype(float)
-        zero = np.zeros((3, 1))
+        self.n_periods = int(period.max()) + 1
+        self.inside = np.stack([np.tile(period == p, 3) for p in range(self.n_periods)]).astype(float)
+        zero = np.zeros((self.n_periods, 1))
         self.edges_h = np.arange(3 * n_steps + 1) * self.dt_h
         self.until_h = np.concatenate([zero, np.cumsum(self.inside, axis=1) * self.dt_h], axis=1)
 
     def hours_until(self, instant_h: np.ndarray) -> np.ndarray:
-        """Return the hours of each period in [0, instant), shape (3, n), for instants in [0, 72) [h]."""
+        """Return the hours of each period in [0, instant), shape (P, n), for instants in [0, 72) [h]."""
         step = (instant_h / self.dt_h).astype(np.int64)
         rest = instant_h - step * self.dt_h
         return self.until_h.take(step, axis=1) + self.inside.take(step, axis=1) * rest
@@ -132,22 +164,28 @@ class _Totals:
     """Running sums over sessions; energies are whole multiples of 2^-20 kWh (grains), numbers of cars are floats."""
 
     n_steps: int
+    n_periods: int
     cars: float = 0.0
     sessions: float = 0.0
     parking: float = 0.0
-    eligible: np.ndarray = field(default_factory=lambda: np.zeros(4))
-    energy: np.ndarray = field(default_factory=lambda: np.zeros(3))
-    movable: np.ndarray = field(default_factory=lambda: np.zeros((3, 3)))
-    limits: np.ndarray = field(default_factory=lambda: np.zeros(len(FLOW_LIMITS)))
+    eligible: np.ndarray = field(init=False)
+    energy: np.ndarray = field(init=False)
+    movable: np.ndarray = field(init=False)
+    limits: np.ndarray = field(init=False)
     ramps: np.ndarray = field(init=False)
+    classes: SessionClasses = field(default_factory=SessionClasses)
 
     def __post_init__(self) -> None:
+        self.eligible, self.energy = np.zeros(self.n_periods), np.zeros(self.n_periods)
+        self.movable = np.zeros((self.n_periods, self.n_periods))
+        self.limits = np.zeros(len(FLOW_LIMITS.get(self.n_periods, ())))
         self.ramps = np.zeros((2, 2, 2 * self.n_steps + 1))
 
     def include(self, other: _Totals) -> None:
         """Add the totals of other sessions, exactly."""
         for name in ("cars", "sessions", "parking", "eligible", "energy", "movable", "limits", "ramps"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.classes.merge(other.classes)
 
 
 @lru_cache(maxsize=16)
@@ -176,7 +214,7 @@ def sum_fleet(
     threads = min(threads or os.cpu_count() or 1, len(firsts))
 
     def share(k: int) -> _Totals:
-        totals = _Totals(n_steps=n_steps)
+        totals = _Totals(n_steps=n_steps, n_periods=clock.n_periods)
         for first in firsts[k::threads]:
             _add(totals, draw_sessions(fleet, first, min(chunk, fleet.n_ev - first)), clock, fleet, v2g_depth)
         return totals
@@ -190,8 +228,9 @@ def sum_fleet(
 
 def sum_sessions(sessions: Sessions, fleet: Fleet, windows: Windows, n_steps: int, v2g_depth: float) -> FleetSums:
     """Return the sums of a table of sessions; efficiencies and lowest state of charge are those of ``fleet``."""
-    totals = _Totals(n_steps=n_steps)
-    _add(totals, sessions, PeriodClock(windows.period_of_step(n_steps)), fleet, v2g_depth)
+    clock = PeriodClock(windows.period_of_step(n_steps))
+    totals = _Totals(n_steps=n_steps, n_periods=clock.n_periods)
+    _add(totals, sessions, clock, fleet, v2g_depth)
     return _finish(totals)
 
 
@@ -208,16 +247,19 @@ def _add(totals: _Totals, cars: Sessions, clock: PeriodClock, fleet: Fleet, v2g_
     used = _grains(charging_h * cars.charge_kw)
     free = _grains((present_h - charging_h) * cars.charge_kw)
     totals.energy += used.sum(axis=1)
-    for a in range(3):
-        for b in range(3):
+    for a in range(clock.n_periods):
+        for b in range(clock.n_periods):
             if a != b:
                 totals.movable[a, b] += np.minimum(used[a], free[b]).sum()
-    totals.limits += _flow_limits(used, free)
+    if clock.n_periods in FLOW_LIMITS:
+        totals.limits += _flow_limits(used, free)
+    else:
+        totals.classes.include(used, free)
 
     totals.sessions += len(cars)
     totals.parking += np.rint((cars.departure_h - cars.arrival_h) * _GRAINS_PER_KWH).sum()
-    eligible = _eligible(cars, clock, from_h, until_departure_h[VALLEY], fleet, v2g_depth)
-    eligible = np.concatenate([eligible, (eligible[PEAK] | eligible[FLAT])[None]])
+    eligible = _eligible(cars, clock, from_h, until_departure_h[-1], fleet, v2g_depth)
+    eligible = np.concatenate([eligible, np.logical_or.reduce(eligible, axis=0)[None]])
     starts = np.flatnonzero(np.diff(cars.car, prepend=cars.car[0] - 1))
     totals.cars += len(starts)
     totals.eligible += np.logical_or.reduceat(eligible, starts, axis=1).sum(axis=1)
@@ -248,15 +290,17 @@ def _curve_mw(ramp: np.ndarray, n_steps: int) -> np.ndarray:
 
 
 def _flow_limits(used: np.ndarray, free: np.ndarray) -> np.ndarray:
-    """Return the upper bound of each weighted sum of flows of `FLOW_LIMITS`, summed car by car, shape (7,) [grains].
+    """Return the upper bound of each weighted sum of flows of `FLOW_LIMITS`, summed car by car, shape (L,) [grains].
 
-    A car can shift its peak energy into free valley or flat time and its flat energy into free valley time. Each bound
-    is the optimum of this small linear program, written out by its dual; the sum over cars bounds the fleet. Time that
-    a car frees in the flat period is not reused, so that the bounds are never too high.
+    With three periods a car can shift its peak energy into free valley or flat time and its flat energy into free
+    valley time. Each bound is the optimum of this small linear program, written out by its dual; the sum over cars
+    bounds the fleet. Time that a car frees in the flat period is not reused, so that the bounds are never too high.
     """
-    peak, flat = used[PEAK], used[FLAT]
-    to_flat, to_valley = free[FLAT], free[VALLEY]
     least = np.minimum
+    if len(used) == 2:
+        return np.array([least(used[0], free[1]).sum()])
+    peak, flat, _ = used
+    _, to_flat, to_valley = free
     both = peak + to_valley
     return np.array(
         [
@@ -274,37 +318,46 @@ def _flow_limits(used: np.ndarray, free: np.ndarray) -> np.ndarray:
 def _eligible(
     cars: Sessions, clock: PeriodClock, from_h: np.ndarray, valley_end: np.ndarray, fleet: Fleet, v2g_depth: float
 ) -> np.ndarray:
-    """Return whether each session allows one discharge in each period, shape (3, n) bool.
+    """Return whether each session allows one discharge in each period but the cheapest, shape (P - 1, n) bool.
 
     The energy left covers the next trip and the lowest state of charge; the car is parked long enough in the period to
-    discharge; and afterwards, in the same session, long enough in the valley to recharge the discharged energy
-    (eqs. 17-26 of the 2022 paper, reconstructed). ``from_h`` (3, n) are the hours of each period until arrival,
-    ``valley_end`` (n,) the hours of the valley until departure.
+    discharge; and afterwards, in the same session, long enough in the cheapest period, the valley, to recharge the
+    discharged energy (eqs. 17-26 of the 2022 paper, reconstructed). ``from_h`` (P, n) are the hours of each period
+    until arrival, ``valley_end`` (n,) the hours of the valley until departure.
     """
     discharged_kwh = v2g_depth * cars.battery_kwh
     left_kwh = cars.soc_arrival * cars.battery_kwh - discharged_kwh
     enough = left_kwh >= fleet.soc_min * cars.battery_kwh + cars.next_trip_kwh
     discharge_h = discharged_kwh * fleet.discharge_efficiency / cars.discharge_kw
     recharge_h = discharged_kwh / fleet.charge_efficiency / cars.charge_kw
-    eligible = np.zeros((3, len(cars)), dtype=bool)
-    for period in (PEAK, FLAT):
+    valley = clock.n_periods - 1
+    eligible = np.zeros((valley, len(cars)), dtype=bool)
+    for period in range(valley):
         done = np.minimum(clock.instant_when(period, from_h[period] + discharge_h), 72.0 - 1e-9)
-        valley_begin = clock.hours_of(VALLEY, done)
+        valley_begin = clock.hours_of(valley, done)
         eligible[period] = enough & (valley_end - valley_begin >= recharge_h)  # this includes: it ends before departure
     return eligible
 
 
 def _finish(totals: _Totals) -> FleetSums:
     to_mwh = 1.0 / _GRAINS_PER_KWH / 1000.0
+    if totals.n_periods in FLOW_LIMITS:
+        region, weights, limits = None, FLOW_LIMITS[totals.n_periods], totals.limits * to_mwh
+    else:
+        region = totals.classes.region(to_mwh)
+        planes = region.planes()
+        weights, limits = (np.array(column) for column in zip(*planes, strict=True))
     return FleetSums(
         n_ev=int(totals.cars),
         profile_mw=_curve_mw(totals.ramps[0], totals.n_steps),
         connected_mw=_curve_mw(totals.ramps[1], totals.n_steps),
         energy_mwh=totals.energy * to_mwh,
         movable_mwh=totals.movable * to_mwh,
-        flow_limit_mwh=totals.limits * to_mwh,
-        eligible=totals.eligible[:3] / totals.cars,
-        eligible_any=float(totals.eligible[3] / totals.cars),
+        flow_weights=weights,
+        flow_limit_mwh=limits,
+        eligible=np.append(totals.eligible[:-1], 0.0) / totals.cars,
+        eligible_any=float(totals.eligible[-1] / totals.cars),
         mean_parking_h=float(totals.parking / _GRAINS_PER_KWH / totals.sessions),
         n_sessions=int(totals.sessions),
+        region=region,
     )

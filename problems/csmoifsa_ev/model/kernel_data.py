@@ -7,11 +7,10 @@ import numpy as np
 from csmoifsa_ev.model.day import PricingDay
 from csmoifsa_ev.model.outcome import QUANTITIES, max_bill
 from csmoifsa_ev.model.response import RECOVERIES
-from csmoifsa_ev.model.tariff import FLAT, PEAK
 
 
 def kernel_data(day: PricingDay, objectives: tuple[str, ...]) -> np.ndarray:
-    """Return the parameters of `kernels.evaluate`, shape (k,), laid out as `kernels.LAYOUT` states.
+    """Return the parameters of `kernels.evaluate`, (k,), laid out as `kernels.layout` states.
 
     Parameters
     ----------
@@ -20,26 +19,23 @@ def kernel_data(day: PricingDay, objectives: tuple[str, ...]) -> np.ndarray:
     objectives : tuple of str
         Quantities of `outcome.QUANTITIES` that the columns of F hold, at most ten.
     """
-    from csmoifsa_ev.model.kernels import pack  # loads the compiler, so only when a kernel is wanted
+    from csmoifsa_ev.model.kernels.layout import Tables, pack  # loads the compiler, so only when a kernel is wanted
 
     terms = day.v2g.response
     intercept, slope = day.grid.marginal_cost if day.price_per_mwh is None else (day.price_per_mwh, 0.0)
     return pack(
         {
             "n_steps": len(day.period),
+            "n_periods": day.n_periods,
+            "n_limits": len(day.fleet.flow_limit_mwh),
+            "n_days": len(day.days_mw),
             "dt_h": day.dt_h,
             "recovery": RECOVERIES.index(day.response.recovery),
             "objectives": ([QUANTITIES.index(name) for name in objectives] + [0] * len(QUANTITIES))[: len(QUANTITIES)],
-            "n_days": len(day.days_mw),
-            "reference": day.reference,
-            "ramps": day.ramps,
             "enrolment": [0.0, 1.0, 1.0, 1.0] if day.response.enrolment is None else day.response.enrolment.packed(),
-            "energy_mwh": day.energy_mwh,
-            "flow_limits_mwh": day.fleet.flow_limit_mwh,
             "v2g_ramp": [terms.dead_zone, terms.saturation, terms.max_share],
             "wear": day.v2g.wear,
             "fee": day.v2g.fee,
-            "eligible": [*day.fleet.eligible[:2], day.fleet.eligible_any],
             "discharged_per_share_mwh": day.discharged_per_share_mwh,
             "round_trip": day.round_trip,
             "cost_slope": slope,
@@ -59,14 +55,18 @@ def kernel_data(day: PricingDay, objectives: tuple[str, ...]) -> np.ndarray:
             "max_bill_rise": np.inf if day.limits.max_bill_rise is None else day.limits.max_bill_rise,
             "v2g_must_pay": day.limits.v2g_must_pay,
         },
-        {
-            "period": day.period,
-            "profile_mw": day.fleet.profile_mw,
-            "delay_from_peak_h": day.delay_h[PEAK],
-            "delay_from_flat_h": day.delay_h[FLAT],
-            "cost_intercept": np.broadcast_to(intercept, day.period.shape),
-            "staggered_charging": day.staggered[0],
-            "staggered_discharging": day.staggered[1],
-        },
-        day.days_mw,
+        Tables(
+            reference=day.reference,
+            energy=day.energy_mwh,
+            eligible=np.append(day.fleet.eligible[:-1], day.fleet.eligible_any),
+            ramps=day.ramps,
+            weights=day.fleet.flow_weights,
+            limits=day.fleet.flow_limit_mwh,
+            period=day.period,
+            profile=day.fleet.profile_mw,
+            cost_intercept=np.broadcast_to(intercept, day.period.shape),
+            staggered=np.stack(day.staggered),
+            delay=day.delay_h,
+            base=day.days_mw,
+        ),
     )

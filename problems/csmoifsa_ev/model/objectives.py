@@ -162,7 +162,7 @@ def habit_kept(before_mw: np.ndarray, after_mw: np.ndarray) -> np.ndarray:
 
 
 def delay_hours(profile_mw: np.ndarray, period: np.ndarray) -> np.ndarray:
-    """Return the delay of energy shifted from each period to each step, shape (3, T) [h].
+    """Return the delay of energy shifted from each period to each step, shape (P, T) [h].
 
     The time from a step of the period to step t, forward on a day that repeats and from middle to middle, averaged over
     the period's uncontrolled charging; it enters satisfaction by eq. 16 of the 2022 paper, reconstructed.
@@ -177,8 +177,8 @@ def delay_hours(profile_mw: np.ndarray, period: np.ndarray) -> np.ndarray:
     n_steps = len(period)
     step = np.arange(n_steps)
     forward = (step[None, :] - step[:, None]) % n_steps * (24.0 / n_steps)
-    delay = np.zeros((3, n_steps))
-    for a in range(3):
+    delay = np.zeros((int(period.max()) + 1, n_steps))
+    for a in range(len(delay)):
         weight = np.where(period == a, profile_mw, 0.0)
         if weight.sum() > 0:
             delay[a] = (weight[:, None] * forward).sum(axis=0) / weight.sum()

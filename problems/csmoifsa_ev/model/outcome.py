@@ -1,21 +1,24 @@
 """Evaluate tariffs: effects on grid, operator and drivers (eqs. 11-16 and 26-29 of the 2022 paper, reconstructed).
 
-A tariff is x = (c_p, c_f, c_v, d_p, d_f, d_v): charge and discharge price in peak, flat and valley hours, in the order
-of `tariff.VARIABLES`. `evaluate` calls, for all tariffs at once, `response` (energy shifted), `v2g` (energy
-discharged), `curves` (load) and `objectives` (figures and cost).
+A tariff is x = (c_1, ..., c_P, d_1, ..., d_P): charge and discharge prices of P periods, from the dearest to the
+cheapest, in the order of `tariff.price_names`; of the paper's three periods (c_p, c_f, c_v, d_p, d_f, d_v). `evaluate`
+calls, for all tariffs at once, `response` (energy shifted), `v2g` (energy discharged), `curves` (load) and `objectives`
+(figures and cost).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
 from csmoifsa_ev.model.curves import delay_mwh_hours, evaluate_days
 from csmoifsa_ev.model.day import PricingDay
 from csmoifsa_ev.model.fairness import largest_bill_rise
-from csmoifsa_ev.model.response import limit_flows, wanted_flows
-from csmoifsa_ev.model.tariff import FLAT, PEAK, VALLEY
+from csmoifsa_ev.model.flow_region import limit_flows, sum_columns
+from csmoifsa_ev.model.response import wanted_flows
 from csmoifsa_ev.model.v2g import discharge_margin, discharging_shares
 
 QUANTITIES = (
@@ -44,19 +47,34 @@ OBJECTIVE_SETS: dict[str, tuple[str, ...]] = {
 }
 """Quantities that each set of objectives optimises; those in `MAXIMISED` enter with a minus sign."""
 
-CONSTRAINTS = (
-    "charge_valley <= charge_flat",
-    "charge_flat <= charge_peak",
-    "discharge_peak covers recharge, wear and fee",
-    "discharge_peak <= charge_peak",
-    "discharge_flat <= discharge_peak",
-    "discharge_valley <= discharge_flat",
+OVER_THE_DAY = (
     "mean price paid <= reference",
     "operator profit >= min_profit",
     "drivers' bill <= max_bill_change",
     "discharging brings what it costs",
     "bill of every group <= max_bill_rise",
 )
+"""Constraints on a whole day, which follow those on the order of prices."""
+
+
+def constraint_names(periods: Sequence[str]) -> tuple[str, ...]:
+    """Return what each of the 2 P + 5 constraints of a tariff asks for, by the names of its P periods.
+
+    Examples
+    --------
+    >>> constraint_names(("day", "night"))[:4]  # doctest: +NORMALIZE_WHITESPACE
+    ('charge_night <= charge_day', 'discharge_day covers recharge, wear and fee', 'discharge_day <= charge_day',
+     'discharge_night <= discharge_day')
+    """
+    dearest, steps = periods[0], list(pairwise(periods))
+    return (
+        *(f"charge_{cheaper} <= charge_{dearer}" for dearer, cheaper in reversed(steps)),
+        f"discharge_{dearest} covers recharge, wear and fee",
+        f"discharge_{dearest} <= charge_{dearest}",
+        *(f"discharge_{cheaper} <= discharge_{dearer}" for dearer, cheaper in steps),
+        *OVER_THE_DAY,
+    )
+
 
 ROUNDING = 1e-9
 """Slack of constraints on sums over the day, as a share, so that rounding does not forbid what meets them exactly."""
@@ -76,10 +94,11 @@ class TariffOutcome:
         Part of ``charging_mw`` that is shifted from another period [MW].
     recharging_mw, discharging_mw : (n, T) array
         Recharging of discharged energy, and discharging to the grid [MW].
-    flow_mwh : (n, 3) array
-        Energy shifted from peak to valley, peak to flat, flat to valley [MWh].
-    discharging_share : (n, 2) array
-        psi, shares of cars that discharge in peak and flat.
+    flow_mwh : (n, F) array
+        Energy shifted between periods, in the order of `flow_region.flow_pairs`; of three periods from peak to valley,
+        peak to flat, flat to valley [MWh].
+    discharging_share : (n, P - 1) array
+        psi, shares of cars that discharge in each period but the cheapest.
     responding : (n,) array
         phi^c, share of drivers who answer the charge price, measured by their energy.
     discharged_mwh, recharged_mwh : (n,) array
@@ -107,9 +126,9 @@ class TariffOutcome:
     largest_bill_rise : (n,) array
         Relative rise of the bill per car of the group of drivers for which it is largest.
     rebound_mw : (n,) array
-        Highest load in the valley hours less the highest in all other hours, over all days [MW].
-    constraints : (n, 11) array
-        Constraints in the order of `CONSTRAINTS`, kept where <= 0, as shares of the mean reference price or of the
+        Highest load in the cheapest period less the highest in all other hours, over all days [MW].
+    constraints : (n, 2 P + 5) array
+        Constraints in the order of `constraint_names`, kept where <= 0, as shares of the mean reference price or of the
         bill before pricing.
     """
 
@@ -153,8 +172,8 @@ def evaluate(X: np.ndarray, day: PricingDay) -> TariffOutcome:
 
     Parameters
     ----------
-    X : (n, 6) array
-        Tariffs, in the order of `tariff.VARIABLES` [price unit per kWh].
+    X : (n, 2 P) array
+        Tariffs, in the order of `tariff.price_names` [price unit per kWh].
     day : PricingDay
         Load, fleet and terms.
 
@@ -164,14 +183,14 @@ def evaluate(X: np.ndarray, day: PricingDay) -> TariffOutcome:
         Row i depends on tariff i only. Energy is conserved, ``sum L' - sum L0 = E_r - E_d`` [MWh], unless the scenario
         has ``transfer = "total-load"``.
     """
-    charge, discharge = X[:, :3], X[:, 3:]
+    charge, discharge = X[:, : day.n_periods], X[:, day.n_periods :]
     money = day.prices.per_mwh
     flows = shifted_energy(charge, day)
-    responding = (flows[:, 0] + flows[:, 1] + flows[:, 2]) / day.total_energy_mwh
+    responding = sum_columns(flows) / day.total_energy_mwh
     margins = discharge_margin(charge, discharge, day.round_trip, day.v2g.wear)
     psi = discharging_shares(margins, day.v2g, day.fleet.eligible, day.fleet.eligible_any, responding)
     by_period = psi * day.discharged_per_share_mwh
-    discharged = by_period[:, 0] + by_period[:, 1]
+    discharged, discharging = sum_columns(by_period), sum_columns(psi)
     recharged = discharged / day.round_trip
 
     curves, load, figures, generated, kept, rebound = evaluate_days(flows, by_period, recharged, day)
@@ -182,12 +201,12 @@ def evaluate(X: np.ndarray, day: PricingDay) -> TariffOutcome:
     prices = charge.take(day.period, axis=1)
     paid = (prices * curves.charging).sum(axis=1) * day.dt_h
     paid_shifted = (prices * curves.arriving).sum(axis=1) * day.dt_h
-    v2g_income = discharge[:, PEAK] * by_period[:, 0] + discharge[:, FLAT] * by_period[:, 1]
-    above_resale = np.maximum(discharge[:, :2] - charge[:, :2], 0.0) * by_period
-    battery = charge[:, VALLEY] * recharged - v2g_income
+    v2g_income = sum_columns(discharge[:, :-1] * by_period)
+    above_resale = sum_columns(np.maximum(discharge[:, :-1] - charge[:, :-1], 0.0) * by_period)
+    battery = charge[:, -1] * recharged - v2g_income
     bill = (paid + battery) * money
     payments = (paid - paid_shifted) * money, paid_shifted * money, battery * money
-    rise = largest_bill_rise(*payments, responding, psi[:, 0] + psi[:, 1], day.bill_before)
+    rise = largest_bill_rise(*payments, responding, discharging, day.bill_before)
     profit = bill - day.supply_cost_before + avoided
     mean_price = paid / day.total_energy_mwh
 
@@ -208,7 +227,7 @@ def evaluate(X: np.ndarray, day: PricingDay) -> TariffOutcome:
         g1_mw=figures.g1_mw,
         g2_mw=figures.g2_mw,
         g3_mw2=figures.g3_mw2,
-        saving_per_day=avoided - (above_resale[:, 0] + above_resale[:, 1]) * money,
+        saving_per_day=avoided - above_resale * money,
         satisfaction=theta,
         driver_bill_per_day=bill,
         operator_profit_per_day=profit,
@@ -219,18 +238,27 @@ def evaluate(X: np.ndarray, day: PricingDay) -> TariffOutcome:
         mean_price=mean_price,
         largest_bill_rise=rise,
         rebound_mw=rebound,
-        constraints=constraint_values(X, psi[:, 0] + psi[:, 1], mean_price, profit, bill, gain, rise, day),
+        constraints=constraint_values(X, discharging, mean_price, profit, bill, gain, rise, day),
     )
 
 
-def shifted_energy(charge: np.ndarray, day: PricingDay) -> np.ndarray:
-    """Return the energy that drivers shift under charge prices (n, 3), shape (n, 3) [MWh].
+def limited_flows(charge: np.ndarray, day: PricingDay) -> np.ndarray:
+    """Return what drivers wish to shift under charge prices (n, P), within the limits of their sessions, (n, F) [MWh].
 
-    What they wish to shift, within the limits of their sessions, times the share of owners who enrol.
+    It is of all drivers, also where only some are enrolled.
     """
     flows = wanted_flows(charge, day.reference, day.ramps, day.energy_mwh)
     if day.response.transfer == "ev-load":
-        flows = limit_flows(flows, day.fleet.flow_limit_mwh)
+        flows = limit_flows(flows, day.fleet.flow_weights, day.fleet.flow_limit_mwh)
+    return flows
+
+
+def shifted_energy(charge: np.ndarray, day: PricingDay) -> np.ndarray:
+    """Return the energy that drivers shift under charge prices (n, P), shape (n, F) [MWh].
+
+    It is that of `limited_flows` times the share of owners who enrol.
+    """
+    flows = limited_flows(charge, day)
     if day.response.enrolment is not None:  # enrolled cars have the fleet's sessions, so their limits shrink alike
         flows = flows * day.response.enrolment.share(charge, day.reference)[:, None]
     return flows
@@ -256,8 +284,9 @@ def avoided_cost(generated: np.ndarray, g1_mw: np.ndarray, day: PricingDay) -> n
 
 def bill_in_force(day: PricingDay) -> float:
     """Return the bill of all drivers under the tariff in force, without discharging [currency/day]."""
-    charge = day.prices.start.as_array()
-    curves, *_ = evaluate_days(shifted_energy(charge[None], day), np.zeros((1, 2)), np.zeros(1), day)
+    charge = day.prices.start_prices
+    none = np.zeros((1, day.n_periods - 1))
+    curves, *_ = evaluate_days(shifted_energy(charge[None], day), none, np.zeros(1), day)
     return float((charge[day.period] * curves.charging[0]).sum()) * day.dt_h * day.prices.per_mwh
 
 
@@ -285,15 +314,15 @@ def constraint_values(
     rise: np.ndarray,
     day: PricingDay,
 ) -> np.ndarray:
-    """Return the constraints in the order of `CONSTRAINTS`, shape (n, 11), kept where <= 0.
+    """Return the constraints in the order of `constraint_names`, shape (n, 2 P + 5), kept where <= 0.
 
     Equations 27-29 of the 2022 paper, reconstructed, and the `limits.Limits`. Prices are divided by the mean reference
-    price, sums of money by the bill before pricing, so that violations can be added. The bounds of the peak's discharge
-    price hold only where somebody discharges: their violation is at most the share of cars that do.
+    price, sums of money by the bill before pricing, so that violations can be added. The bounds of the dearest period's
+    discharge price hold only where somebody discharges: their violation is at most the share of cars that do.
 
     Parameters
     ----------
-    X : (n, 6) array
+    X : (n, 2 P) array
         Tariffs [price unit per kWh].
     discharging : (n,) array
         Share of cars that discharge.
@@ -306,17 +335,15 @@ def constraint_values(
     day : PricingDay
         Load, fleet and terms.
     """
-    c_p, c_f, c_v, d_p, d_f, d_v = X.T
+    charge, discharge = X[:, : day.n_periods], X[:, day.n_periods :]
     level, money = day.reference_level, day.bill_before
-    lowest_discharge = c_v / day.round_trip + day.v2g.wear + day.v2g.fee
+    lowest_discharge = charge[:, -1] / day.round_trip + day.v2g.wear + day.v2g.fee
     most = max_bill(day)
     columns = (
-        (c_v - c_f) / level,
-        (c_f - c_p) / level,
-        np.minimum((lowest_discharge - d_p) / level, discharging),
-        np.minimum((d_p - c_p) / level, discharging),
-        (d_f - d_p) / level,
-        (d_v - d_f) / level,
+        *((np.diff(charge, axis=1) / level).T[::-1]),
+        np.minimum((lowest_discharge - discharge[:, 0]) / level, discharging),
+        np.minimum((discharge[:, 0] - charge[:, 0]) / level, discharging),
+        *((np.diff(discharge, axis=1) / level).T),
         mean_price / level - 1.0 - ROUNDING,
         (day.limits.min_profit - profit) / money - ROUNDING,
         (bill - most) / money - ROUNDING if np.isfinite(most) else np.full(len(X), -1.0),

@@ -1,25 +1,29 @@
 """Energy that drivers shift between periods (eqs. 1 and 2 of the 2022 paper, reconstructed).
 
-The axis of length n is over tariffs, that of length 3 over the flows between periods, in the order of
-`fleet_sums.FLOWS`.
+The axis of length n is over tariffs, that of length F over the flows between periods, in the order of
+`flow_region.flow_pairs`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 import numpy as np
 
+from csmoifsa.errors import InputError
 from csmoifsa_energy.checks import Parameters, require_not_negative
-from csmoifsa_ev.model.fleet_sums import FLOW_FROM, FLOW_LIMITS, FLOW_TO, FLOWS
+from csmoifsa_ev.model.flow_region import flow_pairs
 from csmoifsa_ev.model.ramp import Ramp, ramp_share
-from csmoifsa_ev.model.tariff import PEAK, VALLEY
 
 Recovery = Literal["uniform", "valley-filling", "staggered"]
 
 RECOVERIES: tuple[Recovery, ...] = get_args(Recovery)
 """Ways in which shifted energy is distributed over the steps of its new period."""
+
+FLOWS = ("peak_valley", "peak_flat", "flat_valley")
+"""Ramps of a response by their names, which are those of the flows between three periods."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +36,7 @@ class Enrolment(Parameters):
         Share of owners who enrol, as a ramp over the offer.
     offer : float, optional
         The offer as stated to owners, the same for all tariffs [price unit per kWh]; where left out it is the incentive
-        from peak to valley of each tariff.
+        from the dearest to the cheapest period (peak to valley) of each tariff.
     """
 
     curve: Ramp
@@ -43,8 +47,8 @@ class Enrolment(Parameters):
             require_not_negative(self, "offer")
 
     def share(self, charge: np.ndarray, reference: np.ndarray) -> np.ndarray:
-        """Return the share of owners who enrol under charge prices (n, 3) and a reference (3,), shape (n,)."""
-        offered = (charge[:, PEAK] - charge[:, VALLEY]) - (reference[PEAK] - reference[VALLEY])
+        """Return the share of owners who enrol under charge prices (n, P) and a reference (P,), shape (n,)."""
+        offered = (charge[:, 0] - charge[:, -1]) - (reference[0] - reference[-1])
         if self.offer is not None:
             offered = np.full(len(charge), self.offer)
         return ramp_share(offered, self.curve.dead_zone, self.curve.saturation, self.curve.max_share)
@@ -66,7 +70,10 @@ class Response(Parameters):
     Attributes
     ----------
     peak_valley, peak_flat, flat_valley : Ramp
-        Share of the energy of the period of origin that is shifted, over the incentive.
+        Share of the energy of the period of origin that is shifted, over the incentive. With other periods than peak,
+        flat and valley: from the dearest to the cheapest, from the dearest to any other, and all others.
+    pairs : dict of str to Ramp
+        Ramps of single flows in place of these, by names such as ``"day to night"``.
     recovery : "uniform", "valley-filling" or "staggered"
         ``"uniform"``: shifted energy is spread evenly over the steps of its new period, as by drivers without control
         (a rebound peak is possible). ``"valley-filling"``: an operator fills the steps of lowest load first.
@@ -88,11 +95,28 @@ class Response(Parameters):
     transfer: Literal["ev-load", "total-load"] = "ev-load"
     enrolment: Enrolment | None = None
     set: str | None = None
+    pairs: dict[str, Ramp] = field(default_factory=dict)
 
-    def ramps(self) -> np.ndarray:
-        """Return l, h [price unit per kWh] and phi_max of each flow, one flow a row, shape (3, 3)."""
-        ramps = (getattr(self, name) for name in FLOWS)
+    def ramps(self, names: Sequence[str]) -> np.ndarray:
+        """Return l, h [price unit per kWh] and phi_max of each flow between periods ``names``, shape (F, 3)."""
+        ramps = (ramp for _, ramp in self.by_flow(names))
         return np.array([[ramp.dead_zone, ramp.saturation, ramp.max_share] for ramp in ramps])
+
+    def by_flow(self, names: Sequence[str]) -> Iterator[tuple[str, Ramp]]:
+        """Yield the name and the ramp of each flow between periods ``names``, such as ``"day to night"``.
+
+        Raises
+        ------
+        InputError
+            ``pairs`` names a flow that is none of these.
+        """
+        known = [f"{names[a]} to {names[b]}" for a, b in flow_pairs(len(names))]
+        for flow in self.pairs:
+            if flow not in known:
+                raise InputError(f"response.pairs: there is no flow {flow!r}; flows are {', '.join(known)}")
+        for flow, (a, b) in zip(known, flow_pairs(len(names)), strict=True):
+            usual = self.flat_valley if a else self.peak_valley if b == len(names) - 1 else self.peak_flat
+            yield flow, self.pairs.get(flow, usual)
 
 
 def wanted_flows(charge: np.ndarray, reference: np.ndarray, ramps: np.ndarray, energy_mwh: np.ndarray) -> np.ndarray:
@@ -103,56 +127,24 @@ def wanted_flows(charge: np.ndarray, reference: np.ndarray, ramps: np.ndarray, e
 
     Parameters
     ----------
-    charge : (n, 3) array
-        Charge prices of peak, flat, valley [price unit per kWh].
-    reference : (3,) array
-        Reference charge prices r of peak, flat, valley [price unit per kWh].
-    ramps : (3, 3) array
+    charge : (n, P) array
+        Charge prices of the periods [price unit per kWh].
+    reference : (P,) array
+        Reference charge prices r of the periods [price unit per kWh].
+    ramps : (F, 3) array
         l, h [price unit per kWh] and phi_max of each flow.
-    energy_mwh : (3,) array
+    energy_mwh : (P,) array
         Uncontrolled charging of each period, E_a [MWh].
 
     Returns
     -------
-    (n, 3) array
+    (n, F) array
         Flows [MWh].
     """
-    flows = np.empty((len(charge), 3))
-    for k, (a, b) in enumerate(zip(FLOW_FROM, FLOW_TO, strict=True)):
+    flows = np.empty((len(charge), len(ramps)))
+    for k, (a, b) in enumerate(flow_pairs(len(energy_mwh))):
         incentive = (charge[:, a] - charge[:, b]) - (reference[a] - reference[b])
         flows[:, k] = ramp_share(incentive, *ramps[k]) * energy_mwh[a]
-    return flows
-
-
-def limit_flows(flows: np.ndarray, limits_mwh: np.ndarray) -> np.ndarray:
-    """Return flows that keep the joint limits of the cars' sessions.
-
-    Each limit in turn multiplies the flows that take part in it by one factor, at most 1, so that drivers who compete
-    for the same hours are curtailed in proportion. A smaller flow breaks no limit kept before.
-
-    Parameters
-    ----------
-    flows : (n, 3) array
-        Wanted flows [MWh].
-    limits_mwh : (7,) array
-        Largest weighted sums of flows, `FleetSums.flow_limit_mwh` [MWh].
-
-    Returns
-    -------
-    (n, 3) array
-        Flows within the limits [MWh].
-
-    Examples
-    --------
-    >>> limits = np.array([9.0, 9.0, 9.0, 6.0, 9.0, 9.0, 9.0])  # 6 MWh leave the peak at most
-    >>> limit_flows(np.array([[4.0, 8.0, 1.0]]), limits).tolist()
-    [[2.0, 4.0, 1.0]]
-    """
-    flows = flows.copy()
-    for weights, limit in zip(FLOW_LIMITS, limits_mwh, strict=True):
-        total = weights[0] * flows[:, 0] + weights[1] * flows[:, 1] + weights[2] * flows[:, 2]
-        factor = limit / np.maximum(total, max(limit, 1e-300))  # exactly 1 where the limit holds
-        flows[:, weights > 0] *= factor[:, None]
     return flows
 
 

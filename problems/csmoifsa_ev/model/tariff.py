@@ -1,8 +1,15 @@
-"""The tariff: hours of peak, flat and valley, present prices and the bounds of new ones."""
+"""The tariff: hours of each period, present prices and the bounds of new ones.
+
+A tariff has two to six periods, from the dearest to the cheapest; where nothing else is stated they are peak, flat and
+valley. Every axis of length P is over the periods in this order.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -10,12 +17,39 @@ import numpy as np
 from csmoifsa.errors import InputError
 from csmoifsa_energy.checks import Parameters, require_positive
 from csmoifsa_energy.clock import clock_text, clock_to_minutes
+from csmoifsa_ev.model.flow_region import MOST_PERIODS
 
 PERIODS = ("peak", "flat", "valley")
-PEAK, FLAT, VALLEY = 0, 1, 2
+"""Names of the periods where a tariff names none of its own."""
 
-VARIABLES = ("charge_peak", "charge_flat", "charge_valley", "discharge_peak", "discharge_flat", "discharge_valley")
-"""The decision vector x of the pricing problem, in this order [price per kWh]."""
+_NAME = re.compile(r"\w[\w-]*")
+
+
+def price_names(periods: Sequence[str]) -> tuple[str, ...]:
+    """Return the names of the decision vector x of the pricing problem: charge prices, then discharge prices.
+
+    Examples
+    --------
+    >>> price_names(("day", "night"))
+    ('charge_day', 'charge_night', 'discharge_day', 'discharge_night')
+    """
+    return tuple(f"{kind}_{name}" for kind in ("charge", "discharge") for name in periods)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Period(Parameters):
+    """A period of a tariff.
+
+    Attributes
+    ----------
+    name : str
+        Name of the period: letters, digits, ``_`` and ``-``.
+    windows : tuple of str
+        Windows ``"from-to"`` of the period on the local clock.
+    """
+
+    name: str
+    windows: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,23 +59,55 @@ class Windows(Parameters):
     Attributes
     ----------
     peak, flat, valley : tuple of str
-        Windows ``"from-to"`` of the period on the local clock. Together they cover the day once.
+        Windows ``"from-to"`` of the three usual periods on the local clock.
+    periods : tuple of Period
+        Two to six periods in place of these three, from the dearest to the cheapest.
+
+    Together the windows cover the day once.
 
     Examples
     --------
     >>> Windows(peak=("14-21",), flat=("7-14", "21-23"), valley=("23-7",)).period_of_step(24)[[0, 8, 15]].tolist()
     [2, 1, 0]
+    >>> Windows(periods=(Period(name="day", windows=("7-23",)), Period(name="night", windows=("23-7",)))).names
+    ('day', 'night')
     """
 
-    peak: tuple[str, ...]
-    flat: tuple[str, ...]
-    valley: tuple[str, ...]
+    peak: tuple[str, ...] = ()
+    flat: tuple[str, ...] = ()
+    valley: tuple[str, ...] = ()
+    periods: tuple[Period, ...] = ()
 
     def __post_init__(self) -> None:
+        if self.periods and (self.peak or self.flat or self.valley):
+            raise InputError("give either periods or peak, flat and valley, not both")
+        if self.periods and not 2 <= len(self.periods) <= MOST_PERIODS:
+            raise InputError(f"periods must be 2 to {MOST_PERIODS}, not {len(self.periods)}")
+        for name in self.names:
+            if not _NAME.fullmatch(name):
+                raise InputError(f"periods: the name {name!r} must consist of letters, digits, '_' and '-'")
+            if self.names.count(name) > 1:
+                raise InputError(f"periods: the name {name!r} is given twice; write all its windows in one list")
         self.period_of_minute()
 
+    @property
+    def by_name(self) -> dict[str, tuple[str, ...]]:
+        """The windows of each period by its name, from the dearest period to the cheapest."""
+        return dict(self._pairs)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the periods, from the dearest to the cheapest."""
+        return tuple(name for name, _ in self._pairs)
+
+    @property
+    def _pairs(self) -> list[tuple[str, tuple[str, ...]]]:
+        if self.periods:
+            return [(one.name, one.windows) for one in self.periods]
+        return [("peak", self.peak), ("flat", self.flat), ("valley", self.valley)]
+
     def period_of_minute(self) -> np.ndarray:
-        """Return the period (0 peak, 1 flat, 2 valley) of every minute of the day, shape (1440,).
+        """Return the number of the period, from 0, of every minute of the day, shape (1440,).
 
         Raises
         ------
@@ -49,8 +115,9 @@ class Windows(Parameters):
             Windows overlap, leave a hole, or one of the periods is empty.
         """
         period = np.full(1440, -1, dtype=np.int64)
-        for number, name in enumerate(PERIODS):
-            for window in getattr(self, name):
+        names = self.names
+        for number, (name, windows) in enumerate(self._pairs):
+            for window in windows:
                 start, _, end = window.partition("-")
                 first, last = clock_to_minutes(start, name) % 1440, clock_to_minutes(end, name)
                 if first == last % 1440:
@@ -61,7 +128,7 @@ class Windows(Parameters):
                 if taken.any():
                     minute = int(minutes[taken.argmax()])
                     raise InputError(
-                        f"{name}: the window {window!r} overlaps {PERIODS[period[minute]]!r} at {clock_text(minute)}; "
+                        f"{name}: the window {window!r} overlaps {names[period[minute]]!r} at {clock_text(minute)}; "
                         "every hour belongs to one period"
                     )
                 period[minutes] = number
@@ -69,9 +136,9 @@ class Windows(Parameters):
             minute = int((period < 0).argmax())
             raise InputError(
                 f"no period covers {clock_text(minute)}; "
-                "the windows of peak, flat and valley together must cover the day"
+                f"the windows of {', '.join(names[:-1])} and {names[-1]} together must cover the day"
             )
-        for number, name in enumerate(PERIODS):
+        for number, name in enumerate(names):
             if not (period == number).any():
                 raise InputError(f"{name}: needs at least one window")
         return period
@@ -83,7 +150,7 @@ class Windows(Parameters):
         return bool((period != period[:, :1]).any())
 
     def period_of_step(self, n_steps: int) -> np.ndarray:
-        """Return the period (0 peak, 1 flat, 2 valley) of each of ``n_steps`` equal steps, shape (n_steps,).
+        """Return the number of the period, from 0, of each of ``n_steps`` equal steps, shape (n_steps,).
 
         Raises
         ------
@@ -104,19 +171,6 @@ class Windows(Parameters):
 
 
 @dataclass(frozen=True, kw_only=True)
-class PeriodPrices(Parameters):
-    """One price per period [price unit per kWh]."""
-
-    peak: float
-    flat: float
-    valley: float
-
-    def as_array(self) -> np.ndarray:
-        """Return peak, flat, valley, shape (3,)."""
-        return np.array([self.peak, self.flat, self.valley])
-
-
-@dataclass(frozen=True, kw_only=True)
 class PriceTerms(Parameters):
     """Present and reference charge prices, bounds of new prices, and units.
 
@@ -128,9 +182,9 @@ class PriceTerms(Parameters):
         Unit of sums of money, such as ``"$"``.
     units_per_currency : float
         Price units in one unit of currency: 100 for cents and dollars.
-    start : PeriodPrices
-        Charge prices in force [price unit per kWh].
-    reference : "flat", float or PeriodPrices
+    start : dict of str to float
+        Charge prices in force by the names of the periods [price unit per kWh].
+    reference : "flat", float or dict of str to float
         Charge prices under which the drivers' present habits formed [price unit per kWh]; ``"flat"`` is the
         time-weighted mean of ``start`` at all hours. Incentives are differences from these prices.
     charge_bounds, discharge_bounds : (float, float)
@@ -140,18 +194,13 @@ class PriceTerms(Parameters):
     unit: str
     currency: str
     units_per_currency: float
-    start: PeriodPrices
-    reference: Literal["flat"] | float | PeriodPrices
+    start: dict[str, float]
+    reference: Literal["flat"] | float | dict[str, float]
     charge_bounds: tuple[float, float]
     discharge_bounds: tuple[float, float]
 
     def __post_init__(self) -> None:
         require_positive(self, "units_per_currency")
-        if not self.start.peak >= self.start.flat >= self.start.valley:
-            raise InputError(
-                f"start must fall from peak to flat to valley, not {self.start.peak}, {self.start.flat}, "
-                f"{self.start.valley}; name the dearest hours peak and the cheapest valley"
-            )
         for name in ("charge_bounds", "discharge_bounds"):
             low, high = getattr(self, name)
             if not low < high:
@@ -162,21 +211,56 @@ class PriceTerms(Parameters):
         """Currency per MWh equal to one price unit per kWh: 10 if prices are in cents/kWh and money in $."""
         return 1000.0 / self.units_per_currency
 
+    def ordered(self, names: Sequence[str]) -> PriceTerms:
+        """Return the terms with prices in the order of the periods ``names``.
+
+        Raises
+        ------
+        InputError
+            A period has no price, a price has no period, or the prices in force rise from a period to the next.
+        """
+        start = _ordered("prices.start", self.start, names)
+        values = list(start.values())
+        if any(before < after for before, after in pairwise(values)):
+            raise InputError(
+                f"prices.start must fall from {' to '.join(names)}, not {', '.join(map(str, values))}; "
+                "name the dearest hours first and the cheapest last"
+            )
+        reference = self.reference
+        if isinstance(reference, dict):
+            reference = _ordered("prices.reference", reference, names)
+        return replace(self, start=start, reference=reference)
+
+    @property
+    def start_prices(self) -> np.ndarray:
+        """Charge prices in force, shape (P,) [price unit per kWh]."""
+        return np.array([*self.start.values()], dtype=float)
+
     @property
     def in_force(self) -> np.ndarray:
-        """The tariff in force, without discharging, shape (6,) [price unit per kWh]."""
-        return np.concatenate([self.start.as_array(), np.full(3, float(self.discharge_bounds[0]))])
+        """The tariff in force, without discharging, shape (2 P,) [price unit per kWh]."""
+        return np.concatenate([self.start_prices, np.full(len(self.start), float(self.discharge_bounds[0]))])
 
     def reference_prices(self, period: np.ndarray) -> np.ndarray:
-        """Return the reference charge price of peak, flat and valley, shape (3,) [price unit per kWh].
+        """Return the reference charge price of each period, shape (P,) [price unit per kWh].
 
         Parameters
         ----------
         period : (T,) array
             The period of each step.
         """
-        if isinstance(self.reference, PeriodPrices):
-            return self.reference.as_array()
+        if isinstance(self.reference, dict):
+            return np.array([*self.reference.values()], dtype=float)
         if self.reference == "flat":
-            return np.full(3, self.start.as_array()[period].mean())
-        return np.full(3, float(self.reference))
+            return np.full(len(self.start), self.start_prices[period].mean())
+        return np.full(len(self.start), float(self.reference))
+
+
+def _ordered(key: str, prices: Mapping[str, float], names: Sequence[str]) -> dict[str, float]:
+    for name in names:
+        if name not in prices:
+            raise InputError(f"the key '{key}.{name}' is missing: the tariff has the periods {', '.join(names)}")
+    for name in prices:
+        if name not in names:
+            raise InputError(f"{key}: the tariff has no period {name!r}; its periods are {', '.join(names)}")
+    return {name: prices[name] for name in names}

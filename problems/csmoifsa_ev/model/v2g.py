@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from csmoifsa_energy.checks import Parameters, require_fraction, require_not_negative
+from csmoifsa_ev.model.flow_region import sum_columns
 from csmoifsa_ev.model.ramp import Ramp, ramp_share
-from csmoifsa_ev.model.tariff import FLAT, PEAK, VALLEY
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,18 +37,16 @@ class V2G(Parameters):
         require_not_negative(self, "wear", "fee")
 
 
-def discharge_margin(
-    charge: np.ndarray, discharge: np.ndarray, round_trip: float, wear: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return a driver's margin per kWh discharged in the peak and the flat period.
+def discharge_margin(charge: np.ndarray, discharge: np.ndarray, round_trip: float, wear: float) -> np.ndarray:
+    """Return a driver's margin per kWh discharged in each period but the cheapest, the valley.
 
     ``m_b = d_b - c_v / (eta_c eta_d) - wear``: the income, less recharging in the valley, less battery ageing
     (eqs. 8 and 9 of the 2022 paper, reconstructed).
 
     Parameters
     ----------
-    charge, discharge : (n, 3) array
-        Prices of peak, flat, valley [price unit per kWh].
+    charge, discharge : (n, P) array
+        Prices of the periods, from the dearest to the cheapest [price unit per kWh].
     round_trip : float
         Efficiency eta_c eta_d, in (0, 1].
     wear : float
@@ -56,27 +54,28 @@ def discharge_margin(
 
     Returns
     -------
-    (n,), (n,) arrays
-        Margins in peak and flat [price unit per kWh].
+    (n, P - 1) array
+        Margins [price unit per kWh].
 
     Examples
     --------
     >>> prices = np.array([[35.0, 22.0, 16.0]]), np.array([[30.0, 20.0, 10.0]])
-    >>> [margin.tolist() for margin in discharge_margin(*prices, round_trip=0.8, wear=4.0)]
-    [[6.0], [-4.0]]
+    >>> discharge_margin(*prices, round_trip=0.8, wear=4.0).tolist()
+    [[6.0, -4.0]]
     """
-    cost = charge[:, VALLEY] / round_trip + wear
-    return discharge[:, PEAK] - cost, discharge[:, FLAT] - cost
+    return discharge[:, :-1] - (charge[:, -1] / round_trip + wear)[:, None]
 
 
 def discharging_shares(
-    margins: tuple[np.ndarray, np.ndarray],
+    margins: np.ndarray,
     terms: V2G,
     eligible: np.ndarray,
     eligible_any: float,
     responding: np.ndarray,
 ) -> np.ndarray:
-    """Return the share of cars that discharge in peak and flat (eq. 10 of the 2022 paper, reconstructed).
+    """Return the share of cars that discharge in each period but the cheapest.
+
+    Eq. 10 of the 2022 paper, reconstructed.
 
     The share of each period is at most that of the eligible cars. Their sum is at most the share of cars eligible in
     one of the periods, and at most phi^c: a driver who does not answer the charge price does not answer the discharge
@@ -84,11 +83,11 @@ def discharging_shares(
 
     Parameters
     ----------
-    margins : (n,), (n,) arrays
+    margins : (n, P - 1) array
         Margins of `discharge_margin` [price unit per kWh].
     terms : V2G
         Participation over margin.
-    eligible : (3,) array
+    eligible : (P,) array
         Share of cars that can discharge in each period.
     eligible_any : float
         Share of cars that can discharge in at least one period.
@@ -97,14 +96,12 @@ def discharging_shares(
 
     Returns
     -------
-    (n, 2) array
-        psi, the shares of cars that discharge in peak and flat.
+    (n, P - 1) array
+        psi, the shares of cars that discharge in each period.
     """
     ramp = terms.response
-    shares = np.empty((len(responding), 2))
-    for column, period in enumerate((PEAK, FLAT)):
-        wanted = ramp_share(margins[column], ramp.dead_zone, ramp.saturation, ramp.max_share)
-        shares[:, column] = np.minimum(wanted, eligible[period])
-    total = shares[:, 0] + shares[:, 1]
+    wanted = ramp_share(margins, ramp.dead_zone, ramp.saturation, ramp.max_share)
+    shares = np.minimum(wanted, eligible[:-1])
+    total = sum_columns(shares)
     most = np.minimum(responding, eligible_any)
     return shares * (most / np.maximum(total, np.maximum(most, 1e-300)))[:, None]  # factor 1 where the sum is allowed

@@ -30,10 +30,10 @@ from csmoifsa_energy.figures import (
     save_figures,
 )
 from csmoifsa_ev.model.groups import GROUPS
-from csmoifsa_ev.model.tariff import PERIODS
 from csmoifsa_ev.output.summary import Summary
 
-SHADES = {"peak": "#e4e4e4", "flat": "#f4f4f4", "valley": "#ffffff"}
+MARKS = ((VERMILION, "o"), (GREY, "s"), (ORANGE, "D"), (SKY, "^"), (GREEN, "P"), (BLUE, "v"))
+"""Colour and marker of each price, from the dearest to the cheapest period; the cheapest has the last."""
 
 LABELS = {
     "start": "tariff in force",
@@ -219,11 +219,11 @@ def draw_groups(curves: pd.DataFrame, extremes: pd.DataFrame) -> Figure:
 def draw_prices(tariff: pd.DataFrame, extremes: pd.DataFrame, curves: pd.DataFrame, summary: Summary) -> Figure:
     """Draw the recommended prices over the day, and the charge prices of every choice side by side."""
     figure = Figure(figsize=(10.0, 4.8), dpi=150, layout="constrained")
-    unit = summary["units"]["prices"]
+    unit, periods = summary["units"]["prices"], _periods(extremes)
     prices = tariff.set_index("price")
     rows = _curves_of(curves, "compromise")
     axes = figure.add_subplot(1, 2, 1)
-    _shade(axes, rows)
+    _shade(axes, rows, periods)
     lines: list[tuple[str, str, LineStyle]] = [
         ("charge", "before", {"label": "charge, price of habits", "color": BLACK, "linestyle": (0, (4, 2))}),
         (
@@ -246,10 +246,10 @@ def draw_prices(tariff: pd.DataFrame, extremes: pd.DataFrame, curves: pd.DataFra
         ),
     ]
     for kind, column, style in lines:
-        by_period = {period: prices.loc[f"{kind}_{period}", column] for period in PERIODS}
+        by_period = {period: prices.loc[f"{kind}_{period}", column] for period in periods}
         if kind == "discharge":
             unused = prices["note"].notna()
-            by_period = {p: np.nan if bool(unused[f"discharge_{p}"]) else by_period[p] for p in PERIODS}
+            by_period = {p: np.nan if bool(unused[f"discharge_{p}"]) else by_period[p] for p in periods}
         over_day = rows.assign(price=[by_period[period] for period in rows["period"]])
         _line(axes, over_day, "price", 1.0, **style)
     axes.set(ylabel=f"price [{unit}]", xlabel="hour of the day", ylim=(0, None))
@@ -260,18 +260,18 @@ def draw_prices(tariff: pd.DataFrame, extremes: pd.DataFrame, curves: pd.DataFra
 
     axes = figure.add_subplot(1, 2, 2)
     shown = cast(pd.DataFrame, extremes[extremes["choice"] != "before"]).reset_index(drop=True)
-    styles = {"peak": (VERMILION, "o"), "flat": (GREY, "s"), "valley": (BLUE, "v")}
     places = np.arange(len(shown))[::-1]
-    axes.hlines(places, shown["charge_valley"], shown["charge_peak"], color=GREY, linewidth=1.5, zorder=1)
-    for period, (colour, marker) in styles.items():
+    low, high = (shown[f"charge_{periods[k]}"] for k in (-1, 0))
+    axes.hlines(places, low, high, color=GREY, linewidth=1.5, zorder=1)
+    for period, (colour, marker) in zip(periods, (*MARKS[: len(periods) - 1], MARKS[-1]), strict=True):
         axes.scatter(
             shown[f"charge_{period}"], places, s=60, marker=marker, color=colour, edgecolor=BLACK, linewidth=0.6,
             label=f"charge, {period}", zorder=3,
         )  # fmt: skip
     offered = shown["discharged_mwh"] > 0.5
     axes.scatter(
-        shown["discharge_peak"].where(offered), places, s=90, marker="|", color=BLACK, linewidth=2.2,
-        label="discharge, peak", zorder=4,
+        shown[f"discharge_{periods[0]}"].where(offered), places, s=90, marker="|", color=BLACK, linewidth=2.2,
+        label=f"discharge, {periods[0]}", zorder=4,
     )  # fmt: skip
     axes.set_yticks(places, [LABELS[choice].replace(" (", "\n(") for choice in shown["choice"]], fontsize=9)
     axes.set(xlabel=f"price [{unit}]")
@@ -342,14 +342,14 @@ def _panels(curves: pd.DataFrame, extremes: pd.DataFrame) -> tuple[Figure, list[
     names = [
         name for name in extremes["choice"] if name not in ("before", "start", "nominal", "drivers_best", "rounded")
     ]
-    figure = Figure(figsize=(10.0, 6.6), dpi=150, layout="constrained")
+    figure, periods = Figure(figsize=(10.0, 6.6), dpi=150, layout="constrained"), _periods(extremes)
     panels: list[Panel] = []
     for k, choice in enumerate(names):
         share = panels[0][0] if panels else None
         axes = figure.add_subplot(2, 2, k + 1, sharex=share, sharey=share)
         rows = _curves_of(curves, choice)
         axes.set_title(LABELS[choice], fontsize=10, fontweight="bold" if choice == "compromise" else "normal")
-        _shade(axes, rows)
+        _shade(axes, rows, periods)
         panels.append((axes, choice, rows))
     return figure, panels
 
@@ -385,9 +385,17 @@ def _stretches(rows: pd.DataFrame) -> list[tuple[str, float, float]]:
     return [(period[first], first * 24.0 / len(period), last * 24.0 / len(period)) for first, last in pairwise(edges)]
 
 
-def _shade(axes: Axes, rows: pd.DataFrame) -> None:
+def _periods(extremes: pd.DataFrame) -> list[str]:
+    """Return the names of the periods, from the dearest to the cheapest, that the columns of prices name."""
+    return [name.removeprefix("discharge_") for name in extremes.columns if name.startswith("discharge_")]
+
+
+def _shade(axes: Axes, rows: pd.DataFrame, periods: list[str]) -> None:
+    """Shade the hours of each period: the dearer, the darker."""
+    between = np.linspace(0xF4, 0xEA, len(periods) - 2)[::-1]
+    greys = dict(zip(periods, (0xE4, *between, 0xFF), strict=True))
     for period, first, last in _stretches(rows):
-        axes.axvspan(first, last, color=SHADES[period], zorder=0, linewidth=0)
+        axes.axvspan(first, last, color=3 * (greys[period] / 0xFF,), zorder=0, linewidth=0)
 
 
 def _name_periods(axes: Axes, rows: pd.DataFrame) -> None:

@@ -15,7 +15,6 @@ from csmoifsa_ev.inputs.scenario import Scenario
 from csmoifsa_ev.model.day import PricingDay
 from csmoifsa_ev.model.groups import GROUPS, driver_groups
 from csmoifsa_ev.model.outcome import MAXIMISED, OBJECTIVE_SETS
-from csmoifsa_ev.model.tariff import PERIODS, VARIABLES
 from csmoifsa_ev.output.inputs import input_rows
 from csmoifsa_ev.output.tables import robust_summary, urdb_of
 from csmoifsa_ev.problem.pricing import EVPricing
@@ -106,12 +105,13 @@ def day_data(scenario: Scenario, day: PricingDay) -> dict[str, object]:
     return {
         "unit": scenario.prices.unit,
         "money": scenario.prices.currency,
-        "variables": list(VARIABLES),
+        "variables": list(day.variables),
+        "periods": list(day.names),
         "groups": list(GROUPS),
         "hours": [f"{m // 60:02d}:{m % 60:02d}" for m in minutes],
         "step_h": day.dt_h,
-        "period": [PERIODS[p] for p in day.period],
-        "windows": {name: list(getattr(scenario.tariff, name)) for name in PERIODS},
+        "period": [day.names[p] for p in day.period],
+        "windows": {name: list(windows) for name, windows in scenario.tariff.by_name.items()},
         "base": _short(day.base_mw),
         "before": _short(day.before_mw),
     }
@@ -124,7 +124,7 @@ def tariff_data(problem: EVPricing, tariffs: np.ndarray, start: int) -> dict[str
     ----------
     problem : EVPricing
         Day and objectives.
-    tariffs : (n, 6) array
+    tariffs : (n, 2 P) array
         Tariffs [price unit per kWh].
     start : int
         Row of the tariff in force, with which impact compares.

@@ -16,7 +16,6 @@ from csmoifsa_ev.inputs.inspection import study_notes
 from csmoifsa_ev.inputs.tariffs import urdb_document
 from csmoifsa_ev.model.groups import GROUPS
 from csmoifsa_ev.model.outcome import TariffOutcome
-from csmoifsa_ev.model.tariff import PERIODS, VARIABLES
 from csmoifsa_ev.output.inputs import input_rows
 from csmoifsa_ev.output.summary import RobustSummary, Summary
 from csmoifsa_ev.study.baselines import BaselineRow
@@ -45,8 +44,8 @@ FRONT_QUANTITIES = (
 
 
 def pareto_table(study: Study) -> pd.DataFrame:
-    """Return the front: six prices and their effects, one tariff a row."""
-    prices = {name: study.front[:, k] for k, name in enumerate(VARIABLES)}
+    """Return the front: prices and their effects, one tariff a row."""
+    prices = {name: study.front[:, k] for k, name in enumerate(study.day.variables)}
     return pd.DataFrame(prices | {name: getattr(study.outcome, name) for name in FRONT_QUANTITIES})
 
 
@@ -55,19 +54,19 @@ def tariff_table(study: Study) -> pd.DataFrame:
     day, prices = study.day, study.scenario.prices
     ranges, _ = study.no_effect
     discharging = study.choice_outcome.discharging_share[list(study.choices).index("compromise")]
-    rows = []
-    for k, name in enumerate(VARIABLES):
-        kind, period = name.split("_")
-        p = PERIODS.index(period)
-        used = kind == "charge" or (p < 2 and discharging[p] > 0)
+    rows, offered = [], [*(discharging > 0), False]
+    for k, name in enumerate(day.variables):
+        kind, period = name.split("_", 1)
+        p = day.names.index(period)
+        used = kind == "charge" or offered[p]
         note = "" if used else "nobody discharges then at this price"
         rows.append(
             {
                 "price": name,
-                "hours": " and ".join(getattr(study.scenario.tariff, period)),
+                "hours": " and ".join(study.scenario.tariff.by_name[period]),
                 "unit": prices.unit,
                 "before": day.reference[p] if kind == "charge" else np.nan,
-                "start": prices.start.as_array()[p] if kind == "charge" else np.nan,
+                "start": prices.start[period] if kind == "charge" else np.nan,
                 "recommended": study.recommended[k],
                 **({} if study.robust is None else {"nominal": study.recommendation.tariff[k]}),
                 **({} if study.rounded is None else {"rounded": study.rounded[k]}),
@@ -84,12 +83,13 @@ def tariff_table(study: Study) -> pd.DataFrame:
 def extremes_table(study: Study) -> pd.DataFrame:
     """Return the paper's Table 1: the situation before, the tariff in force, each extreme, and the compromise."""
     names = list(study.choices)
-    prices = pd.DataFrame(np.array(list(study.choices.values())), columns=list(VARIABLES), index=names)
-    prices.loc["start", list(VARIABLES[3:])] = np.nan
+    prices = pd.DataFrame(np.array(list(study.choices.values())), columns=list(study.day.variables), index=names)
+    charge, discharge = np.split(np.array(study.day.variables), 2)
+    prices.loc["start", list(discharge)] = np.nan
     table = prices.join(pd.DataFrame(_figures(study.choice_outcome, study), index=names))
     groups = pd.DataFrame(study.choice_groups.share, columns=[f"{name}_share" for name in GROUPS], index=names)
     before = pd.DataFrame([_before(study)], index=["before"])
-    before[list(VARIABLES[:3])] = study.day.reference
+    before[list(charge)] = study.day.reference
     before[f"{GROUPS[0]}_share"], before[f"{GROUPS[1]}_share"], before[f"{GROUPS[2]}_share"] = 1.0, 0.0, 0.0
     table = table.join(groups)
     return pd.concat([before, table])[list(table.columns)].rename_axis("choice").reset_index()
@@ -116,7 +116,7 @@ def _curves(study: Study, choice: str) -> pd.DataFrame:
     minutes = [int(k * day.dt_h * 60) for k in range(len(day.period))]
     columns: dict[str, list[str] | np.ndarray] = {
         "time": [f"{m // 60:02d}:{m % 60:02d}" for m in minutes],
-        "period": [PERIODS[p] for p in day.period],
+        "period": [day.names[p] for p in day.period],
         "base_mw": day.base_mw,
         "before_mw": day.before_mw,
         "after_mw": after,
@@ -229,12 +229,12 @@ def summarise(study: Study) -> Summary:
         "before": before,
         "in_force": in_force,
         "after": after,
-        "recommended": dict(zip(VARIABLES, study.recommended.tolist(), strict=True)),
+        "recommended": dict(zip(day.variables, study.recommended.tolist(), strict=True)),
         "driver_groups": dict(zip(GROUPS, study.choice_groups.share[row].tolist(), strict=True)),
         "rank_correlations": rank_correlations(study.outcome, study.problem.objective_set),
         "redundant": redundant_objectives(study.outcome, study.problem.objective_set),
         "no_effect": {
-            "prices": {name: ranges[k].tolist() for k, name in enumerate(VARIABLES)},
+            "prices": {name: ranges[k].tolist() for k, name in enumerate(day.variables)},
             "price_level": list(level),
         },
         "choice": {
@@ -250,7 +250,7 @@ def summarise(study: Study) -> Summary:
             "most_of_connected_power_used": float((ev / np.maximum(day.fleet.connected_mw, 1e-9)).max()),
             "energy_added_mwh": float(load.sum() * day.dt_h - day.before_mw.sum() * day.dt_h),
         },
-        "rounded": None if study.rounded is None else dict(zip(VARIABLES, study.rounded.tolist(), strict=True)),
+        "rounded": None if study.rounded is None else dict(zip(day.variables, study.rounded.tolist(), strict=True)),
         "stakeholder_impact": impact_rows(study.impact),
         "robustness": asdict(study.robustness),
         "robust": robust_summary(study),
@@ -271,7 +271,7 @@ def robust_summary(study: Study) -> RobustSummary | None:
         "draws": DRAWS,
         "measure": study.robust.measure,
         "best_measure": study.robust.best_measure,
-        "nominal": dict(zip(VARIABLES, study.recommendation.tariff.tolist(), strict=True)),
+        "nominal": dict(zip(study.day.variables, study.recommendation.tariff.tolist(), strict=True)),
         "held_out": rows,
         "promises": promises,
     }
@@ -289,7 +289,7 @@ def variants_table(studies: dict[tuple[str, str], Study]) -> pd.DataFrame:
         row = list(study.choices).index("compromise")
         figures = {name: float(column[row]) for name, column in _figures(study.choice_outcome, study).items()}
         check = rebound(study.choice_outcome, study.day, row)
-        prices = dict(zip(VARIABLES, study.recommended.tolist(), strict=True))
+        prices = dict(zip(study.day.variables, study.recommended.tolist(), strict=True))
         rows.append({"objectives": objectives, "recovery": recovery, **prices, **figures, **check})
     return pd.DataFrame(rows)
 
@@ -329,13 +329,13 @@ def urdb_of(study: Study, choice: str | None = None) -> dict[str, object]:
     """Return a choice (the tariff offered, if left out) as URDB JSON."""
     choice = choice or study.offered
     row = list(study.choices).index(choice)
-    tariff = study.choices[choice]
+    tariff, n = study.choices[choice], study.day.n_periods
     used = np.append(study.choice_outcome.discharging_share[row] > 0, False)
     return urdb_document(
         f"{study.scenario.title}: {choice}",
         study.scenario.tariff,
-        tariff[:3],
-        tariff[3:],
+        tariff[:n],
+        tariff[n:],
         used,
         per_currency=study.scenario.prices.units_per_currency,
     )

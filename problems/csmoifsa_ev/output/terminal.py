@@ -9,7 +9,6 @@ from rich.table import Table
 from csmoifsa.console import stdout
 from csmoifsa_ev.inputs.inspection import Inspection
 from csmoifsa_ev.inputs.scenario import Scenario
-from csmoifsa_ev.model.tariff import PERIODS, VARIABLES
 from csmoifsa_ev.output.holding import robust_lines, robust_table
 from csmoifsa_ev.output.summary import Summary
 from csmoifsa_ev.study.baselines import BaselineRow
@@ -116,28 +115,30 @@ def _reference_name(study: Study) -> str:
 
 def _tariff_table(study: Study) -> Table:
     prices, windows = study.scenario.prices, study.scenario.tariff
-    hours = [f"{name} {' '.join(getattr(windows, name))}" for name in PERIODS]
+    hours = [f"{name} {' '.join(ones)}" for name, ones in windows.by_name.items()]
     table = _table(f"\n{prices.unit}", *(f"\n{one}" for one in hours))
     discharging = study.choice_outcome.discharging_share[list(study.choices).index("compromise")]
     x = study.recommended
-    discharge = [f"{x[3 + p]:.1f}" if p < 2 and discharging[p] > 0 else "none" for p in range(3)]
+    n = study.day.n_periods
+    used = [*(discharging > 0), False]
+    discharge = [f"{x[n + p]:.1f}" if used[p] else "none" for p in range(n)]
     table.add_row(
         f"charge, {'flat price of habits' if np.ptp(study.day.reference) == 0 else 'prices of habits'}",
         *(f"{price:.1f}" for price in study.day.reference),
     )
-    table.add_row("charge, in force", *(f"{price:.1f}" for price in prices.start.as_array()))
-    table.add_row("charge, recommended", *(f"{price:.1f}" for price in x[:3]), style="bold")
+    table.add_row("charge, in force", *(f"{price:.1f}" for price in prices.start_prices))
+    table.add_row("charge, recommended", *(f"{price:.1f}" for price in x[:n]), style="bold")
     table.add_row("discharge, recommended", *discharge, style="bold")
     if study.robust is not None:
-        table.add_row("charge, nominal choice", *(f"{price:.1f}" for price in study.recommendation.tariff[:3]))
+        table.add_row("charge, nominal choice", *(f"{price:.1f}" for price in study.recommendation.tariff[:n]))
     if study.rounded is not None:
-        table.add_row("charge, rounded", *(f"{price:g}" for price in study.rounded[:3]))
-        rounded = [f"{study.rounded[3 + p]:g}" if discharge[p] != "none" else "none" for p in range(3)]
+        table.add_row("charge, rounded", *(f"{price:g}" for price in study.rounded[:n]))
+        rounded = [f"{study.rounded[n + p]:g}" if used[p] else "none" for p in range(n)]
         table.add_row("discharge, rounded", *rounded)
     ranges, _ = study.no_effect
     free = [
         f"{name} {low:.1f} to {high:.1f}"
-        for name, (low, high) in zip(VARIABLES, ranges, strict=True)
+        for name, (low, high) in zip(study.day.variables, ranges, strict=True)
         if high - low > 0.05
     ]
     if free:
@@ -165,8 +166,8 @@ def _robustness_lines(study: Study) -> list[str]:
     lines = [
         f"Against the tariff in force, over {band.draws} draws of all assumptions, the peak changes by "
         f"{peak['p5']:+,.0f} to {peak['p95']:+,.0f} MW (5 to 95 %); it falls in {peak['better_share']:.0%}, the profit "
-        f"rises in {profit['better_share']:.0%}, the drivers' bill falls in {bill['better_share']:.0%}. The valley "
-        f"hours hold the peak in {band.rebound_share:.0%}.",
+        f"rises in {profit['better_share']:.0%}, the drivers' bill falls in {bill['better_share']:.0%}. The "
+        f"{study.day.names[-1]} hours hold the peak in {band.rebound_share:.0%}.",
     ]
     if study.robust is None:  # else its scores are in a table, on the scale of the choice
         lines.append(
@@ -295,8 +296,8 @@ def _remarks(study: Study, summary: Summary) -> list[str]:
         )
     if summary["checks"]["rebound"]:
         lines.append(
-            f"Rebound: the new peak is in the valley hours, at {summary['checks']['peak_at']}. --recovery staggered "
-            "prices with starts that are spread over the valley hours."
+            f"Rebound: the new peak is in the {study.day.names[-1]} hours, at {summary['checks']['peak_at']}. "
+            "--recovery staggered prices with starts that are spread over them."
         )
     lines += _robustness_lines(study)
     lines += [f"Note: {note}" for note in summary["notes"]]
@@ -327,7 +328,7 @@ def _choice_lines(study: Study, summary: Summary) -> list[str]:
     """Return the rule that chose the tariff, and the whole range of what it was chosen from."""
     choice, money, unit = summary["choice"], study.scenario.prices.currency, study.scenario.prices.unit
     ranges = choice["nearly_equal"]
-    prices = "; ".join(f"{name} {low:.1f} to {high:.1f}" for name, (low, high) in ranges.items() if name in VARIABLES)
+    prices = "; ".join(f"{name} {ranges[name][0]:.1f} to {ranges[name][1]:.1f}" for name in study.day.variables)
     profit, bill = (ranges[name] for name in ("operator_profit_per_day", "driver_bill_per_day"))
     return [
         f"{'Nominal choice' if summary['robust'] else 'Choice'}: the score, the mean over the objectives of 0 (worst "

@@ -1,4 +1,4 @@
-"""The pricing problem for pymoo: six prices, three objectives, eleven constraints."""
+"""The pricing problem for pymoo: charge and discharge prices of each period, three objectives, and constraints."""
 
 from __future__ import annotations
 
@@ -11,11 +11,14 @@ from pymoo.core.problem import Problem
 from csmoifsa.errors import InputError, did_you_mean
 from csmoifsa_ev.model.day import PricingDay
 from csmoifsa_ev.model.kernel_data import kernel_data
-from csmoifsa_ev.model.outcome import CONSTRAINTS, OBJECTIVE_SETS, QUANTITIES, TariffOutcome, evaluate
+from csmoifsa_ev.model.outcome import OBJECTIVE_SETS, QUANTITIES, TariffOutcome, constraint_names, evaluate
 
 
 class EVPricing(Problem):
-    """Peak, flat and valley prices for charging and discharging, as a pymoo problem with three objectives.
+    """Prices of charging and discharging in each period, as a pymoo problem with three objectives.
+
+    Its 2 P variables are `PricingDay.variables`: of peak, flat and valley six. Its 2 P + 5 constraints are those of
+    `outcome.constraint_names`.
 
     `csmoifsa_ev.plugin.ev_pricing` makes one from a scenario file or a bundled case.
 
@@ -44,17 +47,22 @@ class EVPricing(Problem):
         self.day = day
         self.objective_set = objectives
         low, high = self.price_bounds
-        super().__init__(n_var=6, n_obj=3, n_ieq_constr=len(CONSTRAINTS), xl=low, xu=high)
+        super().__init__(n_var=len(low), n_obj=3, n_ieq_constr=len(self.constraint_names), xl=low, xu=high)
+
+    @property
+    def constraint_names(self) -> tuple[str, ...]:
+        """What each constraint asks for: see `outcome.constraint_names`."""
+        return constraint_names(self.day.names)
 
     @property
     def price_bounds(self) -> tuple[np.ndarray, np.ndarray]:
-        """Lowest and highest price of each variable, (6,) each [price unit per kWh]."""
-        prices = self.day.prices
-        low, high = np.array([prices.charge_bounds] * 3 + [prices.discharge_bounds] * 3, dtype=float).T
+        """Lowest and highest price of each variable, (2 P,) each [price unit per kWh]."""
+        prices, n = self.day.prices, self.day.n_periods
+        low, high = np.array([prices.charge_bounds] * n + [prices.discharge_bounds] * n, dtype=float).T
         return low.copy(), high.copy()
 
     def outcome(self, X: np.ndarray) -> TariffOutcome:
-        """Return all effects of tariffs ``X``, shape (n, 6) [price unit per kWh]."""
+        """Return all effects of tariffs ``X``, shape (n, 2 P) [price unit per kWh]."""
         return evaluate(np.ascontiguousarray(np.atleast_2d(X), dtype=float), self.day)
 
     @property
@@ -68,7 +76,7 @@ class EVPricing(Problem):
         """
         if self.day.response.transfer != "ev-load":
             raise AttributeError("kernel")
-        from csmoifsa_ev.model.kernels import evaluate
+        from csmoifsa_ev.model.kernels.evaluate import evaluate
 
         return evaluate
 
@@ -86,26 +94,26 @@ class EVPricing(Problem):
 
         Parameters
         ----------
-        X : (n, 6) array
+        X : (n, 2 P) array
             Tariffs [price unit per kWh].
 
         Returns
         -------
         (n, 10) array
             The quantities of `outcome.QUANTITIES`, to be minimised: those in `outcome.MAXIMISED` with a minus sign.
-        (n, 11) array
-            The constraints of `outcome.CONSTRAINTS`, kept where <= 0.
+        (n, 2 P + 5) array
+            The constraints of `outcome.constraint_names`, kept where <= 0.
         """
         X = np.array(X, dtype=float, order="C")
         if self.day.response.transfer != "ev-load":
             outcome = evaluate(X, self.day)
             return outcome.minimised(QUANTITIES), outcome.constraints
-        Q, G = np.empty((len(X), len(QUANTITIES))), np.empty((len(X), len(CONSTRAINTS)))
+        Q, G = np.empty((len(X), len(QUANTITIES))), np.empty((len(X), self.n_ieq_constr))
         self.kernel(X, self._all_data, Q, G)
         return Q, G
 
     def values(self, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return objectives F, shape (n, 3), and constraints G, (n, m), of tariffs ``X`` of shape (n, 6)."""
+        """Return objectives F, shape (n, 3), and constraints G, (n, m), of tariffs ``X``, (n, 2 P)."""
         F, G = self.evaluate(X, return_values_of=["F", "G"])
         return F, G
 

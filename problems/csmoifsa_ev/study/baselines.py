@@ -12,7 +12,7 @@ from csmoifsa.decision import membership
 from csmoifsa_ev.problem.pricing import EVPricing
 
 Search = Callable[[EVPricing, int, int], np.ndarray]
-"""``search(problem, n_eval, seed)`` returns the tariffs of a front, shape (n, 6)."""
+"""``search(problem, n_eval, seed)`` returns the tariffs of a front, shape (n, 2 P)."""
 
 
 class BaselineRow(TypedDict):
@@ -47,13 +47,14 @@ class BaselineRow(TypedDict):
 
 
 def grid_search(problem: EVPricing, n_eval: int, seed: int) -> np.ndarray:
-    """Search a grid over charge prices and the peak's discharge price; the other two are at their lower bound."""
+    """Search a grid over charge prices and the dearest discharge price; the others are at their lower bound."""
     del seed
-    levels = max(int(n_eval**0.25), 2)
+    n = problem.day.n_periods + 1
+    levels = max(int(n_eval ** (1.0 / n)), 2)
     low, high = problem.price_bounds
-    axes = [np.linspace(low[k], high[k], levels) for k in range(4)]
+    axes = [np.linspace(low[k], high[k], levels) for k in range(n)]
     X = np.stack([one.ravel() for one in np.meshgrid(*axes, indexing="ij")], axis=1)
-    X = np.hstack([X, np.tile(low[4:], (len(X), 1))])
+    X = np.hstack([X, np.tile(low[n:], (len(X), 1))])
     return _front_of(problem, X)
 
 
@@ -63,7 +64,7 @@ def nsga2(problem: EVPricing, n_eval: int, seed: int, pop_size: int = 100) -> np
     from pymoo.optimize import minimize
 
     done = minimize(problem, NSGA2(pop_size=pop_size), ("n_eval", n_eval), seed=seed, verbose=False)
-    return np.empty((0, 6)) if done.X is None else np.atleast_2d(done.X)
+    return np.empty((0, problem.n_var)) if done.X is None else np.atleast_2d(done.X)
 
 
 def _front_of(problem: EVPricing, X: np.ndarray) -> np.ndarray:
@@ -94,10 +95,11 @@ def compare_baselines(problem: EVPricing, search: Search, *, n_eval: int, seed: 
     import moocore
 
     prices = problem.day.prices
-    least = np.full(3, prices.discharge_bounds[0])
+    n = problem.day.n_periods
+    least = np.full(n, prices.discharge_bounds[0])
     single = {
-        "flat tariff": np.concatenate([np.full(3, problem.day.reference_level), least]),
-        "tariff in force": np.concatenate([prices.start.as_array(), least]),
+        "flat tariff": np.concatenate([np.full(n, problem.day.reference_level), least]),
+        "tariff in force": np.concatenate([prices.start_prices, least]),
     }
     fronts: dict[str, tuple[np.ndarray, float]] = {name: (x[None], 0.0) for name, x in single.items()}
     for name, method in (("grid search", grid_search), ("NSGA2", nsga2), ("CSMOIFSA", search)):

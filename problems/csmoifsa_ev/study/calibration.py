@@ -17,8 +17,8 @@ from scipy import stats
 from csmoifsa.errors import InputError, did_you_mean
 from csmoifsa_energy.readers.faults import Faults
 from csmoifsa_energy.readers.table import number, read_table
-from csmoifsa_ev.model.fleet_sums import FLOWS
 from csmoifsa_ev.model.ramp import Ramp, ramp_share
+from csmoifsa_ev.model.response import FLOWS
 from csmoifsa_ev.study.profile import LEVEL, NOISE_SHAPES, Noise, estimate_noise, profile_bands
 
 PAIRS = (*FLOWS, "v2g")

@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from csmoifsa_ev.model.outcome import OBJECTIVE_SETS, QUANTITIES, acceptable_bill
-from csmoifsa_ev.model.tariff import VARIABLES
 from csmoifsa_ev.problem.pricing import EVPricing
 from csmoifsa_ev.study.direct import Goal, Sample, refine_tariff, sample_tariffs, search_everywhere, search_tariff
 from csmoifsa_ev.study.no_effect import normalise_prices
@@ -41,7 +40,7 @@ class Scale:
     ----------
     best, worst : (3,) arrays
         Best value of each objective, and its worst value at the extremes; to be minimised.
-    extremes : (3, 6) array
+    extremes : (3, 2 P) array
         A tariff of (nearly) the best value of each objective [price unit per kWh].
     """
 
@@ -61,9 +60,9 @@ class Recommendation:
 
     Attributes
     ----------
-    tariff : (6,) array
+    tariff : (2 P,) array
         The tariff that the rule picks [price unit per kWh].
-    best : (6,) array
+    best : (2 P,) array
         The tariff of the largest score [price unit per kWh].
     scale : Scale
         Scale of the score.
@@ -118,7 +117,7 @@ def _unit(problem: EVPricing, name: str) -> float:
 def recommend(problem: EVPricing, *, known: np.ndarray | None = None, seed: int = 0) -> Recommendation | None:
     """Return the recommendation, or None if no tariff keeps the constraints.
 
-    ``known`` (n, 6) are tariffs within the constraints. Where limits are so narrow that no sampled tariff keeps them,
+    ``known`` (n, 2 P) are tariffs within the constraints. Where limits are so narrow that no sampled tariff keeps them,
     the searches start from ``known`` instead.
 
     Among tariffs whose score is at most ``choice.tolerance`` below the largest it has the largest profit with a bill of
@@ -190,11 +189,12 @@ def nearly_equal(problem: EVPricing, found: Recommendation, *, seed: int = 0) ->
     Returns
     -------
     dict
-        Lowest and highest value by the names of `tariff.VARIABLES` [price unit per kWh],
+        Lowest and highest value by the names of `PricingDay.variables` [price unit per kWh],
         ``operator_profit_per_day`` and ``driver_bill_per_day`` [currency/day].
     """
     further, money, level = within_tolerance(problem, found), problem.day.bill_before, problem.day.reference_level
-    readers: dict[str, Goal] = {name: (lambda X, Q, k=k: X[:, k] / level) for k, name in enumerate(VARIABLES)}
+    names = problem.day.variables
+    readers: dict[str, Goal] = {name: (lambda X, Q, k=k: X[:, k] / level) for k, name in enumerate(names)}
     readers["operator_profit_per_day"] = lambda X, Q: -Q[:, PROFIT] / money
     readers["driver_bill_per_day"] = lambda X, Q: Q[:, BILL] / money
     sample = sample_tariffs(problem, seed=seed)
@@ -214,6 +214,6 @@ def nearly_equal(problem: EVPricing, found: Recommendation, *, seed: int = 0) ->
             )
             tariff = found.tariff if tariff is None else tariff
             ends.append(float(read(tariff[None], problem.quantities(tariff[None])[0])[0]))
-        unit = level if name in VARIABLES else money
+        unit = level if name in names else money
         result[name] = (unit * min(ends), unit * max(ends))
     return result

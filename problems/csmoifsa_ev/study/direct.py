@@ -1,4 +1,4 @@
-"""Direct search of one tariff: sampling and differential evolution over the six prices, for one goal.
+"""Direct search of one tariff: sampling and differential evolution over all prices, for one goal.
 
 Responses have dead zones and saturation, so that goals have several optima, and constraints leave gaps. One evolution
 over all prices ends at one of them; `search_everywhere` therefore begins also at the best sampled tariffs that lie
@@ -16,10 +16,13 @@ from scipy.stats import qmc
 from csmoifsa_ev.problem.pricing import EVPricing
 
 Goal = Callable[[np.ndarray, np.ndarray], np.ndarray]
-"""``goal(X, Q)`` returns what is minimised, shape (n,), of tariffs (n, 6) and their `EVPricing.quantities`."""
+"""``goal(X, Q)`` returns what is minimised, shape (n,), of tariffs (n, 2 P) and their `EVPricing.quantities`."""
 
 _REACH, _GRID = 3.0, 31
-"""Largest shift of a price in `refine_tariff` [price unit per kWh], and the number of shifts tried."""
+"""Largest shift of a price in `refine_tariff` [price unit per kWh], and the number of shifts tried of each price."""
+
+_MOST_SHIFTS = 32_768
+"""Largest number of combinations of shifts that are all tried; of more periods as many are drawn."""
 
 _APART, _FAR_APART, _STARTS = 0.8, 3.0, 4
 """Least distance of the starts in `refine_tariff` and in `search_everywhere` [price unit per kWh], and their number."""
@@ -35,7 +38,7 @@ INFEASIBLE = 1e6
 
 
 def cost_of(problem: EVPricing, goal: Goal, further: Goal | None = None) -> Callable[[np.ndarray], np.ndarray]:
-    """Return a function of tariffs (n, 6): the goal within the constraints, above 1e6 outside; see `search_tariff`."""
+    """Return a function of tariffs (n, 2 P): the goal within the constraints, above 1e6 outside."""
 
     def cost(tariffs: np.ndarray) -> np.ndarray:
         X = np.ascontiguousarray(tariffs)
@@ -58,7 +61,7 @@ def search_tariff(
     generations: int = 300,
     seed: int = 0,
 ) -> np.ndarray | None:
-    """Return the tariff (6,) that minimises a goal within the problem's constraints, or None if none keeps them.
+    """Return the tariff (2 P,) that minimises a goal within the problem's constraints, or None if none keeps them.
 
     Parameters
     ----------
@@ -68,7 +71,7 @@ def search_tariff(
         What is minimised, scaled to the order of 1.
     further : Goal, optional
         One more constraint, kept where <= 0.
-    start : (6,) array, optional
+    start : (2 P,) array, optional
         A tariff to begin with.
     box : float, optional
         Search only within this distance of each price of ``start`` [price unit per kWh].
@@ -144,25 +147,30 @@ def evolve(
 def refine_tariff(
     problem: EVPricing, goal: Goal, tariff: np.ndarray, *, further: Goal | None = None, seed: int = 0
 ) -> np.ndarray:
-    """Return the best tariff (6,) found near one within the constraints, across gaps that the constraints leave.
+    """Return the best tariff (2 P,) found near one within the constraints, across gaps that the constraints leave.
 
     A grid shifts the charge prices, and the discharge prices with the cost of recharging; from the best points of the
     grid that lie apart, and from ``tariff``, a search in a small box follows. The parameters are those of
     `search_tariff`.
     """
     cost = cost_of(problem, goal, further)
-    steps = np.linspace(-_REACH, _REACH, _GRID)
-    shifts = np.stack([one.ravel() for one in np.meshgrid(steps, steps, steps, indexing="ij")], axis=1)
-    points = tariff + np.hstack([shifts, np.repeat(shifts[:, 2:] / problem.day.round_trip, 3, axis=1)])
+    n_periods = problem.day.n_periods
+    if _GRID**n_periods <= _MOST_SHIFTS:
+        steps = np.linspace(-_REACH, _REACH, _GRID)
+        shifts = np.stack([one.ravel() for one in np.meshgrid(*[steps] * n_periods, indexing="ij")], axis=1)
+    else:
+        shifts = _REACH * (2.0 * qmc.Sobol(n_periods, rng=seed).random(_MOST_SHIFTS) - 1.0)
+    recharging = np.repeat(shifts[:, -1:] / problem.day.round_trip, n_periods, axis=1)
+    points = tariff + np.hstack([shifts, recharging])
     points = np.clip(points, *problem.price_bounds)
-    starts = apart(points, cost(points), _APART, [tariff])
+    starts = apart(points, cost(points), n_periods, _APART, [tariff])
     found = [_in_box(problem, goal, further, one, _APART, seed) for one in starts]
     kept = np.array([tariff, *(one for one in found if one is not None)])
     return kept[cost(kept).argmin()]
 
 
 class Sample(NamedTuple):
-    """Tariffs within the constraints, (n, 6), and their `EVPricing.quantities`, (n, k)."""
+    """Tariffs within the constraints, (n, 2 P), and their `EVPricing.quantities`, (n, k)."""
 
     X: np.ndarray
     Q: np.ndarray
@@ -171,14 +179,16 @@ class Sample(NamedTuple):
 def sample_tariffs(problem: EVPricing, *, seed: int = 0) -> Sample:
     """Return the tariffs within the constraints among 65,536 of a scrambled Sobol sequence.
 
-    Charge and discharge prices fall from peak to valley. The spread of charge prices over the lowest is scaled by a
-    random factor, so that nearly flat tariffs occur; in half of the tariffs discharge prices are lowest.
+    Charge and discharge prices fall from the dearest to the cheapest period. The spread of charge prices over the
+    lowest is scaled by a random factor, so that nearly flat tariffs occur; in half of the tariffs discharge prices are
+    lowest.
     """
     low, high = problem.price_bounds
-    unit = qmc.Sobol(8, rng=seed).random_base2(_SAMPLE)
-    charge = -np.sort(-unit[:, :3], axis=1)
-    charge = charge[:, 2:] + (charge - charge[:, 2:]) * unit[:, 6:7]
-    discharge = -np.sort(-unit[:, 3:6], axis=1) * (unit[:, 7:] < 0.5)
+    n = problem.day.n_periods
+    unit = qmc.Sobol(2 * n + 2, rng=seed).random_base2(_SAMPLE)
+    charge = -np.sort(-unit[:, :n], axis=1)
+    charge = charge[:, -1:] + (charge - charge[:, -1:]) * unit[:, 2 * n : 2 * n + 1]
+    discharge = -np.sort(-unit[:, n : 2 * n], axis=1) * (unit[:, 2 * n + 1 :] < 0.5)
     X = low + (high - low) * np.hstack([charge, discharge])
     Q, G = problem.quantities(X)
     kept = (G <= 0).all(axis=1)
@@ -194,7 +204,7 @@ def search_everywhere(
     start: np.ndarray | None = None,
     seed: int = 0,
 ) -> np.ndarray | None:
-    """Return the best tariff (6,) of a search over all prices and of searches around the best of a sample.
+    """Return the best tariff (2 P,) of a search over all prices and of searches around the best of a sample.
 
     Where none of these keeps the constraints, it is the best of their starts that does; None if there is none. The
     parameters are those of `search_tariff`; ``sample`` is from `sample_tariffs`.
@@ -202,7 +212,8 @@ def search_everywhere(
     values = goal(sample.X, sample.Q)
     if further is not None:
         values = np.where(further(sample.X, sample.Q) > 0, np.inf, values)
-    begin = apart(sample.X, values, _FAR_APART, [] if start is None else [start])
+    n_periods = problem.day.n_periods
+    begin = apart(sample.X, values, n_periods, _FAR_APART, [] if start is None else [start])
     found = [search_tariff(problem, goal, further=further, start=start, seed=seed)]
     found += [_in_box(problem, goal, further, one, _FAR_APART, seed) for one in begin]
     kept = [one for one in found if one is not None] or begin
@@ -218,12 +229,14 @@ def _in_box(
     return search_tariff(problem, goal, further=further, start=start, box=box, generations=120, seed=seed)
 
 
-def apart(points: np.ndarray, values: np.ndarray, distance: float, first: list[np.ndarray]) -> list[np.ndarray]:
-    """Return ``first`` and the best `_STARTS` points whose charge prices lie apart from those before them."""
+def apart(
+    points: np.ndarray, values: np.ndarray, n_prices: int, distance: float, first: list[np.ndarray]
+) -> list[np.ndarray]:
+    """Return ``first`` and the best `_STARTS` points whose first ``n_prices`` prices lie apart from those before."""
     chosen = list(first)
     for row in np.argsort(values, kind="stable"):
         if values[row] >= INFEASIBLE or len(chosen) == _STARTS + len(first):
             break
-        if all(np.abs(points[row, :3] - one[:3]).max() > distance for one in chosen):
+        if all(np.abs(points[row, :n_prices] - one[:n_prices]).max() > distance for one in chosen):
             chosen.append(points[row])
     return chosen

@@ -43,11 +43,11 @@ class Draws:
         return len(self._problems)
 
     def quantities(self, X: np.ndarray) -> np.ndarray:
-        """Return the `EVPricing.quantities` of tariffs (n, 6) in each of D draws, shape (D, n, 10)."""
+        """Return the `EVPricing.quantities` of tariffs (n, 2 P) in each of D draws, shape (D, n, 10)."""
         return np.stack([one.quantities(X)[0] for one in self._problems])
 
     def quantities_in(self, draw: int, X: np.ndarray) -> np.ndarray:
-        """Return the quantities of tariffs (n, 6) in one draw, shape (1, n, 10)."""
+        """Return the quantities of tariffs (n, 2 P) in one draw, shape (1, n, 10)."""
         return self._problems[draw].quantities(X)[0][None]
 
     def losses(self, Q: np.ndarray, scale: Scale, draw: int | None = None) -> np.ndarray:

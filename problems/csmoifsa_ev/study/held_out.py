@@ -96,7 +96,7 @@ def compare_held_out(
         The problem at the stated assumptions.
     scale : Scale
         Scale of the objectives there.
-    tariffs : dict of (6,) arrays
+    tariffs : dict of (2 P,) arrays
         Tariffs by name [price unit per kWh].
     promises : list of Promise
         Promises to count.

@@ -10,7 +10,6 @@ from csmoifsa_energy.impact import StakeholderImpact
 from csmoifsa_ev.model.day import PricingDay
 from csmoifsa_ev.model.groups import GROUPS, driver_groups
 from csmoifsa_ev.model.outcome import TariffOutcome
-from csmoifsa_ev.model.tariff import VALLEY
 
 DAYS_A_MONTH = 365.0 / 12.0
 
@@ -20,8 +19,8 @@ def group_bills(tariff: np.ndarray, outcome: TariffOutcome, day: PricingDay, row
 
     Parameters
     ----------
-    tariff : (6,) array
-        Prices in the order of `tariff.VARIABLES` [price unit per kWh].
+    tariff : (2 P,) array
+        Prices in the order of `PricingDay.variables` [price unit per kWh].
     outcome : TariffOutcome
         Effects of tariffs, this one at ``row``.
     day : PricingDay
@@ -39,7 +38,8 @@ def group_bills(tariff: np.ndarray, outcome: TariffOutcome, day: PricingDay, row
     stays = (outcome.charging_mw[row] - outcome.arriving_mw[row]) @ price
     moved = outcome.arriving_mw[row] @ price
     both = share[2] / (share[1] + share[2]) if share[2] > 0 else 0.0
-    battery = outcome.recharging_mw[row].sum() * tariff[VALLEY] - outcome.discharging_mw[row] @ tariff[3:][day.period]
+    sold = outcome.discharging_mw[row] @ tariff[day.n_periods :][day.period]
+    battery = outcome.recharging_mw[row].sum() * tariff[day.n_periods - 1] - sold
     paid = np.array([stays, moved * (1.0 - both), moved * both + battery]) * day.dt_h * day.prices.per_mwh
     cars = np.maximum(share * day.fleet.n_ev, 1e-9)
     return {
@@ -163,7 +163,7 @@ class Rebound(TypedDict):
 
 
 def rebound(outcome: TariffOutcome, day: PricingDay, row: int = 0) -> Rebound:
-    """Return time and height of the peak after pricing, and whether it lies in the valley hours (rebound).
+    """Return time and height of the peak after pricing, and whether it lies in the cheapest period (rebound).
 
     Parameters
     ----------
@@ -176,8 +176,8 @@ def rebound(outcome: TariffOutcome, day: PricingDay, row: int = 0) -> Rebound:
     """
     load = outcome.load_mw[row]
     step = int(load.argmax())
-    valley = float(load[day.steps[VALLEY]].max())
-    others = float(load[np.concatenate(day.steps[:2])].max())
+    valley = float(load[day.steps[-1]].max())
+    others = float(load[np.concatenate(day.steps[:-1])].max())
     minutes = round(step * day.dt_h * 60)
     return {
         "rebound": valley > others,

@@ -10,12 +10,13 @@ from typing import TypedDict
 
 import numpy as np
 
+from csmoifsa.errors import InputError
 from csmoifsa_ev.model.day import PricingDay
-from csmoifsa_ev.model.fleet_sums import FLOW_FROM, FLOW_TO, FLOWS
+from csmoifsa_ev.model.flow_region import flow_pairs
 from csmoifsa_ev.model.kernel_data import kernel_data
-from csmoifsa_ev.model.outcome import CONSTRAINTS, OBJECTIVE_SETS, TariffOutcome, evaluate
+from csmoifsa_ev.model.outcome import OBJECTIVE_SETS, TariffOutcome, constraint_names, evaluate
 from csmoifsa_ev.model.ramp import Ramp, ramp_share
-from csmoifsa_ev.model.tariff import PEAK
+from csmoifsa_ev.model.response import FLOWS
 from csmoifsa_ev.model.v2g import discharge_margin
 from csmoifsa_ev.study.calibration import PAIRS, Observations, fit_ramp
 
@@ -93,10 +94,10 @@ def incentives(tariff: np.ndarray, day: PricingDay) -> dict[str, float]:
     charge = tariff[None, :3]
     found = {
         name: float((charge[0, a] - charge[0, b]) - (day.reference[a] - day.reference[b]))
-        for name, a, b in zip(FLOWS, FLOW_FROM, FLOW_TO, strict=True)
+        for name, (a, b) in zip(FLOWS, flow_pairs(3), strict=True)
     }
-    margin, _ = discharge_margin(charge, tariff[None, 3:], day.round_trip, day.v2g.wear)
-    return found | {"v2g": float(margin[0])}
+    margins = discharge_margin(charge, tariff[None, 3:], day.round_trip, day.v2g.wear)
+    return found | {"v2g": float(margins[0, 0])}
 
 
 def observe(
@@ -121,13 +122,13 @@ def best_tariff(
 
     Search: ordered random tariffs, then random steps of falling size around the best eight.
     """
-    from csmoifsa_ev.model.kernels import evaluate as compiled
+    from csmoifsa_ev.model.kernels.evaluate import evaluate as compiled
 
     random = np.random.default_rng([seed, n_eval])
     data = kernel_data(day, OBJECTIVE_SETS["paper"])
 
     def values(X: np.ndarray) -> np.ndarray:
-        F, G = np.empty((len(X), 3)), np.empty((len(X), len(CONSTRAINTS)))
+        F, G = np.empty((len(X), 3)), np.empty((len(X), len(constraint_names(day.names))))
         compiled(np.ascontiguousarray(X), data, F, G)
         return scale.score(F) - VIOLATION_PENALTY * np.maximum(G, 0.0).sum(axis=1)
 
@@ -205,7 +206,14 @@ def learn(
     -------
     list of LearningRound
         ``rounds + 1`` rounds, the first before any adjustment.
+
+    Raises
+    ------
+    InputError
+        The tariff has other periods than three, or responses of single flows.
     """
+    if assumed.n_periods != 3 or assumed.response.pairs:
+        raise InputError("learning knows tariffs of three periods with the three usual responses only")
     random = np.random.default_rng([seed, 11])
     truth = hidden_population(assumed, random)
     low, high = bounds
@@ -244,7 +252,7 @@ def _perturbed(tariff: np.ndarray, low: np.ndarray, high: np.ndarray, random: np
     moved = tariff.copy()
     moved[:3] += random.normal(0.0, 2.0, 3)
     moved[:3] = -np.sort(-np.clip(moved[:3], low[:3], high[:3]))
-    moved[3] = np.clip(moved[3], low[3], moved[PEAK])
+    moved[3] = np.clip(moved[3], low[3], moved[0])
     return moved
 
 

@@ -25,26 +25,26 @@ def no_effect_ranges(problem: EVPricing, tariff: np.ndarray) -> tuple[np.ndarray
     ----------
     problem : EVPricing
         Objectives, constraints and bounds.
-    tariff : (6,) array
+    tariff : (2 P,) array
         The tariff [price unit per kWh].
 
     Returns
     -------
-    (6, 2) array
+    (2 P, 2) array
         Lowest and highest value of each price without effect [price unit per kWh]; both are the price if every change
         has an effect.
     (float, float)
         Largest common fall (<= 0) and rise (>= 0) of all prices without effect, along `level_direction`
         [price unit per kWh].
     """
-    directions = np.vstack([np.eye(6), level_direction(problem, tariff)])
+    directions = np.vstack([np.eye(problem.n_var), level_direction(problem, tariff)])
     stretch = np.array([[no_effect_length(problem, tariff, sign * one) for sign in (-1.0, 1.0)] for one in directions])
     stretch = (stretch * [-1.0, 1.0]).round(6)
-    return tariff[:, None] + stretch[:6], (float(stretch[6, 0]), float(stretch[6, 1]))
+    return tariff[:, None] + stretch[:-1], (float(stretch[-1, 0]), float(stretch[-1, 1]))
 
 
 def normalise_prices(problem: EVPricing, front: np.ndarray) -> np.ndarray:
-    """Return for each tariff of a front the one of equal effect with a standard price level, shape (n, 6).
+    """Return for each tariff of a front the one of equal effect with a standard price level, shape (n, 2 P).
 
     A discharge price at which no car discharges falls to the lowest value without effect. Then all prices rise or fall
     along `level_direction`, as far as this has no effect, until the drivers' bill is `outcome.acceptable_bill`: that of
@@ -53,10 +53,9 @@ def normalise_prices(problem: EVPricing, front: np.ndarray) -> np.ndarray:
     normalised, acceptable = front.copy(), acceptable_bill(problem.day)
     outcome = problem.outcome(front)
     for tariff, shares, bill in zip(normalised, outcome.discharging_share, outcome.driver_bill_per_day, strict=True):
-        used = (*shares, 0.0)
-        for k in (5, 4, 3):
-            if used[k - 3] == 0:
-                tariff[k] -= no_effect_length(problem, tariff, -np.eye(6)[k])
+        for p, used in reversed(list(enumerate((*shares, 0.0), start=problem.day.n_periods))):
+            if used == 0:
+                tariff[p] -= no_effect_length(problem, tariff, -np.eye(problem.n_var)[p])
         direction = level_direction(problem, tariff)
         rise = direction if bill < acceptable else -direction
         moved = problem.outcome((tariff + _STEP * rise)[None]).driver_bill_per_day[0]
@@ -66,17 +65,17 @@ def normalise_prices(problem: EVPricing, front: np.ndarray) -> np.ndarray:
 
 
 def level_direction(problem: EVPricing, tariff: np.ndarray) -> np.ndarray:
-    """Return the direction, shape (6,), of a common rise of prices that leaves every incentive unchanged.
+    """Return the direction, shape (2 P,), of a common rise of prices that leaves every incentive unchanged.
 
     Charge prices rise by 1, discharge prices by 1 / (eta_c eta_d), so that the margin over recharging is constant.
     A discharge price at which no car discharges does not rise.
     """
     used = problem.outcome(tariff).discharging_share[0] > 0
-    return np.array([1.0, 1.0, 1.0, *np.where(used, 1.0 / problem.day.round_trip, 0.0), 0.0])
+    return np.array([*np.ones(problem.day.n_periods), *np.where(used, 1.0 / problem.day.round_trip, 0.0), 0.0])
 
 
 def no_effect_length(problem: EVPricing, tariff: np.ndarray, direction: np.ndarray) -> float:
-    """Return the largest length along ``direction`` (6,) without effect on the objectives and within the constraints.
+    """Return the largest length along ``direction`` (2 P,) without effect on the objectives and within the constraints.
 
     A scan in 450 steps finds the first change; bisection of the step before it finds the length, >= 0.
     """

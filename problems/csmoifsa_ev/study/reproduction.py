@@ -18,7 +18,7 @@ from csmoifsa_ev.model.day import PricingDay
 from csmoifsa_ev.model.outcome import evaluate
 from csmoifsa_ev.model.ramp import Ramp
 from csmoifsa_ev.model.response import Recovery
-from csmoifsa_ev.model.tariff import VARIABLES
+from csmoifsa_ev.model.tariff import PERIODS, price_names
 from csmoifsa_ev.problem.pricing import EVPricing
 
 SEARCHED_RECOVERIES: tuple[Recovery, ...] = ("uniform", "valley-filling")
@@ -208,5 +208,5 @@ def fits_as_markdown(fits: list[JointFit]) -> str:
         value = best.parameters[name]
         end = "yes" if min(value - low, high - value) < 0.02 * (high - low) else ""
         lines.append(f"| {name} | {low:g} to {high:g} | {value:.3g} | {end} |")
-    prices = ", ".join(f"{name} {price:.1f}" for name, price in zip(VARIABLES, best.tariff, strict=True))
+    prices = ", ".join(f"{name} {price:.1f}" for name, price in zip(price_names(PERIODS), best.tariff, strict=True))
     return "\n".join([*lines, "", f"Prices [{'cents/kWh'}]: {prices}.", ""])

@@ -37,9 +37,9 @@ class RobustChoice:
 
     Attributes
     ----------
-    tariff : (6,) array
+    tariff : (2 P,) array
         The tariff that the rule picks [price unit per kWh].
-    best : (6,) array
+    best : (2 P,) array
         The tariff of the smallest measure [price unit per kWh].
     rule : str
         Rule of `limits.Choice.robust`.
@@ -62,14 +62,14 @@ class RobustChoice:
 
 
 class Pool(NamedTuple):
-    """Tariffs within the constraints, (n, 6), and their `Draws.quantities`, (D, n, 10)."""
+    """Tariffs within the constraints, (n, 2 P), and their `Draws.quantities`, (D, n, 10)."""
 
     X: np.ndarray
     Q: np.ndarray
 
 
 Measure = Callable[[np.ndarray, np.ndarray], np.ndarray]
-"""``measure(X, Q)`` returns what is minimised, (n,), of tariffs X (n, 6) with the `Draws.quantities` Q (D, n, 10)."""
+"""``measure(X, Q)`` returns what is minimised, (n,), of tariffs X (n, 2 P) with the `Draws.quantities` Q (D, n, 10)."""
 
 
 def recommend_robustly(
@@ -83,7 +83,7 @@ def recommend_robustly(
         The problem at the stated assumptions; its constraints hold there.
     found : Recommendation
         The nominal recommendation, with the scale of the objectives.
-    known : (n, 6) array
+    known : (n, 2 P) array
         Further tariffs to start from, such as the front.
     promises : list of Promise
         What must hold in a share of the draws. So that it does so on other draws, too, `least_kept` asks for some more
@@ -184,7 +184,7 @@ def best_attainable(draws: Draws, scale: Scale, pool: Pool) -> np.ndarray:
 def _search(draws: Draws, goal: Measure, pool: Pool, generations: int = 40) -> tuple[np.ndarray, float]:
     """Return the tariff of the smallest goal of searches around the best of a pool that lie apart, and its goal."""
     values = goal(*pool)
-    starts = apart(pool.X, values, _BOX, [])[:_STARTS] or [pool.X[values.argmin()]]
+    starts = apart(pool.X, values, draws.problem.day.n_periods, _BOX, [])[:_STARTS] or [pool.X[values.argmin()]]
     found = [_evolve(draws, goal, one, _BOX, generations) for one in starts]
     return _evolve(draws, goal, min(found, key=lambda one: one[1])[0], _BOX / 4, generations)
 
@@ -200,7 +200,7 @@ def _box(draws: Draws, middle: np.ndarray, half: float) -> tuple[np.ndarray, np.
 
 
 def _within(draws: Draws, goal: Callable[[np.ndarray], np.ndarray]) -> Callable[[np.ndarray], np.ndarray]:
-    """Return a function of tariffs (n, 6): the goal where they keep the nominal constraints, else above 1e6."""
+    """Return a function of tariffs (n, 2 P): the goal where they keep the nominal constraints, else above 1e6."""
 
     def cost(X: np.ndarray) -> np.ndarray:
         violation = np.maximum(draws.problem.quantities(X)[1], 0.0).sum(axis=1)

@@ -10,13 +10,17 @@ from csmoifsa.errors import InputError
 from csmoifsa_ev.problem.pricing import EVPricing
 from csmoifsa_ev.study.direct import Goal
 
+MOST = 2**18
+"""Largest number of combinations of multiples that are all tried; of more, this many are drawn."""
+
 
 def round_tariff(
     problem: EVPricing, tariff: np.ndarray, step: float, goal: Goal | None = None, further: Goal | None = None
 ) -> np.ndarray:
     """Return the best feasible tariff at multiples of ``step`` near ``tariff``.
 
-    Each price is tried at the multiples next below and above, then at two in each direction. Among tariffs within
+    Each price is tried at the multiples next below and above, then at two in each direction; of more than `MOST`
+    combinations (five periods and more) as many are drawn. Among tariffs within
     ``further`` the one of the smallest ``goal`` is taken; if there is none, the one whose objectives differ least from
     those of ``tariff``, in the sum of the relative changes.
 
@@ -24,7 +28,7 @@ def round_tariff(
     ----------
     problem : EVPricing
         Objectives, constraints and bounds.
-    tariff : (6,) array
+    tariff : (2 P,) array
         Tariff to be rounded [price unit per kWh].
     step : float
         Price step, above 0 and at most 10 [price unit per kWh].
@@ -42,7 +46,10 @@ def round_tariff(
     low, high = problem.price_bounds
     nearest = None
     for multiples in (range(2), range(-1, 3)):
-        shifts = np.array(list(product(multiples, repeat=6)))
+        if len(multiples) ** len(tariff) <= MOST:
+            shifts = np.array(list(product(multiples, repeat=len(tariff))))
+        else:
+            shifts = np.random.default_rng(0).integers(multiples.start, multiples.stop, (MOST, len(tariff)))
         tariffs = np.round((below + shifts) * step, 10)
         tariffs = tariffs[((tariffs >= low) & (tariffs <= high)).all(axis=1)]
         if not len(tariffs):

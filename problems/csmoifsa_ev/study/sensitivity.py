@@ -12,6 +12,7 @@ from csmoifsa.decision import membership
 from csmoifsa_ev.model.day import PricingDay
 from csmoifsa_ev.model.outcome import MAXIMISED, TariffOutcome, evaluate
 from csmoifsa_ev.model.ramp import Ramp
+from csmoifsa_ev.model.response import FLOWS
 
 QUANTITIES = ("g1_mw", "g2_mw", "saving_per_day", "operator_profit_per_day", "driver_bill_per_day", "satisfaction")
 """Quantities of `effects`."""
@@ -48,8 +49,9 @@ def assumptions_of(day: PricingDay) -> dict[str, float]:
 
 
 def _ramps(day: PricingDay, change: Callable[[Ramp], Ramp]) -> PricingDay:
-    names = ("peak_valley", "peak_flat", "flat_valley")
-    return replace(day, response=replace(day.response, **{name: change(getattr(day.response, name)) for name in names}))
+    usual = {name: change(getattr(day.response, name)) for name in FLOWS}
+    pairs = {name: change(ramp) for name, ramp in day.response.pairs.items()}
+    return replace(day, response=replace(day.response, **usual, pairs=pairs))
 
 
 def _changed(ramp: Ramp, what: str, factor: float) -> Ramp:
@@ -103,12 +105,12 @@ def has_own_range(day: PricingDay, what: str) -> bool:
     elif what in V2G_SPREAD or what.startswith("discharging"):
         ramps = [day.v2g.response]
     elif what.startswith(("response strength", "dead zone", "price at which")):
-        ramps = [day.response.peak_valley, day.response.peak_flat, day.response.flat_valley]
+        ramps = [ramp for _, ramp in day.response.by_flow(day.names)]
     return any(ramp.ranges is not None for ramp in ramps)
 
 
 def effects(tariffs: np.ndarray, day: PricingDay) -> tuple[np.ndarray, TariffOutcome]:
-    """Return the changes of `QUANTITIES` of tariffs (n, 6) against the tariff in force, shape (n, 6), and the outcome.
+    """Return the changes of `QUANTITIES` of tariffs (n, 2 P) against the tariff in force, (n, 6), and the outcome.
 
     The outcome has the n tariffs and, last, the tariff in force.
     """
@@ -122,7 +124,7 @@ def tornado(tariff: np.ndarray, day: PricingDay) -> list[dict[str, str | float]]
 
     Parameters
     ----------
-    tariff : (6,) array
+    tariff : (2 P,) array
         The tariff, the same for all assumptions [price unit per kWh].
     day : PricingDay
         The day with all assumptions at their stated values.
@@ -222,7 +224,7 @@ def robustness(
 
     Parameters
     ----------
-    front : (n, 6) array
+    front : (n, 2 P) array
         Tariffs; in each draw the score is the mean membership of the objectives over this front.
     recommended : int
         Row of the recommended tariff.

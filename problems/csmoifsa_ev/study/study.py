@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -18,7 +18,7 @@ from csmoifsa_energy.impact import StakeholderImpact
 from csmoifsa_ev.inputs.scenario import Scenario, build_day
 from csmoifsa_ev.model.day import PricingDay
 from csmoifsa_ev.model.groups import Groups, driver_groups
-from csmoifsa_ev.model.outcome import CONSTRAINTS, OBJECTIVE_SETS, TariffOutcome
+from csmoifsa_ev.model.outcome import OBJECTIVE_SETS, TariffOutcome, limited_flows
 from csmoifsa_ev.model.response import RECOVERIES
 from csmoifsa_ev.problem.pricing import EVPricing
 from csmoifsa_ev.study.choice import Recommendation, nearly_equal, recommend, rule_goal, within_tolerance
@@ -29,6 +29,9 @@ from csmoifsa_ev.study.no_effect import no_effect_ranges, normalise_prices
 from csmoifsa_ev.study.robust import RobustChoice, recommend_robustly
 from csmoifsa_ev.study.rounding import round_tariff
 from csmoifsa_ev.study.sensitivity import Robustness, robustness, tornado
+
+TIGHTENINGS = 8
+"""Most searches of `run_study`, each with the limits that the choices of the one before exceed."""
 
 EXTREME_NAMES = {
     "g2_mw": "min_difference",
@@ -52,7 +55,7 @@ class Study:
         The priced scenario.
     problem : EVPricing
         Day and objectives.
-    front : (n, 6) array
+    front : (n, 2 P) array
         Tariffs of the front by rising peak-valley difference, normalised by
         `no_effect.normalise_prices`, and the recommended tariff [price unit per kWh].
     outcome : TariffOutcome
@@ -67,7 +70,7 @@ class Study:
         Budget, population size and random seed of the search.
     seconds : float
         Wall-clock time of the search [s].
-    rounded : (6,) array, optional
+    rounded : (2 P,) array, optional
         The recommended tariff at multiples of a price step, from `rounding.round_tariff`.
     robust : RobustChoice, optional
         The tariff chosen over draws of all assumptions, or to keep promises; it is then the recommended one, and that
@@ -94,7 +97,7 @@ class Study:
 
     @property
     def recommended(self) -> np.ndarray:
-        """The compromise tariff, (6,) [price unit per kWh]: see `choice.recommend`, `robust.recommend_robustly`."""
+        """The compromise tariff, (2 P,) [price unit per kWh]: see `choice.recommend`, `robust.recommend_robustly`."""
         return self.front[self.chosen["compromise"]]
 
     @cached_property
@@ -109,7 +112,7 @@ class Study:
 
     @cached_property
     def choices(self) -> dict[str, np.ndarray]:
-        """Tariffs by name, (6,) each: the one in force without discharging (``"start"``), then the chosen ones."""
+        """Tariffs by name, (2 P,) each: the one in force without discharging (``"start"``), then the chosen ones."""
         chosen = {"start": self.day.prices.in_force} | {name: self.front[row] for name, row in self.chosen.items()}
         return chosen if self.rounded is None else chosen | {"rounded": self.rounded}
 
@@ -180,6 +183,9 @@ def run_study(
 ) -> Study:
     """Price a scenario.
 
+    With four periods and more, the limits of what parked cars can shift are completed by those that the choices exceed
+    by the linear program over sessions, and the search is repeated, until none does.
+
     Parameters
     ----------
     scenario : Scenario
@@ -203,11 +209,34 @@ def run_study(
         the promises in the stated shares of draws.
     """
     problem = EVPricing(build_day(scenario), objectives=objectives)
+    for _ in range(TIGHTENINGS):
+        study = _run_study(scenario, problem, n_eval, pop_size, seed, round_to, progress, checkpoint)
+        checkpoint = None  # of the first search, which a resumed study makes again in the same way
+        day = problem.day
+        charge = np.array(list(study.choices.values()))[:, : day.n_periods]
+        fleet = day.fleet.tightened(limited_flows(charge, day))
+        if fleet is day.fleet:
+            break
+        problem = EVPricing(replace(day, fleet=fleet), objectives=objectives)
+    return study
+
+
+def _run_study(
+    scenario: Scenario,
+    problem: EVPricing,
+    n_eval: int,
+    pop_size: int,
+    seed: int,
+    round_to: float | None,
+    progress: Callable[[int], None] | None,
+    checkpoint: Checkpoint | None,
+) -> Study:
+    objectives = problem.objective_set
     run = _search(problem, n_eval, seed, pop_size, progress, checkpoint)
-    searched = run.X if run.feasible else np.empty((0, 6))
+    searched = run.X if run.feasible else np.empty((0, problem.n_var))
     found = recommend(problem, known=searched, seed=seed)
     if found is None:
-        worst = CONSTRAINTS[int(problem.outcome(run.X[:1]).constraints[0].argmax())]
+        worst = problem.constraint_names[int(problem.outcome(run.X[:1]).constraints[0].argmax())]
         raise InputError(
             f"no tariff was found that keeps all constraints; the nearest breaks '{worst}'. "
             "Widen prices.charge_bounds and discharge_bounds, or loosen limits"
@@ -249,12 +278,12 @@ def run_study(
 def _front(
     problem: EVPricing, searched: np.ndarray, found: Recommendation, robust: np.ndarray | None = None
 ) -> np.ndarray:
-    """Return the best tariffs of the search, of the direct search and the reference, and the recommended ones, (n, 6).
+    """Return the best tariffs of the search, of the direct search and the reference, and the recommended ones.
 
     Under the reference tariff nobody changes hours.
     """
     low, high = problem.price_bounds
-    reference = np.clip([*problem.day.reference, *low[3:]], low, high)
+    reference = np.clip([*problem.day.reference, *low[problem.day.n_periods :]], low, high)
     X = np.vstack([reference, searched, found.scale.extremes, found.best])
     F, G = problem.values(X)
     kept = (G <= 0).all(axis=1)
@@ -285,9 +314,9 @@ def _search(
 
 
 def search_front(problem: EVPricing, n_eval: int, seed: int, pop_size: int = 100) -> np.ndarray:
-    """Return the tariffs that CSMOIFSA finds, shape (n, 6), empty if none keeps the constraints."""
+    """Return the tariffs that CSMOIFSA finds, shape (n, 2 P), empty if none keeps the constraints."""
     run = _search(problem, n_eval, seed, pop_size)
-    return run.X if run.feasible else np.empty((0, 6))
+    return run.X if run.feasible else np.empty((0, problem.n_var))
 
 
 def run_variants(scenario: Scenario, *, n_eval: int = 10_000, seed: int = 1) -> dict[tuple[str, str], Study]:
@@ -302,18 +331,20 @@ def run_variants(scenario: Scenario, *, n_eval: int = 10_000, seed: int = 1) -> 
 
 
 def initial_population(problem: EVPricing, pop_size: int, seed: int) -> np.ndarray:
-    """Return an initial population of random tariffs that keep most constraints, shape (pop_size, 6).
+    """Return an initial population of random tariffs that keep most constraints, shape (pop_size, 2 P).
 
-    Prices fall from peak to valley, and the peak's discharge price lies between the cost of discharging and the peak's
-    charge price, if the bounds allow it. The first is the reference tariff, under which nobody changes hours.
+    Prices fall from the dearest to the cheapest period, and the dearest's discharge price lies between the cost of
+    discharging and its charge price, if the bounds allow it. The first is the reference tariff, under which nobody
+    changes hours.
     """
     low, high = problem.price_bounds
-    X = np.random.default_rng([seed, pop_size]).uniform(low, high, (pop_size, 6))
-    X[:, :3] = -np.sort(-X[:, :3], axis=1)
+    n = problem.day.n_periods
+    X = np.random.default_rng([seed, pop_size]).uniform(low, high, (pop_size, 2 * n))
+    X[:, :n] = -np.sort(-X[:, :n], axis=1)
     terms = problem.day.v2g
-    least = np.clip(X[:, 2] / problem.day.round_trip + terms.wear + terms.fee, low[3], high[3])
-    most = np.clip(X[:, 0], least, high[3])
-    X[:, 3] = least + (most - least) * (X[:, 3] - low[3]) / (high[3] - low[3])
-    X[:, 3:] = -np.sort(-np.minimum(X[:, 3:], X[:, 3:4]), axis=1)
-    X[0] = np.clip([*problem.day.reference, *low[3:]], low, high)
+    least = np.clip(X[:, n - 1] / problem.day.round_trip + terms.wear + terms.fee, low[n], high[n])
+    most = np.clip(X[:, 0], least, high[n])
+    X[:, n] = least + (most - least) * (X[:, n] - low[n]) / (high[n] - low[n])
+    X[:, n:] = -np.sort(-np.minimum(X[:, n:], X[:, n : n + 1]), axis=1)
+    X[0] = np.clip([*problem.day.reference, *low[n:]], low, high)
     return X

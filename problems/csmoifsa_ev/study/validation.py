@@ -12,7 +12,6 @@ from csmoifsa_ev.model.day import PricingDay
 from csmoifsa_ev.model.outcome import evaluate
 from csmoifsa_ev.model.ramp import Ramp
 from csmoifsa_ev.model.response import Response
-from csmoifsa_ev.model.tariff import VALLEY
 
 
 def night_share(day: PricingDay, difference: float) -> float:
@@ -25,9 +24,9 @@ def night_share(day: PricingDay, difference: float) -> float:
     difference : float
         Price outside the valley less the price in it [price unit per kWh].
     """
-    charge = day.reference - difference * (np.arange(3) == VALLEY)
-    outcome = evaluate(np.concatenate([charge, np.zeros(3)])[None], day)
-    return float(outcome.charging_mw[0, day.steps[VALLEY]].sum() / outcome.charging_mw[0].sum())
+    charge = day.reference - difference * (np.arange(day.n_periods) == day.n_periods - 1)
+    outcome = evaluate(np.concatenate([charge, np.zeros(day.n_periods)])[None], day)
+    return float(outcome.charging_mw[0, day.steps[-1]].sum() / outcome.charging_mw[0].sum())
 
 
 def corner_responses(response: Response) -> list[Response]:
@@ -58,8 +57,8 @@ def calgary(scenario: Scenario | None = None) -> dict[str, tuple[float, float, f
         By period of the trial the share, and the least and the largest over the ends of the response's ranges.
     """
     day = build_day(scenario or load_scenario(case="calgary-2022"))
-    start = day.prices.start.as_array()
-    differences = {"before": 0.0, "rewarded": float(start[0] - start[VALLEY]), "after the reward ended": 0.0}
+    start = day.prices.start_prices
+    differences = {"before": 0.0, "rewarded": float(start[0] - start[-1]), "after the reward ended": 0.0}
     days = [day, *(replace(day, response=one) for one in corner_responses(day.response))]
     shares = {when: [night_share(one, difference) for one in days] for when, difference in differences.items()}
     return {when: (values[0], min(values), max(values)) for when, values in shares.items()}

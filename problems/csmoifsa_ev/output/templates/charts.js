@@ -2,8 +2,8 @@
 // Charts of one tariff, shared by the report and the app: its prices around the clock, and its day by group of drivers.
 const Charts = (function () {
   const { T, config, plain, number, stepped } = Page;
-  const COLOURS = { peak: "#d55e00", flat: "#999999", valley: "#0b5fa5" };
-  const PATTERNS = { peak: "/", flat: "", valley: "." };
+  const COLOURS = ["#d55e00", "#999999", "#e69f00", "#56b4e9", "#009e73", "#0b5fa5"]; // the cheapest period has the last
+  const PATTERNS = ["/", "", "x", "|", "-", "."];
   const GROUP_COLOURS = ["#bdbdbd", "#56b4e9", "#d55e00"];
   const GROUP_PATTERNS = ["", "/", "x"];
 
@@ -15,25 +15,28 @@ const Charts = (function () {
   });
   const axis = (more) => ({ gridcolor: colour("--grid", "#e5e5e5"), zerolinecolor: colour("--grid", "#e5e5e5"), ...more });
 
-  // data: tariffs, discharging, period, step_h and unit; the tariff of row `row` is drawn into the element `id`
+  // names of the periods of `data`, translated where they are the usual ones
+  const periods = (data) => data.periods.map((name) => (Object.hasOwn(T.periods, name) ? T.periods[name] : name));
+
+  // data: tariffs, discharging, periods, period, step_h and unit; the tariff of row `row` is drawn into the element `id`
   function clock(id, data, row) {
-    const x = data.tariffs[row];
-    const periods = ["peak", "flat", "valley"];
-    const bars = periods.map((name, p) => {
+    const x = data.tariffs[row], named = periods(data), n = named.length;
+    const bars = data.periods.map((name, p) => {
+      const look = p === n - 1 ? COLOURS.length - 1 : p;
       const steps = data.period.map((one, k) => [one, k]).filter(([one]) => one === name).map(([, k]) => k);
       return {
-        type: "barpolar", name: `${T.charge}, ${T[name]}: ${number(x[p], 1)}`, r: steps.map(() => x[p]),
+        type: "barpolar", name: `${T.charge}, ${named[p]}: ${number(x[p], 1)}`, r: steps.map(() => x[p]),
         theta: steps.map((k) => 15 * data.step_h * (k + 0.5)), width: steps.map(() => 15 * data.step_h),
-        marker: { color: COLOURS[name], line: { color: "#ffffff", width: 0.5 }, pattern: { shape: PATTERNS[name], fgcolor: "#ffffff", bgcolor: COLOURS[name], size: 6 } },
-        hovertemplate: `${T[name]} ${number(x[p], 2)} ${plain(data.unit)}<extra></extra>`,
+        marker: { color: COLOURS[look], line: { color: "#ffffff", width: 0.5 }, pattern: { shape: PATTERNS[look], fgcolor: "#ffffff", bgcolor: COLOURS[look], size: 6 } },
+        hovertemplate: `${named[p]} ${number(x[p], 2)} ${plain(data.unit)}<extra></extra>`,
       };
     });
     const discharging = data.discharging[row];
-    [0, 1].filter((p) => discharging[p]).forEach((p) => {
-      const steps = data.period.map((one, k) => [one, k]).filter(([one]) => one === periods[p]).map(([, k]) => k);
+    discharging.map((yes, p) => [yes, p]).filter(([yes]) => yes).forEach(([, p]) => {
+      const steps = data.period.map((one, k) => [one, k]).filter(([one]) => one === data.periods[p]).map(([, k]) => k);
       bars.push({
-        type: "scatterpolar", mode: "markers", name: `${T.discharge}, ${T[periods[p]]}: ${number(x[3 + p], 1)}`,
-        r: steps.map(() => x[3 + p]), theta: steps.map((k) => 15 * data.step_h * (k + 0.5)),
+        type: "scatterpolar", mode: "markers", name: `${T.discharge}, ${named[p]}: ${number(x[n + p], 1)}`,
+        r: steps.map(() => x[n + p]), theta: steps.map((k) => 15 * data.step_h * (k + 0.5)),
         marker: { symbol: "triangle-down", size: 9, color: colour("--ink", "#000000") },
       });
     });
@@ -66,5 +69,5 @@ const Charts = (function () {
     }), config);
   }
 
-  return { clock, day, themed, axis, colour };
+  return { clock, day, periods, themed, axis, colour };
 })();

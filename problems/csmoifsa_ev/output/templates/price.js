@@ -2,6 +2,9 @@
 // Linked views of one study. `state.selected` is the tariff shown, `state.kept` the rows that the ranges keep.
 (function () {
   const { D, T, $, config, plain, number, digits, cell, header, fillTable, fillImpact, fillList, addOption, save, quoted } = Page;
+  const P = D.periods.length, PERIODS = Charts.periods(D); // from the dearest to the cheapest
+  const VARIABLES = D.variables.map((name, v) =>
+    Object.hasOwn(T.variables, name) ? T.variables[name] : `${v < P ? T.charge : T.discharge}, ${D.periods[v % P]}`);
   const state = { selected: D.offered, kept: D.tariffs.map(() => true), ready: false };
   const quantity = (name) => T.quantities[name].replace("{money}", D.money);
   const nameOf = (row) =>
@@ -55,7 +58,7 @@
 
   // ---- parallel coordinates with ranges ----------------------------------------------------------------------------
   const axes = () => [
-    ...D.variables.slice(0, 4).map((name, v) => ({ label: T.variables[name], tickformat: ",.4~r", values: front.map((k) => D.tariffs[k][v]) })),
+    ...VARIABLES.slice(0, P + 1).map((label, v) => ({ label, tickformat: ",.4~r", values: front.map((k) => D.tariffs[k][v]) })),
     ...["g1_mw", ...D.objectives].map((name) => ({ label: plain(quantity(name)), tickformat: ",.5~r", values: front.map((k) => D.figures[name][k]) })),
   ];
 
@@ -143,7 +146,7 @@
     for (const [name, [low, high]] of Object.entries(D.choice.nearly_equal)) {
       const v = D.variables.indexOf(name);
       const line = body.insertRow();
-      cell(line, v < 0 ? quantity(name) : `${T.variables[name]} [${D.unit}]`);
+      cell(line, v < 0 ? quantity(name) : `${VARIABLES[v]} [${D.unit}]`);
       const shown = v < 0 ? D.figures[name][row] : D.tariffs[row][v];
       for (const value of [low, high, shown]) cell(line, number(value, v < 0 ? 0 : 1), "td", true);
     }
@@ -163,8 +166,8 @@
     if (row < D.n_front) $("slider").value = String(row);
     const x = D.tariffs[row];
     $("summary").textContent =
-      `${nameOf(row)}: ${T.charge} ${T.peak} ${number(x[0], 1)}, ${T.flat} ${number(x[1], 1)}, ${T.valley} ${number(x[2], 1)} ${D.unit}; ` +
-      `${T.discharge} ${T.peak} ${D.discharging[row][0] ? number(x[3], 1) : T.none}. ` +
+      `${nameOf(row)}: ${T.charge} ${PERIODS.map((name, p) => `${name} ${number(x[p], 1)}`).join(", ")} ${D.unit}; ` +
+      `${T.discharge} ${PERIODS[0]} ${D.discharging[row][0] ? number(x[P], 1) : T.none}. ` +
       ["g1_mw", ...D.objectives].map((name) => `${quantity(name)} ${number(D.figures[name][row], digits(D.figures[name][row]))}`).join("; ");
     markFront();
     Plotly.restyle("parallel", { "line.color": [front.map((k) => (k === row ? 1 : 0))] });
@@ -179,8 +182,7 @@
   function tariffCsv() {
     const lines = ["price,hours,unit,value"];
     D.variables.forEach((name, v) => {
-      const period = name.split("_")[1];
-      lines.push([name, quoted(D.windows[period].join(" and ")), quoted(D.unit), D.tariffs[state.selected][v]].join(","));
+      lines.push([name, quoted(D.windows[D.periods[v % P]].join(" and ")), quoted(D.unit), D.tariffs[state.selected][v]].join(","));
     });
     return lines.join("\n") + "\n";
   }
@@ -189,9 +191,9 @@
     const x = D.tariffs[state.selected], discharging = D.discharging[state.selected];
     const document = JSON.parse(JSON.stringify(D.urdb));
     document.name = `${D.title}: ${nameOf(state.selected)}`;
-    document.energyratestructure = [0, 1, 2].map((p) => {
+    document.energyratestructure = D.periods.map((_, p) => {
       const tier = { unit: "kWh", rate: x[p] / D.per_currency };
-      if (discharging[p]) tier.sell = x[3 + p] / D.per_currency;
+      if (discharging[p]) tier.sell = x[P + p] / D.per_currency;
       return [tier];
     });
     return JSON.stringify(document, null, 2);

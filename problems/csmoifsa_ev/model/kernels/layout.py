@@ -1,0 +1,139 @@
+"""The order of the parameters in the flat array ``data`` that the compiled evaluator reads."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from csmoifsa.jit import jit
+
+NUMBERS = {
+    "n_steps": 1,
+    "n_periods": 1,
+    "n_limits": 1,
+    "n_days": 1,
+    "dt_h": 1,
+    "recovery": 1,  # index in `response.RECOVERIES`
+    "objectives": 10,  # index in `outcome.QUANTITIES` of each objective; as many are read as F has columns
+    "enrolment": 4,  # dead zone, saturation, greatest share, and the stated offer, below 0 where there is none
+    "v2g_ramp": 3,
+    "wear": 1,
+    "fee": 1,
+    "discharged_per_share_mwh": 1,
+    "round_trip": 1,
+    "cost_slope": 1,
+    "conversion_efficiency": 1,
+    "peak_cost": 1,
+    "generation_before": 1,
+    "g1_before": 1,
+    "supply_cost_before": 1,
+    "bill_before": 1,
+    "reference_level": 1,
+    "per_mwh": 1,
+    "habit_weight": 1,
+    "delay_weight": 1,
+    "mean_parking_h": 1,
+    "min_profit": 1,
+    "max_bill": 1,  # infinite without a limit
+    "max_bill_rise": 1,  # infinite without a limit
+    "v2g_must_pay": 1,
+}
+"""Name and number of values of each parameter at the beginning of ``data``, in order; `pack` writes them."""
+
+
+class Tables(NamedTuple):
+    """The arrays that follow in ``data``, in this order, of P periods, F flows, L limits, T steps and D days."""
+
+    reference: np.ndarray  # (P,) charge prices
+    energy: np.ndarray  # (P,) uncontrolled charging [MWh]
+    eligible: np.ndarray  # (P,) shares of cars that can discharge in each period but the cheapest, then in any of them
+    ramps: np.ndarray  # (F, 3) dead zone, saturation, greatest share of each flow
+    weights: np.ndarray  # (L, F) of the flows in each joint limit
+    limits: np.ndarray  # (L,) [MWh]
+    period: np.ndarray  # (T,)
+    profile: np.ndarray  # (T,) uncontrolled charging [MW]
+    cost_intercept: np.ndarray  # (T,)
+    staggered: np.ndarray  # (2, T) weights of charging and of discharging
+    delay: np.ndarray  # (P, T) of energy from each period [h]
+    base: np.ndarray  # (D, T) load without cars [MW]
+
+
+AT = dict(zip(NUMBERS, itertools.accumulate(NUMBERS.values(), initial=0), strict=False))
+"""Index in ``data`` of the first value of each parameter."""
+
+HEADER = sum(NUMBERS.values())
+"""Index in ``data`` of the first table."""
+
+# numba reads module constants, not dictionaries
+STEPS, PERIODS, LIMITS, DAYS, DT, RECOVERY = (
+    AT[n] for n in ("n_steps", "n_periods", "n_limits", "n_days", "dt_h", "recovery")
+)
+OBJECTIVES, MIN_PROFIT, MAX_BILL, MUST_PAY = (AT[n] for n in ("objectives", "min_profit", "max_bill", "v2g_must_pay"))
+MAX_BILL_RISE, ENROLMENT = AT["max_bill_rise"], AT["enrolment"]
+V2G_RAMP, WEAR, FEE = (AT[n] for n in ("v2g_ramp", "wear", "fee"))
+DISCHARGED, ROUND_TRIP, COST_SLOPE = (AT[n] for n in ("discharged_per_share_mwh", "round_trip", "cost_slope"))
+CONVERSION, PEAK_COST, LEVEL = (AT[n] for n in ("conversion_efficiency", "peak_cost", "reference_level"))
+GENERATION_BEFORE, G1_BEFORE = AT["generation_before"], AT["g1_before"]
+SUPPLY_BEFORE, BILL_BEFORE = AT["supply_cost_before"], AT["bill_before"]
+MONEY, HABIT, DELAY, PARKING = (AT[n] for n in ("per_mwh", "habit_weight", "delay_weight", "mean_parking_h"))
+
+
+def pack(numbers: Mapping[str, ArrayLike], tables: Tables) -> np.ndarray:
+    """Return one flat array of all parameters, shape (k,).
+
+    Parameters
+    ----------
+    numbers : mapping
+        The names of `NUMBERS`, each with its number of values.
+    tables : Tables
+        The arrays, of the shapes stated there.
+
+    Raises
+    ------
+    ValueError
+        A name is missing or unknown, or has another number of values.
+    """
+    if set(numbers) != set(NUMBERS):
+        raise ValueError(f"the parameters must be {', '.join(NUMBERS)}")
+    parts = [np.ravel(np.asarray(numbers[name], dtype=float)) for name in NUMBERS]
+    for (name, length), part in zip(NUMBERS.items(), parts, strict=True):
+        if len(part) != length:
+            raise ValueError(f"{name} must have {length} values, not {len(part)}")
+    return np.concatenate([*parts, *(np.ravel(np.asarray(table, dtype=float)) for table in tables)])
+
+
+@jit
+def unpack(data: np.ndarray) -> Tables:
+    """Return the tables of ``data`` as views of it."""
+    n_steps, n_periods, n_limits, n_days = int(data[STEPS]), int(data[PERIODS]), int(data[LIMITS]), int(data[DAYS])
+    n_flows = n_periods * (n_periods - 1) // 2
+    reference = HEADER
+    energy = reference + n_periods
+    eligible = energy + n_periods
+    ramps = eligible + n_periods
+    weights = ramps + 3 * n_flows
+    limits = weights + n_limits * n_flows
+    period = limits + n_limits
+    profile = period + n_steps
+    intercept = profile + n_steps
+    staggered = intercept + n_steps
+    delay = staggered + 2 * n_steps
+    base = delay + n_periods * n_steps
+    return Tables(
+        data[reference:energy],
+        data[energy:eligible],
+        data[eligible:ramps],
+        data[ramps:weights].reshape(n_flows, 3),
+        data[weights:limits].reshape(n_limits, n_flows),
+        data[limits:period],
+        data[period:profile],
+        data[profile:intercept],
+        data[intercept:staggered],
+        data[staggered:delay].reshape(2, n_steps),
+        data[delay:base].reshape(n_periods, n_steps),
+        data[base : base + n_days * n_steps].reshape(n_days, n_steps),
+    )
