@@ -133,7 +133,7 @@ def test_sums_of_many_periods_do_not_depend_on_chunks_and_threads(case, n_period
 def test_compiled_and_plain_model_agree_and_keep_energy(case, n_periods, recovery):
     problem = EVPricing(build_day(scenario_of(case, n_periods, recovery=recovery)))
     assert problem.n_var == 2 * n_periods
-    assert problem.n_ieq_constr == len(problem.constraint_names) == 2 * n_periods + 5
+    assert problem.n_ieq_constr == len(problem.constraint_names) == 2 * n_periods + 6
     X = random_tariffs(problem, 200)
     Q, G = problem.quantities(X)
     outcome = problem.outcome(X)

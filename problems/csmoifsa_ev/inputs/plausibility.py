@@ -10,7 +10,17 @@ ENERGY_PER_CAR = (2.0, 20.0)
 
 def implausible(day: PricingDay) -> list[str]:
     """Return one sentence for each value that hardly suits the others; empty if there is none."""
-    return [*_cost(day), *_prices(day), *_energy(day)]
+    return [*_limit(day), *_cost(day), *_prices(day), *_energy(day)]
+
+
+def _limit(day: PricingDay) -> list[str]:
+    limit, most = day.limits.max_load_mw, float(day.days_mw.max())
+    if limit is None or most <= limit:
+        return []
+    return [
+        f"limits.max_load_mw: the load without cars alone reaches {most:,.1f} MW, above the limit of {limit:,.1f} MW, "
+        "so that only discharging could keep it"
+    ]
 
 
 def _cost(day: PricingDay) -> list[str]:

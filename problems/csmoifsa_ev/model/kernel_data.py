@@ -53,6 +53,7 @@ def kernel_data(day: PricingDay, objectives: tuple[str, ...]) -> np.ndarray:
             "min_profit": day.limits.min_profit,
             "max_bill": max_bill(day),
             "max_bill_rise": np.inf if day.limits.max_bill_rise is None else day.limits.max_bill_rise,
+            "max_load": np.inf if day.limits.max_load_mw is None else day.limits.max_load_mw,
             "v2g_must_pay": day.limits.v2g_must_pay,
         },
         Tables(

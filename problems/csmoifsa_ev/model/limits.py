@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from csmoifsa.errors import InputError
-from csmoifsa_energy.checks import Parameters
+from csmoifsa_energy.checks import Parameters, require_positive
 
 Rule = Literal["profit", "bill", "nearness"]
 RULES: tuple[Rule, ...] = get_args(Rule)
@@ -31,6 +31,8 @@ class Limits(Parameters):
     max_bill_rise : float, optional
         Largest rise of the bill of any group of drivers against the bill before pricing, as a share of it: 0.1 allows
         10 %, 0 forbids a rise; no limit if left out.
+    max_load_mw : float, optional
+        Highest total load in any step of any day, such as the limit of a feeder [MW]; no limit if left out.
     v2g_must_pay : bool
         Whether discharging must bring the operator and the drivers together at least what it costs them: the cost of
         supply it avoids is at least the fee and the wear of batteries.
@@ -39,6 +41,7 @@ class Limits(Parameters):
     min_profit: float = 0.0
     max_bill_change: float | None = None
     max_bill_rise: float | None = None
+    max_load_mw: float | None = None
     v2g_must_pay: bool = True
 
     def __post_init__(self) -> None:
@@ -46,6 +49,8 @@ class Limits(Parameters):
             share = getattr(self, name)
             if share is not None and not share > -1:
                 raise InputError(f"{name} must be a share above -1, such as 0 or -0.05, not {share}")
+        if self.max_load_mw is not None:
+            require_positive(self, "max_load_mw")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -53,12 +53,13 @@ OVER_THE_DAY = (
     "drivers' bill <= max_bill_change",
     "discharging brings what it costs",
     "bill of every group <= max_bill_rise",
+    "load <= max_load_mw",
 )
 """Constraints on a whole day, which follow those on the order of prices."""
 
 
 def constraint_names(periods: Sequence[str]) -> tuple[str, ...]:
-    """Return what each of the 2 P + 5 constraints of a tariff asks for, by the names of its P periods.
+    """Return what each of the 2 P + 6 constraints of a tariff asks for, by the names of its P periods.
 
     Examples
     --------
@@ -127,9 +128,9 @@ class TariffOutcome:
         Relative rise of the bill per car of the group of drivers for which it is largest.
     rebound_mw : (n,) array
         Highest load in the cheapest period less the highest in all other hours, over all days [MW].
-    constraints : (n, 2 P + 5) array
-        Constraints in the order of `constraint_names`, kept where <= 0, as shares of the mean reference price or of the
-        bill before pricing.
+    constraints : (n, 2 P + 6) array
+        Constraints in the order of `constraint_names`, kept where <= 0, as shares of the mean reference price, of the
+        bill or of the peak before pricing.
     """
 
     load_mw: np.ndarray
@@ -238,7 +239,7 @@ def evaluate(X: np.ndarray, day: PricingDay) -> TariffOutcome:
         mean_price=mean_price,
         largest_bill_rise=rise,
         rebound_mw=rebound,
-        constraints=constraint_values(X, discharging, mean_price, profit, bill, gain, rise, day),
+        constraints=constraint_values(X, discharging, mean_price, profit, bill, gain, rise, figures.g1_mw, day),
     )
 
 
@@ -312,13 +313,15 @@ def constraint_values(
     bill: np.ndarray,
     v2g_gain: np.ndarray,
     rise: np.ndarray,
+    g1_mw: np.ndarray,
     day: PricingDay,
 ) -> np.ndarray:
-    """Return the constraints in the order of `constraint_names`, shape (n, 2 P + 5), kept where <= 0.
+    """Return the constraints in the order of `constraint_names`, shape (n, 2 P + 6), kept where <= 0.
 
     Equations 27-29 of the 2022 paper, reconstructed, and the `limits.Limits`. Prices are divided by the mean reference
-    price, sums of money by the bill before pricing, so that violations can be added. The bounds of the dearest period's
-    discharge price hold only where somebody discharges: their violation is at most the share of cars that do.
+    price, sums of money by the bill before pricing, the load by the peak before pricing, so that violations can be
+    added. The bounds of the dearest period's discharge price hold only where somebody discharges: their violation is at
+    most the share of cars that do.
 
     Parameters
     ----------
@@ -332,9 +335,12 @@ def constraint_values(
         Operator's profit, drivers' bill, and what discharging brings both together [currency/day].
     rise : (n,) array
         Largest relative rise of a group's bill.
+    g1_mw : (n,) array
+        Peak load over all days [MW].
     day : PricingDay
         Load, fleet and terms.
     """
+    max_load = day.limits.max_load_mw
     charge, discharge = X[:, : day.n_periods], X[:, day.n_periods :]
     level, money = day.reference_level, day.bill_before
     lowest_discharge = charge[:, -1] / day.round_trip + day.v2g.wear + day.v2g.fee
@@ -349,5 +355,6 @@ def constraint_values(
         (bill - most) / money - ROUNDING if np.isfinite(most) else np.full(len(X), -1.0),
         -v2g_gain / money if day.limits.v2g_must_pay else np.zeros(len(X)),
         np.full(len(X), -1.0) if day.limits.max_bill_rise is None else rise - day.limits.max_bill_rise - ROUNDING,
+        np.full(len(X), -1.0) if max_load is None else (g1_mw - max_load) / day.before.g1_mw - ROUNDING,
     )
     return np.stack(columns, axis=1)

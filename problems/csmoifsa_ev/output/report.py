@@ -10,7 +10,6 @@ from csmoifsa.console import stderr
 from csmoifsa_energy.impact import impact_rows
 from csmoifsa_energy.page import write_page
 from csmoifsa_energy.paper import print_page
-from csmoifsa_ev.inputs.inspection import study_notes
 from csmoifsa_ev.inputs.scenario import Scenario
 from csmoifsa_ev.model.day import PricingDay
 from csmoifsa_ev.model.groups import GROUPS, driver_groups
@@ -92,7 +91,7 @@ def report_data(study: Study) -> dict[str, object]:
         "robust": robust_summary(study),
         "tornado": study.tornado,
         "customer_groups": winners_and_losers(study.customers[0]).replace({np.nan: None}).to_dict("records"),
-        "notes": [*study_notes(study.scenario, day), *study.customers[1]],
+        "notes": study.notes,
         "inputs": input_rows(study.scenario),
         "days": len(day.days_mw),
         "n_ev": day.fleet.n_ev,
@@ -104,6 +103,7 @@ def day_data(scenario: Scenario, day: PricingDay) -> dict[str, object]:
     minutes = [round(k * day.dt_h * 60) for k in range(len(day.period))]
     return {
         "unit": scenario.prices.unit,
+        "max_load": scenario.limits.max_load_mw,
         "money": scenario.prices.currency,
         "variables": list(day.variables),
         "periods": list(day.names),

@@ -12,7 +12,6 @@ import pandas as pd
 from csmoifsa.files import atomic_write, write_csv, write_json
 from csmoifsa.folders import result_folder
 from csmoifsa_energy.impact import impact_rows
-from csmoifsa_ev.inputs.inspection import study_notes
 from csmoifsa_ev.inputs.tariffs import urdb_document
 from csmoifsa_ev.model.groups import GROUPS
 from csmoifsa_ev.model.outcome import TariffOutcome
@@ -255,7 +254,7 @@ def summarise(study: Study) -> Summary:
         "robustness": asdict(study.robustness),
         "robust": robust_summary(study),
         "days": len(day.days_mw),
-        "notes": [*study_notes(study.scenario, day), *study.customers[1]],
+        "notes": study.notes,
         "paper": compare_with_paper(study),
     }
 

@@ -17,7 +17,7 @@ from csmoifsa_ev.model.outcome import OBJECTIVE_SETS, QUANTITIES, TariffOutcome,
 class EVPricing(Problem):
     """Prices of charging and discharging in each period, as a pymoo problem with three objectives.
 
-    Its 2 P variables are `PricingDay.variables`: of peak, flat and valley six. Its 2 P + 5 constraints are those of
+    Its 2 P variables are `PricingDay.variables`: of peak, flat and valley six. Its 2 P + 6 constraints are those of
     `outcome.constraint_names`.
 
     `csmoifsa_ev.plugin.ev_pricing` makes one from a scenario file or a bundled case.
@@ -101,7 +101,7 @@ class EVPricing(Problem):
         -------
         (n, 10) array
             The quantities of `outcome.QUANTITIES`, to be minimised: those in `outcome.MAXIMISED` with a minus sign.
-        (n, 2 P + 5) array
+        (n, 2 P + 6) array
             The constraints of `outcome.constraint_names`, kept where <= 0.
         """
         X = np.array(X, dtype=float, order="C")

@@ -142,6 +142,28 @@ def v2g_figures(outcome: TariffOutcome, day: PricingDay) -> dict[str, np.ndarray
     }
 
 
+def load_limit_notes(outcome: TariffOutcome, day: PricingDay, start: int, row: int) -> list[str]:
+    """Return a sentence on the load limit before pricing, in force and recommended; empty without a limit.
+
+    Parameters
+    ----------
+    outcome : TariffOutcome
+        Effects of tariffs.
+    day : PricingDay
+        The day on which they were evaluated.
+    start, row : int
+        Rows of the tariff in force and of the recommended one.
+    """
+    limit = day.limits.max_load_mw
+    if limit is None:
+        return []
+    before, in_force, after = (f"{float(one):,.1f} MW" for one in (day.before.g1_mw[0], *outcome.g1_mw[[start, row]]))
+    return [
+        f"limits.max_load_mw: the load may reach {limit:,.1f} MW; it reaches {before} before pricing, {in_force} with "
+        f"the tariff in force and {after} with the recommended one"
+    ]
+
+
 class Rebound(TypedDict):
     """The peak after pricing.
 

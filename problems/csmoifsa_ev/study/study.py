@@ -15,6 +15,7 @@ from csmoifsa.decision import best_acceptable, extremes
 from csmoifsa.errors import InputError
 from csmoifsa.runs import Checkpoint, Run, solve
 from csmoifsa_energy.impact import StakeholderImpact
+from csmoifsa_ev.inputs.inspection import study_notes
 from csmoifsa_ev.inputs.scenario import Scenario, build_day
 from csmoifsa_ev.model.day import PricingDay
 from csmoifsa_ev.model.groups import Groups, driver_groups
@@ -24,7 +25,7 @@ from csmoifsa_ev.problem.pricing import EVPricing
 from csmoifsa_ev.study.choice import Recommendation, nearly_equal, recommend, rule_goal, within_tolerance
 from csmoifsa_ev.study.customers import study_bills
 from csmoifsa_ev.study.held_out import HELD_OUT, HeldOutRow, PromiseRow, compare_held_out
-from csmoifsa_ev.study.impact import stakeholder_impact
+from csmoifsa_ev.study.impact import load_limit_notes, stakeholder_impact
 from csmoifsa_ev.study.no_effect import no_effect_ranges, normalise_prices
 from csmoifsa_ev.study.robust import RobustChoice, recommend_robustly
 from csmoifsa_ev.study.rounding import round_tariff
@@ -144,6 +145,13 @@ class Study:
         flows = self.choice_outcome.flow_mwh
         tariffs = self.choices["start"], self.choices[self.offered]
         return study_bills(self.scenario, self.day, tariffs, (flows[now], flows[later]))
+
+    @property
+    def notes(self) -> list[str]:
+        """Sentences on the files read, doubtful values, the sampled customers and the load limit."""
+        start, row = (list(self.choices).index(name) for name in ("start", "compromise"))
+        limit = load_limit_notes(self.choice_outcome, self.day, start, row)
+        return [*study_notes(self.scenario, self.day), *self.customers[1], *limit]
 
     @cached_property
     def tornado(self) -> list[dict[str, str | float]]:

@@ -19,10 +19,12 @@ from csmoifsa_ev.model.kernels.layout import (
     DELAY,
     DT,
     FEE,
+    G1_BEFORE,
     HABIT,
     LEVEL,
     MAX_BILL,
     MAX_BILL_RISE,
+    MAX_LOAD,
     MIN_PROFIT,
     MONEY,
     MUST_PAY,
@@ -51,9 +53,10 @@ def constraints(
     data: np.ndarray,
     psi: float,
     rise: float,
+    peak: float,
     g: np.ndarray,
 ) -> None:
-    """Fill the constraints ``g`` (2 P + 5,) of one candidate; see `outcome.constraint_values`."""
+    """Fill the constraints ``g`` (2 P + 6,) of one candidate; see `outcome.constraint_values`."""
     level, last = data[LEVEL], x.shape[0] // 2 - 1
     dearest = last + 1  # index of the discharge price of the dearest period
     for k in range(last):
@@ -68,6 +71,7 @@ def constraints(
     g[k + 2] = (bill - data[MAX_BILL]) / data[BILL_BEFORE] - ROUNDING if data[MAX_BILL] < np.inf else -1.0
     g[k + 3] = -gain / data[BILL_BEFORE] if data[MUST_PAY] > 0.0 else 0.0
     g[k + 4] = rise - data[MAX_BILL_RISE] - ROUNDING if data[MAX_BILL_RISE] < np.inf else -1.0
+    g[k + 5] = (peak - data[MAX_LOAD]) / data[G1_BEFORE] - ROUNDING if data[MAX_LOAD] < np.inf else -1.0
 
 
 @jit(borrows=True)
@@ -106,7 +110,7 @@ def evaluate(X: np.ndarray, data: np.ndarray, F: np.ndarray, G: np.ndarray) -> N
         One tariff a row, in the order of `tariff.price_names`.
     data : (k,) array
         From `kernel_data.kernel_data`.
-    F, G : (n, m) and (n, 2 P + 5) arrays
+    F, G : (n, m) and (n, 2 P + 6) arrays
         Receive the objectives, to be minimised, and the constraints, kept where <= 0.
     """
     tables = unpack(data)
@@ -154,4 +158,4 @@ def evaluate(X: np.ndarray, data: np.ndarray, F: np.ndarray, G: np.ndarray) -> N
         q[9] = out[6] - out[7]
         for k in range(F.shape[1]):
             F[row, k] = q[int(data[OBJECTIVES + k])]
-        constraints(x, out[4] / energy, profit, bill, gain, data, psi, q[8], G[row])
+        constraints(x, out[4] / energy, profit, bill, gain, data, psi, q[8], q[7], G[row])

@@ -40,6 +40,7 @@ NUMBERS = {
     "min_profit": 1,
     "max_bill": 1,  # infinite without a limit
     "max_bill_rise": 1,  # infinite without a limit
+    "max_load": 1,  # infinite without a limit
     "v2g_must_pay": 1,
 }
 """Name and number of values of each parameter at the beginning of ``data``, in order; `pack` writes them."""
@@ -73,7 +74,7 @@ STEPS, PERIODS, LIMITS, DAYS, DT, RECOVERY = (
     AT[n] for n in ("n_steps", "n_periods", "n_limits", "n_days", "dt_h", "recovery")
 )
 OBJECTIVES, MIN_PROFIT, MAX_BILL, MUST_PAY = (AT[n] for n in ("objectives", "min_profit", "max_bill", "v2g_must_pay"))
-MAX_BILL_RISE, ENROLMENT = AT["max_bill_rise"], AT["enrolment"]
+MAX_BILL_RISE, MAX_LOAD, ENROLMENT = AT["max_bill_rise"], AT["max_load"], AT["enrolment"]
 V2G_RAMP, WEAR, FEE = (AT[n] for n in ("v2g_ramp", "wear", "fee"))
 DISCHARGED, ROUND_TRIP, COST_SLOPE = (AT[n] for n in ("discharged_per_share_mwh", "round_trip", "cost_slope"))
 CONVERSION, PEAK_COST, LEVEL = (AT[n] for n in ("conversion_efficiency", "peak_cost", "reference_level"))
