@@ -38,7 +38,7 @@ def draw_products(rng, most=3, **keys):
             "direction": str(rng.choice(["symmetric", "up", "down"])), "block_h": float(rng.choice([1, 2, 4])),
             "price": float(rng.uniform(0.01, 0.5)), "duration_h": float(rng.choice([0.25, 0.5, 1])),
             "minimum_kw": float(rng.choice([0, 3])), "increment_kw": float(rng.choice([0, 2])),
-            "injection_allowed": bool(rng.integers(2)), "energy_share": float(rng.choice([0, 0.1, 1])),
+            "injection_allowed": bool(rng.integers(2)), "energy_share": float(rng.choice([0, 0.1, 0.5])),
             "activation_price": [None, 0.0, 0.2][rng.integers(3)], **keys,
         })
         for _ in range(rng.integers(1, most + 1))

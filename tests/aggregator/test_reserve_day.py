@@ -144,6 +144,10 @@ PRODUCT = "[[reserve]]\nname = 'x'\ndirection = 'up'\nblock_h = 4\ncapacity_pric
         (PRODUCT.replace("= 3.0", "= [1, 2]"), "x: 2 prices of capacity were given for the 6 blocks of the day"),
         (PRODUCT.replace("= 3.0", "= -3"), "capacity_price must hold numbers from 0 up"),
         (PRODUCT + "energy_share = 2\n", "energy_share must be between 0 and 1, not 2"),
+        (
+            PRODUCT.replace("'up'", "'symmetric'") + "energy_share = 0.6\n",
+            "x: energy_share must be between 0 and 0.5 in",
+        ),
         (PRODUCT * 2, "two reserve products are called 'x'"),
         ("[[reserve]]\nbase = 'fcr'\n", "there is no reserve product 'fcr' to build on"),
         ("[[reserve]]\nbase = 'fcr-germany'\n", "fcr-germany: its prices are in EUR, those of the case in \\$"),

@@ -53,12 +53,13 @@ class ReserveKeys(Parameters):
     injection_allowed : bool
         Whether the connection of all cars and of the load beside them may feed into the grid in blocks with a bid.
     energy_share : float
-        Expected energy of calls in each direction, as a share of the bid over the whole block, from 0 to 1.
+        Expected energy of calls in each direction, as a share of the bid over the whole block, from 0 to 1; of a
+        symmetric product to 0.5.
     activation_price : float, optional
         Price of energy called, received upwards and paid downwards [currency/MWh]; where left out it is settled as an
         imbalance, at the prices of real time.
     penalty : float
-        Payment for each MWh of a call that is not delivered [currency/MWh].
+        Payment for each MWh of a call that is not delivered [currency/MWh], in simulated days.
     source : str
         Origin of the product's rules and prices, shown with the results.
     """

@@ -33,7 +33,8 @@ class Product:
     injection_allowed : bool
         Whether the connection of all cars and of the load beside them may feed into the grid in a block with a bid.
     energy_share : float
-        Expected energy of calls in each direction, as a share of the bid over the whole block, from 0 to 1.
+        Expected energy of calls in each direction, as a share of the bid over the whole block, from 0 to 1; of a
+        symmetric product to 0.5.
     activation_price : float, optional
         Price of energy called, received upwards and paid downwards [currency/kWh]; where left out it is settled as an
         imbalance, upwards at the price of energy sold in real time, downwards at that of energy bought in real time.
@@ -66,8 +67,11 @@ class Product:
         for name in ("minimum_kw", "increment_kw", "penalty"):
             if not (np.isfinite(getattr(self, name)) and getattr(self, name) >= 0):
                 raise InputError(f"{self.name}: {name} must be a number from 0 up, not {getattr(self, name)}")
-        if not 0 <= self.energy_share <= 1:
-            raise InputError(f"{self.name}: energy_share must be between 0 and 1, not {self.energy_share}")
+        most = 1.0 / len(self.called)  # in each direction
+        if not 0 <= self.energy_share <= most:
+            raise InputError(
+                f"{self.name}: energy_share must be between 0 and {most:g} in each direction, not {self.energy_share}"
+            )
         if not np.isfinite(self.price).all() or (self.price < 0).any():
             raise InputError(f"{self.name}: price must hold numbers from 0 up, not {self.price.tolist()}")
 

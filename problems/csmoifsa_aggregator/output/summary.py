@@ -77,11 +77,40 @@ class ReserveRow(TypedDict):
     source: str
 
 
+class SimulatedCalls(TypedDict):
+    """Days of simulated calls on the plan, see `study.calls`.
+
+    Attributes
+    ----------
+    days : int
+        Number of simulated days.
+    cost, penalty : float
+        Mean cost of calls and mean penalties for calls not delivered [currency/day].
+    greatest_cost : float
+        Cost and penalties of the dearest day [currency].
+    called_kwh : float
+        Mean energy called, in both directions together [kWh/day].
+    missed_share : float
+        Part of all energy called that is not delivered.
+    short_kwh : float
+        Greatest energy of a day that is promised at departure and missing, all vehicles together [kWh].
+    """
+
+    days: int
+    cost: float
+    penalty: float
+    greatest_cost: float
+    called_kwh: float
+    missed_share: float
+    short_kwh: float
+
+
 class ReserveOffered(TypedDict):
-    """Reserve products beside V2G, and the rise of the surplus against V2G alone [currency/day]."""
+    """Reserve products beside V2G, the rise of the surplus against V2G alone [currency/day], and simulated calls."""
 
     surplus_gain: float
     products: list[ReserveRow]
+    simulated: SimulatedCalls
 
 
 class CustomersKept(TypedDict):

@@ -95,7 +95,7 @@ def summarise_day(study: DayStudy) -> DaySummary:
     if study.second is not None:
         answer["contracts"] = _contracts(study)
         if study.alone is not None:
-            answer["reserve"] = _reserve(study.second, study.alone)
+            answer["reserve"] = _reserve(study, study.second, study.alone)
     return answer
 
 
@@ -234,9 +234,21 @@ def _v2g_table(study: DayStudy) -> pd.DataFrame:
     )
 
 
-def _reserve(two: StageTwo, alone: StageTwo) -> ReserveOffered:
+def _reserve(study: DayStudy, two: StageTwo, alone: StageTwo) -> ReserveOffered:
+    calls = study.calls
+    assert calls is not None
+    called, missed = float(calls.called_kwh.sum()), float(calls.missed_kwh.sum())
     return {
         "surplus_gain": two.surplus - alone.surplus,
+        "simulated": {
+            "days": len(calls.cost),
+            "cost": float(calls.cost.mean()),
+            "penalty": float(calls.penalty.mean()),
+            "greatest_cost": float((calls.cost + calls.penalty).max()),
+            "called_kwh": called / len(calls.cost),
+            "missed_share": missed / called if called > 0 else 0.0,
+            "short_kwh": float(calls.short_kwh.max()),
+        },
         "products": [
             {
                 "product": one.product.name,

@@ -145,6 +145,13 @@ def _show_reserve(reserve: ReserveOffered, money: str) -> None:
         "greatest expected cost.",
         soft_wrap=True,
     )
+    days = reserve["simulated"]
+    console.print(
+        f"In {days['days']} days of simulated calls of {days['called_kwh']:,.0f} kWh a day they cost "
+        f"{days['cost']:,.2f} {money} a day, and penalties {days['penalty']:,.2f}; {100 * days['missed_share']:.2g} % "
+        f"of the energy called is not delivered, and promises at departure lack {days['short_kwh']:,.3g} kWh at most.",
+        soft_wrap=True,
+    )
     table = Table(box=None, pad_edge=False, header_style="dim")
     names = ("product", "\ndirection", "hours\nbid", "greatest\nbid, MW", f"payment\n{money}", f"calls cost\n{money}")
     for name in names:

@@ -15,7 +15,11 @@ from csmoifsa_aggregator.model.follower import duality_gap
 from csmoifsa_aggregator.solve.contracts import StageTwo
 from csmoifsa_aggregator.solve.customers import solve_customers
 from csmoifsa_aggregator.solve.stackelberg import Solution, solve_game
-from csmoifsa_aggregator.study.baselines import DayAccount, baselines, contracts, stages
+from csmoifsa_aggregator.study.baselines import DayAccount, baselines, contracts, other_load, stages
+from csmoifsa_aggregator.study.calls import CallsResult, draw_signal, simulate_calls, ticks_of
+
+SIMULATED_DAYS = 200
+"""Number of days of simulated calls of reserve."""
 
 
 class PriceRules(TypedDict):
@@ -124,6 +128,22 @@ class DayStudy:
         }
         powers = self.second.v2g.charge_kw - self.second.v2g.discharge_kw
         return load | dict(zip(self.case.cars.names, powers, strict=True))
+
+    @cached_property
+    def calls(self) -> CallsResult | None:
+        """Days of simulated calls on the plan with reserve, always the same signals; None without reserve."""
+        if self.second is None or self.case.cars is None or not self.second.reserve:
+            return None
+        game, rng = self.case.game, np.random.default_rng(1)
+        other = other_load(self.case, self.solution)
+        per = ticks_of(game.dt_h)
+        signals = [
+            draw_signal(one.product, per * game.n_steps, game.dt_h / per, SIMULATED_DAYS, rng)
+            for one in self.second.reserve
+        ]
+        return simulate_calls(
+            self.case.cars, self.second.v2g, self.second.reserve, game, other, np.stack(signals, axis=1)
+        )
 
     @cached_property
     def duality_gap(self) -> float:

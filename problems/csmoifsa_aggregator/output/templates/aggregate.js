@@ -81,7 +81,11 @@
     const R = S.reserve;
     if (!R) return;
     $("reserve").hidden = false;
-    $("reserve_text").textContent = fill(T.reserve_text, { gain: money(R.surplus_gain), money: D.money });
+    const days = R.simulated;
+    $("reserve_text").textContent = fill(T.reserve_text, { gain: money(R.surplus_gain), money: D.money }) + " " + fill(T.reserve_days, {
+      days: days.days, kwh: number(days.called_kwh, 0), cost: money(days.cost), penalty: money(days.penalty), money: D.money,
+      missed: trimmed(100 * days.missed_share, 2), short: trimmed(days.short_kwh, 3),
+    });
     fillTable($("reserve_table"), [T.product, T.direction, T.block, T.bids, unit(T.payment), unit(T.call_cost), T.injection],
       R.products.map((one) => [
         one.product, T.directions[one.direction], trimmed(one.block_h, 2), one.bids_mw.map((bid) => trimmed(bid, 2)).join(" · "),
