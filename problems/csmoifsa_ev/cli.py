@@ -188,6 +188,8 @@ def compare(
     from csmoifsa_ev.study.baselines import compare_baselines
     from csmoifsa_ev.study.study import run_variants, search_front
 
+    if studies and studies[0].is_dir():
+        raise InputError(f"{studies[0]} is one study; name a second to set it beside, or a scenario file")
     wanted = load_scenario(studies[0] if studies else None, case=case)
     priced = run_variants(wanted, n_eval=n_eval, seed=seed)
     problem = priced["paper", wanted.response.recovery].problem

@@ -164,6 +164,9 @@ def test_command(folders, tmp_path, run_cli):
     refused = run_cli("ev", "compare", *paths, "--case", "duke-2017")
     assert refused.code == 2
     assert "--case is of one scenario" in refused.err
+    alone = run_cli("ev", "compare", paths[0])
+    assert alone.code == 2
+    assert "is one study; name a second to set it beside" in alone.err
 
 
 @pytest.mark.slow

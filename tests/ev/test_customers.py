@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from csmoifsa_ev.inputs.scenario import build_day, load_scenario
+from csmoifsa_ev.model.flow_region import flow_pairs
 from csmoifsa_ev.model.outcome import evaluate
+from csmoifsa_ev.problem.pricing import EVPricing
 from csmoifsa_ev.study.customers import (
     UNCHANGED,
     Customers,
+    _one_by_one,
+    _together,
     customer_bills,
     sample_customers,
     shifted_kwh,
@@ -18,6 +24,7 @@ from csmoifsa_ev.study.customers import (
     winners_and_losers,
 )
 from csmoifsa_ev.study.impact import DAYS_A_MONTH
+from ev.test_periods import random_tariffs, scenario_of
 
 CASES = {
     "one trip": "[fleet]\nn_ev = 700\n",
@@ -69,6 +76,44 @@ def test_no_session_takes_more_than_it_can(priced):
         assert (after >= -1e-9).all()
         assert (after <= most + 1e-9).all()
         np.testing.assert_allclose(after.sum(axis=0), used.sum(axis=0), rtol=1e-9)
+
+
+@pytest.mark.parametrize(("n_periods", "trips"), [(2, 1), (3, 3), (4, 1), (5, 3)])
+def test_any_number_of_periods_and_trips(n_periods, trips):
+    """The customers sum to the fleet in every period, also where flows compete for the same hours."""
+    scenario = scenario_of(load_scenario(), n_periods, n_ev=300)
+    scenario = dataclasses.replace(scenario, fleet=dataclasses.replace(scenario.fleet, trips_per_day=trips))
+    day = build_day(scenario)
+    problem = EVPricing(day)
+    outcome = problem.outcome(random_tariffs(problem, 6, seed=n_periods))
+    customers = sample_customers(scenario, day)
+    together = 0
+    for row, flows in enumerate(outcome.flow_mwh):
+        after, missed = shifted_kwh(customers, flows, day)
+        assert missed == pytest.approx(0, abs=1e-6)
+        fleet = [(outcome.charging_mw[row][day.period == p]).sum() * day.dt_h * 1e3 for p in range(n_periods)]
+        np.testing.assert_allclose(after.sum(axis=1), fleet, rtol=1e-6, atol=1e-6)
+        assert (after >= -1e-6).all()
+        assert (after <= customers.summed(customers.used_kwh + customers.free_kwh) + 1e-6).all()
+        able = np.array([np.minimum(customers.used_kwh[a], customers.free_kwh[b]) for a, b in flow_pairs(n_periods)])
+        wanted = flows * 1e3
+        together += bool(_one_by_one(customers, able, wanted).sum() < wanted.sum() * (1 - 1e-6))
+        moved = _together(customers, able, wanted)
+        for p in range(n_periods):  # session by session: no more than it charges there, nor than it has room for
+            gone = sum(moved[k] for k, (a, _) in enumerate(flow_pairs(n_periods)) if a == p)
+            came = sum(moved[k] for k, (_, b) in enumerate(flow_pairs(n_periods)) if b == p)
+            assert (gone <= customers.used_kwh[p] + 1e-6).all()
+            assert (came <= customers.free_kwh[p] + 1e-6).all()
+    assert together > 0 or n_periods < 4
+
+
+def test_all_at_once_is_equal_shares_where_nothing_competes():
+    scenario = load_scenario().with_changes(n_ev=200)
+    day = build_day(scenario)
+    customers = sample_customers(scenario, day)
+    able = np.array([np.minimum(customers.used_kwh[a], customers.free_kwh[b]) for a, b in flow_pairs(3)])
+    wanted = np.array([0.3, 0.0, 0.0]) * able.sum(axis=1)
+    np.testing.assert_allclose(_together(customers, able, wanted), able * [[0.3], [0.0], [0.0]], atol=1e-7)
 
 
 def test_energies_of_a_session_by_minutes():

@@ -12,7 +12,8 @@ from typing import cast
 
 import numpy as np
 import pandas as pd
-from scipy.optimize import brentq
+from scipy.optimize import brentq, linprog
+from scipy.sparse import csr_matrix, hstack, identity, kron
 
 from csmoifsa_ev.inputs.scenario import Scenario
 from csmoifsa_ev.inputs.sessions import read_sessions
@@ -116,7 +117,8 @@ def shifted_kwh(customers: Customers, flow_mwh: np.ndarray, day: PricingDay) -> 
     """Return the charging of each customer in each period once the fleet's flows are spread over them.
 
     Flow by flow, each session shifts the smaller of a common share of what it could take alone and what the flows
-    before have left to it; the share is the one at which the customers shift their part of the fleet's flow.
+    before have left to it; the share is the one at which the customers shift their part of the fleet's flow. Where that
+    leaves a part over, which needs four periods or several sessions a car, all flows are spread at once.
 
     Parameters
     ----------
@@ -134,21 +136,59 @@ def shifted_kwh(customers: Customers, flow_mwh: np.ndarray, day: PricingDay) -> 
     float
         Share of all flows that the sample's sessions could not take, 0 where all fit.
     """
-    now, room = customers.used_kwh.copy(), customers.free_kwh.copy()
-    left = customers.used_kwh.copy()  # charging that is still in its own period
-    wanted_all = missed = 0.0
-    for flow, (a, b) in zip(flow_mwh, flow_pairs(len(now)), strict=True):
-        able = np.minimum(customers.used_kwh[a], customers.free_kwh[b])
-        could = day.fleet.movable_mwh[a, b]
-        wanted = float(flow) / could * able.sum() if could > 0 else 0.0
-        moved = _spread(able, np.minimum(left[a], room[b]), wanted)
-        now[a] -= moved
-        now[b] += moved
-        left[a] -= moved
-        room[b] -= moved
-        wanted_all += wanted
-        missed += wanted - moved.sum()
-    return customers.summed(now), missed / wanted_all if wanted_all > 0 else 0.0
+    pairs = flow_pairs(len(customers.used_kwh))
+    able = np.array([np.minimum(customers.used_kwh[a], customers.free_kwh[b]) for a, b in pairs])
+    could = np.array([day.fleet.movable_mwh[a, b] for a, b in pairs])
+    wanted = np.divide(flow_mwh, could, out=np.zeros(len(pairs)), where=could > 0) * able.sum(axis=1)
+    moved = _one_by_one(customers, able, wanted)
+    if wanted.sum() - moved.sum() > 1e-9 * wanted.sum():
+        moved = _together(customers, able, wanted)
+    now = customers.used_kwh.copy()
+    for one, (a, b) in zip(moved, pairs, strict=True):
+        now[a] -= one
+        now[b] += one
+    return customers.summed(now), float(1.0 - moved.sum() / wanted.sum()) if wanted.sum() > 0 else 0.0
+
+
+def _one_by_one(customers: Customers, able: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Return what each session shifts in each flow, (F, m) [kWh], where a flow takes what those before leave."""
+    left, room, moved = customers.used_kwh.copy(), customers.free_kwh.copy(), np.zeros_like(able)
+    for k, (a, b) in enumerate(flow_pairs(len(left))):
+        moved[k] = _spread(able[k], np.minimum(left[a], room[b]), float(wanted[k]))
+        left[a] -= moved[k]
+        room[b] -= moved[k]
+    return moved
+
+
+def _together(customers: Customers, able: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Return what each session shifts in each flow, (F, m) [kWh], all flows at once by a linear program.
+
+    It moves as much of the ``wanted`` flows (F,) as the sessions can take, and departs from equal shares of what each
+    session is ``able`` (F, m) to shift as little as possible, by the sum of absolute differences.
+    """
+    pairs, n = flow_pairs(len(customers.used_kwh)), able.shape[1]
+    own = np.array(
+        [[float(pair[side] == p) for pair in pairs] for side in (0, 1) for p in range(len(customers.used_kwh))]
+    )
+    equal = able * np.minimum(wanted / np.maximum(able.sum(axis=1), 1e-300), 1.0)[:, None]
+    more = (able - equal).ravel()
+    most = np.vstack([customers.used_kwh, customers.free_kwh])
+    limits = kron(
+        csr_matrix(own), identity(n)
+    )  # rows of one period after the other, columns of one flow after the other
+    sums = kron(identity(len(pairs)), np.ones((1, n)))
+    found = linprog(
+        np.concatenate([np.ones(2 * able.size), np.full(len(pairs), 1e3)]),
+        A_ub=hstack([limits, -limits, csr_matrix((len(own) * n, len(pairs)))]),
+        b_ub=(most - own @ equal).ravel(),
+        A_eq=hstack([sums, -sums, identity(len(pairs))]),
+        b_eq=wanted - equal.sum(axis=1),
+        bounds=np.column_stack([np.zeros(2 * able.size + len(pairs)), np.concatenate([more, equal.ravel(), wanted])]),
+        method="highs",
+    )
+    assert found.status == 0, found.message  # to shift nothing keeps all limits
+    up, down = found.x[: able.size], found.x[able.size : 2 * able.size]
+    return np.maximum(equal + (up - down).reshape(able.shape), 0.0)
 
 
 def _spread(able: np.ndarray, most: np.ndarray, wanted: float) -> np.ndarray:
