@@ -54,9 +54,8 @@ def test_steps_of_any_length_have_ticks_of_five_minutes_at_most(minutes, ticks):
 
 def test_a_day_of_short_steps_is_simulated_too():
     case = refine(load_case("portfolio-reserve"), 8)
-    study = run_day(
-        replace(case, reserve=(replace(case.reserve[0], minimum_kw=0.0, increment_kw=0.0, injection_allowed=True),))
-    )
+    free = replace(case.reserve[0], minimum_kw=0.0, increment_kw=0.0, injection_allowed=True)
+    study = run_day(replace(case, reserve=(free,)), margin=0.0)
     assert study.calls.called_kwh.mean() > 1000
     assert study.calls.short_kwh.max() < 1e-3
 
@@ -151,7 +150,7 @@ def test_every_day_agrees_with_cars_one_by_one(seed):
     price, other = rng.uniform(0.05, 0.3, 8), rng.choice([0, 1]) * rng.uniform(0, 20, 8)
     limit = np.full(8, other.max() + rng.choice([0.8, 10.0]) * float(cars.charge_kw @ cars.count))
     market = replace(single_price(price, 1.0, limit), sell=price - rng.uniform(0, 0.05))
-    plan, reserves = plan_reserve(cars, market, price, other, products)
+    plan, reserves, _ = plan_reserve(cars, market, price, other, products)
     signals = np.stack([draw_signal(one, 8 * TICKS, 1 / TICKS, 2, rng) for one in products], axis=1)
     signals[1] = np.sign(signals[1])  # more than the product may ask for
     got = simulate_calls(cars, plan, reserves, market, other, signals)
@@ -186,7 +185,7 @@ def test_a_call_that_nothing_restores_is_missed_by_hand():
         direction="symmetric", block_h=4.0, price=1.0, duration_h=1.0, injection_allowed=False, penalty=2.0
     )
     market = single_price(flat, 1.0)
-    plan, reserves = plan_reserve(one, market, flat, np.zeros(4), [product])
+    plan, reserves, _ = plan_reserve(one, market, flat, np.zeros(4), [product])
     assert reserves[0].bid_kw == pytest.approx([40.0], abs=1e-4)
     got = simulate_calls(one, plan, reserves, market, np.zeros(4), np.ones((1, 1, 4 * TICKS)))
     charged = 10 * np.nanmax(got.soe_kwh) - 300
@@ -204,7 +203,7 @@ def test_calls_that_are_restored_at_once_cost_no_more_than_the_plan_says(seed):
     products = draw_products(rng, 2, minimum_kw=0.0, increment_kw=0.0)
     price = rng.uniform(0.05, 0.3, 8)
     market = replace(single_price(price, 1.0), sell=price - rng.uniform(0, 0.05))
-    plan, reserves = plan_reserve(cars, market, price, np.full(8, 30.0), products)
+    plan, reserves, _ = plan_reserve(cars, market, price, np.full(8, 30.0), products)
     draws = np.clip(rng.exponential(0.3, (4000, len(products))), 0, 1)
     for i, t in zip(*cars.places, strict=True):
         eta, n = cars.efficiency[i], cars.count[i]

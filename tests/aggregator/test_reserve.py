@@ -111,7 +111,7 @@ def test_every_car_delivers_random_calls(seed):
     products = draw_products(rng, int(rng.choice([1, 1, 2, 3])))
     price, other = rng.uniform(-0.05, 0.3, 8), rng.choice([0, 1]) * rng.uniform(0, 20, 8)
     market = replace(single_price(price, 1.0), sell=price - rng.uniform(0, 0.05))
-    plan, reserves = plan_reserve(cars, market, price, other, products)
+    plan, reserves, _ = plan_reserve(cars, market, price, other, products, gap=1e-9)
     at_once = np.minimum(plan.charge_kw, plan.discharge_kw) / cars.count[:, None]
     assert at_once.max() < 1e-5
     for one in reserves:
@@ -141,7 +141,7 @@ def car(**keys):
 def bids(cars, other=0.0, **keys):
     product = Product(**{"direction": "symmetric", "block_h": 4.0, "price": 1.0, "duration_h": 1.0, **keys})
     flat = np.full(4, 0.1)
-    return plan_reserve(cars, single_price(flat, 1.0), flat, np.full(4, other), [product])[1][0].bid_kw
+    return plan_reserve(cars, single_price(flat, 1.0), flat, np.full(4, other), [product], gap=1e-9)[1][0].bid_kw
 
 
 def test_bids_by_hand():
@@ -165,7 +165,7 @@ def test_injection_is_forbidden_at_the_meter_and_not_in_each_car():
     two = car(names=("a", "b"), arrival_kwh=[50.0, 10.0], departure_kwh=[10.0, 50.0], capacity_kwh=90.0, length=4)
     flat = np.full(4, 0.1)
     no_sale = Product(direction="down", block_h=4.0, price=1.0, duration_h=1.0, injection_allowed=False)
-    plan, (reserve,) = plan_reserve(two, single_price(flat, 1.0), flat, np.zeros(4), [no_sale])
+    plan, (reserve,), _ = plan_reserve(two, single_price(flat, 1.0), flat, np.zeros(4), [no_sale])
     assert plan.discharge_kw.sum() > 1.0
     assert plan.net_kw.min() > -1e-6
     assert reserve.bid_kw.sum() > 1.0
@@ -280,7 +280,8 @@ def test_value_agrees_with_a_program_in_net_powers(seed):
         with pytest.raises(InputError, match="promises"):
             plan_reserve(cars, market, price, other, products)
         return
-    plan, _ = plan_reserve(cars, market, price, other, products)
+    plan, _, gap = plan_reserve(cars, market, price, other, products, gap=1e-9)
+    assert gap < 1e-4
     assert plan.cost == pytest.approx(best, abs=1e-4)
 
 
@@ -368,7 +369,7 @@ def test_value_agrees_with_losses_wear_and_expected_calls(seed):
     products = [replace(p, block_h=one.dt_h * rng.choice([1, 2, 4])) for p in draw_products(rng, 2, **plain)]
     if (price < 0).any():  # the split of a band that negative prices would stretch is checked by hand elsewhere
         products = [replace(p, energy_share=0.0) for p in products]
-    plan, reserves = plan_reserve(one, market, price, np.zeros(4), products)
+    plan, reserves, _ = plan_reserve(one, market, price, np.zeros(4), products, gap=1e-9)
     assert plan.cost == pytest.approx(lossy_value(one, market, products), abs=1e-5)
     energy = float(plan.net_kw @ price) * one.dt_h + float(one.wear @ plan.discharged_kwh(one))
     assert plan.cost == pytest.approx(energy - sum(r.gain for r in reserves), abs=1e-5)
@@ -394,3 +395,19 @@ def test_each_block_has_its_price():
     got = bids(car(efficiency=1.0, departure_kwh=20.0), block_h=2.0, price=[0.0, 1.0])
     assert got[0] == pytest.approx(0.0, abs=1e-4) or got[0] >= 0
     assert got[1] > 1.0
+
+
+def test_a_plan_out_of_time_is_kept_with_its_gap():
+    rng = np.random.default_rng(3)
+    group = replace(fleet(rng, 5, 24), count=rng.integers(50, 200, 5))
+    names = {"increment_kw": 100.0, "minimum_kw": 100.0, "injection_allowed": False, "block_h": 1.0}
+    products = draw_products(rng, 1, **names) + draw_products(rng, 1, **names)
+    price = rng.uniform(0.05, 0.3, 24)
+    market = single_price(price, 1.0)
+    hasty, reserves, gap = plan_reserve(group, market, price, np.zeros(24), products, time_limit=0.05)
+    alone = plan_cars(group, market, price, np.zeros(24))
+    assert hasty.cost <= alone.cost + 1e-6  # no bid at worst
+    assert all((one.bid_kw % 100.0 < 1e-3).all() or (one.bid_kw % 100.0 > 99.999).any() for one in reserves)
+    best, _, left = plan_reserve(group, market, price, np.zeros(24), products, gap=0.02, time_limit=4.0)
+    assert best.cost >= hasty.cost - gap - 1e-6
+    assert hasty.cost >= best.cost - left - 1e-6

@@ -106,9 +106,22 @@ class SimulatedCalls(TypedDict):
 
 
 class ReserveOffered(TypedDict):
-    """Reserve products beside V2G, the rise of the surplus against V2G alone [currency/day], and simulated calls."""
+    """Reserve products beside V2G.
+
+    Attributes
+    ----------
+    surplus_gain : float
+        Rise of the surplus against V2G alone [currency/day].
+    gap : float
+        Greatest amount that another plan with reserve could still gain [currency/day].
+    products : list of ReserveRow
+        Bids and money of each product.
+    simulated : SimulatedCalls
+        Simulated calls on the plan.
+    """
 
     surplus_gain: float
+    gap: float
     products: list[ReserveRow]
     simulated: SimulatedCalls
 

@@ -240,6 +240,7 @@ def _reserve(study: DayStudy, two: StageTwo, alone: StageTwo) -> ReserveOffered:
     called, missed = float(calls.called_kwh.sum()), float(calls.missed_kwh.sum())
     return {
         "surplus_gain": two.surplus - alone.surplus,
+        "gap": two.reserve_gap,
         "simulated": {
             "days": len(calls.cost),
             "cost": float(calls.cost.mean()),

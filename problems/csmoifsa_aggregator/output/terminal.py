@@ -141,8 +141,8 @@ def _show_contracts(contracts: Contracts, money: str) -> None:
 def _show_reserve(reserve: ReserveOffered, money: str) -> None:
     console = stdout()
     console.print(
-        f"\nReserve beside V2G raises the surplus by {reserve['surplus_gain']:,.2f} {money}; what calls cost is the "
-        "greatest expected cost.",
+        f"\nReserve beside V2G raises the surplus by {reserve['surplus_gain']:,.2f} {money}, and no other plan by "
+        f"more than {reserve['gap']:,.2f} beyond that; what calls cost is the greatest expected cost.",
         soft_wrap=True,
     )
     days = reserve["simulated"]

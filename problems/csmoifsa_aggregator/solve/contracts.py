@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from time import perf_counter
 
 import numpy as np
 
@@ -42,6 +43,8 @@ class StageTwo:
         Part of the surplus of each class [currency], see `split_surplus`.
     reserve : tuple of Reserve
         Bids and bands of each reserve product offered in the plan ``v2g``.
+    reserve_gap : float
+        Greatest amount by which another plan with reserve could still cost less [currency].
     owner_gain, aggregator_gain : float
         Owners' share beta G and aggregator's share (1 - beta) G of the surplus [currency].
     wear_paid : float
@@ -63,6 +66,7 @@ class StageTwo:
     discharged_kwh: np.ndarray
     program: str
     reserve: tuple[Reserve, ...] = ()
+    reserve_gap: float = 0.0
 
     @property
     def reserve_gain(self) -> float:
@@ -91,6 +95,7 @@ def stage_two(
     other_load_kw: np.ndarray | None = None,
     owner_share: float = 0.5,
     products: Sequence[Product] = (),
+    time_limit: float | None = None,
 ) -> StageTwo:
     """Plan the V2G classes at day-ahead prices, with reserve products if any, and share the surplus.
 
@@ -108,6 +113,8 @@ def stage_two(
         Owners' share of the surplus, from 0 to 1.
     products : sequence of Product
         Reserve products that may be offered beside V2G.
+    time_limit : float, optional
+        Time after which the best plan with reserve so far is taken [s].
 
     Raises
     ------
@@ -121,7 +128,7 @@ def stage_two(
     plain = np.zeros(market.n_steps) if other_load_kw is None else other_load_kw
     alone = procure(plain, market).cost
     smart = plan_cars(cars.only_charging(), market, sale_price, plain)
-    v2g, reserve = plan_reserve(cars, market, sale_price, plain, products)
+    v2g, reserve, gap = _plan(cars, market, sale_price, plain, products, time_limit=time_limit)
     costs = [procure_cars(cars, one, market, sale_price, plain) for one in (smart, v2g)]
     wear = [float(cars.wear @ one.discharged_kwh(cars)) for one in (smart, v2g)]
     earned = sum(one.gain for one in reserve)
@@ -145,6 +152,7 @@ def stage_two(
         discharged_kwh=v2g.discharged_kwh(cars),
         program=_program(cars, v2g, market, sale_price, reserve),
         reserve=reserve,
+        reserve_gap=gap,
     )
 
 
@@ -186,18 +194,23 @@ def plan_reserve(
     sale_price: np.ndarray | None,
     other_load_kw: np.ndarray,
     products: Sequence[Product],
-) -> tuple[Dispatch, tuple[Reserve, ...]]:
-    """Return the cheapest dispatch with reserve products beside it, and the reserve of each product.
+    *,
+    gap: float = 1e-4,
+    time_limit: float | None = None,
+) -> tuple[Dispatch, tuple[Reserve, ...], float]:
+    """Return the cheapest dispatch with reserve products, the reserve of each product, and what may be left to gain.
 
-    The arguments are those of `plan_cars`, and the products. The cost of the dispatch is less the payments for capacity
-    and includes the expected cost of calls.
+    The arguments are those of `plan_cars`, the products, the relative gap at which a program with integers counts as
+    solved, and the time after which its best solution so far is taken [s]; at worst no bid is made. The cost of the
+    dispatch is less the payments for capacity and includes the expected cost of calls; no other plan costs less by more
+    than the last value returned [currency].
 
     Raises
     ------
     InputError
         As in `plan_cars`, or the blocks of a product do not fit the steps of the day.
     """
-    return _plan(cars, market, sale_price, other_load_kw, products)
+    return _plan(cars, market, sale_price, other_load_kw, products, gap=gap, time_limit=time_limit)
 
 
 def _plan(
@@ -206,20 +219,27 @@ def _plan(
     sale_price: np.ndarray | None,
     other_load_kw: np.ndarray,
     products: Sequence[Product],
-) -> tuple[Dispatch, tuple[Reserve, ...]]:
+    *,
+    gap: float = 1e-4,
+    time_limit: float | None = None,
+) -> tuple[Dispatch, tuple[Reserve, ...], float]:
     """Return the plan of `plan_reserve`.
 
     Bands may make it pay to charge and discharge at once, whose losses make room for them. Where a solution does so,
     its steps get binaries, and the program is solved again; a solution without such steps is optimal among all.
     """
     binaries = _circular(cars, market, sale_price)
+    end = None if time_limit is None else perf_counter() + time_limit
     while True:
-        dispatch, reserve = _solve_plan(cars, market, sale_price, other_load_kw, products, binaries)
+        left = None if end is None else max(end - perf_counter(), 1.0)
+        dispatch, reserve, missing = _solve_plan(
+            cars, market, sale_price, other_load_kw, products, binaries, gap=gap, time_limit=left
+        )
         v, t = cars.places
         at_once = np.minimum(dispatch.charge_kw, dispatch.discharge_kw)[v, t] / cars.count[v]
         circling = (at_once > 1e-6 * np.maximum(cars.charge_kw, cars.discharge_kw)[v]) & ~binaries
         if not products or not circling.any():
-            return dispatch, reserve
+            return dispatch, reserve, missing
         binaries = binaries | circling
 
 
@@ -230,7 +250,10 @@ def _solve_plan(
     other_load_kw: np.ndarray,
     products: Sequence[Product],
     binaries: np.ndarray,
-) -> tuple[Dispatch, tuple[Reserve, ...]]:
+    *,
+    gap: float,
+    time_limit: float | None,
+) -> tuple[Dispatch, tuple[Reserve, ...], float]:
     """Return the plan of `_plan` with binaries against charging and discharging at once at some places, (M,) bool."""
     most = (cars.discharge_kw * cars.count) @ cars.window
     greatest = other_load_kw + (cars.charge_kw * cars.count) @ cars.window
@@ -252,12 +275,17 @@ def _solve_plan(
         own, _ = add_sale(program, supply, market, sale_price, most, greatest, scale)
         v, t = cars.places
         program.add(own[t], block.discharge, -cars.count[v] / scale)
-    answer = program.solve(gap=1e-7 if products else 1e-9)
+    session = program.open(gap=gap if products else 1e-9, time_limit=time_limit if products else None)
+    integers = np.concatenate([np.zeros(0, dtype=int), *(bands.integers for bands in added)])
+    if integers.size:
+        session.suggest(integers, np.zeros(integers.size))  # no bid is always possible
+    answer = session.run()
     if not answer.found:
         limit = "" if market.import_limit_kw is None else " and limits.import_limit_kw"
         raise InputError(f"the batteries cannot keep their promises within their windows{limit}")
     reserve = tuple(read_reserve(bands, answer.x, cars, market) for bands in added)
-    return read_dispatch(block, answer.x, cars, answer.value), reserve
+    missing = max(answer.value - answer.bound, 0.0) if added else 0.0
+    return read_dispatch(block, answer.x, cars, answer.value), reserve, missing
 
 
 def _circular(cars: Batteries, market: Market, sale_price: np.ndarray | None) -> np.ndarray:

@@ -28,13 +28,14 @@ from csmoifsa_aggregator.solve.lp import Program
 
 @dataclass(frozen=True)
 class Bands:
-    """Columns of a product: bids (K,) [kW], and of one vehicle by place (M,) [kW] its bands and discharged part."""
+    """Columns of a product: bids (K,) [kW]; of one vehicle, by place (M,) [kW], bands and discharged part; integers."""
 
     product: Product
     bid: np.ndarray
     up: np.ndarray
     down: np.ndarray
     discharged: np.ndarray
+    integers: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,9 +96,7 @@ def read_reserve(bands: Bands, x: np.ndarray, cars: Batteries, market: Market) -
     cost[v, t] = sum(weight * one for weight, one in zip(weights, each, strict=True))
     bid = np.maximum(x[bands.bid], 0.0)
     payment = bid * product.prices(cars.n_steps, cars.dt_h) * product.block_h
-    sized = product.minimum_kw > 0 or product.increment_kw > 0 or not product.injection_allowed
-    integers = bid.size * (sized + (product.increment_kw > 0))
-    return Reserve(product, bid, up, down, payment, cost, integers)
+    return Reserve(product, bid, up, down, payment, cost, bands.integers.size)
 
 
 def call_costs(cars: Batteries, market: Market, product: Product) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -129,27 +128,21 @@ def add_reserve(
         The blocks of a product do not fit the steps of the day.
     """
     greatest = max(float(((cars.charge_kw + cars.discharge_kw) * cars.count).sum()), 1e-9)
-    added, used = [], []
-    for product in products:
-        bands, on = _add_product(program, cars, market, product, greatest)
-        added.append(bands)
-        used.append(on)
+    added = [_add_product(program, cars, market, product, greatest) for product in products]
     _add_power(program, cars, block, added)
     _add_energy(program, cars, block, added)
-    _add_injection(program, cars, block, added, used, base_kw, greatest)
+    _add_injection(program, cars, block, added, base_kw, greatest)
     return added
 
 
-def _add_product(
-    program: Program, cars: Batteries, market: Market, product: Product, greatest: float
-) -> tuple[Bands, np.ndarray | None]:
-    """Add bids and bands of a product; return them, and the columns (K,) that are 1 where a bid is made, if needed."""
+def _add_product(program: Program, cars: Batteries, market: Market, product: Product, greatest: float) -> Bands:
+    """Add bids and bands of a product; its integers, if any, begin with K columns that are 1 where a bid is made."""
     steps = product.steps(cars.n_steps, cars.dt_h)
     v, t = cars.places
     bid = program.columns(
         cars.n_steps // steps, upper=greatest, cost=-product.prices(cars.n_steps, cars.dt_h) * product.block_h
     )
-    on = _add_sizes(program, bid, product, greatest)
+    integers = _add_sizes(program, bid, product, greatest)
     swing = cars.charge_kw[v] + cars.discharge_kw[v]
     up_cost, down_cost, discharged_cost = call_costs(cars, market, product)
     up, down = (
@@ -162,13 +155,13 @@ def _add_product(
         kept = program.rows(cars.n_steps, 0.0, 0.0)
         program.add(kept[t], up if one == "up" else down, cars.count[v])
         program.add(kept, bid[np.arange(cars.n_steps) // steps], -1.0)
-    return Bands(product, bid, up, down, discharged), on
+    return Bands(product, bid, up, down, discharged, integers)
 
 
-def _add_sizes(program: Program, bid: np.ndarray, product: Product, greatest: float) -> np.ndarray | None:
-    """Limit bids to 0, or the minimum and whole increments above it."""
+def _add_sizes(program: Program, bid: np.ndarray, product: Product, greatest: float) -> np.ndarray:
+    """Limit bids to 0, or the minimum and whole increments above it; return the columns of the integers, if any."""
     if product.minimum_kw == 0 and product.increment_kw == 0 and product.injection_allowed:
-        return None
+        return np.zeros(0, dtype=int)
     on = program.columns(bid.size, upper=1.0, integer=True)
     if product.increment_kw == 0:
         low, high = program.rows(bid.size, lower=0.0), program.rows(bid.size, upper=0.0)
@@ -185,7 +178,7 @@ def _add_sizes(program: Program, bid: np.ndarray, product: Product, greatest: fl
     program.add(size, number, -product.increment_kw)
     program.add(used, number, 1.0)
     program.add(used, on, -most)
-    return on
+    return np.concatenate([on, number])
 
 
 def _add_power(program: Program, cars: Batteries, block: Block, added: Sequence[Bands]) -> None:
@@ -254,7 +247,6 @@ def _add_injection(
     cars: Batteries,
     block: Block,
     added: Sequence[Bands],
-    used: Sequence[np.ndarray | None],
     base_kw: np.ndarray,
     greatest: float,
 ) -> None:
@@ -265,9 +257,10 @@ def _add_injection(
     v, t = cars.places
     most = np.maximum((cars.discharge_kw * cars.count) @ cars.window - base_kw, 0.0)
     where = np.flatnonzero(most > 0)
-    for bands, on in zip(added, used, strict=True):
-        if bands.product.injection_allowed or on is None or not where.size:
+    for bands in added:
+        if bands.product.injection_allowed or not where.size:
             continue
+        on = bands.integers[: bands.bid.size]
         steps = bands.product.steps(cars.n_steps, cars.dt_h)
         row = np.full(cars.n_steps, -1)
         row[where] = program.rows(where.size, lower=-(base_kw + most)[where] / greatest)

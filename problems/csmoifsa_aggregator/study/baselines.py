@@ -234,11 +234,14 @@ def other_load(case: Case, solution: Solution) -> np.ndarray:
     return (solution.response.x * ((1.0 - case.v2g_share) * case.game.power_kw)[:, None]).sum(axis=0)
 
 
-def contracts(case: Case, solution: Solution, *, reserve: bool = False) -> StageTwo | None:
+def contracts(
+    case: Case, solution: Solution, *, reserve: bool = False, time_limit: float | None = None
+) -> StageTwo | None:
     """Return stage two, the contracts beside the load of the other drivers; None where nobody has a contract.
 
-    With ``reserve``, the case's reserve products may be offered beside V2G. Drivers who answer the price with their own
-    batteries have no contract: their dispatch is their own, paid for by the price.
+    With ``reserve``, the case's reserve products may be offered beside V2G, in the best plan found in ``time_limit``
+    [s]. Drivers who answer the price with their own batteries have no contract: their dispatch is their own, paid for
+    by the price.
     """
     if case.cars is None or not np.any(case.v2g_share > 0):
         return None
@@ -250,4 +253,5 @@ def contracts(case: Case, solution: Solution, *, reserve: bool = False) -> Stage
         other_load_kw=plain,
         owner_share=case.owner_share,
         products=case.reserve if reserve else (),
+        time_limit=time_limit,
     )

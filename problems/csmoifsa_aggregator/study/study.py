@@ -169,7 +169,7 @@ def run_day(
     try:
         second = contracts(case, solution)
         if second is not None and case.reserve:
-            alone, second = second, contracts(case, solution, reserve=True)
+            alone, second = second, contracts(case, solution, reserve=True, time_limit=time_limit)
     except InputError as error:
         unused = f"The contracts are left unused: {error}."
     if second is not None:

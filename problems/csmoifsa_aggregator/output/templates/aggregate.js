@@ -82,7 +82,7 @@
     if (!R) return;
     $("reserve").hidden = false;
     const days = R.simulated;
-    $("reserve_text").textContent = fill(T.reserve_text, { gain: money(R.surplus_gain), money: D.money }) + " " + fill(T.reserve_days, {
+    $("reserve_text").textContent = fill(T.reserve_text, { gain: money(R.surplus_gain), gap: money(R.gap), money: D.money }) + " " + fill(T.reserve_days, {
       days: days.days, kwh: number(days.called_kwh, 0), cost: money(days.cost), penalty: money(days.penalty), money: D.money,
       missed: trimmed(100 * days.missed_share, 2), short: trimmed(days.short_kwh, 3),
     });
