@@ -22,6 +22,8 @@ import typer
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
+from csmoifsa_energy.describe import attributes_of
+
 ROOT = Path(__file__).parents[1]
 MARKUP = re.compile(r"\[/?(?:bold|italic|dim|red|yellow)\]")  # of the terminal
 
@@ -183,7 +185,7 @@ def model_section(model: type, path: str, heading: str, values: dict[str, Any] |
     lines = [f"## {heading}", ""]
     lines += [escape(inspect.cleandoc(model.__doc__ or "").split("\n\n")[0]), ""]
     lines += ["| key | type | default | meaning |", "|---|---|---|---|"]
-    told, below = attributes_of(model), []
+    told, below = {name: escape(text) for name, text in attributes_of(model).items()}, []
     texts = list(told.values())
     for name, annotation, default in fields_of(model):
         inner = next((kind for kind in leaves(annotation) if is_model(kind)), None)
@@ -272,21 +274,6 @@ def kind_of(annotation: Any) -> str:
     if is_model(annotation):
         return "table"
     return KINDS.get(annotation, getattr(annotation, "__name__", str(annotation)))
-
-
-def attributes_of(model: type) -> dict[str, str]:
-    """Return what the docstrings of a class and its bases say of each attribute, in their section "Attributes"."""
-    told: dict[str, str] = {}
-    for owner in reversed(model.__mro__):
-        _, _, section = inspect.cleandoc(owner.__dict__.get("__doc__") or "").partition("Attributes\n----------\n")
-        names: list[str] = []
-        for line in section.split("\n\n")[0].splitlines():
-            if not line.startswith(" "):
-                names = [name.strip() for name in line.partition(" : ")[0].split(",")]
-                told |= dict.fromkeys(names, "")
-            else:
-                told |= {name: f"{told[name]} {escape(line)}".strip() for name in names}
-    return told
 
 
 def scenario_page() -> str:

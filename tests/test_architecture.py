@@ -25,6 +25,8 @@ BENCH = [  # each may import those before it
     *("suite", "cells", "recorder", "rivals", "execute", "store", "speed", "pools", "campaign"),
     *("measure", "statistics", "tables", "figures", "digest", "page", "report", "cli"),
 ]
+APP = "csmoifsa_app"  # shows and runs the packages below; nothing knows it
+APP_MODULES = ["guard", "fields", "folder", "studies", "what_if", "worker", "jobs", "pages", "actions", "server", "cli"]
 TOP = {"csmoifsa.cli"}
 SHARED = "csmoifsa_energy"  # what the energy problems share; knows none of them
 FOLDERS = {  # of a problem package: each may import the folders named beside it
@@ -111,6 +113,13 @@ def violations(name, imported):
         forbid(TOP, "the command line is on top")
         room = name.split(".")[1] if "." in name else "suite"
         forbid({f"{own}.{later}" for later in BENCH[BENCH.index(room) + 1 :]}, "it is above")
+    elif own == APP:
+        others = {r for r in roots if r.startswith("csmoifsa_") and r not in (own, SHARED, *FOLDERS)}
+        forbid(others, "it shows pricing problems")
+        forbid(TOP, "the command line is on top")
+        if "." in name:
+            place = APP_MODULES.index(name.split(".")[1])
+            forbid({f"{own}.{later}" for later in APP_MODULES[place + 1 :]}, "it is above")
     else:
         others = {r for r in roots if r.startswith("csmoifsa_") and r not in (own, SHARED)}
         forbid(others | ({SHARED} if own not in FOLDERS and own != SHARED else set()), "problem packages stand alone")
@@ -155,6 +164,9 @@ def test_imports_point_down(path):
         ("csmoifsa_ev.model.response", "from csmoifsa_ev.study.study import price"),
         ("csmoifsa_ev.model.response", "from csmoifsa_zdt.kernels import evaluate"),
         ("csmoifsa_ev.model.response", "from numba import njit"),
+        ("csmoifsa_ev.cli", "from csmoifsa_app.server import serve"),
+        ("csmoifsa_app.fields", "from csmoifsa_app.studies import Studies"),
+        ("csmoifsa_app.jobs", "from csmoifsa_zdt import PROBLEMS"),
         ("csmoifsa_bench.execute", "from csmoifsa_bench.store import Store"),
         ("csmoifsa_bench.rivals.with_pymoo", "def f():\n    from csmoifsa_bench import campaign"),
         ("csmoifsa_bench.measure", "from csmoifsa_zdt import PROBLEMS"),

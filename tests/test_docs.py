@@ -19,8 +19,8 @@ PAGES = [ROOT / "README.md", ROOT / "README.zh.md", ROOT / "CONTRIBUTING.md", *s
 PAGES = [page for page in PAGES if page.exists() and DOCS / "generated" not in page.parents]
 TRANSLATED = ROOT / "README.zh.md"
 
-PARSED_ONLY = re.compile(  # a cluster, or hours of work
-    r"10\.0\.0\.5|\bzdt\b|zdt\.sqlite|peers|run (constrained|many|bbob-biobj-\d+)\b|^coco "
+PARSED_ONLY = re.compile(  # a cluster, hours of work, or a server that runs until it is stopped
+    r"^app\b|10\.0\.0\.5|\bzdt\b|zdt\.sqlite|peers|run (constrained|many|bbob-biobj-\d+)\b|^coco "
 )
 NOT_SOLVED_HERE = re.compile(r"\b(truss|my_problem|beam|my_bridges/bridge)\.py:|solve bridge\b")  # a reader's own file
 SHORTER = {  # options that make a command short; of an option given twice the last one counts

@@ -99,8 +99,9 @@ class Browser:
             raise RuntimeError(answer["exceptionDetails"]["exception"].get("description", "script failed"))
         return answer["result"].get("value")
 
-    def open(self, path: Path, ready: str, timeout=60.0):
-        self.send("Page.navigate", url=path.resolve().as_uri())
+    def open(self, place: Path | str, ready: str, timeout=60.0):
+        """Open a file or an address, and wait until the expression ``ready`` is true."""
+        self.send("Page.navigate", url=place if isinstance(place, str) else place.resolve().as_uri())
         self.wait(ready, timeout)
 
     def wait(self, expression, timeout=30.0):
@@ -110,6 +111,17 @@ class Browser:
                 return
             time.sleep(0.05)
         raise TimeoutError(f"never true: {expression}; errors {self.errors}")
+
+    def resize(self, width, height, *, dark=False):
+        self.send("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        self.send("Emulation.setEmulatedMedia", features=[scheme])
+
+    def choose_file(self, selector, path: Path):
+        """Put a file into an input of files, as the user does by its button."""
+        root = self.send("DOM.getDocument")["root"]["nodeId"]
+        node = self.send("DOM.querySelector", nodeId=root, selector=selector)["nodeId"]
+        self.send("DOM.setFileInputFiles", nodeId=node, files=[str(path.resolve())])
 
     def click(self, x, y):
         for kind, buttons in (("mouseMoved", 0), ("mousePressed", 1), ("mouseReleased", 0)):

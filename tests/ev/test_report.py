@@ -55,7 +55,7 @@ def test_both_languages_have_the_same_labels():
     def keys(value):
         return {k: keys(v) for k, v in value.items()} if isinstance(value, dict) else None
 
-    packages = ("csmoifsa_energy", "csmoifsa_ev.output", "csmoifsa_aggregator.output")
+    packages = ("csmoifsa_energy", "csmoifsa_ev.output", "csmoifsa_aggregator.output", "csmoifsa_app")
     pages = {
         (package, path.name.split(".")[0])
         for package in packages

@@ -1,0 +1,25 @@
+"""The application in the browser, ``csmoifsa app``; needs the extra ``app``.
+
+It shows and runs what the packages below compute: a study is a folder with a scenario file that the command line reads,
+and a result that ``csmoifsa ev price`` writes. Modules, each knowing only those before it: `guard` (who may ask),
+`fields` (scenario keys as a form), `folder` (one study), `studies` (all of them), `what_if` (one tariff at a time),
+`worker` and `jobs` (searches in processes of their own), `pages`, `actions`, `server` (addresses).
+"""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+from csmoifsa.errors import InputError
+
+__all__ = ["COMMANDS"]
+
+_NEEDED = {"starlette": "starlette", "uvicorn": "uvicorn", "python_multipart": "python-multipart", "tomlkit": "tomlkit"}
+_MISSING = [package for module, package in _NEEDED.items() if find_spec(module) is None]
+
+COMMANDS: dict[str, object] = {
+    "app": InputError(f"command 'app' needs {', '.join(_MISSING)}; install with: pip install 'csmoifsa[app]'")
+    if _MISSING
+    else "csmoifsa_app.cli:app"
+}
+"""Names of commands, each with what is imported when it is called."""

@@ -1,0 +1,249 @@
+"""What the pages' buttons, fields and sliders do, and what their scripts ask for."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import zipfile
+from collections.abc import AsyncIterator, Callable
+from dataclasses import asdict, replace
+from urllib.parse import urlencode
+
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import UploadFile
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, RedirectResponse, Response, StreamingResponse
+
+from csmoifsa.errors import InputError
+from csmoifsa.files import parse_json
+from csmoifsa.text import json_text
+from csmoifsa_app.fields import set_value
+from csmoifsa_app.folder import RESULT, NotThereError, StudyFolder
+from csmoifsa_app.pages import jobs_of, labels, language_of, studies_of, study_of
+from csmoifsa_app.what_if import WhatIf
+from csmoifsa_energy.explain import check_values
+from csmoifsa_energy.page import LANGUAGES
+from csmoifsa_ev.model.outcome import OBJECTIVE_SETS
+
+EVENT_SECONDS = 0.2
+"""Time between two looks at a search that is watched [s]."""
+
+REPORT_POLICY = (
+    "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; img-src data: blob:; "
+    "sandbox allow-scripts allow-downloads allow-modals"
+)
+"""Content-Security-Policy of ``report.html``, whose scripts stand in the page: it runs apart from the app."""
+
+
+async def _body(request: Request) -> dict[str, object]:
+    """Return the JSON object that a script sent."""
+    values = parse_json((await request.body()).decode("utf-8", "replace"), "the request", "body")
+    if not isinstance(values, dict):
+        raise InputError("the request must be an object")
+    return values
+
+
+async def _form_text(request: Request, name: str) -> str:
+    async with request.form(max_files=1, max_fields=10) as form:
+        value = form.get(name)
+    return value if isinstance(value, str) else ""
+
+
+async def new(request: Request) -> Response:
+    """Begin a study with a bundled case or an uploaded file."""
+    studies = studies_of(request)
+    async with request.form(max_files=1, max_fields=10) as form:
+        file, case = form.get("file"), form.get("case")
+        try:
+            if isinstance(file, UploadFile) and file.filename:
+                id = await run_in_threadpool(studies.new_from_file, file.filename, await file.read())
+            else:
+                id = await run_in_threadpool(studies.new_from_case, str(case))
+        except InputError as error:
+            return RedirectResponse(f"/?{urlencode({'fault': str(error)})}", 303)
+    return RedirectResponse(f"/studies/{id}/assumptions", 303)
+
+
+async def duplicate(request: Request) -> Response:
+    """Copy a study."""
+    study = study_of(request)
+    title = f"{study.title} ({labels(language_of(request))['copy']})"
+    await run_in_threadpool(studies_of(request).duplicate, request.path_params["id"], title)
+    return RedirectResponse("/", 303)
+
+
+async def rename(request: Request) -> Response:
+    """Give a study another title."""
+    await run_in_threadpool(studies_of(request).rename, request.path_params["id"], await _form_text(request, "title"))
+    return RedirectResponse("/", 303)
+
+
+async def delete(request: Request) -> Response:
+    """Delete a study; the list then offers to undo it."""
+    id = request.path_params["id"]
+    if id in jobs_of(request).running():
+        await run_in_threadpool(jobs_of(request).cancel, id)
+    await run_in_threadpool(studies_of(request).delete, id)
+    return RedirectResponse(f"/?deleted={id}", 303)
+
+
+async def restore(request: Request) -> Response:
+    """Undo a deletion."""
+    await run_in_threadpool(studies_of(request).restore, request.path_params["id"])
+    return RedirectResponse("/", 303)
+
+
+async def set_language(request: Request) -> Response:
+    """Keep the language of the pages in a cookie."""
+    language = await _form_text(request, "language")
+    answer = RedirectResponse("/", 303)
+    if language in LANGUAGES:
+        answer.set_cookie("csmoifsa-language", language, samesite="strict", httponly=True)
+    return answer
+
+
+# ------------------------------------------------------------------------------------------------------- assumptions
+async def set_assumption(request: Request) -> Response:
+    """Set or reset one key of a scenario; a value with a fault is not written, and the fault comes back."""
+    folder, values = study_of(request), await _body(request)
+    return JSONResponse(await run_in_threadpool(_set_assumption, folder, values))
+
+
+def _set_assumption(folder: StudyFolder, values: dict[str, object]) -> dict[str, object]:
+    key, entered = values.get("key"), values.get("value")
+    field = next((one for one in folder.form() if one.key == key), None)
+    if field is None or not (entered is None or isinstance(entered, str)):
+        raise InputError(f"there is no key {key!r} with a value to set")
+    before, known = folder.text, folder.faults()
+    folder.change(set_value(before, field, entered))
+    faults = [one for one in folder.faults() if one not in known]
+    if faults:
+        folder.change(before)
+        raise InputError(" ".join(faults))
+    changed = next((one for one in folder.form() if one.key == key), field)
+    return {"field": asdict(changed), "text": folder.text, "faults": folder.faults()}
+
+
+async def set_text(request: Request) -> Response:
+    """Replace the text of a scenario; a text with faults is not written, and the faults come back."""
+    folder, values = study_of(request), await _body(request)
+    text = values.get("text")
+    if not isinstance(text, str):
+        raise InputError("the request must hold a text")
+
+    def write() -> None:
+        before = folder.text
+        folder.change(text)
+        faults = folder.faults()
+        if faults:
+            folder.change(before)
+            raise InputError("\n".join(faults))
+
+    await run_in_threadpool(write)
+    return JSONResponse({"saved": True})
+
+
+# ----------------------------------------------------------------------------------------------------------- what if
+def _what_if(request: Request) -> WhatIf:
+    return request.app.state.what_if
+
+
+async def day(request: Request) -> Response:
+    """Return what the sliders begin with."""
+    return JSONResponse(await run_in_threadpool(_what_if(request).start, study_of(request)))
+
+
+async def evaluate(request: Request) -> Response:
+    """Return the effects of a tariff."""
+    folder, values = study_of(request), await _body(request)
+    return JSONResponse(await run_in_threadpool(_what_if(request).evaluate, folder, values.get("tariff")))
+
+
+# ------------------------------------------------------------------------------------------------------------ search
+async def start_search(request: Request) -> Response:
+    """Start a search with the settings of the form, or go on with a paused one."""
+    folder, values = study_of(request), await _body(request)
+    id, jobs = request.path_params["id"], jobs_of(request)
+
+    def begin() -> None:
+        search = folder.search
+        if search.state != "paused" and id not in jobs.running():
+            names = ("objectives", "n_eval", "pop_size", "seed")
+            changed = {name: values[name] for name in names if name in values}
+            new = check_values(type(search), {**asdict(search), **changed}, "", strict=False)
+            if new.objectives not in OBJECTIVE_SETS:
+                raise InputError(f"objectives must be one of {', '.join(OBJECTIVE_SETS)}")
+            folder.discard_search()
+            folder.write_search(replace(new, state="new"))
+        jobs.start(id, language_of(request))
+
+    await run_in_threadpool(begin)
+    return JSONResponse({"started": True})
+
+
+def _on_search(act: str) -> Callable[[Request], object]:
+    async def answer(request: Request) -> Response:
+        await run_in_threadpool(getattr(jobs_of(request), act), study_of(request).path.name)
+        return JSONResponse({act: True})
+
+    return answer
+
+
+pause_search, cancel_search = _on_search("pause"), _on_search("cancel")
+
+
+async def events(request: Request) -> Response:
+    """Return the reports of a search as they come, as server-sent events; ends when the search does."""
+    id, jobs = study_of(request).path.name, jobs_of(request)
+
+    async def stream() -> AsyncIterator[str]:
+        sent = None
+        while True:
+            version, report = await run_in_threadpool(jobs.report, id)
+            if (version, report["state"]) != sent:
+                sent = (version, report["state"])
+                yield f"data: {json_text(report, ascii_only=True)}\n\n"
+            if report["state"] != "running" or await request.is_disconnected():
+                return
+            await asyncio.sleep(EVENT_SECONDS)
+
+    return StreamingResponse(stream(), media_type="text/event-stream")
+
+
+# --------------------------------------------------------------------------------------------------------- take away
+async def report(request: Request) -> Response:
+    """Return the report of the result, apart from the app's own pages."""
+    return _file(study_of(request), f"{RESULT}/report.html", {"content-security-policy": REPORT_POLICY})
+
+
+async def file(request: Request) -> Response:
+    """Return one file of a study: a picture to show, all else to download."""
+    name = request.path_params["name"]
+    kind = "inline" if name.endswith(".png") else "attachment"
+    return _file(study_of(request), name, {"content-disposition": kind})
+
+
+def _file(folder: StudyFolder, name: str, headers: dict[str, str]) -> Response:
+    path = folder.files().get(name)  # a name is looked up among those that are there, never made a path
+    if path is None:
+        raise NotThereError(name)
+    kind = headers.get("content-disposition")
+    if kind == "attachment":
+        return FileResponse(path, filename=path.name, content_disposition_type=kind)
+    return FileResponse(path, headers=headers)
+
+
+async def archive(request: Request) -> Response:
+    """Return all files of a study as one ZIP archive."""
+    folder = study_of(request)
+
+    def pack() -> bytes:
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as packed:
+            for name, path in folder.files().items():
+                packed.write(path, name)
+            packed.writestr("command.txt", folder.command + "\n")
+        return buffer.getvalue()
+
+    headers = {"content-disposition": f'attachment; filename="study-{folder.path.name}.zip"'}
+    return Response(await run_in_threadpool(pack), media_type="application/zip", headers=headers)

@@ -1,0 +1,205 @@
+"""The pages: HTML from templates, with the data and labels that their scripts draw."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import datetime
+from functools import cache
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
+
+from csmoifsa import __version__
+from csmoifsa.errors import InputError
+from csmoifsa.text import script_json, visible
+from csmoifsa_app.folder import RESULT, StudyFolder
+from csmoifsa_app.jobs import Jobs
+from csmoifsa_app.studies import Entry, Studies
+from csmoifsa_energy.page import LANGUAGES, page_texts
+from csmoifsa_energy.readers.faults import faults_of
+from csmoifsa_ev.inputs.scenario import CASES
+from csmoifsa_ev.model.outcome import OBJECTIVE_SETS
+from csmoifsa_ev.output.finished import read_finished
+
+KEY_FIGURES = ("g1_mw", "g2_mw", "operator_profit_per_day", "driver_bill_per_day")
+
+
+@cache
+def _environment() -> Environment:
+    return Environment(
+        loader=PackageLoader("csmoifsa_app"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+@cache
+def labels(language: str) -> dict[str, object]:
+    """Return all labels of the app, those of the report among them."""
+    report = page_texts("csmoifsa_ev.output", "price", language, ("charts",))
+    return page_texts("csmoifsa_app", "app", language) | report
+
+
+def language_of(request: Request) -> str:
+    """Return the language of the page: that of the cookie, else the browser's first that there is."""
+    wanted = request.cookies.get("csmoifsa-language", "")
+    if wanted in LANGUAGES:
+        return wanted
+    accepted = [part.strip()[:2].lower() for part in request.headers.get("accept-language", "").split(",")]
+    return next((one for one in accepted if one in LANGUAGES), "en")
+
+
+def render(request: Request, template: str, data: dict[str, object], status: int = 200, **values: object) -> Response:
+    """Return a page; ``data`` is what its scripts read, ``values`` what its template shows."""
+    language = language_of(request)
+    texts = labels(language)
+    page = (
+        _environment()
+        .get_template(template)
+        .render(
+            **values,
+            texts=texts,
+            language=language,
+            version=__version__,
+            data=script_json({**data, "texts": texts, "language": language}),
+            here=request.url.path,
+        )
+    )
+    return HTMLResponse(page, status)
+
+
+def studies_of(request: Request) -> Studies:
+    """Return the studies of the program."""
+    return request.app.state.studies
+
+
+def jobs_of(request: Request) -> Jobs:
+    """Return the searches of the program."""
+    return request.app.state.jobs
+
+
+def study_of(request: Request) -> StudyFolder:
+    """Return the study that the address names; raises `NotThereError` if there is none."""
+    return studies_of(request).get(request.path_params["id"])
+
+
+def home(request: Request) -> Response:
+    """Return the list of studies."""
+    jobs = jobs_of(request)
+    rows = [_row(entry, jobs) for entry in studies_of(request).list()]
+    deleted = request.query_params.get("deleted", "")
+    return render(
+        request, "studies.html.j2", {}, rows=rows, cases=_cases(), deleted=deleted if deleted.isalnum() else "",
+        fault=visible(request.query_params.get("fault", ""))[:500], selected="studies",
+    )  # fmt: skip
+
+
+def assumptions(request: Request) -> Response:
+    """Return the form of a study's scenario."""
+    folder = study_of(request)
+    faults, notes, facts = folder.inspect()
+    try:
+        form = folder.form()
+    except InputError as error:
+        form, faults = [], list(dict.fromkeys([folder.shortened(str(error)), *faults]))
+    sections: dict[str, list[object]] = {}
+    for one in form:
+        sections.setdefault(one.key.rpartition(".")[0], []).append(one)
+    return _study_page(
+        request, folder, "assumptions.html.j2", {"faults": faults}, sections=sections, faults=faults, notes=notes,
+        facts=facts, text=folder.text, selected="assumptions",
+    )  # fmt: skip
+
+
+def what_if(request: Request) -> Response:
+    """Return the page of sliders; its script asks for the numbers."""
+    return _study_page(request, study_of(request), "what_if.html.j2", {}, selected="what-if")
+
+
+def search(request: Request) -> Response:
+    """Return the page of the search and its result."""
+    folder = study_of(request)
+    settings = folder.search
+    summary = folder.summary()
+    data: dict[str, object] = {
+        "search": asdict(settings),
+        "objectives": list(OBJECTIVE_SETS[settings.objectives]),
+        "front": [] if summary is None or settings.state != "done" else _front(folder, settings.objectives),
+        "money": _money(folder),
+    }
+    return _study_page(
+        request, folder, "search.html.j2", data, search=settings, sets=list(OBJECTIVE_SETS), summary=summary,
+        files=list(folder.files()), command=folder.command, stale=folder.stale, place=str(folder.path),
+        selected="search",
+    )  # fmt: skip
+
+
+def study(request: Request) -> Response:
+    """Lead to the first page of a study."""
+    study_of(request)
+    return RedirectResponse(f"{request.url.path}/assumptions", 303)
+
+
+def refused(request: Request, error: Exception) -> Response:
+    """Return the sentences of an `InputError`: to a script as JSON, to a form as a page."""
+    sentences = faults_of(error) if isinstance(error, InputError) else [str(error)]
+    if "text/html" in request.headers.get("accept", ""):
+        return render(request, "fault.html.j2", {}, 422, selected="", sentence=visible(" ".join(sentences)))
+    return JSONResponse({"fault": "\n".join(sentences)}, 422)
+
+
+def not_found(request: Request, error: Exception) -> Response:
+    """Return the page that says that there is nothing at an address."""
+    return render(request, "fault.html.j2", {}, 404, selected="", sentence=labels(language_of(request))["not_found"])
+
+
+def _study_page(
+    request: Request, folder: StudyFolder, template: str, data: dict[str, object], **values: object
+) -> Response:
+    id = folder.path.name
+    return render(request, template, {**data, "id": id}, 200, id=id, title=visible(folder.title), **values)
+
+
+def _row(entry: Entry, jobs: Jobs) -> dict[str, object]:
+    summary = entry.folder.summary()
+    after = summary.get("after") if summary else None
+    units = summary.get("units") if summary else None
+    figures = []
+    if isinstance(after, dict) and isinstance(units, dict):
+        figures = [
+            {"name": name, "value": float(after[name]), "unit": str(units.get(name, "")).split(",")[0]}
+            for name in KEY_FIGURES
+            if isinstance(after.get(name), int | float)
+        ]
+    picture = f"{RESULT}/figures/fig2.png"
+    return {
+        "id": entry.id,
+        "title": visible(entry.folder.title),
+        "date": datetime.fromtimestamp(entry.created).strftime("%Y-%m-%d %H:%M"),
+        "state": jobs.report(entry.id)[1]["state"],
+        "figures": figures,
+        "picture": picture if (entry.folder.path / picture).is_file() else "",
+    }
+
+
+@cache
+def _cases() -> list[tuple[str, str]]:
+    """Return name and title of each bundled case, the default first."""
+    names = sorted(CASES.names(), key=lambda name: name != CASES.default)
+    return [(name, str(CASES.read(CASES.path_of(name)).get("title", name))) for name in names]
+
+
+def _front(folder: StudyFolder, objectives: str) -> list[list[float]]:
+    """Return the objectives of the front of a result, one tariff a row."""
+    front = read_finished(folder.path / RESULT, "result").front
+    return [[float(f"{value:.6g}") for value in row] for row in front[list(OBJECTIVE_SETS[objectives])].to_numpy()]
+
+
+def _money(folder: StudyFolder) -> str:
+    try:
+        return folder.scenario().prices.currency
+    except InputError:
+        return ""

@@ -1,0 +1,75 @@
+"use strict";
+// A search: settings, buttons, its reports as they come, and the front as it grows.
+(function () {
+  const { D, T, $, config, plain, number, fill } = Page;
+  const state = { report: null };
+  window.app = { ready: true, state };
+  const quantity = (name) => (T.quantities[name] || name).replace("{money}", D.money);
+
+  function drawFront(points) {
+    const [depth, upward, across] = D.objectives;
+    Plotly.react("front", [{
+      type: "scatter", mode: "markers", x: points.map((one) => one[2]), y: points.map((one) => one[1]),
+      marker: { size: 8, color: points.map((one) => one[0]), colorscale: "Cividis", colorbar: { title: { text: plain(quantity(depth)), side: "right", font: { size: 11 } }, thickness: 12 }, line: { color: Charts.colour("--ink", "#000000"), width: 0.5 } },
+      hovertemplate: "%{x:,.4~g}; %{y:,.4~g}<extra></extra>",
+    }], Charts.themed({
+      margin: { l: 75, r: 10, t: 10, b: 50 }, hovermode: "closest",
+      xaxis: Charts.axis({ title: { text: plain(quantity(across)) } }), yaxis: Charts.axis({ title: { text: plain(quantity(upward)) } }),
+    }), config);
+  }
+
+  function show(report) {
+    state.report = report;
+    const running = report.state === "running";
+    for (const id of ["pause", "cancel"]) $(id).hidden = !running;
+    $("cancel").hidden = !running && report.state !== "paused";
+    $("start").hidden = running;
+    $("start").textContent = report.state === "paused" ? T.resume : T.start;
+    [...$("form").elements].filter((one) => one.name).forEach((one) => (one.disabled = running || report.state === "paused"));
+    const total = D.search.n_eval, done = report.state === "done" ? total : Math.min(report.n_eval || 0, total);
+    $("bar").value = total ? done / total : 0;
+    const phase = running ? T.phases[report.phase] || report.phase : T.states[report.state];
+    const rate = running && report.phase === "search" && report.rate ? fill(T.rate, { rate: number(report.rate, 0) }) : "";
+    $("told").textContent = report.state === "new" ? "" : `${phase} ${number(done, 0)} / ${number(total, 0)} ${rate}`;
+    $("fault").textContent = report.fault || "";
+    const front = running || !D.front.length ? report.front || [] : D.front;
+    $("front").hidden = front.length === 0;
+    if (front.length) drawFront(front);
+  }
+
+  function watch(reload) {
+    const events = new EventSource(`/studies/${D.id}/events`);
+    events.onmessage = (event) => {
+      const report = JSON.parse(event.data);
+      show(report);
+      if (report.state === "running") reload = true;
+      else {
+        events.close();
+        if (reload && report.state === "done") location.reload();
+      }
+    };
+    events.onerror = () => ($("told").textContent = T.gone);
+  }
+
+  async function act(name, values) {
+    $("fault").textContent = "";
+    try {
+      await ask(`/studies/${D.id}/${name}`, values || {});
+      return true;
+    } catch (error) {
+      $("fault").textContent = error.message;
+      return false;
+    }
+  }
+
+  $("form").addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const values = Object.fromEntries(new FormData($("form")));
+    if (!(await act("search", values))) return;
+    D.search = { ...D.search, ...values, n_eval: Number(values.n_eval || D.search.n_eval) };
+    watch(true);
+  });
+  $("pause").addEventListener("click", () => act("pause"));
+  $("cancel").addEventListener("click", async () => (await act("cancel")) && location.reload());
+  watch(false);
+})();

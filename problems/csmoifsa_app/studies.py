@@ -1,0 +1,225 @@
+"""All studies of a folder: one folder each, an SQLite file that lists them, and deletion that can be undone.
+
+The folders are the truth: what is in them and not in the index is added, what the index lists and is gone is dropped,
+so that a folder copied from elsewhere, or an index that is lost, harms nothing. The names of folders are random, so
+that no title becomes a path.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+import shutil
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from csmoifsa.errors import InputError
+from csmoifsa.files import output_folder
+from csmoifsa_app.fields import FormField, set_value
+from csmoifsa_app.folder import DATA_SUFFIXES, SCENARIO, SEARCH, NotThereError, Search, StudyFolder
+from csmoifsa_ev.inputs.scenario import CASES
+from csmoifsa_ev.inputs.template import write_template
+
+INDEX = "studies.sqlite"
+TRASH = ".deleted"
+KEPT_DAYS = 30
+"""Days after which a deleted study is removed from the disk, at the next start."""
+
+_ID = re.compile(r"[0-9a-f]{12}")
+_TITLE = FormField(
+    key="title",
+    kind="text",
+    help="",
+    unit="",
+    low="",
+    high="",
+    choices=(),
+    value="",
+    default="",
+    origin="",
+    changed=True,
+)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line of the list: identifier, time of creation [s since 1970], and folder."""
+
+    id: str
+    created: float
+    folder: StudyFolder
+
+
+class Studies:
+    """The studies in one folder.
+
+    Parameters
+    ----------
+    root : Path
+        Folder of the studies; created if missing.
+
+    Raises
+    ------
+    InputError
+        The folder or its index cannot be written.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = output_folder(root).resolve()
+        output_folder(self.root / TRASH)
+        try:
+            self._scan()
+        except sqlite3.DatabaseError as error:
+            raise InputError(
+                f"{self.root / INDEX}: {error}; delete this file, it is made anew from the folders"
+            ) from None
+
+    def list(self) -> list[Entry]:
+        """Return all studies that are not deleted, newest first."""
+        self._scan()
+        with self._index() as index:
+            rows = index.execute("SELECT id, created FROM studies WHERE deleted IS NULL ORDER BY created DESC, id")
+            return [Entry(id, created, StudyFolder(self.root / id)) for id, created in rows]
+
+    def get(self, id: str) -> StudyFolder:
+        """Return a study; raises `NotThereError` if there is none."""
+        if not _ID.fullmatch(id) or not (self.root / id / SCENARIO).is_file():
+            raise NotThereError(id)
+        return StudyFolder(self.root / id)
+
+    def new_from_case(self, case: str) -> str:
+        """Begin a study with a bundled case; return its identifier."""
+        CASES.path_of(case)
+        title = str(CASES.read(CASES.path_of(case)).get("title", case))
+        return self._add(
+            {SCENARIO: f"base = {json.dumps(case)}\ntitle = {json.dumps(title, ensure_ascii=False)}\n".encode()}
+        )
+
+    def new_from_file(self, name: str, content: bytes) -> str:
+        """Begin a study with an uploaded scenario (TOML) or load (CSV, XLSX, JSON); return its identifier.
+
+        The scenario of a load that can be read has the number of cars and the costs that suit it; one of a load with
+        faults names the file, so that the faults are shown and can be mended.
+
+        Raises
+        ------
+        InputError
+            The kind of file is not known, or the scenario is not text in UTF-8, no TOML, or names other files.
+        """
+        suffix = Path(name).suffix.lower()
+        title = re.sub(r"[\x00-\x1f]", "", Path(name.replace("\\", "/")).stem)[:80] or "study"
+        if suffix == ".toml":
+            try:
+                text = content.decode("utf-8-sig")
+            except UnicodeDecodeError:
+                raise InputError("the scenario is not text in UTF-8; save it as UTF-8") from None
+            id = self._add({SCENARIO: b""})
+            try:
+                self.get(id).write_text(text)
+                if "title" not in text:
+                    self.rename(id, title)
+            except InputError:
+                shutil.rmtree(self.root / id)
+                raise
+            return id
+        if suffix not in DATA_SUFFIXES:
+            raise InputError(
+                f"a scenario is a .toml file, a load {', '.join(DATA_SUFFIXES)}; this is {suffix or 'neither'}"
+            )
+        load = f"load{suffix}"
+        id = self._add({load: content, SCENARIO: f'[load]\ncsv = "{load}"\n'.encode()})
+        place = self.root / id / SCENARIO
+        plain = place.read_bytes()
+        place.unlink()
+        try:
+            write_template(place, {"csv": str(self.root / id / load)})
+        except InputError:  # its faults are shown on the page of assumptions
+            place.unlink(missing_ok=True)
+            place.write_bytes(plain)
+        self.rename(id, title)
+        return id
+
+    def duplicate(self, id: str, title: str) -> str:
+        """Copy scenario, data and settings of a study, without its result; return the copy's identifier."""
+        folder = self.get(id)
+        names = [name for name in folder.files() if "/" not in name]
+        copy = self._add({name: (folder.path / name).read_bytes() for name in names})
+        search = folder.search
+        settings = Search(
+            objectives=search.objectives, n_eval=search.n_eval, pop_size=search.pop_size, seed=search.seed
+        )
+        self.get(copy).write_search(settings)
+        self.rename(copy, title)
+        return copy
+
+    def rename(self, id: str, title: str) -> None:
+        """Set the title in the scenario file; raises `InputError` if it is blank or the file is no TOML."""
+        title = " ".join(title.split())[:200]
+        if not title:
+            raise InputError("a title needs at least one character")
+        folder = self.get(id)
+        folder.write_text(set_value(folder.text, _TITLE, title))
+
+    def delete(self, id: str) -> None:
+        """Move a study to the deleted ones."""
+        folder = self.get(id)
+        folder.path.rename(self.root / TRASH / id)
+        with self._index() as index:
+            index.execute("UPDATE studies SET deleted = ? WHERE id = ?", (time.time(), id))
+
+    def restore(self, id: str) -> None:
+        """Undo a deletion; raises `NotThereError` if there is no such deleted study."""
+        if not _ID.fullmatch(id) or not (self.root / TRASH / id).is_dir() or (self.root / id).exists():
+            raise NotThereError(id)
+        (self.root / TRASH / id).rename(self.root / id)
+        with self._index() as index:
+            index.execute("UPDATE studies SET deleted = NULL WHERE id = ?", (id,))
+
+    def remove_old(self) -> None:
+        """Remove studies from the disk that were deleted more than `KEPT_DAYS` ago."""
+        with self._index() as index:
+            rows = index.execute("SELECT id FROM studies WHERE deleted < ?", (time.time() - KEPT_DAYS * 86400,))
+            for (id,) in rows.fetchall():
+                shutil.rmtree(self.root / TRASH / id, ignore_errors=True)
+                index.execute("DELETE FROM studies WHERE id = ?", (id,))
+
+    def _add(self, files: dict[str, bytes]) -> str:
+        """Make a folder with files, whole or not at all."""
+        id = secrets.token_hex(6)
+        part = self.root / TRASH / f"{id}.new"
+        part.mkdir()
+        for name, content in files.items():
+            (part / name).write_bytes(content)
+        part.rename(self.root / id)
+        self._scan()
+        return id
+
+    def _scan(self) -> None:
+        """Make the index agree with the folders."""
+        found = {path.name: path for path in self.root.iterdir() if _ID.fullmatch(path.name) and path.is_dir()}
+        found = {id: path for id, path in found.items() if (path / SCENARIO).is_file() or (path / SEARCH).is_file()}
+        with self._index() as index:
+            known = {id: deleted for id, deleted in index.execute("SELECT id, deleted FROM studies")}
+            for id, path in found.items():
+                if id not in known:
+                    index.execute("INSERT INTO studies VALUES (?, ?, NULL)", (id, path.stat().st_mtime))
+                elif known[id] is not None:
+                    index.execute("UPDATE studies SET deleted = NULL WHERE id = ?", (id,))
+            for id, deleted in known.items():
+                if id not in found and (deleted is None or not (self.root / TRASH / id).is_dir()):
+                    index.execute("DELETE FROM studies WHERE id = ?", (id,))
+
+    @contextmanager
+    def _index(self) -> Iterator[sqlite3.Connection]:
+        index = sqlite3.connect(self.root / INDEX, timeout=30)
+        try:
+            with index:
+                index.execute("CREATE TABLE IF NOT EXISTS studies (id TEXT PRIMARY KEY, created REAL, deleted REAL)")
+                yield index
+        finally:
+            index.close()
