@@ -1,6 +1,6 @@
-"""How fast and how firm the aggregator is: solver, search, rolling step, growth with size, the grid, and customers.
+"""How fast and how firm the aggregator is: solver, search, rolling step, growth with size, grid, customers, reserve.
 
-    python benchmarks/perf/aggregator.py solver curve search step scale fleet grid customers
+    python benchmarks/perf/aggregator.py solver curve search step scale fleet grid customers reserve
     python benchmarks/perf/aggregator.py solver --game my_game.json
 
 Each part prints one Markdown table. Times are of one thread, after compiling.
@@ -21,6 +21,7 @@ from csmoifsa.runs import solve
 from csmoifsa_aggregator.dispatch.dispatch import DispatchPlan, RollingDispatcher
 from csmoifsa_aggregator.inputs.case import load_case
 from csmoifsa_aggregator.inputs.games import game_from_dict
+from csmoifsa_aggregator.inputs.reserve import load_products
 from csmoifsa_aggregator.model.battery import Batteries
 from csmoifsa_aggregator.model.customers import Customers
 from csmoifsa_aggregator.model.game import Game
@@ -34,7 +35,7 @@ from csmoifsa_aggregator.solve.stackelberg import Solution, solve_game
 from csmoifsa_aggregator.study.grid import grid_rows
 from csmoifsa_aggregator.study.study import run_day
 
-PARTS = ("solver", "curve", "search", "step", "scale", "fleet", "grid", "customers")
+PARTS = ("solver", "curve", "search", "step", "scale", "fleet", "grid", "customers", "reserve")
 
 
 def row(*cells: object) -> None:
@@ -279,6 +280,47 @@ def grid() -> None:
                 row(terms, one["plan"] + status, *money.get(one["plan"], ("", "")), *kw, factor)
 
 
+def reserve(time_limit: float) -> None:
+    """Show reserve products beside V2G: surplus, bids, payment, and what calls cost as planned and as simulated."""
+    names = ("products", "surplus gained", "gap", "hours bid", "greatest bid, MW", "payment", "calls, planned")
+    head(*names, "calls, simulated", "penalties", "not delivered")
+    case = load_case("portfolio-reserve")
+    regulation, fcr = "pjm-regulation", "fcr-germany"
+    for chosen in (
+        {regulation: {"capacity_price": 10.0}},
+        {regulation: {"capacity_price": 30.0}},
+        {regulation: {"capacity_price": 45.0}},
+        {regulation: {"capacity_price": 30.0, "injection_allowed": True}},
+        {fcr: {"capacity_price": 10.0}},
+        {fcr: {"capacity_price": 20.0}},
+        {"fcr-d-up": {"capacity_price": 57.19}},
+        {fcr: {"capacity_price": 20.0}, regulation: {"capacity_price": 30.0}},
+    ):
+        keys = [
+            replace(one, currency="$", **changes) for name, changes in chosen.items() for one in load_products([name])
+        ]
+        day = run_day(case.with_reserve(keys), time_limit=time_limit)
+        assert day.second is not None
+        assert day.alone is not None
+        assert day.calls is not None
+        offered, calls = day.second.reserve, day.calls
+        row(
+            " and ".join(
+                f"{name} at {changes['capacity_price']:g}" + ", may inject" * changes.get("injection_allowed", False)
+                for name, changes in chosen.items()
+            ),
+            f"{day.second.surplus - day.alone.surplus:,.2f}",
+            f"{day.second.reserve_gap:.2f}",
+            " and ".join(f"{float((one.bid_kw > 0).sum()) * one.product.block_h:g}" for one in offered),
+            " and ".join(f"{one.bid_kw.max() / 1000:.1f}" for one in offered),
+            f"{sum(float(one.payment.sum()) for one in offered):,.2f}",
+            f"{sum(float(one.call_cost.sum()) for one in offered):,.2f}",
+            f"{calls.cost.mean():,.2f}",
+            f"{calls.penalty.mean():,.2f}",
+            f"{100 * calls.missed_kwh.sum() / max(calls.called_kwh.sum(), 1e-9):.2f} %",
+        )
+
+
 def customers(time_limit: float) -> None:
     """Price against a competitor at 0.8 of the mean day-ahead price, beside a price that forgets those who leave."""
     names = (
@@ -349,6 +391,8 @@ def main() -> None:
             fleet(options.n_ev)
         elif part == "grid":
             grid()
+        elif part == "reserve":
+            reserve(options.time_limit)
         elif part == "customers":
             customers(options.time_limit)
         else:

@@ -11,6 +11,7 @@ from csmoifsa_aggregator.inputs.case import load_case
 from csmoifsa_aggregator.inputs.reserve import PRODUCTS, load_products
 from csmoifsa_aggregator.inputs.steps import refine
 from csmoifsa_aggregator.study.study import run_day
+from ev.browser import Browser, find_chromium
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +82,31 @@ def test_the_page_shows_reserve_in_both_languages(day):
         page = (day / "report.html").read_text(encoding="utf-8")
         assert words in page
         assert "pjm-regulation" in page
+
+
+@pytest.mark.skipif(find_chromium() is None, reason="no chromium on this machine")
+def test_the_page_fills_its_table_of_reserve_in_a_browser(day, tmp_path):
+    from csmoifsa_aggregator.output.report import write_day_report
+
+    write_day_report(day)
+    browser = Browser(tmp_path / "profile")
+    try:
+        browser.open(day / "report.html", "window.study && window.study.state.ready")
+        cells = browser.run(
+            "[...document.querySelectorAll('#reserve_table tr')].map((r) => [...r.cells].map((c) => c.textContent))"
+        )
+        text = browser.run("document.getElementById('reserve_text').textContent")
+        errors = list(browser.errors)
+    finally:
+        browser.close()
+    offered = json.loads((day / "summary.json").read_text(encoding="utf-8"))["reserve"]
+    (own,) = offered["products"]
+    assert cells[1][:3] == ["pjm-regulation", "symmetric", "1"]
+    assert [float(one) for one in cells[1][3].split(" · ")] == pytest.approx(own["bids_mw"], abs=0.005)
+    assert cells[1][4:] == [f"{own['payment']:,.2f}", f"{own['call_cost']:,.2f}", "not in blocks with a bid"]
+    assert f"{offered['surplus_gain']:,.2f}" in text
+    assert f"penalties {offered['simulated']['penalty']:,.2f}" in text
+    assert not errors
 
 
 def test_bundled_products_load_and_name_their_sources():
