@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import types
 from collections.abc import Iterator, Mapping
-from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
+from dataclasses import MISSING, Field, dataclass, fields, is_dataclass, replace
 from datetime import date
 from typing import Literal, Union, get_args, get_origin, get_type_hints
 
@@ -97,7 +97,25 @@ def form_fields(model: type, layers: Layers, case: str, path: str = "", meaning:
         if isinstance(inner, type) and there:
             yield from form_fields(inner, layers.below(one.name), case, key, told.get(one.name, ""))
         elif one.init:
-            yield _field(one, key, hints[one.name], told.get(one.name, meaning), layers, case)
+            field = _field(one, key, hints[one.name], told.get(one.name, meaning), layers, case)
+            yield from _named_numbers(field, layers.below(one.name)) or [field]
+
+
+def _named_numbers(field: FormField, layers: Layers) -> list[FormField]:
+    """Return one field for each number of a table whose keys are the user's own, such as prices by period."""
+    if not layers.merged or not all(isinstance(value, int | float) for value in layers.merged.values()):
+        return []
+    return [
+        replace(
+            field,
+            key=f"{field.key}.{name}",
+            kind="number",
+            value=shown(value),
+            default=shown(layers.base.get(name)),
+            changed=name in layers.own,
+        )
+        for name, value in layers.merged.items()
+    ]
 
 
 def set_value(text: str, field: FormField, entered: str | None) -> str:

@@ -11,7 +11,7 @@ from csmoifsa.errors import InputError
 from csmoifsa_app.folder import RESULT, StudyFolder
 from csmoifsa_energy.explain import check_values
 from csmoifsa_ev.inputs.scenario import Scenario, build_day
-from csmoifsa_ev.model.outcome import CONSTRAINTS, MAXIMISED, OBJECTIVE_SETS
+from csmoifsa_ev.model.outcome import MAXIMISED, OBJECTIVE_SETS
 from csmoifsa_ev.output.finished import read_finished
 from csmoifsa_ev.output.report import day_data, tariff_data
 from csmoifsa_ev.problem.pricing import EVPricing
@@ -89,7 +89,7 @@ class WhatIf:
         constraints = problem.values(tariffs[:1])[1][0]
         broken = [
             {"constraint": name, "by": float(value)}
-            for name, value in zip(CONSTRAINTS, constraints, strict=True)
+            for name, value in zip(problem.constraint_names, constraints, strict=True)
             if value > 0
         ]
         return {**tariff_data(problem, tariffs, start=1), "broken": broken, "ranges": reachable(problem, x)}

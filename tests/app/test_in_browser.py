@@ -114,7 +114,7 @@ def test_from_a_case_to_a_result(server, page, tmp_path, run_python):
     assert page.run("document.getElementById('figures').textContent") != before
     fill(page, "#price-charge_peak", "0")
     page.run("document.querySelector('#price-charge_peak').dispatchEvent(new Event('input'))")
-    page.wait("document.getElementById('broken').textContent.includes('above the peak')")
+    page.wait("document.getElementById('broken').textContent.includes('is above charge, peak')")
     assert page.run("Array.from(document.getElementById('day').data.at(-1).y)") != load
 
     goto(page, server, f"/studies/{study}/search", "window.app && app.state.report")

@@ -18,7 +18,7 @@ from csmoifsa_app.studies import Studies
 from csmoifsa_app.what_if import WhatIf, reachable
 from csmoifsa_energy.page import page_texts
 from csmoifsa_ev.inputs.scenario import load_scenario
-from csmoifsa_ev.model.outcome import CONSTRAINTS
+from csmoifsa_ev.model.outcome import OVER_THE_DAY
 
 
 def values(studies, id):
@@ -141,7 +141,7 @@ def test_a_key_is_set_and_reset_and_the_rest_stays(client, studies, small):
     assert values(studies, small)["prices"]["start"]["peak"] == 40.5
     for kept in ("# my comment", "n_ev = 2000  # few"):
         assert kept in studies.get(small).text
-    assert studies.get(small).scenario().prices.start.peak == 40.5
+    assert studies.get(small).scenario().prices.start["peak"] == 40.5
     client.post(f"/studies/{small}/assumptions", json={"key": "fleet.n_ev", "value": None})
     assert studies.get(small).scenario().fleet.n_ev == 3_000_000
 
@@ -204,7 +204,7 @@ def test_a_tariff_at_once(client, studies, small):
     assert found["after"][0] == pytest.approx(outcome.load_mw[0].tolist(), rel=1e-5)
     kept = outcome.constraints[0] <= 0
     assert [one["constraint"] for one in found["broken"]] == [
-        c for c, k in zip(CONSTRAINTS, kept, strict=True) if not k
+        c for c, k in zip(problem.constraint_names, kept, strict=True) if not k
     ]
     bad = client.post(f"/studies/{small}/evaluate", json={"tariff": [9.0, 24.0, 12.0, 30.0, 20.0, 10.0]}).json()
     assert "charge_flat <= charge_peak" in [one["constraint"] for one in bad["broken"]]
@@ -243,7 +243,7 @@ def test_labels_of_the_app_hide_none_of_the_report():
         base, own = page_texts("csmoifsa_energy", "base", language), page_texts("csmoifsa_app", "app", language)
         report = page_texts("csmoifsa_ev.output", "price", language, ("charts",))
         assert not (own.keys() - base.keys()) & (report.keys() - base.keys())
-        assert set(labels(language)["constraints"]) == set(CONSTRAINTS)
+        assert set(labels(language)["constraints"]) == set(OVER_THE_DAY)
 
 
 def test_every_page_in_both_languages(client, studies, small):

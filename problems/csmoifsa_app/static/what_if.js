@@ -7,6 +7,18 @@
   const inputs = () => [...document.querySelectorAll("#sliders input")];
   const quantity = (name) => (T.quantities[name] || name).replace("{money}", state.day.money);
 
+  // names of prices and sentences on constraints, whatever the periods are called
+  const variable = (name) => {
+    const [kind, ...period] = name.split("_");
+    return T.variables[name] || `${T[kind]}, ${period.join("_")}`;
+  };
+  function sentence(constraint) {
+    const [one, other] = constraint.split(" <= ");
+    if (Object.hasOwn(T.constraints, constraint)) return T.constraints[constraint];
+    if (other) return fill(T.order, { a: variable(one), b: variable(other) });
+    return fill(T.covers, { a: variable(constraint.replace(/ covers .*/, "")) });
+  }
+
   function build() {
     state.day.variables.forEach((name, k) => {
       const place = document.createElement("div");
@@ -14,7 +26,7 @@
       place.innerHTML = '<label><span></span><output></output></label><input type="range"><div class="reach"><i></i></div><p class="reach-text"></p>';
       const input = place.querySelector("input");
       place.querySelector("label").htmlFor = input.id = `price-${name}`;
-      place.querySelector("span").textContent = T.variables[name] || name;
+      place.querySelector("span").textContent = variable(name);
       Object.assign(input, { min: state.day.low[k], max: state.day.high[k], step: "any" });
       input.step = String((state.day.high[k] - state.day.low[k]) / 450);
       input.addEventListener("input", () => {
@@ -69,7 +81,7 @@
     });
     fillTable($("figures"), [T.quantity, T.before, T.after, T.change], rows, 1);
     fillImpact($("impact"), found.impact[0]);
-    fillList($("broken"), found.broken.map((one) => T.constraints[one.constraint] || `${T.broken} ${one.constraint}`));
+    fillList($("broken"), found.broken.map((one) => sentence(one.constraint)));
     document.querySelectorAll(".slider").forEach((place, k) => {
       const range = found.ranges[k], low = state.day.low[k], width = state.day.high[k] - low;
       const bar = place.querySelector("i");
