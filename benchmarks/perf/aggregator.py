@@ -306,7 +306,7 @@ def reserve(time_limit: float) -> None:
         offered, calls = day.second.reserve, day.calls
         row(
             " and ".join(
-                f"{name} at {changes['capacity_price']:g}" + ", may inject" * changes.get("injection_allowed", False)
+                f"{name} at {changes['capacity_price']:g}" + (", may inject" if "injection_allowed" in changes else "")
                 for name, changes in chosen.items()
             ),
             f"{day.second.surplus - day.alone.surplus:,.2f}",
