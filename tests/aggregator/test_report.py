@@ -109,7 +109,11 @@ def test_what_comes_from_python_is_translated(day):
 
 def test_every_label_asked_for_is_there():
     ours = "csmoifsa_aggregator.output"
-    pages = ((ours, "aggregate", ("aggregator",)), (ours, "roll", ("aggregator",)), ("csmoifsa_ev.output", "price", ()))
+    pages = (
+        (ours, "aggregate", ("aggregator",)),
+        (ours, "roll", ("aggregator",)),
+        ("csmoifsa_ev.output", "price", ("charts", "customers")),
+    )
     for package, page, parts in pages:
         texts = page_texts(package, page, "en", parts)
         places = (package, "csmoifsa_energy")
