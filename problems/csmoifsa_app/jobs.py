@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from csmoifsa.errors import InputError
@@ -64,7 +65,10 @@ class Jobs:
     def warm(self) -> None:
         """Start the process that waits for the next search."""
         with self._lock:
-            if self._spare is None or self._spare.poll() is not None:
+            if self._spare is not None and self._spare.poll() is not None:
+                _put_away(self._spare)
+                self._spare = None
+            if self._spare is None:
                 self._spare = subprocess.Popen(
                     [sys.executable, "-m", "csmoifsa_app.worker"],
                     stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
@@ -146,11 +150,16 @@ class Jobs:
     def close(self) -> None:
         """End all workers; their searches go on at the next start."""
         with self._lock:
-            for job in self._jobs.values():
+            spare, self._spare = self._spare, None
+            jobs = [job for job in self._jobs.values() if not job.ended.is_set()]
+            for job in jobs:
                 job.wanted = "running"
-            for process in [*(job.process for job in self._jobs.values()), self._spare]:
-                if process is not None and process.poll() is None:
-                    process.kill()
+                job.process.kill()
+        if spare is not None:
+            spare.kill()
+            _put_away(spare)
+        for job in jobs:
+            job.ended.wait(10)
 
     def _running(self, id: str) -> Job:
         with self._lock:
@@ -167,7 +176,7 @@ class Jobs:
             with self._lock:
                 job.report = {**job.report, **event}
                 job.version += 1
-        code = job.process.wait()
+        code = _put_away(job.process)
         phase = str(job.report["phase"])
         state: State = ENDS.get(phase, "running")
         fault = str(job.report.get("fault", ""))
@@ -180,3 +189,13 @@ class Jobs:
             if state == "done":
                 job.folder.discard_search()
         job.ended.set()
+
+
+def _put_away(process: subprocess.Popen[str]) -> int:
+    """Wait for the end of a process, close its pipes, and return its code."""
+    code = process.wait()
+    for pipe in (process.stdin, process.stdout):
+        if pipe is not None:
+            with suppress(OSError):  # what was not written yet reaches nobody
+                pipe.close()
+    return code
