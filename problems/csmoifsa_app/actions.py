@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import io
+import threading
 import zipfile
 from collections.abc import AsyncIterator, Callable
 from dataclasses import asdict, replace
+from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from starlette.concurrency import run_in_threadpool
@@ -20,10 +22,14 @@ from csmoifsa.text import json_text
 from csmoifsa_app.fields import set_value
 from csmoifsa_app.folder import RESULT, NotThereError, StudyFolder
 from csmoifsa_app.pages import jobs_of, labels, language_of, studies_of, study_of
-from csmoifsa_app.what_if import WhatIf
 from csmoifsa_energy.explain import check_values
 from csmoifsa_energy.page import LANGUAGES
 from csmoifsa_ev.model.outcome import OBJECTIVE_SETS
+
+if TYPE_CHECKING:
+    from csmoifsa_app.what_if import WhatIf
+
+_first_use = threading.Lock()
 
 EVENT_SECONDS = 0.2
 """Time between two looks at a search that is watched [s]."""
@@ -145,18 +151,25 @@ async def set_text(request: Request) -> Response:
 
 # ----------------------------------------------------------------------------------------------------------- what if
 def _what_if(request: Request) -> WhatIf:
+    """Return what evaluates tariffs; it is imported at first use, since it loads the compiler and scipy."""
+    from csmoifsa_app.what_if import WhatIf
+
+    with _first_use:
+        if request.app.state.what_if is None:
+            request.app.state.what_if = WhatIf()
     return request.app.state.what_if
 
 
 async def day(request: Request) -> Response:
     """Return what the sliders begin with."""
-    return JSONResponse(await run_in_threadpool(_what_if(request).start, study_of(request)))
+    folder = study_of(request)
+    return JSONResponse(await run_in_threadpool(lambda: _what_if(request).start(folder)))
 
 
 async def evaluate(request: Request) -> Response:
     """Return the effects of a tariff."""
     folder, values = study_of(request), await _body(request)
-    return JSONResponse(await run_in_threadpool(_what_if(request).evaluate, folder, values.get("tariff")))
+    return JSONResponse(await run_in_threadpool(lambda: _what_if(request).evaluate(folder, values.get("tariff"))))
 
 
 # ------------------------------------------------------------------------------------------------------------ search

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import secrets
 import socket
 import threading
+import time
 import webbrowser
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -25,7 +27,6 @@ from csmoifsa_app.folder import NotThereError
 from csmoifsa_app.guard import Guard
 from csmoifsa_app.jobs import Jobs
 from csmoifsa_app.studies import Studies
-from csmoifsa_app.what_if import WhatIf
 
 STATIC = {
     "app.css": ("csmoifsa_app", "static", "text/css"),
@@ -110,15 +111,17 @@ def make_app(studies: Studies, *, token: str, host: str) -> Guard:
 
     handlers = {InputError: pages.refused, NotThereError: pages.not_found, 404: pages.not_found}
     app = Starlette(routes=ROUTES, exception_handlers=handlers, lifespan=life)  # type: ignore[arg-type]
-    app.state.studies, app.state.jobs, app.state.what_if = studies, jobs, WhatIf()
+    app.state.studies, app.state.jobs, app.state.what_if = studies, jobs, None
     return Guard(app, token, host)
 
 
 def _prepare(studies: Studies, jobs: Jobs) -> None:
-    """Go on with interrupted searches, and remove what was deleted long ago."""
-    jobs.warm()
+    """Go on with interrupted searches, remove what was deleted long ago, and load what sliders and searches need."""
     jobs.resume_all()
     studies.remove_old()
+    time.sleep(1.0)  # the first page comes first
+    jobs.warm()
+    importlib.import_module("csmoifsa_app.what_if")
 
 
 def serve(folder: Path, *, host: str, port: int, browser: bool) -> None:
