@@ -18,7 +18,7 @@ from csmoifsa_app.studies import Studies
 from csmoifsa_app.what_if import WhatIf, reachable
 from csmoifsa_energy.page import page_texts
 from csmoifsa_ev.inputs.scenario import load_scenario
-from csmoifsa_ev.model.outcome import OVER_THE_DAY
+from csmoifsa_ev.model.constraints import OVER_THE_DAY
 
 
 def values(studies, id):

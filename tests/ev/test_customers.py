@@ -165,7 +165,7 @@ def test_a_sample_stands_for_the_fleet():
     scenario = load_scenario().with_changes(n_ev=60_000)
     day = build_day(scenario)
     outcome = evaluate(TARIFFS, day)
-    bills, notes = study_bills(scenario, day, (TARIFFS[0], TARIFFS[1]), tuple(outcome.flow_mwh))
+    bills, notes = study_bills(scenario, day, (TARIFFS[0], TARIFFS[1]))
     assert len(bills) == 2000
     assert notes == []
     mean = (outcome.charging_mw[1] * TARIFFS[1][day.period]).sum() * day.dt_h * day.prices.per_mwh / 60_000

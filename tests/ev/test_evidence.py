@@ -12,8 +12,9 @@ from csmoifsa_ev.inputs.evidence import CALGARY_CENTS, response_doubts
 from csmoifsa_ev.inputs.inspection import inspect_scenario
 from csmoifsa_ev.inputs.responses import LABELS, SETS, set_values, source_rows
 from csmoifsa_ev.inputs.scenario import build_day, load_scenario
+from csmoifsa_ev.model.constraints import ROUNDING
 from csmoifsa_ev.model.limits import Limits
-from csmoifsa_ev.model.outcome import ROUNDING, evaluate
+from csmoifsa_ev.model.outcome import evaluate
 from csmoifsa_ev.model.ramp import Ramp, RampRanges
 from csmoifsa_ev.model.response import Enrolment
 from csmoifsa_ev.problem.pricing import EVPricing

@@ -20,7 +20,7 @@ from csmoifsa_ev.study.study import run_study
 def rises(tariff, problem):
     """Return the relative rise of each group's bill, from the bills themselves."""
     day = problem.day
-    bills = np.array(list(group_bills(tariff, problem.outcome(tariff), day).values()))
+    bills = np.array(list(group_bills(problem.outcome(tariff), day).values()))
     return bills / (day.bill_before / day.fleet.n_ev * DAYS_A_MONTH) - 1.0
 
 

@@ -10,8 +10,9 @@ import pytest
 from csmoifsa.errors import InputError
 from csmoifsa_ev.inputs.plausibility import implausible
 from csmoifsa_ev.inputs.scenario import build_day, load_scenario
+from csmoifsa_ev.model.constraints import ROUNDING
 from csmoifsa_ev.model.limits import Limits
-from csmoifsa_ev.model.outcome import ROUNDING, evaluate
+from csmoifsa_ev.model.outcome import evaluate
 from csmoifsa_ev.output.report import report_data
 from csmoifsa_ev.problem.pricing import EVPricing
 from csmoifsa_ev.study.study import run_study

@@ -12,10 +12,11 @@ from hypothesis.extra.numpy import arrays
 
 from csmoifsa.errors import InputError
 from csmoifsa_ev.inputs.scenario import build_day
+from csmoifsa_ev.model.constraints import constraint_names
 from csmoifsa_ev.model.groups import driver_groups
 from csmoifsa_ev.model.limits import Limits
 from csmoifsa_ev.model.objectives import Grid, curve_figures, delay_hours, generation_cost, habit_kept
-from csmoifsa_ev.model.outcome import OBJECTIVE_SETS, QUANTITIES, constraint_names, evaluate
+from csmoifsa_ev.model.outcome import OBJECTIVE_SETS, QUANTITIES, evaluate
 from csmoifsa_ev.model.ramp import Ramp
 from csmoifsa_ev.model.response import RECOVERIES, Response
 from csmoifsa_ev.plugin import ev_pricing

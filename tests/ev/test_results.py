@@ -32,7 +32,7 @@ TARIFF = np.array([36.0, 24.0, 14.0, 34.0, 30.0, 10.0])
 
 def test_bills_of_the_groups_add_up_to_the_bill_of_all(small):
     outcome = small.outcome(TARIFF)
-    bills = group_bills(TARIFF, outcome, small.day)
+    bills = group_bills(outcome, small.day)
     share = driver_groups(outcome, small.day).share[0]
     assert share.min() > 0  # all three groups are there
     total = sum(share[k] * bills[name] for k, name in enumerate(GROUPS)) * small.day.fleet.n_ev

@@ -88,18 +88,21 @@ def inspect_scenario(path: Path, *, load: Mapping[str, object] | None = None) ->
     dates = read.dates
     found.facts = {
         "name": scenario.name,
-        "days": len(day.days_mw),
+        "days": day.n_days,
         "first_day": str(dates[0]) if dates else None,
         "last_day": str(dates[-1]) if dates else None,
         "time_zone": read.time_zone,
         "step_minutes": round(day.dt_h * 60),
-        "load_mw": {"least": float(day.days_mw.min()), "most": float(day.days_mw.max())},
-        "hours": {name: " ".join(windows) for name, windows in scenario.tariff.by_name.items()},
+        "load_mw": {
+            "least": min(float(kind.days_mw.min()) for kind in day.kinds),
+            "most": max(float(kind.days_mw.max()) for kind in day.kinds),
+        },
+        "hours": {name: " ".join(scenario.tariff.hours_of(name)) for name in scenario.tariff.names},
         "start_prices": dict(scenario.prices.start),
         "unit": scenario.prices.unit,
         "n_ev": day.fleet.n_ev,
         "ev_energy_mwh": day.total_energy_mwh,
-        "ev_share_of_load": float(day.fleet.profile_mw.sum() / day.before_mw.sum()),
+        "ev_share_of_load": float(day.profile_mw.sum() / day.before_mw.sum()),
         "before": {"g1_mw": float(day.before.g1_mw[0]), "g2_mw": float(day.before.g2_mw[0])},
         "movable_share": {
             f"{day.names[a]} to {day.names[b]}": float(day.fleet.shiftable[a, b]) for a, b in flow_pairs(day.n_periods)

@@ -24,10 +24,14 @@ class Load(FileSeries):
     minus : tuple of str
         Columns of the file to subtract from the load [MW], such as ``["solar_mw", "wind_mw"]``: the load is then net of
         them, and may be negative where they exceed it.
+    representative : int, optional
+        Number of days that stand for all of a long load, see `representative.representative_days`; each kind of days
+        has its part of them, at least one. All days if left out.
     """
 
     values_mw: tuple[float, ...] | None = None
     minus: tuple[str, ...] = ()
+    representative: int | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -35,6 +39,8 @@ class Load(FileSeries):
             raise InputError("the load needs either values_mw or csv, and not both")
         if self.minus and self.csv is None:
             raise InputError("minus names columns of a load file, but the load is not from a file; name one with csv")
+        if self.representative is not None and self.representative < 1:
+            raise InputError(f"representative must be a number of days of at least 1, not {self.representative}")
 
     def with_settings(self, settings: Mapping[str, object]) -> Load:
         """Return the load with some settings of its file replaced; with ``csv`` among them, of another file.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from csmoifsa_ev.model.day import PricingDay
 
 ENERGY_PER_CAR = (2.0, 20.0)
@@ -14,7 +16,7 @@ def implausible(day: PricingDay) -> list[str]:
 
 
 def _limit(day: PricingDay) -> list[str]:
-    limit, most = day.limits.max_load_mw, float(day.days_mw.max())
+    limit, most = day.limits.max_load_mw, max(float(kind.days_mw.max()) for kind in day.kinds)
     if limit is None or most <= limit:
         return []
     return [
@@ -26,7 +28,7 @@ def _limit(day: PricingDay) -> list[str]:
 def _cost(day: PricingDay) -> list[str]:
     if day.price_per_mwh is not None:
         return []
-    total = day.days_mw + day.fleet.profile_mw
+    total = np.concatenate([kind.days_mw + kind.fleet.profile_mw for kind in day.kinds])
     least, most = float(total.min()), float(total.max())
     low, high = sorted(day.grid.marginal_cost_load_mw)
     intercept, slope = day.grid.marginal_cost

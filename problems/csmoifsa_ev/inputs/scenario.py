@@ -6,7 +6,7 @@ and an error names the key.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import date, datetime
 from pathlib import Path
@@ -18,14 +18,17 @@ from csmoifsa.errors import InputError, did_you_mean
 from csmoifsa_energy.cases import CaseFiles
 from csmoifsa_energy.checks import Parameters
 from csmoifsa_energy.explain import check_values
+from csmoifsa_energy.readers.series import DailySeries
 from csmoifsa_ev.inputs.load import GridInput, Load
+from csmoifsa_ev.inputs.representative import representative_days
 from csmoifsa_ev.inputs.responses import insert_set
 from csmoifsa_ev.inputs.sessions import read_sessions
-from csmoifsa_ev.inputs.tariffs import read_tariff
+from csmoifsa_ev.inputs.tariffs import read_tariff, read_year
 from csmoifsa_ev.inputs.vehicles import read_vehicles
-from csmoifsa_ev.model.day import PricingDay
+from csmoifsa_ev.model.day import DayKind, PricingDay
 from csmoifsa_ev.model.fleet import Fleet
-from csmoifsa_ev.model.fleet_sums import sum_fleet, sum_sessions
+from csmoifsa_ev.model.fleet_sums import FleetSums, sum_fleet, sum_sessions
+from csmoifsa_ev.model.flow_region import MOST_PERIODS
 from csmoifsa_ev.model.limits import Choice, Limits
 from csmoifsa_ev.model.objectives import Satisfaction
 from csmoifsa_ev.model.promises import Promises
@@ -113,6 +116,10 @@ class Scenario(Parameters):
 
     def __post_init__(self) -> None:
         names = self.tariff.names
+        if len(names) < 2:
+            raise InputError(f"tariff.periods must be 2 to {MOST_PERIODS}, not {len(names)}")
+        if self.tariff.days and self.response.transfer != "ev-load":
+            raise InputError("tariff.days: response.transfer = 'total-load' knows one kind of days only")
         object.__setattr__(self, "prices", self.prices.ordered(names))
         self.response.ramps(names)  # refuses flows of other periods
 
@@ -238,10 +245,18 @@ def import_files(values: dict[str, object]) -> list[str]:
 
 def _import_tariff(values: dict[str, object], table: dict[str, object]) -> list[str]:
     """Replace ``[tariff] file = ...`` by its windows, and ``prices.start`` by its prices."""
-    own = {key: value for key, value in table.items() if key not in ("file", "day")}
+    own = {key: value for key, value in table.items() if key not in ("file", "day", "whole_year")}
+    whole_year = table.get("whole_year", False)
+    if not isinstance(whole_year, bool):
+        raise InputError(f"tariff.whole_year must be true or false, not {whole_year!r}")
+    if whole_year and (own or "day" in table):
+        raise InputError("tariff.whole_year: leave out tariff.day and windows; the file has those of every day")
     if not isinstance(table["file"], str):
         raise InputError(f"tariff.file must be a path, not {table['file']!r}")
     load, prices = values.get("load"), values.get("prices")
+    if whole_year:
+        read, windows, start = read_year(Path(table["file"]))
+        return _insert(values, prices, windows, start, read)
     day = table.get("day") or (load.get("day") or load.get("first_day") if isinstance(load, dict) else None)
     if not isinstance(day, date) or isinstance(day, datetime):
         raise InputError("tariff.day: say for which day the tariff file is to be read, such as 2014-06-05")
@@ -253,6 +268,13 @@ def _import_tariff(values: dict[str, object], table: dict[str, object]) -> list[
         notes += more
     else:
         windows, start = read.periods(str(table["file"]))
+    return _insert(values, prices, windows, start, notes)
+
+
+def _insert(
+    values: dict[str, object], prices: object, windows: dict[str, object], start: dict[str, float], notes: list[str]
+) -> list[str]:
+    """Insert the windows and prices [currency per kWh] of a tariff file into a scenario; return the notes."""
     per_currency = prices.get("units_per_currency") if isinstance(prices, dict) else None
     if not isinstance(prices, dict) or isinstance(per_currency, bool) or not isinstance(per_currency, int | float):
         raise InputError("prices.units_per_currency must be a number: tariff files count in currency per kWh")
@@ -268,18 +290,23 @@ def build_day(scenario: Scenario) -> PricingDay:
     """
     load = scenario.load.read()
     n_steps = load.values.shape[1]
-    period = scenario.tariff.period_of_step(n_steps)
     fleet = scenario.fleet
     notes = [*scenario.notes, *load.notes, *open_notes(scenario)]
     if fleet.sessions is None:
         shares = np.array([vehicle.share for vehicle in fleet.vehicles])
         capacity = float((shares * [vehicle.battery_kwh for vehicle in fleet.vehicles]).sum() / shares.sum())
-        sums = sum_fleet(fleet, scenario.tariff, n_steps, scenario.v2g.depth)
+
+        def sums_of(windows: Windows) -> FleetSums:
+            return sum_fleet(fleet, windows, n_steps, scenario.v2g.depth)
+
     else:
         source = fleet.sessions
         recorded = read_sessions(source, fleet)
         capacity = float(recorded.sessions.battery_kwh.mean())
-        sums = sum_sessions(recorded.sessions, fleet, scenario.tariff, n_steps, scenario.v2g.depth).scaled(fleet.n_ev)
+
+        def sums_of(windows: Windows) -> FleetSums:
+            return sum_sessions(recorded.sessions, fleet, windows, n_steps, scenario.v2g.depth).scaled(fleet.n_ev)
+
         notes += recorded.notes
         notes.append(f"{source.file}: {recorded.n_car_days:,} car-days stand for {fleet.n_ev:,} cars")
     price = None
@@ -287,12 +314,15 @@ def build_day(scenario: Scenario) -> PricingDay:
         market = scenario.grid.day_ahead.read_file("grid.day_ahead")
         price = _resampled(market.values.mean(axis=0), n_steps)
         notes += market.notes
+    kinds = _kinds_of_days(scenario.tariff, load, sums_of)
+    if scenario.load.representative is not None:
+        kinds, more = _with_representatives(kinds, scenario.load.representative)
+        notes += more
+    first, *others = kinds
     day = PricingDay(
         names=scenario.tariff.names,
-        period=period,
-        days_mw=load.values,
-        fleet=sums,
-        price_per_mwh=price,
+        **vars(replace(first, price_per_mwh=price)),
+        others=tuple(replace(one, price_per_mwh=price) for one in others),
         notes=tuple(notes),
         round_trip=fleet.charge_efficiency * fleet.discharge_efficiency,
         battery_kwh=capacity,
@@ -308,6 +338,46 @@ def build_day(scenario: Scenario) -> PricingDay:
     if not day.reference_level > 0:
         raise InputError(f"prices.reference: the mean price drivers pay now must be above 0, not {day.reference_level}")
     return day
+
+
+def _kinds_of_days(tariff: Windows, load: DailySeries, sums_of: Callable[[Windows], FleetSums]) -> list[DayKind]:
+    """Return the kinds of days that the load has, the usual one first; ``sums_of`` gives the fleet for hours."""
+    n_days, n_steps = load.values.shape
+    if tariff.days and len(load.dates) != n_days:
+        raise InputError("tariff.days: the days of the load have no dates, so their kind is unknown; give load.day")
+    of_day = np.array([tariff.kind_of(day) for day in load.dates] if tariff.days else [0] * n_days)
+    kinds = []
+    for k in np.unique(of_day):
+        own, windows = tariff.of_kind(int(k))
+        kinds.append(
+            DayKind(
+                title=tariff.days[k - 1].name if k else "",
+                share=float((of_day == k).mean()),
+                period=np.array(own)[windows.period_of_step(n_steps)],
+                days_mw=load.values[of_day == k],
+                fleet=sums_of(windows).among(own, len(tariff.names)),
+            )
+        )
+    return kinds
+
+
+def _with_representatives(kinds: list[DayKind], most: int) -> tuple[list[DayKind], list[str]]:
+    """Return kinds of one representative day each, ``most`` in all, and a sentence on what they stand for."""
+    n_days = sum(len(kind.days_mw) for kind in kinds)
+    chosen, swing, before = [], 0.0, 0.0
+    for kind in kinds:
+        curves, days = representative_days(kind.days_mw, max(round(most * len(kind.days_mw) / n_days), 1))
+        shares = days / n_days
+        chosen += [
+            replace(kind, days_mw=curve[None], share=float(share)) for curve, share in zip(curves, shares, strict=True)
+        ]
+        swing += float(shares @ np.ptp(curves + kind.fleet.profile_mw, axis=1))
+        before += kind.share * float(np.ptp(kind.days_mw + kind.fleet.profile_mw, axis=1).mean())
+    note = (
+        f"load.representative: {len(chosen)} days stand for {n_days}; before pricing the mean peak-valley difference "
+        f"is {swing / before - 1.0:+.2%} off that of all days; mean load and highest load are kept"
+    )
+    return chosen, [note]
 
 
 def open_notes(scenario: Scenario) -> list[str]:

@@ -6,8 +6,8 @@ The hours of each price of a day become a period: the dearest are the peak, the 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
-from itertools import pairwise
+from datetime import date, timedelta
+from itertools import pairwise, product
 from math import isfinite
 from pathlib import Path
 
@@ -112,6 +112,63 @@ def read_tariff(path: Path, day: date) -> DayTariff:
     raise InputError(
         f"{path}: unknown form of tariff: URDB has 'energyratestructure', ACN-Sim has 'schedule' on its top level"
     )
+
+
+def read_year(path: Path) -> tuple[list[str], dict[str, object], dict[str, float]]:
+    """Read the hours of a tariff file on all days of a year.
+
+    Days of the week and months with the same hours are one kind of days; a period is all hours of one price.
+
+    Returns
+    -------
+    list of str
+        Notes on parts of the file that the model does not use.
+    dict
+        The table ``tariff`` of a scenario.
+    dict
+        Price of each period [currency per kWh].
+
+    Raises
+    ------
+    InputError
+        The file has one price, or more than six, or is no tariff file.
+    """
+    notes: dict[str, None] = {}
+    kinds: dict[bytes, tuple[np.ndarray, dict[bool, list[int]]]] = {}
+    for weekend, month in product((False, True), range(1, 13)):
+        first = date(2018, month, 1)  # a year that begins on a Monday
+        day = next(one for k in range(7) if ((one := first + timedelta(days=k)).weekday() >= 5) == weekend)
+        read = read_tariff(path, day)
+        notes |= dict.fromkeys(read.notes)
+        kinds.setdefault(read.per_kwh.tobytes(), (read.per_kwh, {False: [], True: []}))[1][weekend].append(month)
+    levels = np.unique(np.concatenate([one for one, _ in kinds.values()]))[::-1]
+    if not 2 <= len(levels) <= MOST_PERIODS:
+        some = ", ".join(f"{level:g}" for level in levels[:8])
+        raise InputError(
+            f"{path}: the tariff has {len(levels)} price(s) over the year ({some}); 2 to {MOST_PERIODS} can be priced, "
+            "so read one day with tariff.day"
+        )
+    names = period_names(len(levels))
+    usual, *others = kinds.values()
+    days = []
+    for per_kwh, months in others:
+        hours = {name: windows_of(per_kwh == level) for name, level in zip(names, levels, strict=True)}
+        hours = {name: windows for name, windows in hours.items() if windows}
+        for weekend, own in months.items():
+            if own and not (weekend and own == months[False]):
+                which = "all" if months[True] == months[False] else "weekends" if weekend else "weekdays"
+                table = {"name": _kind_name(which, own), "which": which, "windows": hours}
+                days.append(table if len(own) == 12 else table | {"months": own})
+    periods = [
+        {"name": name, "windows": windows_of(usual[0] == level)} for name, level in zip(names, levels, strict=True)
+    ]
+    return list(notes), {"periods": periods, "days": days}, dict(zip(names, levels.tolist(), strict=True))
+
+
+def _kind_name(which: str, months: list[int]) -> str:
+    """Return a name for days of the week in months, such as "weekends" or "weekdays, months 1 2 12"."""
+    days = "all days" if which == "all" else which
+    return days if len(months) == 12 else f"{days}, months {' '.join(map(str, months))}"
 
 
 def _rate(value: object, where: str) -> float:
@@ -249,7 +306,6 @@ def urdb_document(
     InputError
         A window begins or ends within an hour, which URDB cannot write.
     """
-    minutes = windows.period_of_minute().reshape(24, 60)
     if windows.inside_hours:
         raise InputError("URDB holds whole hours only, but a window begins or ends within an hour")
     structure = []
@@ -258,13 +314,21 @@ def urdb_document(
         if used[period]:
             tier["sell"] = round(float(discharge[period]) / per_currency, 10)
         structure.append([tier])
-    hours = [minutes[:, 0].tolist() for _ in range(12)]
+    weekdays, weekends = (
+        [_hours_of(windows, windows.kind_in(month, weekend)) for month in range(1, 13)] for weekend in (False, True)
+    )
     periods = ", ".join(f"{k} {name}" for k, name in enumerate(windows.names))
     return {
         "name": name,
         "sector": "Residential",
         "description": f"Periods: {periods}. 'sell' is what a driver is paid per kWh discharged.",
         "energyratestructure": structure,
-        "energyweekdayschedule": hours,
-        "energyweekendschedule": hours,
+        "energyweekdayschedule": weekdays,
+        "energyweekendschedule": weekends,
     }
+
+
+def _hours_of(windows: Windows, kind: int) -> list[int]:
+    """Return the number of the period of each hour on days of a kind."""
+    own, hours = windows.of_kind(kind)
+    return np.array(own)[hours.period_of_minute()[::60]].tolist()

@@ -130,7 +130,7 @@ def ev_curves(
         Load without electric vehicles [MW].
     """
     n, dt, recovery = len(flows), day.dt_h, day.response.recovery
-    pairs, last = flow_pairs(day.n_periods), day.n_periods - 1
+    pairs, last = flow_pairs(day.n_periods), day.cheapest
     profile = day.fleet.profile_mw
     curves = Curves(np.repeat(profile[None], n, axis=0), *np.zeros((3, n, len(profile))))
 
@@ -144,7 +144,9 @@ def ev_curves(
         leaving = sum_columns(flows[:, [origin == a for origin, _ in pairs]])
         curves.charging[:, steps] *= 1.0 - (leaving / day.energy_mwh[a])[:, None]
     weights, discharge_weights = day.staggered
-    for b, steps in enumerate(day.steps[1:], start=1):
+    for b, steps in enumerate(day.steps):
+        if b == day.dearest or not steps.size:
+            continue
         moved = sum_columns(flows[:, [destination == b for _, destination in pairs]])
         total = moved + recharged if b == last else moved
         level = base[steps] + curves.charging.take(steps, axis=1)
@@ -156,6 +158,8 @@ def ev_curves(
         curves.charging[:] += curves.arriving
 
     for a, steps in enumerate(day.steps[:-1]):
+        if not steps.size:
+            continue
         level = base[steps] + curves.charging.take(steps, axis=1)
         curves.discharging[:, steps] = allocate(-level, discharged[:, a], dt, recovery, discharge_weights[steps])
     return curves
@@ -203,8 +207,8 @@ class DayResults(NamedTuple):
         Cost of generation [currency/day].
     habit_kept : (n,) array
         Share of charging that keeps its step.
-    rebound_mw : (n,) array
-        Highest load in the cheapest period less the highest in all other hours, over all days [MW].
+    inside_mw, outside_mw : (n,) array
+        Highest load in the cheapest period, and in all other hours, over all days [MW].
     """
 
     curves: Curves
@@ -212,13 +216,14 @@ class DayResults(NamedTuple):
     figures: CurveFigures
     generation_cost: np.ndarray
     habit_kept: np.ndarray
-    rebound_mw: np.ndarray
+    inside_mw: np.ndarray
+    outside_mw: np.ndarray
 
 
 def evaluate_days(flows: np.ndarray, discharged: np.ndarray, recharged: np.ndarray, day: PricingDay) -> DayResults:
     """Return load curves, figures and costs over all days; see `ev_curves` for the arguments."""
     n_days = len(day.days_mw)
-    valley = day.period == day.n_periods - 1
+    valley = day.period == day.cheapest
     every: list[Curves] = []
     loads, figures = [], []
     for base in day.days_mw:
@@ -231,11 +236,13 @@ def evaluate_days(flows: np.ndarray, discharged: np.ndarray, recharged: np.ndarr
         figures.append(curve_figures(loads[-1]))
     generated = np.mean([day.generation(load) for load in loads], axis=0)
     kept = np.mean([habit_kept(day.fleet.profile_mw, one.charging) for one in every], axis=0)
-    inside, outside = (np.max([load[:, hours].max(axis=1) for load in loads], axis=0) for hours in (valley, ~valley))
+    inside, outside = (
+        np.max([load[:, hours].max(axis=1, initial=-np.inf) for load in loads], axis=0) for hours in (valley, ~valley)
+    )
     if n_days == 1:
-        return DayResults(every[0], loads[0], figures[0], generated, kept, inside - outside)
+        return DayResults(every[0], loads[0], figures[0], generated, kept, inside, outside)
     mean = Curves(*(np.mean(column, axis=0) for column in zip(*every, strict=True)))
-    return DayResults(mean, np.mean(loads, axis=0), over_days(figures), generated, kept, inside - outside)
+    return DayResults(mean, np.mean(loads, axis=0), over_days(figures), generated, kept, inside, outside)
 
 
 def delay_mwh_hours(flows: np.ndarray, arriving_mw: np.ndarray, day: PricingDay) -> np.ndarray:
@@ -254,7 +261,7 @@ def delay_mwh_hours(flows: np.ndarray, arriving_mw: np.ndarray, day: PricingDay)
     """
     delayed = np.zeros(len(flows))
     pairs = list(enumerate(flow_pairs(day.n_periods)))
-    for b in range(day.n_periods - 1, 0, -1):
+    for b in reversed(day.own[1:].tolist()):
         arriving = arriving_mw.take(day.steps[b], axis=1)
         into = [(k, origin) for k, (origin, destination) in pairs if destination == b]
         total = np.maximum(sum_columns(flows[:, [k for k, _ in into]]), _TINY)

@@ -1,8 +1,9 @@
-"""Data of one day for pricing: load, fleet and terms as arrays, with figures before pricing computed once."""
+"""Data for pricing: load, fleet and terms as arrays, of one kind of day or of several, with figures before pricing."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -24,8 +25,39 @@ from csmoifsa_ev.model.v2g import V2G
 
 
 @dataclass(frozen=True, kw_only=True)
+class DayKind:
+    """Days of one kind, such as weekends in winter: hours of the periods, load, fleet.
+
+    Attributes
+    ----------
+    title : str
+        Name of the kind.
+    share : float
+        Share of all days that are of this kind, in (0, 1].
+    period : (T,) array
+        Number of the period of each step, from 0; some periods of the tariff may be missing.
+    days_mw : (D, T) array
+        Load without electric vehicles on each of D days [MW]; the fleet charges alike on each.
+    fleet : FleetSums
+        Sums over the cars.
+    price_per_mwh : (T,) array, optional
+        Market prices that replace the marginal cost of generation [currency per MWh].
+    """
+
+    title: str
+    share: float
+    period: np.ndarray
+    days_mw: np.ndarray
+    fleet: FleetSums
+    price_per_mwh: np.ndarray | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class PricingDay:
     """Data that `outcome.evaluate` needs; its size does not depend on the number of cars.
+
+    Of several kinds of days the attributes ``period``, ``days_mw``, ``fleet`` and ``price_per_mwh`` hold the first, and
+    ``others`` the rest; figures and costs are means over all days, peaks the highest of all.
 
     Attributes
     ----------
@@ -61,6 +93,10 @@ class PricingDay:
         Market prices that replace the marginal cost of generation [currency per MWh].
     notes : tuple of str
         Sentences on values averaged at clock changes or filled on request while reading.
+    title, share : str, float
+        Name of the first kind of days, and its share of all days.
+    others : tuple of DayKind
+        Further kinds of days; all shares sum to 1.
     """
 
     names: tuple[str, ...] = PERIODS
@@ -79,11 +115,66 @@ class PricingDay:
     choice: Choice = field(default_factory=Choice)
     price_per_mwh: np.ndarray | None = None
     notes: tuple[str, ...] = ()
+    title: str = ""
+    share: float = 1.0
+    others: tuple[DayKind, ...] = ()
+
+    @cached_property
+    def kinds(self) -> tuple[PricingDay, ...]:
+        """Each kind of days as if there were no others, with the terms and the reference prices of all."""
+        if not self.others:
+            return (self,)
+        prices = replace(self.prices, reference=dict(zip(self.names, self.reference.tolist(), strict=True)))
+        own = DayKind(
+            title=self.title,
+            share=self.share,
+            period=self.period,
+            days_mw=self.days_mw,
+            fleet=self.fleet,
+            price_per_mwh=self.price_per_mwh,
+        )
+        kinds = [vars(one) | {"share": 1.0} for one in (own, *self.others)]
+        return tuple(replace(self, others=(), prices=prices, **one) for one in kinds)
+
+    @property
+    def shares(self) -> tuple[float, ...]:
+        """Share of all days that are of each of the `kinds`."""
+        return (self.share, *(one.share for one in self.others))
+
+    def each(self, change: Callable[[PricingDay], dict[str, object]]) -> PricingDay:
+        """Return the days with attributes of each kind replaced, those that ``change`` returns for it."""
+        first, *others = self.kinds
+        changed = tuple(replace(one, **change(kind)) for one, kind in zip(self.others, others, strict=True))
+        return replace(self, others=changed, **change(first))
+
+    def _mean(self, read: Callable[[PricingDay], np.ndarray]) -> np.ndarray:
+        """Return the mean of a quantity over all days."""
+        return np.sum([share * read(kind) for share, kind in zip(self.shares, self.kinds, strict=True)], axis=0)
+
+    @cached_property
+    def own(self) -> np.ndarray:
+        """Numbers of the periods that occur on the first kind of days, rising."""
+        return np.unique(self.period)
+
+    @property
+    def dearest(self) -> int:
+        """Number of the dearest period that occurs on the first kind of days."""
+        return int(self.own[0])
+
+    @property
+    def cheapest(self) -> int:
+        """Number of the cheapest period that occurs on the first kind of days."""
+        return int(self.own[-1])
 
     @property
     def dt_h(self) -> float:
         """Length of a step [h]."""
         return 24.0 / len(self.period)
+
+    @property
+    def n_days(self) -> int:
+        """Number of days of the load, of all kinds."""
+        return sum(len(kind.days_mw) for kind in self.kinds)
 
     @property
     def n_periods(self) -> int:
@@ -103,22 +194,42 @@ class PricingDay:
     @cached_property
     def base_mw(self) -> np.ndarray:
         """Load without electric vehicles, the mean over the days, shape (T,) [MW]."""
+        if self.others:
+            return self._mean(lambda kind: kind.base_mw)
         return self.days_mw[0] if len(self.days_mw) == 1 else self.days_mw.mean(axis=0)
+
+    @cached_property
+    def profile_mw(self) -> np.ndarray:
+        """Uncontrolled charging e, the mean over the days, shape (T,) [MW]."""
+        return self._mean(lambda kind: kind.fleet.profile_mw) if self.others else self.fleet.profile_mw
+
+    @cached_property
+    def connected_mw(self) -> np.ndarray:
+        """Charging power of the cars that are plugged in, the mean over the days, shape (T,) [MW]."""
+        return self._mean(lambda kind: kind.fleet.connected_mw) if self.others else self.fleet.connected_mw
 
     @cached_property
     def before_mw(self) -> np.ndarray:
         """Total load before pricing, L0 = base + e, the mean over the days, shape (T,) [MW]."""
-        return self.base_mw + self.fleet.profile_mw
+        return self.base_mw + self.profile_mw
 
     @cached_property
     def energy_mwh(self) -> np.ndarray:
         """Uncontrolled charging of each period, E_a, summed from the profile, shape (P,) [MWh]; never quite zero."""
+        if self.others:
+            return self._mean(lambda kind: kind.energy_mwh)
         return np.array([max(self.fleet.profile_mw[steps].sum() * self.dt_h, 1e-300) for steps in self.steps])
 
     @cached_property
     def total_energy_mwh(self) -> float:
         """Uncontrolled charging of the day [MWh]."""
         return float(self.energy_mwh.sum())
+
+    @property
+    def energy_shares(self) -> tuple[float, ...]:
+        """Share of all uncontrolled charging that is on days of each of the `kinds`."""
+        total = self.total_energy_mwh
+        return tuple(share * kind.total_energy_mwh / total for share, kind in zip(self.shares, self.kinds, strict=True))
 
     @cached_property
     def ramps(self) -> np.ndarray:
@@ -128,7 +239,11 @@ class PricingDay:
     @cached_property
     def reference(self) -> np.ndarray:
         """Reference charge prices, shape (P,) [price unit per kWh]."""
-        return self.prices.reference_prices(self.period)
+        first = self.prices.reference_prices(self.period)
+        if not self.others or self.prices.reference != "flat":
+            return first
+        parts = [one.share * self.prices.reference_prices(one.period) for one in self.others]
+        return self.share * first + np.sum(parts, axis=0)
 
     @cached_property
     def reference_level(self) -> float:
@@ -138,6 +253,11 @@ class PricingDay:
     @cached_property
     def before(self) -> CurveFigures:
         """G1, G2, G3 of the load before pricing, each shape (1,): see `over_days`."""
+        if self.others:
+            g1 = np.max([kind.before.g1_mw for kind in self.kinds], axis=0)
+            return CurveFigures(
+                g1, self._mean(lambda kind: kind.before.g2_mw), self._mean(lambda kind: kind.before.g3_mw2)
+            )
         return over_days([curve_figures(one[None]) for one in self.days_mw + self.fleet.profile_mw])
 
     def generation(self, load_mw: np.ndarray) -> np.ndarray:
@@ -147,13 +267,15 @@ class PricingDay:
     @cached_property
     def generation_before(self) -> float:
         """Cost of generation before pricing [currency/day]."""
+        if self.others:
+            return float(self._mean(lambda kind: np.asarray(kind.generation_before)))
         return float(self.generation(self.days_mw + self.fleet.profile_mw).mean())
 
     @cached_property
     def supply_cost_before(self) -> float:
         """Cost of generation and of peak load that uncontrolled charging adds [currency/day]."""
-        base = float(self.generation(self.days_mw).mean())
-        peak = float(self.before.g1_mw[0] - self.days_mw.max())
+        base = float(self._mean(lambda kind: kind.generation(kind.days_mw).mean()))
+        peak = float(self.before.g1_mw[0] - max(kind.days_mw.max() for kind in self.kinds))
         return (self.generation_before - base) / self.grid.conversion_efficiency + self.grid.peak_cost_per_mw_day * peak
 
     @cached_property
@@ -169,7 +291,7 @@ class PricingDay:
     @cached_property
     def delay_h(self) -> np.ndarray:
         """Delay of energy shifted from each period to each step, shape (P, T) [h]: see `objectives.delay_hours`."""
-        return delay_hours(self.fleet.profile_mw, self.period)
+        return delay_hours(self.fleet.profile_mw, self.period, self.n_periods)
 
     @property
     def discharged_per_share_mwh(self) -> float:

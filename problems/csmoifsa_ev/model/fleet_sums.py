@@ -7,7 +7,7 @@ precision up to 8e9 kWh, so that order of addition, chunk size and number of thr
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -15,12 +15,13 @@ from functools import lru_cache
 import numpy as np
 
 from csmoifsa_ev.model.fleet import CHUNK, Fleet, Sessions, draw_sessions
-from csmoifsa_ev.model.flow_region import FlowPlane, FlowProgram, FlowRegion, SessionClasses
+from csmoifsa_ev.model.flow_region import FlowPlane, FlowProgram, FlowRegion, SessionClasses, flow_pairs
 from csmoifsa_ev.model.tariff import Windows
 
 _GRAINS_PER_KWH = 2.0**20
 
 FLOW_LIMITS = {
+    1: np.empty((0, 0)),
     2: np.ones((1, 1)),
     3: np.array(
         [
@@ -35,7 +36,7 @@ FLOW_LIMITS = {
         dtype=float,
     ),
 }
-"""Weights of the flows in each joint limit of `FleetSums.flow_limit_mwh`, for two and three periods, (L, F) each."""
+"""Weights of the flows in each joint limit of `FleetSums.flow_limit_mwh`, for up to three periods, (L, F) each."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,6 +97,36 @@ class FleetSums:
         region = None if self.region is None else self.region.scaled(factor)
         return replace(self, n_ev=n_ev, n_sessions=round(self.n_sessions * factor), region=region, **sums)
 
+    def among(self, own: Sequence[int], n_periods: int) -> FleetSums:
+        """Return the sums with ``n_periods`` periods, of which these are the ones numbered ``own``, rising.
+
+        Nothing is charged in the others, and nothing can be shifted into them.
+        """
+        if len(own) == n_periods:
+            return self
+        energy, eligible, movable = np.zeros(n_periods), np.zeros(n_periods), np.zeros((n_periods, n_periods))
+        energy[list(own)], eligible[list(own)] = self.energy_mwh, self.eligible
+        movable[np.ix_(own, own)] = self.movable_mwh
+        pairs = flow_pairs(n_periods)
+        known = [pairs.index((own[a], own[b])) for a, b in flow_pairs(len(own))] if len(own) > 1 else []
+        weights = np.zeros((len(self.flow_limit_mwh), len(pairs)))
+        weights[:, known] = self.flow_weights
+        shut = np.delete(np.eye(len(pairs)), known, axis=0)
+        region = self.region
+        if region is not None:
+            used, free = np.zeros((2, n_periods, region.n_classes))
+            used[list(own)], free[list(own)] = region.used_mwh, region.free_mwh
+            region = FlowRegion(used_mwh=used, free_mwh=free)
+        return replace(
+            self,
+            energy_mwh=energy,
+            eligible=eligible,
+            movable_mwh=movable,
+            flow_weights=np.vstack([weights, shut]),
+            flow_limit_mwh=np.append(self.flow_limit_mwh, np.zeros(len(shut))),
+            region=region,
+        )
+
     def excess(self, flows_mwh: np.ndarray) -> np.ndarray:
         """Return by which share flows (n, F) exceed what the sessions can shift, 0 where they fit, exactly, (n,)."""
         return np.array([max(1.0 / factor - 1.0, 0.0) for factor, _ in self._fits(flows_mwh)])
@@ -129,12 +160,14 @@ class PeriodClock:
     ----------
     period : (T,) array
         Period of each step.
+    n_periods : int, optional
+        Number P of periods, where the last ones do not occur.
     """
 
-    def __init__(self, period: np.ndarray) -> None:
+    def __init__(self, period: np.ndarray, n_periods: int | None = None) -> None:
         n_steps = len(period)
         self.dt_h = 24.0 / n_steps
-        self.n_periods = int(period.max()) + 1
+        self.n_periods = int(period.max()) + 1 if n_periods is None else n_periods
         self.inside = np.stack([np.tile(period == p, 3) for p in range(self.n_periods)]).astype(float)
         zero = np.zeros((self.n_periods, 1))
         self.edges_h = np.arange(3 * n_steps + 1) * self.dt_h
@@ -297,6 +330,8 @@ def _flow_limits(used: np.ndarray, free: np.ndarray) -> np.ndarray:
     bounds the fleet. Time that a car frees in the flat period is not reused, so that the bounds are never too high.
     """
     least = np.minimum
+    if len(used) == 1:
+        return np.empty(0)
     if len(used) == 2:
         return np.array([least(used[0], free[1]).sum()])
     peak, flat, _ = used

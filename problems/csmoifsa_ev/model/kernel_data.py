@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from csmoifsa_ev.model.constraints import discharge_ends, price_order
 from csmoifsa_ev.model.day import PricingDay
 from csmoifsa_ev.model.outcome import QUANTITIES, max_bill
 from csmoifsa_ev.model.response import RECOVERIES
@@ -22,13 +23,15 @@ def kernel_data(day: PricingDay, objectives: tuple[str, ...]) -> np.ndarray:
     from csmoifsa_ev.model.kernels.layout import Tables, pack  # loads the compiler, so only when a kernel is wanted
 
     terms = day.v2g.response
-    intercept, slope = day.grid.marginal_cost if day.price_per_mwh is None else (day.price_per_mwh, 0.0)
+    orders = [kind.own.tolist() for kind in day.kinds]
+    pairs, ends = price_order(orders), discharge_ends(orders)
     return pack(
         {
             "n_steps": len(day.period),
             "n_periods": day.n_periods,
-            "n_limits": len(day.fleet.flow_limit_mwh),
-            "n_days": len(day.days_mw),
+            "n_kinds": len(day.kinds),
+            "n_pairs": len(pairs),
+            "n_ends": len(ends),
             "dt_h": day.dt_h,
             "recovery": RECOVERIES.index(day.response.recovery),
             "objectives": ([QUANTITIES.index(name) for name in objectives] + [0] * len(QUANTITIES))[: len(QUANTITIES)],
@@ -38,7 +41,7 @@ def kernel_data(day: PricingDay, objectives: tuple[str, ...]) -> np.ndarray:
             "fee": day.v2g.fee,
             "discharged_per_share_mwh": day.discharged_per_share_mwh,
             "round_trip": day.round_trip,
-            "cost_slope": slope,
+            "cost_slope": day.grid.marginal_cost[1] if day.price_per_mwh is None else 0.0,
             "conversion_efficiency": day.grid.conversion_efficiency,
             "peak_cost": day.grid.peak_cost_per_mw_day,
             "generation_before": day.generation_before,
@@ -49,25 +52,38 @@ def kernel_data(day: PricingDay, objectives: tuple[str, ...]) -> np.ndarray:
             "per_mwh": day.prices.per_mwh,
             "habit_weight": day.satisfaction.habit_weight,
             "delay_weight": day.satisfaction.delay_weight,
-            "mean_parking_h": day.fleet.mean_parking_h,
             "min_profit": day.limits.min_profit,
             "max_bill": max_bill(day),
             "max_bill_rise": np.inf if day.limits.max_bill_rise is None else day.limits.max_bill_rise,
             "max_load": np.inf if day.limits.max_load_mw is None else day.limits.max_load_mw,
             "v2g_must_pay": day.limits.v2g_must_pay,
         },
-        Tables(
-            reference=day.reference,
-            energy=day.energy_mwh,
-            eligible=np.append(day.fleet.eligible[:-1], day.fleet.eligible_any),
-            ramps=day.ramps,
-            weights=day.fleet.flow_weights,
-            limits=day.fleet.flow_limit_mwh,
-            period=day.period,
-            profile=day.fleet.profile_mw,
-            cost_intercept=np.broadcast_to(intercept, day.period.shape),
-            staggered=np.stack(day.staggered),
-            delay=day.delay_h,
-            base=day.days_mw,
-        ),
+        pairs,
+        ends,
+        [
+            Tables(
+                kind=np.array(
+                    [
+                        *(len(kind.fleet.flow_limit_mwh), len(kind.days_mw)),
+                        *(share, of_energy),
+                        *(kind.dearest, kind.cheapest, kind.fleet.mean_parking_h),
+                    ]
+                ),
+                reference=kind.reference,
+                energy=kind.energy_mwh,
+                eligible=np.append(kind.fleet.eligible[:-1], kind.fleet.eligible_any),
+                ramps=kind.ramps,
+                weights=kind.fleet.flow_weights,
+                limits=kind.fleet.flow_limit_mwh,
+                period=kind.period,
+                profile=kind.fleet.profile_mw,
+                cost_intercept=np.broadcast_to(
+                    kind.grid.marginal_cost[0] if kind.price_per_mwh is None else kind.price_per_mwh, kind.period.shape
+                ),
+                staggered=np.stack(kind.staggered),
+                delay=kind.delay_h,
+                base=kind.days_mw,
+            )
+            for kind, share, of_energy in zip(day.kinds, day.shares, day.energy_shares, strict=True)
+        ],
     )

@@ -161,7 +161,7 @@ def habit_kept(before_mw: np.ndarray, after_mw: np.ndarray) -> np.ndarray:
     return 1.0 - 0.5 * np.abs(after_mw - before_mw).sum(axis=1) / before_mw.sum()
 
 
-def delay_hours(profile_mw: np.ndarray, period: np.ndarray) -> np.ndarray:
+def delay_hours(profile_mw: np.ndarray, period: np.ndarray, n_periods: int = 3) -> np.ndarray:
     """Return the delay of energy shifted from each period to each step, shape (P, T) [h].
 
     The time from a step of the period to step t, forward on a day that repeats and from middle to middle, averaged over
@@ -173,11 +173,13 @@ def delay_hours(profile_mw: np.ndarray, period: np.ndarray) -> np.ndarray:
         Uncontrolled charging e_t [MW].
     period : (T,) array
         Period of each step.
+    n_periods : int
+        Number P of periods.
     """
     n_steps = len(period)
     step = np.arange(n_steps)
     forward = (step[None, :] - step[:, None]) % n_steps * (24.0 / n_steps)
-    delay = np.zeros((int(period.max()) + 1, n_steps))
+    delay = np.zeros((n_periods, n_steps))
     for a in range(len(delay)):
         weight = np.where(period == a, profile_mw, 0.0)
         if weight.sum() > 0:

@@ -8,12 +8,11 @@ calls, for all tariffs at once, `response` (energy shifted), `v2g` (energy disch
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 
+from csmoifsa_ev.model.constraints import constraint_values
 from csmoifsa_ev.model.curves import delay_mwh_hours, evaluate_days
 from csmoifsa_ev.model.day import PricingDay
 from csmoifsa_ev.model.fairness import largest_bill_rise
@@ -46,39 +45,6 @@ OBJECTIVE_SETS: dict[str, tuple[str, ...]] = {
     "fair": ("g2_mw", "operator_profit_per_day", "largest_bill_rise"),
 }
 """Quantities that each set of objectives optimises; those in `MAXIMISED` enter with a minus sign."""
-
-OVER_THE_DAY = (
-    "mean price paid <= reference",
-    "operator profit >= min_profit",
-    "drivers' bill <= max_bill_change",
-    "discharging brings what it costs",
-    "bill of every group <= max_bill_rise",
-    "load <= max_load_mw",
-)
-"""Constraints on a whole day, which follow those on the order of prices."""
-
-
-def constraint_names(periods: Sequence[str]) -> tuple[str, ...]:
-    """Return what each of the 2 P + 6 constraints of a tariff asks for, by the names of its P periods.
-
-    Examples
-    --------
-    >>> constraint_names(("day", "night"))[:4]  # doctest: +NORMALIZE_WHITESPACE
-    ('charge_night <= charge_day', 'discharge_day covers recharge, wear and fee', 'discharge_day <= charge_day',
-     'discharge_night <= discharge_day')
-    """
-    dearest, steps = periods[0], list(pairwise(periods))
-    return (
-        *(f"charge_{cheaper} <= charge_{dearer}" for dearer, cheaper in reversed(steps)),
-        f"discharge_{dearest} covers recharge, wear and fee",
-        f"discharge_{dearest} <= charge_{dearest}",
-        *(f"discharge_{cheaper} <= discharge_{dearer}" for dearer, cheaper in steps),
-        *OVER_THE_DAY,
-    )
-
-
-ROUNDING = 1e-9
-"""Slack of constraints on sums over the day, as a share, so that rounding does not forbid what meets them exactly."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,7 +94,10 @@ class TariffOutcome:
         Relative rise of the bill per car of the group of drivers for which it is largest.
     rebound_mw : (n,) array
         Highest load in the cheapest period less the highest in all other hours, over all days [MW].
-    constraints : (n, 2 P + 6) array
+    paid_per_day : (n, 3) array
+        Payments for charging that keeps its steps, for shifted charging, and for recharging less the income from
+        discharging [currency/day].
+    constraints : (n, m) array
         Constraints in the order of `constraint_names`, kept where <= 0, as shares of the mean reference price, of the
         bill or of the peak before pricing.
     """
@@ -157,6 +126,7 @@ class TariffOutcome:
     mean_price: np.ndarray
     largest_bill_rise: np.ndarray
     rebound_mw: np.ndarray
+    paid_per_day: np.ndarray
     constraints: np.ndarray
 
     def objectives(self, name: str) -> np.ndarray:
@@ -184,51 +154,49 @@ def evaluate(X: np.ndarray, day: PricingDay) -> TariffOutcome:
         Row i depends on tariff i only. Energy is conserved, ``sum L' - sum L0 = E_r - E_d`` [MWh], unless the scenario
         has ``transfer = "total-load"``.
     """
-    charge, discharge = X[:, : day.n_periods], X[:, day.n_periods :]
-    money = day.prices.per_mwh
-    flows = shifted_energy(charge, day)
-    responding = sum_columns(flows) / day.total_energy_mwh
-    margins = discharge_margin(charge, discharge, day.round_trip, day.v2g.wear)
-    psi = discharging_shares(margins, day.v2g, day.fleet.eligible, day.fleet.eligible_any, responding)
-    by_period = psi * day.discharged_per_share_mwh
-    discharged, discharging = sum_columns(by_period), sum_columns(psi)
-    recharged = discharged / day.round_trip
+    parts = [_effects(X, kind) for kind in day.kinds]
+    shares, by_energy = day.shares, day.energy_shares
 
-    curves, load, figures, generated, kept, rebound = evaluate_days(flows, by_period, recharged, day)
-    avoided = avoided_cost(generated, figures.g1_mw, day) - day.v2g.fee * discharged * money
+    def mean(name: str, weights: tuple[float, ...] = shares) -> np.ndarray:
+        if len(parts) == 1:
+            return getattr(parts[0], name)
+        return np.sum([weight * getattr(part, name) for weight, part in zip(weights, parts, strict=True)], axis=0)
+
+    def most(name: str) -> np.ndarray:
+        return np.max([getattr(part, name) for part in parts], axis=0)
+
+    charge, money = X[:, : day.n_periods], day.prices.per_mwh
+    responding, psi, discharged = mean("responding", by_energy), mean("psi", by_energy), mean("discharged")
+    discharging = sum_columns(psi)
+    g1 = most("g1_mw")
+    avoided = avoided_cost(mean("generated"), g1, day) - day.v2g.fee * discharged * money
     wear = day.v2g.wear * discharged * money
-    _, _, peaks, generated, *_ = evaluate_days(flows, np.zeros_like(by_period), np.zeros_like(recharged), day)
-    gain = np.where(discharged > 0, avoided - avoided_cost(generated, peaks.g1_mw, day) - wear, 0.0)
-    prices = charge.take(day.period, axis=1)
-    paid = (prices * curves.charging).sum(axis=1) * day.dt_h
-    paid_shifted = (prices * curves.arriving).sum(axis=1) * day.dt_h
-    v2g_income = sum_columns(discharge[:, :-1] * by_period)
-    above_resale = sum_columns(np.maximum(discharge[:, :-1] - charge[:, :-1], 0.0) * by_period)
-    battery = charge[:, -1] * recharged - v2g_income
+    without = avoided_cost(mean("generated_without"), most("g1_without"), day)
+    gain = np.where(discharged > 0, avoided - without - wear, 0.0)
+    paid, paid_shifted, battery = mean("paid"), mean("paid_shifted"), mean("battery")
     bill = (paid + battery) * money
     payments = (paid - paid_shifted) * money, paid_shifted * money, battery * money
     rise = largest_bill_rise(*payments, responding, discharging, day.bill_before)
     profit = bill - day.supply_cost_before + avoided
     mean_price = paid / day.total_energy_mwh
-
-    theta = day.satisfaction.habit_weight * kept
-    mean_delay_h = delay_mwh_hours(flows, curves.arriving, day) / day.total_energy_mwh
-    theta += day.satisfaction.delay_weight * (1.0 - mean_delay_h / day.fleet.mean_parking_h)
+    theta = day.satisfaction.habit_weight * mean("kept", by_energy)
+    theta += day.satisfaction.delay_weight * (1.0 - mean("waiting", by_energy))
+    inside, outside = most("inside_mw"), most("outside_mw")
     return TariffOutcome(
-        load_mw=load,
-        charging_mw=curves.charging,
-        arriving_mw=curves.arriving,
-        recharging_mw=curves.recharging,
-        discharging_mw=curves.discharging,
-        flow_mwh=flows,
+        load_mw=mean("load_mw"),
+        charging_mw=mean("charging_mw"),
+        arriving_mw=mean("arriving_mw"),
+        recharging_mw=mean("recharging_mw"),
+        discharging_mw=mean("discharging_mw"),
+        flow_mwh=mean("flows"),
         discharging_share=psi,
         responding=responding,
         discharged_mwh=discharged,
-        recharged_mwh=recharged,
-        g1_mw=figures.g1_mw,
-        g2_mw=figures.g2_mw,
-        g3_mw2=figures.g3_mw2,
-        saving_per_day=avoided - above_resale * money,
+        recharged_mwh=mean("recharged"),
+        g1_mw=g1,
+        g2_mw=mean("g2_mw"),
+        g3_mw2=mean("g3_mw2"),
+        saving_per_day=avoided - mean("above_resale") * money,
         satisfaction=theta,
         driver_bill_per_day=bill,
         operator_profit_per_day=profit,
@@ -238,8 +206,82 @@ def evaluate(X: np.ndarray, day: PricingDay) -> TariffOutcome:
         v2g_income_per_day=-battery * money,
         mean_price=mean_price,
         largest_bill_rise=rise,
-        rebound_mw=rebound,
-        constraints=constraint_values(X, discharging, mean_price, profit, bill, gain, rise, figures.g1_mw, day),
+        rebound_mw=inside - outside,
+        paid_per_day=np.stack(payments, axis=1),
+        constraints=constraint_values(X, discharging, mean_price, profit, bill, gain, rise, g1, max_bill(day), day),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Effects:
+    """Effects of n tariffs on days of one kind, (n,) or (n, k) each; see `TariffOutcome`."""
+
+    flows: np.ndarray
+    responding: np.ndarray
+    psi: np.ndarray
+    discharged: np.ndarray
+    recharged: np.ndarray
+    load_mw: np.ndarray
+    charging_mw: np.ndarray
+    arriving_mw: np.ndarray
+    recharging_mw: np.ndarray
+    discharging_mw: np.ndarray
+    g1_mw: np.ndarray
+    g2_mw: np.ndarray
+    g3_mw2: np.ndarray
+    generated: np.ndarray
+    g1_without: np.ndarray  # peak and cost of generation without discharging
+    generated_without: np.ndarray
+    kept: np.ndarray
+    waiting: np.ndarray  # mean delay as a share of the mean parking time
+    inside_mw: np.ndarray
+    outside_mw: np.ndarray
+    paid: np.ndarray  # for charging [price unit x MWh/kWh]
+    paid_shifted: np.ndarray  # part of it for shifted charging
+    battery: np.ndarray  # for recharging less income from discharging
+    above_resale: np.ndarray  # paid for discharging above the price of charging
+
+
+def _effects(X: np.ndarray, day: PricingDay) -> _Effects:
+    """Return the effects of tariffs (n, 2 P) on days of one kind."""
+    charge, discharge = X[:, : day.n_periods], X[:, day.n_periods :]
+    flows = shifted_energy(charge, day)
+    responding = sum_columns(flows) / day.total_energy_mwh
+    margins = discharge_margin(charge, discharge, day.round_trip, day.v2g.wear, day.cheapest)
+    psi = discharging_shares(margins, day.v2g, day.fleet.eligible, day.fleet.eligible_any, responding)
+    by_period = psi * day.discharged_per_share_mwh
+    discharged = sum_columns(by_period)
+    recharged = discharged / day.round_trip
+    curves, load, figures, generated, kept, inside, outside = evaluate_days(flows, by_period, recharged, day)
+    _, _, peaks, without, *_ = evaluate_days(flows, np.zeros_like(by_period), np.zeros_like(recharged), day)
+    prices = charge.take(day.period, axis=1)
+    income = sum_columns(discharge[:, :-1] * by_period)
+    mean_delay_h = delay_mwh_hours(flows, curves.arriving, day) / day.total_energy_mwh
+    return _Effects(
+        flows=flows,
+        responding=responding,
+        psi=psi,
+        discharged=discharged,
+        recharged=recharged,
+        load_mw=load,
+        charging_mw=curves.charging,
+        arriving_mw=curves.arriving,
+        recharging_mw=curves.recharging,
+        discharging_mw=curves.discharging,
+        g1_mw=figures.g1_mw,
+        g2_mw=figures.g2_mw,
+        g3_mw2=figures.g3_mw2,
+        generated=generated,
+        g1_without=peaks.g1_mw,
+        generated_without=without,
+        kept=kept,
+        waiting=mean_delay_h / day.fleet.mean_parking_h,
+        inside_mw=inside,
+        outside_mw=outside,
+        paid=(prices * curves.charging).sum(axis=1) * day.dt_h,
+        paid_shifted=(prices * curves.arriving).sum(axis=1) * day.dt_h,
+        battery=charge[:, day.cheapest] * recharged - income,
+        above_resale=sum_columns(np.maximum(discharge[:, :-1] - charge[:, :-1], 0.0) * by_period),
     )
 
 
@@ -261,7 +303,8 @@ def shifted_energy(charge: np.ndarray, day: PricingDay) -> np.ndarray:
     """
     flows = limited_flows(charge, day)
     if day.response.enrolment is not None:  # enrolled cars have the fleet's sessions, so their limits shrink alike
-        flows = flows * day.response.enrolment.share(charge, day.reference)[:, None]
+        share = day.response.enrolment.share(charge, day.reference, day.dearest, day.cheapest)
+        flows = flows * share[:, None]
     return flows
 
 
@@ -287,8 +330,11 @@ def bill_in_force(day: PricingDay) -> float:
     """Return the bill of all drivers under the tariff in force, without discharging [currency/day]."""
     charge = day.prices.start_prices
     none = np.zeros((1, day.n_periods - 1))
-    curves, *_ = evaluate_days(shifted_energy(charge[None], day), none, np.zeros(1), day)
-    return float((charge[day.period] * curves.charging[0]).sum()) * day.dt_h * day.prices.per_mwh
+    paid = 0.0
+    for share, kind in zip(day.shares, day.kinds, strict=True):
+        curves, *_ = evaluate_days(shifted_energy(charge[None], kind), none, np.zeros(1), kind)
+        paid += share * float((charge[kind.period] * curves.charging[0]).sum())
+    return paid * day.dt_h * day.prices.per_mwh
 
 
 def acceptable_bill(day: PricingDay) -> float:
@@ -303,58 +349,3 @@ def acceptable_bill(day: PricingDay) -> float:
 def max_bill(day: PricingDay) -> float:
     """Return the highest bill of all drivers that ``limits.max_bill_change`` allows [currency/day], or infinity."""
     return float("inf") if day.limits.max_bill_change is None else acceptable_bill(day)
-
-
-def constraint_values(
-    X: np.ndarray,
-    discharging: np.ndarray,
-    mean_price: np.ndarray,
-    profit: np.ndarray,
-    bill: np.ndarray,
-    v2g_gain: np.ndarray,
-    rise: np.ndarray,
-    g1_mw: np.ndarray,
-    day: PricingDay,
-) -> np.ndarray:
-    """Return the constraints in the order of `constraint_names`, shape (n, 2 P + 6), kept where <= 0.
-
-    Equations 27-29 of the 2022 paper, reconstructed, and the `limits.Limits`. Prices are divided by the mean reference
-    price, sums of money by the bill before pricing, the load by the peak before pricing, so that violations can be
-    added. The bounds of the dearest period's discharge price hold only where somebody discharges: their violation is at
-    most the share of cars that do.
-
-    Parameters
-    ----------
-    X : (n, 2 P) array
-        Tariffs [price unit per kWh].
-    discharging : (n,) array
-        Share of cars that discharge.
-    mean_price : (n,) array
-        Mean price paid for charging [price unit per kWh].
-    profit, bill, v2g_gain : (n,) array
-        Operator's profit, drivers' bill, and what discharging brings both together [currency/day].
-    rise : (n,) array
-        Largest relative rise of a group's bill.
-    g1_mw : (n,) array
-        Peak load over all days [MW].
-    day : PricingDay
-        Load, fleet and terms.
-    """
-    max_load = day.limits.max_load_mw
-    charge, discharge = X[:, : day.n_periods], X[:, day.n_periods :]
-    level, money = day.reference_level, day.bill_before
-    lowest_discharge = charge[:, -1] / day.round_trip + day.v2g.wear + day.v2g.fee
-    most = max_bill(day)
-    columns = (
-        *((np.diff(charge, axis=1) / level).T[::-1]),
-        np.minimum((lowest_discharge - discharge[:, 0]) / level, discharging),
-        np.minimum((discharge[:, 0] - charge[:, 0]) / level, discharging),
-        *((np.diff(discharge, axis=1) / level).T),
-        mean_price / level - 1.0 - ROUNDING,
-        (day.limits.min_profit - profit) / money - ROUNDING,
-        (bill - most) / money - ROUNDING if np.isfinite(most) else np.full(len(X), -1.0),
-        -v2g_gain / money if day.limits.v2g_must_pay else np.zeros(len(X)),
-        np.full(len(X), -1.0) if day.limits.max_bill_rise is None else rise - day.limits.max_bill_rise - ROUNDING,
-        np.full(len(X), -1.0) if max_load is None else (g1_mw - max_load) / day.before.g1_mw - ROUNDING,
-    )
-    return np.stack(columns, axis=1)

@@ -46,9 +46,12 @@ class Enrolment(Parameters):
         if self.offer is not None:
             require_not_negative(self, "offer")
 
-    def share(self, charge: np.ndarray, reference: np.ndarray) -> np.ndarray:
-        """Return the share of owners who enrol under charge prices (n, P) and a reference (P,), shape (n,)."""
-        offered = (charge[:, 0] - charge[:, -1]) - (reference[0] - reference[-1])
+    def share(self, charge: np.ndarray, reference: np.ndarray, dearest: int = 0, cheapest: int = -1) -> np.ndarray:
+        """Return the share of owners who enrol under charge prices (n, P) and a reference (P,), shape (n,).
+
+        ``dearest`` and ``cheapest`` are the numbers of the periods whose price difference is offered.
+        """
+        offered = (charge[:, dearest] - charge[:, cheapest]) - (reference[dearest] - reference[cheapest])
         if self.offer is not None:
             offered = np.full(len(charge), self.offer)
         return ramp_share(offered, self.curve.dead_zone, self.curve.saturation, self.curve.max_share)

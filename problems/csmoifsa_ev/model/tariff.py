@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from itertools import pairwise
 from typing import Literal
 
@@ -45,11 +46,55 @@ class Period(Parameters):
     name : str
         Name of the period: letters, digits, ``_`` and ``-``.
     windows : tuple of str
-        Windows ``"from-to"`` of the period on the local clock.
+        Windows ``"from-to"`` of the period on the local clock; none where it occurs on other `DayWindows` only.
     """
 
     name: str
-    windows: tuple[str, ...]
+    windows: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class DayWindows(Parameters):
+    """Hours of the periods on days of another kind, such as weekends or winter.
+
+    Attributes
+    ----------
+    name : str
+        Name of the kind of days.
+    which : "all", "weekdays" or "weekends"
+        Days of the week that belong to it.
+    months : tuple of int
+        Months that belong to it, 1 to 12; all if left out.
+    dates : tuple of date
+        Days that belong to it in any case, such as holidays.
+    windows : dict of str to tuple of str
+        Windows ``"from-to"`` by the names of periods; those of the tariff that are not named do not occur.
+    """
+
+    name: str
+    which: Literal["all", "weekdays", "weekends"] = "all"
+    months: tuple[int, ...] = ()
+    dates: tuple[date, ...] = ()
+    windows: dict[str, tuple[str, ...]]
+
+    def __post_init__(self) -> None:
+        for month in self.months:
+            if not 1 <= month <= 12:
+                raise InputError(f"months must be numbers from 1 to 12, not {month}")
+
+    def holds(self, month: int, weekend: bool) -> bool:
+        """Return whether ordinary days of a month, on or off the weekend, belong to the kind."""
+        in_week = self.which == "all" or (self.which == "weekends") == weekend
+        return in_week and (not self.months or month in self.months) and not (self.dates and self._dates_only)
+
+    @property
+    def _dates_only(self) -> bool:
+        """Whether the kind has nothing but dates."""
+        return bool(self.dates) and self.which == "all" and not self.months
+
+    def has(self, day: date) -> bool:
+        """Return whether a day belongs to the kind."""
+        return day in self.dates or self.holds(day.month, day.weekday() >= 5)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,8 +107,10 @@ class Windows(Parameters):
         Windows ``"from-to"`` of the three usual periods on the local clock.
     periods : tuple of Period
         Two to six periods in place of these three, from the dearest to the cheapest.
+    days : tuple of DayWindows
+        Kinds of days with other hours, such as weekends; a day is of the first kind that has it, else of none.
 
-    Together the windows cover the day once.
+    Together the windows of a kind of days cover the day once.
 
     Examples
     --------
@@ -77,11 +124,12 @@ class Windows(Parameters):
     flat: tuple[str, ...] = ()
     valley: tuple[str, ...] = ()
     periods: tuple[Period, ...] = ()
+    days: tuple[DayWindows, ...] = ()
 
     def __post_init__(self) -> None:
         if self.periods and (self.peak or self.flat or self.valley):
             raise InputError("give either periods or peak, flat and valley, not both")
-        if self.periods and not 2 <= len(self.periods) <= MOST_PERIODS:
+        if len(self.periods) > MOST_PERIODS:
             raise InputError(f"periods must be 2 to {MOST_PERIODS}, not {len(self.periods)}")
         for name in self.names:
             if not _NAME.fullmatch(name):
@@ -89,11 +137,44 @@ class Windows(Parameters):
             if self.names.count(name) > 1:
                 raise InputError(f"periods: the name {name!r} is given twice; write all its windows in one list")
         self.period_of_minute()
+        for kind in self.days:
+            for name in kind.windows:
+                if name not in self.names:
+                    raise InputError(
+                        f"days {kind.name!r}: there is no period {name!r}; periods are {', '.join(self.names)}"
+                    )
+            _cover(list(kind.windows.items()), f"days {kind.name!r}: ")
+
+    def kind_of(self, day: date) -> int:
+        """Return the number of the kind of days that a day is of: 0 the usual one, k the k-th of ``days``."""
+        return next((k for k, kind in enumerate(self.days, start=1) if kind.has(day)), 0)
+
+    def kind_in(self, month: int, weekend: bool) -> int:
+        """Return the number of the kind of ordinary days of a month, on or off the weekend, as `kind_of`."""
+        return next((k for k, kind in enumerate(self.days, start=1) if kind.holds(month, weekend)), 0)
+
+    def of_kind(self, k: int) -> tuple[tuple[int, ...], Windows]:
+        """Return the numbers of the periods that occur on days of kind ``k``, and the hours of these alone."""
+        if not self.days:
+            return tuple(range(len(self.names))), self
+        hours = self.days[k - 1].windows if k else self.by_name
+        own = tuple(number for number, name in enumerate(self.names) if hours.get(name))
+        return own, Windows(periods=tuple(Period(name=self.names[p], windows=hours[self.names[p]]) for p in own))
 
     @property
     def by_name(self) -> dict[str, tuple[str, ...]]:
         """The windows of each period by its name, from the dearest period to the cheapest."""
         return dict(self._pairs)
+
+    def hours_of(self, name: str) -> list[str]:
+        """Return the windows of a period, after them those on days of other kinds, such as ``"weekends: 9-12"``."""
+        usual = self.by_name[name]
+        kinds = [
+            f"{kind.name}: {' '.join(kind.windows[name]) if kind.windows.get(name) else 'none'}"
+            for kind in self.days
+            if kind.windows.get(name, ()) != usual
+        ]
+        return [*(usual or ["none"]), *kinds] if kinds else list(usual)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -114,40 +195,17 @@ class Windows(Parameters):
         InputError
             Windows overlap, leave a hole, or one of the periods is empty.
         """
-        period = np.full(1440, -1, dtype=np.int64)
-        names = self.names
-        for number, (name, windows) in enumerate(self._pairs):
-            for window in windows:
-                start, _, end = window.partition("-")
-                first, last = clock_to_minutes(start, name) % 1440, clock_to_minutes(end, name)
-                if first == last % 1440:
-                    raise InputError(f"{name}: the window {window!r} is empty; write 'from-to' with two times")
-                length = (last - first - 1) % 1440 + 1
-                minutes = (first + np.arange(length)) % 1440
-                taken = period[minutes] >= 0
-                if taken.any():
-                    minute = int(minutes[taken.argmax()])
-                    raise InputError(
-                        f"{name}: the window {window!r} overlaps {names[period[minute]]!r} at {clock_text(minute)}; "
-                        "every hour belongs to one period"
-                    )
-                period[minutes] = number
-        if (period < 0).any():
-            minute = int((period < 0).argmax())
-            raise InputError(
-                f"no period covers {clock_text(minute)}; "
-                f"the windows of {', '.join(names[:-1])} and {names[-1]} together must cover the day"
-            )
-        for number, name in enumerate(names):
-            if not (period == number).any():
-                raise InputError(f"{name}: needs at least one window")
-        return period
+        elsewhere = {name for kind in self.days for name in kind.windows}
+        there = [(name, windows) for name, windows in self._pairs if windows or name not in elsewhere]
+        numbers = np.array([self.names.index(name) for name, _ in there])
+        return numbers[_cover(there)]
 
     @property
     def inside_hours(self) -> bool:
         """Whether some window begins or ends within an hour, which tariff formats of whole hours cannot write."""
-        period = self.period_of_minute().reshape(24, 60)
-        return bool((period != period[:, :1]).any())
+        kinds = [self.of_kind(k)[1].period_of_minute() for k in range(len(self.days) + 1)]
+        periods = np.array(kinds).reshape(-1, 60)
+        return bool((periods != periods[:, :1]).any())
 
     def period_of_step(self, n_steps: int) -> np.ndarray:
         """Return the number of the period, from 0, of each of ``n_steps`` equal steps, shape (n_steps,).
@@ -168,6 +226,47 @@ class Windows(Parameters):
                 "move the window or bring load values in shorter steps"
             )
         return np.ascontiguousarray(period[:, 0])
+
+
+def _cover(hours: Sequence[tuple[str, Sequence[str]]], where: str = "") -> np.ndarray:
+    """Return the number in ``hours`` of the period of every minute, shape (1440,).
+
+    Raises
+    ------
+    InputError
+        Windows overlap, leave a hole, or one of the periods is empty; messages begin with ``where``.
+    """
+    period = np.full(1440, -1, dtype=np.int64)
+    names = [name for name, _ in hours]
+    for number, (name, windows) in enumerate(hours):
+        for window in windows:
+            start, _, end = window.partition("-")
+            key = f"{where}{name}"
+            first, last = clock_to_minutes(start, key), clock_to_minutes(end, key)
+            whole_day = first == 0 and last == 1440
+            first %= 1440
+            if first == last % 1440 and not whole_day:
+                raise InputError(f"{key}: the window {window!r} is empty; write 'from-to' with two times")
+            length = (last - first - 1) % 1440 + 1
+            minutes = (first + np.arange(length)) % 1440
+            taken = period[minutes] >= 0
+            if taken.any():
+                minute = int(minutes[taken.argmax()])
+                raise InputError(
+                    f"{key}: the window {window!r} overlaps {names[period[minute]]!r} at {clock_text(minute)}; "
+                    "every hour belongs to one period"
+                )
+            period[minutes] = number
+    if (period < 0).any():
+        minute = int((period < 0).argmax())
+        all_of = f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else "".join(names)
+        raise InputError(
+            f"{where}no period covers {clock_text(minute)}; the windows of {all_of} together must cover the day"
+        )
+    for number, name in enumerate(names):
+        if not (period == number).any():
+            raise InputError(f"{where}{name}: needs at least one window")
+    return period
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -37,7 +37,9 @@ class V2G(Parameters):
         require_not_negative(self, "wear", "fee")
 
 
-def discharge_margin(charge: np.ndarray, discharge: np.ndarray, round_trip: float, wear: float) -> np.ndarray:
+def discharge_margin(
+    charge: np.ndarray, discharge: np.ndarray, round_trip: float, wear: float, cheapest: int = -1
+) -> np.ndarray:
     """Return a driver's margin per kWh discharged in each period but the cheapest, the valley.
 
     ``m_b = d_b - c_v / (eta_c eta_d) - wear``: the income, less recharging in the valley, less battery ageing
@@ -51,6 +53,8 @@ def discharge_margin(charge: np.ndarray, discharge: np.ndarray, round_trip: floa
         Efficiency eta_c eta_d, in (0, 1].
     wear : float
         Cost of battery ageing [price unit per kWh].
+    cheapest : int
+        Number of the period in which cars recharge.
 
     Returns
     -------
@@ -63,7 +67,7 @@ def discharge_margin(charge: np.ndarray, discharge: np.ndarray, round_trip: floa
     >>> discharge_margin(*prices, round_trip=0.8, wear=4.0).tolist()
     [[6.0, -4.0]]
     """
-    return discharge[:, :-1] - (charge[:, -1] / round_trip + wear)[:, None]
+    return discharge[:, :-1] - (charge[:, cheapest] / round_trip + wear)[:, None]
 
 
 def discharging_shares(

@@ -93,7 +93,7 @@ def report_data(study: Study) -> dict[str, object]:
         "customer_groups": winners_and_losers(study.customers[0]).replace({np.nan: None}).to_dict("records"),
         "notes": study.notes,
         "inputs": input_rows(study.scenario),
-        "days": len(day.days_mw),
+        "days": day.n_days,
         "n_ev": day.fleet.n_ev,
     }
 
@@ -111,7 +111,7 @@ def day_data(scenario: Scenario, day: PricingDay) -> dict[str, object]:
         "hours": [f"{m // 60:02d}:{m % 60:02d}" for m in minutes],
         "step_h": day.dt_h,
         "period": [day.names[p] for p in day.period],
-        "windows": {name: list(windows) for name, windows in scenario.tariff.by_name.items()},
+        "windows": {name: scenario.tariff.hours_of(name) for name in scenario.tariff.names},
         "base": _short(day.base_mw),
         "before": _short(day.before_mw),
     }

@@ -62,7 +62,7 @@ def tariff_table(study: Study) -> pd.DataFrame:
         rows.append(
             {
                 "price": name,
-                "hours": " and ".join(study.scenario.tariff.by_name[period]),
+                "hours": " and ".join(study.scenario.tariff.hours_of(period)),
                 "unit": prices.unit,
                 "before": day.reference[p] if kind == "charge" else np.nan,
                 "start": prices.start[period] if kind == "charge" else np.nan,
@@ -119,12 +119,12 @@ def _curves(study: Study, choice: str) -> pd.DataFrame:
         "base_mw": day.base_mw,
         "before_mw": day.before_mw,
         "after_mw": after,
-        "ev_before_mw": day.fleet.profile_mw,
+        "ev_before_mw": day.profile_mw,
         "ev_after_mw": after - day.base_mw,
     }
     columns |= {f"{name}_mw": study.choice_groups.load_mw[row, g] for g, name in enumerate(GROUPS)}
     columns["discharging_mw"] = study.choice_outcome.discharging_mw[row]
-    columns["connected_mw"] = day.fleet.connected_mw
+    columns["connected_mw"] = day.connected_mw
     return pd.DataFrame(columns)
 
 
@@ -246,14 +246,14 @@ def summarise(study: Study) -> Summary:
         "v2g": {name: float(values[row]) for name, values in v2g_figures(study.choice_outcome, day).items()},
         "checks": {
             **rebound(study.choice_outcome, day, row),
-            "most_of_connected_power_used": float((ev / np.maximum(day.fleet.connected_mw, 1e-9)).max()),
+            "most_of_connected_power_used": float((ev / np.maximum(day.connected_mw, 1e-9)).max()),
             "energy_added_mwh": float(load.sum() * day.dt_h - day.before_mw.sum() * day.dt_h),
         },
         "rounded": None if study.rounded is None else dict(zip(day.variables, study.rounded.tolist(), strict=True)),
         "stakeholder_impact": impact_rows(study.impact),
         "robustness": asdict(study.robustness),
         "robust": robust_summary(study),
-        "days": len(day.days_mw),
+        "days": day.n_days,
         "notes": study.notes,
         "paper": compare_with_paper(study),
     }

@@ -97,7 +97,7 @@ def _effect_table(study: Study, summary: Summary) -> Table:
 
 def _definitions(study: Study) -> str:
     """Return what the rows of the table of effects mean, and which days they are of."""
-    n_days, reference = len(study.day.days_mw), _reference_name(study)
+    n_days, reference = study.day.n_days, _reference_name(study)
     days = f"Peak load is that of the highest of {n_days} days, the other rows are their mean. " if n_days > 1 else ""
     return (
         f"{days}Saving: cost of supply avoided against {reference}, less fees for discharging and what is paid for it "
@@ -115,7 +115,7 @@ def _reference_name(study: Study) -> str:
 
 def _tariff_table(study: Study) -> Table:
     prices, windows = study.scenario.prices, study.scenario.tariff
-    hours = [f"{name} {' '.join(ones)}" for name, ones in windows.by_name.items()]
+    hours = [f"{name} {' '.join(ones)}".strip() for name, ones in windows.by_name.items()]
     table = _table(f"\n{prices.unit}", *(f"\n{one}" for one in hours))
     discharging = study.choice_outcome.discharging_share[list(study.choices).index("compromise")]
     x = study.recommended

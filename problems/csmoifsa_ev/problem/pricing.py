@@ -9,16 +9,17 @@ import numpy as np
 from pymoo.core.problem import Problem
 
 from csmoifsa.errors import InputError, did_you_mean
+from csmoifsa_ev.model.constraints import constraint_names
 from csmoifsa_ev.model.day import PricingDay
 from csmoifsa_ev.model.kernel_data import kernel_data
-from csmoifsa_ev.model.outcome import OBJECTIVE_SETS, QUANTITIES, TariffOutcome, constraint_names, evaluate
+from csmoifsa_ev.model.outcome import OBJECTIVE_SETS, QUANTITIES, TariffOutcome, evaluate
 
 
 class EVPricing(Problem):
     """Prices of charging and discharging in each period, as a pymoo problem with three objectives.
 
-    Its 2 P variables are `PricingDay.variables`: of peak, flat and valley six. Its 2 P + 6 constraints are those of
-    `outcome.constraint_names`.
+    Its 2 P variables are `PricingDay.variables`: of peak, flat and valley six. Its constraints are those of
+    `constraints.constraint_names`; with one kind of days there are 2 P + 6.
 
     `csmoifsa_ev.plugin.ev_pricing` makes one from a scenario file or a bundled case.
 
@@ -51,8 +52,8 @@ class EVPricing(Problem):
 
     @property
     def constraint_names(self) -> tuple[str, ...]:
-        """What each constraint asks for: see `outcome.constraint_names`."""
-        return constraint_names(self.day.names)
+        """What each constraint asks for: see `constraints.constraint_names`."""
+        return constraint_names(self.day.names, [kind.own.tolist() for kind in self.day.kinds])
 
     @property
     def price_bounds(self) -> tuple[np.ndarray, np.ndarray]:
@@ -101,8 +102,8 @@ class EVPricing(Problem):
         -------
         (n, 10) array
             The quantities of `outcome.QUANTITIES`, to be minimised: those in `outcome.MAXIMISED` with a minus sign.
-        (n, 2 P + 6) array
-            The constraints of `outcome.constraint_names`, kept where <= 0.
+        (n, m) array
+            The constraints of `constraints.constraint_names`, kept where <= 0.
         """
         X = np.array(X, dtype=float, order="C")
         if self.day.response.transfer != "ev-load":

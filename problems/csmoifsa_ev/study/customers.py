@@ -6,6 +6,7 @@ same share of what its own sessions can take, so that the customers' energy sums
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import cast
@@ -21,6 +22,7 @@ from csmoifsa_ev.model.day import PricingDay
 from csmoifsa_ev.model.fleet import Fleet, Sessions, draw_sessions
 from csmoifsa_ev.model.fleet_sums import PeriodClock
 from csmoifsa_ev.model.flow_region import flow_pairs
+from csmoifsa_ev.model.outcome import shifted_energy
 from csmoifsa_ev.study.impact import DAYS_A_MONTH
 
 SAMPLE = 2_000
@@ -79,7 +81,7 @@ def sample_customers(scenario: Scenario, day: PricingDay, most: int = SAMPLE) ->
         kept = np.unique(np.linspace(0, recorded.n_car_days - 1, number).round().astype(np.int64))
         sessions = _rows(recorded.sessions, np.isin(recorded.sessions.car, kept))
     car = np.unique(sessions.car, return_inverse=True)[1]
-    used, free = _energies(sessions, day.period)
+    used, free = _energies(sessions, PeriodClock(day.period, day.n_periods))
     first = np.unique(car, return_index=True)[1]
     return Customers(
         car=car,
@@ -94,9 +96,9 @@ def _rows(sessions: Sessions, rows: np.ndarray) -> Sessions:
     return Sessions(**{name: getattr(sessions, name)[rows] for name in Sessions.__dataclass_fields__})
 
 
-def _energies(sessions: Sessions, period: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _energies(sessions: Sessions, clock: PeriodClock) -> tuple[np.ndarray, np.ndarray]:
     """Return ``used_kwh`` and ``free_kwh`` of `Customers`: power times the hours of each period in a session."""
-    until = PeriodClock(period).hours_until
+    until = clock.hours_until
     begin, end = until(sessions.arrival_h), until(sessions.departure_h)
     charged = until(sessions.arrival_h + sessions.charge_h)
     return (charged - begin) * sessions.charge_kw, (end - charged) * sessions.charge_kw
@@ -304,19 +306,25 @@ def study_bills(
     scenario: Scenario,
     day: PricingDay,
     tariffs: tuple[np.ndarray, np.ndarray],
-    flows_mwh: tuple[np.ndarray, np.ndarray],
 ) -> tuple[pd.DataFrame, list[str]]:
     """Return `customer_bills` of a scenario's sampled customers, and sentences on what they leave out.
+
+    Of several kinds of days bills and energies are means over all days.
 
     Parameters
     ----------
     scenario : Scenario
         The priced scenario.
-    day, tariffs, flows_mwh
+    day, tariffs
         As `customer_bills`.
     """
-    customers = sample_customers(scenario, day)
-    bills, missed = customer_bills(customers, tariffs, flows_mwh, day)
+    tables, missed = [], 0.0
+    for kind in day.kinds:
+        flows = [shifted_energy(one[None, : day.n_periods], kind)[0] for one in tariffs]
+        table, short = customer_bills(sample_customers(scenario, kind), tariffs, (flows[0], flows[1]), kind)
+        tables.append(table)
+        missed = max(missed, short)
+    bills = tables[0] if len(tables) == 1 else _mean_bills(tables, day.shares)
     notes = []
     if missed > 1e-3:
         notes.append(
@@ -324,6 +332,19 @@ def study_bills(
             "that the fleet shifts; their bills hold the rest"
         )
     return bills, notes
+
+
+def _mean_bills(tables: list[pd.DataFrame], shares: Sequence[float]) -> pd.DataFrame:
+    """Return the bills over all days of the same customers, of which ``tables`` hold those of each kind of days."""
+    mean = tables[0].copy()
+    dearest = sum(share * one["dearest_share"] * one["kwh_month"] for share, one in zip(shares, tables, strict=True))
+    for name in ("kwh_month", "bill_in_force", "bill_same_hours", "bill_proposed"):
+        mean[name] = sum(share * one[name] for share, one in zip(shares, tables, strict=True))
+    mean["dearest_share"] = (dearest / mean["kwh_month"]).fillna(0.0)
+    before = mean["bill_in_force"].where(mean["bill_in_force"] > 0)
+    mean["change_same_hours"] = mean["bill_same_hours"] / before - 1.0
+    mean["change"] = mean["bill_proposed"] / before - 1.0
+    return mean
 
 
 def _figures(bills: pd.DataFrame) -> dict[str, float]:

@@ -186,9 +186,14 @@ def sample_tariffs(problem: EVPricing, *, seed: int = 0) -> Sample:
     low, high = problem.price_bounds
     n = problem.day.n_periods
     unit = qmc.Sobol(2 * n + 2, rng=seed).random_base2(_SAMPLE)
-    charge = -np.sort(-unit[:, :n], axis=1)
-    charge = charge[:, -1:] + (charge - charge[:, -1:]) * unit[:, 2 * n : 2 * n + 1]
-    discharge = -np.sort(-unit[:, n : 2 * n], axis=1) * (unit[:, 2 * n + 1 :] < 0.5)
+    charge, discharge = unit[:, :n], unit[:, n : 2 * n]
+    for kind in problem.day.kinds:
+        own = kind.own
+        charge[:, own] = -np.sort(-charge[:, own], axis=1)
+        cheapest = charge[:, kind.cheapest, None]
+        charge[:, own] = cheapest + (charge[:, own] - cheapest) * unit[:, 2 * n : 2 * n + 1]
+        discharge[:, own] = -np.sort(-discharge[:, own], axis=1)
+    discharge = discharge * (unit[:, 2 * n + 1 :] < 0.5)
     X = low + (high - low) * np.hstack([charge, discharge])
     Q, G = problem.quantities(X)
     kept = (G <= 0).all(axis=1)

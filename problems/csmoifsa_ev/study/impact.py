@@ -14,13 +14,11 @@ from csmoifsa_ev.model.outcome import TariffOutcome
 DAYS_A_MONTH = 365.0 / 12.0
 
 
-def group_bills(tariff: np.ndarray, outcome: TariffOutcome, day: PricingDay, row: int = 0) -> dict[str, float]:
+def group_bills(outcome: TariffOutcome, day: PricingDay, row: int = 0) -> dict[str, float]:
     """Return the monthly bill of a car of each group, less its income from discharging [currency/month].
 
     Parameters
     ----------
-    tariff : (2 P,) array
-        Prices in the order of `PricingDay.variables` [price unit per kWh].
     outcome : TariffOutcome
         Effects of tariffs, this one at ``row``.
     day : PricingDay
@@ -34,13 +32,9 @@ def group_bills(tariff: np.ndarray, outcome: TariffOutcome, day: PricingDay, row
         Bill by the names of `GROUPS`; NaN for a group without cars.
     """
     share = driver_groups(outcome, day).share[row]
-    price = tariff[day.period]
-    stays = (outcome.charging_mw[row] - outcome.arriving_mw[row]) @ price
-    moved = outcome.arriving_mw[row] @ price
+    stays, moved, battery = outcome.paid_per_day[row]
     both = share[2] / (share[1] + share[2]) if share[2] > 0 else 0.0
-    sold = outcome.discharging_mw[row] @ tariff[day.n_periods :][day.period]
-    battery = outcome.recharging_mw[row].sum() * tariff[day.n_periods - 1] - sold
-    paid = np.array([stays, moved * (1.0 - both), moved * both + battery]) * day.dt_h * day.prices.per_mwh
+    paid = np.array([stays, moved * (1.0 - both), moved * both + battery])
     cars = np.maximum(share * day.fleet.n_ev, 1e-9)
     return {
         name: float(paid[k] / cars[k] * DAYS_A_MONTH) if share[k] > 1e-9 else float("nan")
@@ -92,8 +86,8 @@ def stakeholder_impact(
     )
     lines = [StakeholderImpact(who, what, unit, old[key], new[key], better) for who, what, unit, key, better in kinds]
     names = ("answer no price", "answer the charge price", "answer both prices")
-    bills = {} if start is None else group_bills(day.prices.in_force, outcome, day, start)
-    for name, (group, after) in zip(names, group_bills(tariff, outcome, day, row).items(), strict=True):
+    bills = {} if start is None else group_bills(outcome, day, start)
+    for name, (group, after) in zip(names, group_bills(outcome, day, row).items(), strict=True):
         if np.isfinite(after):
             paid = bills.get(group, float("nan"))
             earlier = paid if np.isfinite(paid) else old["bill"]
@@ -198,8 +192,12 @@ def rebound(outcome: TariffOutcome, day: PricingDay, row: int = 0) -> Rebound:
     """
     load = outcome.load_mw[row]
     step = int(load.argmax())
-    valley = float(load[day.steps[-1]].max())
-    others = float(load[np.concatenate(day.steps[:-1])].max())
+    if day.others:  # hours differ from day to day: the highest of all days
+        outside = float(outcome.g1_mw[row]) - max(float(outcome.rebound_mw[row]), 0.0)
+        valley, others = outside + float(outcome.rebound_mw[row]), outside
+    else:
+        valley = float(load[day.steps[-1]].max())
+        others = float(load[np.concatenate(day.steps[:-1])].max())
     minutes = round(step * day.dt_h * 60)
     return {
         "rebound": valley > others,

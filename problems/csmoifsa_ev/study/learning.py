@@ -11,10 +11,11 @@ from typing import TypedDict
 import numpy as np
 
 from csmoifsa.errors import InputError
+from csmoifsa_ev.model.constraints import constraint_names
 from csmoifsa_ev.model.day import PricingDay
 from csmoifsa_ev.model.flow_region import flow_pairs
 from csmoifsa_ev.model.kernel_data import kernel_data
-from csmoifsa_ev.model.outcome import OBJECTIVE_SETS, TariffOutcome, constraint_names, evaluate
+from csmoifsa_ev.model.outcome import OBJECTIVE_SETS, TariffOutcome, evaluate
 from csmoifsa_ev.model.ramp import Ramp, ramp_share
 from csmoifsa_ev.model.response import FLOWS
 from csmoifsa_ev.model.v2g import discharge_margin

@@ -87,9 +87,10 @@ def with_factor(day: PricingDay, what: str, factor: float) -> PricingDay:
     if what.startswith("wear"):
         return replace(day, v2g=replace(day.v2g, wear=day.v2g.wear * factor))
     if what.startswith("number of cars"):
-        return replace(day, fleet=day.fleet.scaled(max(round(day.fleet.n_ev * factor), 1)))
+        n_ev = max(round(day.fleet.n_ev * factor), 1)
+        return day.each(lambda kind: {"fleet": kind.fleet.scaled(n_ev)})
     if what.startswith("level"):
-        return replace(day, days_mw=day.days_mw * factor)
+        return day.each(lambda kind: {"days_mw": kind.days_mw * factor})
     if what.startswith("slope"):
         low, high = day.grid.marginal_cost_per_mwh
         middle, half = 0.5 * (low + high), 0.5 * (high - low) * factor
@@ -205,16 +206,20 @@ class Robustness:
 def draw_days(day: PricingDay, *, draws: int = 200, seed: int = 0) -> Iterator[PricingDay]:
     """Yield days with all `assumptions_of` a day drawn at random, uniform in their ranges, and with its load.
 
-    The load is that of one of the day's days at random, times 1 plus smooth noise with a standard deviation of 3 %. The
-    same ``draws`` and ``seed`` yield the same days.
+    The load of each kind of days is that of one of its days at random, times 1 plus smooth noise with a standard
+    deviation of 3 %. The same ``draws`` and ``seed`` yield the same days.
     """
     random = np.random.default_rng([seed, draws])
     for _ in range(draws):
         one = day
         for what, spread in assumptions_of(day).items():
             one = with_factor(one, what, 1.0 + spread * random.uniform(-1.0, 1.0))
-        base = one.days_mw[random.integers(len(one.days_mw))]
-        yield replace(one, days_mw=(base * (1.0 + 0.03 * _smooth_noise(random, len(base))))[None])
+
+        def drawn(kind: PricingDay) -> dict[str, object]:
+            base = kind.days_mw[random.integers(len(kind.days_mw))]
+            return {"days_mw": (base * (1.0 + 0.03 * _smooth_noise(random, len(base))))[None]}
+
+        yield one.each(drawn)
 
 
 def robustness(

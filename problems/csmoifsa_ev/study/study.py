@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -141,10 +141,7 @@ class Study:
     @cached_property
     def customers(self) -> tuple[pd.DataFrame, list[str]]:
         """Bills of sampled customers in force and under the offered tariff: see `customers.study_bills`."""
-        now, later = (list(self.choices).index(name) for name in ("start", self.offered))
-        flows = self.choice_outcome.flow_mwh
-        tariffs = self.choices["start"], self.choices[self.offered]
-        return study_bills(self.scenario, self.day, tariffs, (flows[now], flows[later]))
+        return study_bills(self.scenario, self.day, (self.choices["start"], self.choices[self.offered]))
 
     @property
     def notes(self) -> list[str]:
@@ -222,10 +219,11 @@ def run_study(
         checkpoint = None  # of the first search, which a resumed study makes again in the same way
         day = problem.day
         charge = np.array(list(study.choices.values()))[:, : day.n_periods]
-        fleet = day.fleet.tightened(limited_flows(charge, day))
-        if fleet is day.fleet:
+        fleets = [kind.fleet.tightened(limited_flows(charge, kind)) for kind in day.kinds]
+        if all(fleet is kind.fleet for fleet, kind in zip(fleets, day.kinds, strict=True)):
             break
-        problem = EVPricing(replace(day, fleet=fleet), objectives=objectives)
+        rest = iter(fleets)
+        problem = EVPricing(day.each(lambda _, rest=rest: {"fleet": next(rest)}), objectives=objectives)
     return study
 
 
@@ -348,11 +346,13 @@ def initial_population(problem: EVPricing, pop_size: int, seed: int) -> np.ndarr
     low, high = problem.price_bounds
     n = problem.day.n_periods
     X = np.random.default_rng([seed, pop_size]).uniform(low, high, (pop_size, 2 * n))
-    X[:, :n] = -np.sort(-X[:, :n], axis=1)
     terms = problem.day.v2g
-    least = np.clip(X[:, n - 1] / problem.day.round_trip + terms.wear + terms.fee, low[n], high[n])
-    most = np.clip(X[:, 0], least, high[n])
-    X[:, n] = least + (most - least) * (X[:, n] - low[n]) / (high[n] - low[n])
-    X[:, n:] = -np.sort(-np.minimum(X[:, n:], X[:, n : n + 1]), axis=1)
+    for kind in problem.day.kinds:
+        own, dear = kind.own, n + kind.dearest
+        X[:, own] = -np.sort(-X[:, own], axis=1)
+        least = np.clip(X[:, kind.cheapest] / problem.day.round_trip + terms.wear + terms.fee, low[dear], high[dear])
+        most = np.clip(X[:, kind.dearest], least, high[dear])
+        X[:, dear] = least + (most - least) * (X[:, dear] - low[dear]) / (high[dear] - low[dear])
+        X[:, n + own] = -np.sort(-np.minimum(X[:, n + own], X[:, dear : dear + 1]), axis=1)
     X[0] = np.clip([*problem.day.reference, *low[n:]], low, high)
     return X

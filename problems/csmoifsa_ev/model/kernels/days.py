@@ -6,19 +6,7 @@ import numpy as np
 
 from csmoifsa.jit import jit
 from csmoifsa_ev.model.kernels.flows import total_of
-from csmoifsa_ev.model.kernels.layout import (
-    CONVERSION,
-    COST_SLOPE,
-    DT,
-    FEE,
-    G1_BEFORE,
-    GENERATION_BEFORE,
-    MONEY,
-    PEAK_COST,
-    RECOVERY,
-    ROUND_TRIP,
-    Tables,
-)
+from csmoifsa_ev.model.kernels.layout import CHEAPEST, COST_SLOPE, DEAREST, DT, RECOVERY, ROUND_TRIP, Tables
 
 
 @jit(borrows=True)
@@ -87,21 +75,21 @@ def day_curves(
     ``moved`` (P, P) are the flows of `flows_between` [MWh], ``add`` (T,) is room to work in. Return the sum over the
     steps of shifted energy times its delay [MWh h].
     """
-    steps, last = load.shape[0], discharged.shape[0]
+    steps, dearest, cheapest = load.shape[0], int(tables.kind[DEAREST]), int(tables.kind[CHEAPEST])
     for t in range(steps):
         a = int(tables.period[t])
         leaving = 0.0
-        for b in range(last, a, -1):
+        for b in range(cheapest, a, -1):
             leaving += moved[a, b]
         ev[t] = tables.profile[t] * (1.0 - leaving / tables.energy[a])
         load[t] = tables.base[day, t] + ev[t]
 
     delayed = 0.0
-    for b in range(1, last + 1):
+    for b in range(dearest + 1, cheapest + 1):
         into = 0.0
         for a in range(b):
             into += moved[a, b]
-        total = into + recharged if b == last else into
+        total = into + recharged if b == cheapest else into
         if total > 0.0:
             allocate(load, total, data, tables.period, b, 1.0, tables.staggered, add)
             part = into / total
@@ -112,11 +100,12 @@ def day_curves(
                     delay = 0.0
                     for a in range(b):
                         delay += moved[a, b] * tables.delay[a, t]
-                    delayed += add[t] * part * (delay / into if b > 1 else tables.delay[0, t])
-    for a in range(last):
-        allocate(load, discharged[a], data, tables.period, a, -1.0, tables.staggered, add)
-        for t in range(steps):
-            load[t] -= add[t]
+                    delayed += add[t] * part * (delay / into if b > dearest + 1 else tables.delay[dearest, t])
+    for a in range(dearest, cheapest):
+        if discharged[a] > 0.0:
+            allocate(load, discharged[a], data, tables.period, a, -1.0, tables.staggered, add)
+            for t in range(steps):
+                load[t] -= add[t]
     return delayed * data[DT]
 
 
@@ -155,11 +144,10 @@ def all_days(
     ev: np.ndarray,
     add: np.ndarray,
     out: np.ndarray,
-) -> float:
+) -> None:
     """Fill ``out`` (8,) with the figures of `totals`, means over the days but for peaks, and the delay [MWh h].
 
-    ``load``, ``ev`` and ``add`` (T,) are room to work in. Return the cost of supply that is avoided, less fees for
-    discharging [currency/day].
+    ``load``, ``ev`` and ``add`` (T,) are room to work in.
     """
     n_days = tables.base.shape[0]
     given = total_of(discharged)
@@ -168,9 +156,6 @@ def all_days(
         out[k] = 0.0
     for day in range(n_days):
         out[5] += day_curves(moved, discharged, given / data[ROUND_TRIP], data, tables, day, load, ev, add)
-        totals(x, load, ev, data, tables, discharged.shape[0], out)
+        totals(x, load, ev, data, tables, int(tables.kind[CHEAPEST]), out)
     for k in range(1, 6):
         out[k] /= n_days
-    avoided = (data[GENERATION_BEFORE] - out[2]) / data[CONVERSION]
-    avoided += data[PEAK_COST] * (data[G1_BEFORE] - out[0])
-    return avoided - data[FEE] * given * data[MONEY]

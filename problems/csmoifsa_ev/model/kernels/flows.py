@@ -5,7 +5,16 @@ from __future__ import annotations
 import numpy as np
 
 from csmoifsa.jit import jit
-from csmoifsa_ev.model.kernels.layout import DISCHARGED, ENROLMENT, ROUND_TRIP, V2G_RAMP, WEAR
+from csmoifsa_ev.model.kernels.layout import (
+    CHEAPEST,
+    DEAREST,
+    DISCHARGED,
+    ENROLMENT,
+    ROUND_TRIP,
+    V2G_RAMP,
+    WEAR,
+    Tables,
+)
 
 
 @jit
@@ -25,11 +34,11 @@ def total_of(values: np.ndarray) -> float:
 
 
 @jit(borrows=True)
-def enrolled_share(x: np.ndarray, data: np.ndarray, reference: np.ndarray) -> float:
+def enrolled_share(x: np.ndarray, data: np.ndarray, tables: Tables) -> float:
     """Return the share of owners who enrol under a tariff (2 P,), 1 without enrolment; see `response.Enrolment`."""
-    offer, last = data[ENROLMENT + 3], reference.shape[0] - 1
+    offer, a, b = data[ENROLMENT + 3], int(tables.kind[DEAREST]), int(tables.kind[CHEAPEST])
     if offer < 0.0:
-        offer = (x[0] - x[last]) - (reference[0] - reference[last])
+        offer = (x[a] - x[b]) - (tables.reference[a] - tables.reference[b])
     return ramp(offer, data[ENROLMENT], data[ENROLMENT + 1], data[ENROLMENT + 2])
 
 
@@ -68,15 +77,13 @@ def flows_between(flow: np.ndarray, n_periods: int, moved: np.ndarray) -> None:
 
 
 @jit(borrows=True)
-def discharging(
-    x: np.ndarray, responding: float, data: np.ndarray, eligible: np.ndarray, discharged: np.ndarray
-) -> float:
+def discharging(x: np.ndarray, responding: float, data: np.ndarray, tables: Tables, discharged: np.ndarray) -> float:
     """Write the energy discharged in each period to ``discharged`` (P - 1,) [MWh]; see `v2g.discharging_shares`.
 
     Return the share of cars that discharge.
     """
-    last = discharged.shape[0]
-    cost = x[last] / data[ROUND_TRIP] + data[WEAR]
+    last, eligible = discharged.shape[0], tables.eligible
+    cost = x[int(tables.kind[CHEAPEST])] / data[ROUND_TRIP] + data[WEAR]
     total = 0.0
     for p in range(last):
         margin = x[last + 1 + p] - cost

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -14,8 +14,9 @@ from csmoifsa.jit import jit
 NUMBERS = {
     "n_steps": 1,
     "n_periods": 1,
-    "n_limits": 1,
-    "n_days": 1,
+    "n_kinds": 1,  # kinds of days
+    "n_pairs": 1,  # of neighbouring periods, see `constraints.price_order`
+    "n_ends": 1,  # pairs of dearest and cheapest period, see `constraints.discharge_ends`
     "dt_h": 1,
     "recovery": 1,  # index in `response.RECOVERIES`
     "objectives": 10,  # index in `outcome.QUANTITIES` of each objective; as many are read as F has columns
@@ -36,19 +37,25 @@ NUMBERS = {
     "per_mwh": 1,
     "habit_weight": 1,
     "delay_weight": 1,
-    "mean_parking_h": 1,
     "min_profit": 1,
     "max_bill": 1,  # infinite without a limit
     "max_bill_rise": 1,  # infinite without a limit
     "max_load": 1,  # infinite without a limit
     "v2g_must_pay": 1,
 }
-"""Name and number of values of each parameter at the beginning of ``data``, in order; `pack` writes them."""
+"""Name and number of values of each parameter at the beginning of ``data``, in order; `pack` writes them.
+
+The pairs and the ends follow, two numbers each, then for each kind of days `KIND` and `Tables`.
+"""
+
+KIND = ("n_limits", "n_days", "share", "share_of_energy", "dearest", "cheapest", "mean_parking_h")
+"""Numbers of a kind of days, in order."""
 
 
 class Tables(NamedTuple):
-    """The arrays that follow in ``data``, in this order, of P periods, F flows, L limits, T steps and D days."""
+    """Data of a kind of days, in this order, of P periods, F flows, L limits, T steps and D days."""
 
+    kind: np.ndarray  # (7,) see `KIND`
     reference: np.ndarray  # (P,) charge prices
     energy: np.ndarray  # (P,) uncontrolled charging [MWh]
     eligible: np.ndarray  # (P,) shares of cars that can discharge in each period but the cheapest, then in any of them
@@ -67,12 +74,13 @@ AT = dict(zip(NUMBERS, itertools.accumulate(NUMBERS.values(), initial=0), strict
 """Index in ``data`` of the first value of each parameter."""
 
 HEADER = sum(NUMBERS.values())
-"""Index in ``data`` of the first table."""
+"""Index in ``data`` of the first pair of periods."""
 
 # numba reads module constants, not dictionaries
-STEPS, PERIODS, LIMITS, DAYS, DT, RECOVERY = (
-    AT[n] for n in ("n_steps", "n_periods", "n_limits", "n_days", "dt_h", "recovery")
+STEPS, PERIODS, KINDS, PAIRS, ENDS, DT, RECOVERY = (
+    AT[n] for n in ("n_steps", "n_periods", "n_kinds", "n_pairs", "n_ends", "dt_h", "recovery")
 )
+SHARE, SHARE_OF_ENERGY, DEAREST, CHEAPEST, PARKING = range(2, len(KIND))
 OBJECTIVES, MIN_PROFIT, MAX_BILL, MUST_PAY = (AT[n] for n in ("objectives", "min_profit", "max_bill", "v2g_must_pay"))
 MAX_BILL_RISE, MAX_LOAD, ENROLMENT = AT["max_bill_rise"], AT["max_load"], AT["enrolment"]
 V2G_RAMP, WEAR, FEE = (AT[n] for n in ("v2g_ramp", "wear", "fee"))
@@ -80,18 +88,25 @@ DISCHARGED, ROUND_TRIP, COST_SLOPE = (AT[n] for n in ("discharged_per_share_mwh"
 CONVERSION, PEAK_COST, LEVEL = (AT[n] for n in ("conversion_efficiency", "peak_cost", "reference_level"))
 GENERATION_BEFORE, G1_BEFORE = AT["generation_before"], AT["g1_before"]
 SUPPLY_BEFORE, BILL_BEFORE = AT["supply_cost_before"], AT["bill_before"]
-MONEY, HABIT, DELAY, PARKING = (AT[n] for n in ("per_mwh", "habit_weight", "delay_weight", "mean_parking_h"))
+MONEY, HABIT, DELAY = (AT[n] for n in ("per_mwh", "habit_weight", "delay_weight"))
 
 
-def pack(numbers: Mapping[str, ArrayLike], tables: Tables) -> np.ndarray:
+def pack(
+    numbers: Mapping[str, ArrayLike],
+    pairs: Sequence[tuple[int, int]],
+    ends: Sequence[tuple[int, int]],
+    kinds: Sequence[Tables],
+) -> np.ndarray:
     """Return one flat array of all parameters, shape (k,).
 
     Parameters
     ----------
     numbers : mapping
         The names of `NUMBERS`, each with its number of values.
-    tables : Tables
-        The arrays, of the shapes stated there.
+    pairs, ends : sequence of (int, int)
+        From `constraints.price_order` and `constraints.discharge_ends`.
+    kinds : sequence of Tables
+        Data of each kind of days, of the shapes stated there.
 
     Raises
     ------
@@ -104,15 +119,16 @@ def pack(numbers: Mapping[str, ArrayLike], tables: Tables) -> np.ndarray:
     for (name, length), part in zip(NUMBERS.items(), parts, strict=True):
         if len(part) != length:
             raise ValueError(f"{name} must have {length} values, not {len(part)}")
-    return np.concatenate([*parts, *(np.ravel(np.asarray(table, dtype=float)) for table in tables)])
+    arrays = [pairs, ends, *(table for tables in kinds for table in tables)]
+    return np.concatenate([*parts, *(np.ravel(np.asarray(one, dtype=float)) for one in arrays)])
 
 
 @jit
-def unpack(data: np.ndarray) -> Tables:
-    """Return the tables of ``data`` as views of it."""
-    n_steps, n_periods, n_limits, n_days = int(data[STEPS]), int(data[PERIODS]), int(data[LIMITS]), int(data[DAYS])
+def unpack(data: np.ndarray, at: int) -> tuple[Tables, int]:
+    """Return the kind of days that begins at index ``at``, as views of ``data``, and the index of the next."""
+    n_steps, n_periods, n_limits, n_days = int(data[STEPS]), int(data[PERIODS]), int(data[at]), int(data[at + 1])
     n_flows = n_periods * (n_periods - 1) // 2
-    reference = HEADER
+    reference = at + 7
     energy = reference + n_periods
     eligible = energy + n_periods
     ramps = eligible + n_periods
@@ -124,7 +140,9 @@ def unpack(data: np.ndarray) -> Tables:
     staggered = intercept + n_steps
     delay = staggered + 2 * n_steps
     base = delay + n_periods * n_steps
-    return Tables(
+    end = base + n_days * n_steps
+    tables = Tables(
+        data[at:reference],
         data[reference:energy],
         data[energy:eligible],
         data[eligible:ramps],
@@ -136,5 +154,6 @@ def unpack(data: np.ndarray) -> Tables:
         data[intercept:staggered],
         data[staggered:delay].reshape(2, n_steps),
         data[delay:base].reshape(n_periods, n_steps),
-        data[base : base + n_days * n_steps].reshape(n_days, n_steps),
+        data[base:end].reshape(n_days, n_steps),
     )
+    return tables, end
