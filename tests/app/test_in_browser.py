@@ -142,7 +142,7 @@ def test_from_a_case_to_a_result(server, page, tmp_path, run_python):
         assert (other / name).read_bytes() == (folder / "result" / name).read_bytes(), name
     # a refused value and the killed server are in the console as well, as loads that failed
     assert [one for one in page.errors if "Failed to load resource" not in one] == []
-    assert [one for one in page.requests if not one.startswith((server.place, "data:", "blob:", "about:"))] == []
+    assert [one for one in page.requests if not one.startswith(("http://127.0.0.1:", "data:", "blob:", "about:"))] == []
 
     for width in (390, 1280):
         page.resize(width, 900)
