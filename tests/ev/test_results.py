@@ -78,12 +78,12 @@ def test_each_assumption_moves_what_it_should(small):
 
 
 def test_effects_are_differences_from_the_tariff_in_force(small):
-    changes, outcome = effects(np.stack([TARIFF, small.day.prices.in_force]), small.day)
+    changes, Q = effects(np.stack([TARIFF, small.day.prices.in_force]), small.day)
     before, after = small.outcome(small.day.prices.in_force), small.outcome(TARIFF)
     for k, name in enumerate(QUANTITIES):
         assert changes[0, k] == pytest.approx(getattr(after, name)[0] - getattr(before, name)[0], rel=1e-9)
     assert (changes[1] == 0).all()
-    assert len(outcome.g1_mw) == 3
+    np.testing.assert_array_equal(Q, small.quantities(np.stack([TARIFF, small.day.prices.in_force]))[0])
 
 
 def test_tornado_is_sorted_and_brackets(small):

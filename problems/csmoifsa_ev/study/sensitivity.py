@@ -9,10 +9,11 @@ from typing import TypedDict
 import numpy as np
 
 from csmoifsa.decision import membership
+from csmoifsa_ev.model import outcome
 from csmoifsa_ev.model.day import PricingDay
-from csmoifsa_ev.model.outcome import MAXIMISED, TariffOutcome, evaluate
 from csmoifsa_ev.model.ramp import Ramp
 from csmoifsa_ev.model.response import FLOWS
+from csmoifsa_ev.problem.pricing import EVPricing
 
 QUANTITIES = ("g1_mw", "g2_mw", "saving_per_day", "operator_profit_per_day", "driver_bill_per_day", "satisfaction")
 """Quantities of `effects`."""
@@ -110,14 +111,16 @@ def has_own_range(day: PricingDay, what: str) -> bool:
     return any(ramp.ranges is not None for ramp in ramps)
 
 
-def effects(tariffs: np.ndarray, day: PricingDay) -> tuple[np.ndarray, TariffOutcome]:
-    """Return the changes of `QUANTITIES` of tariffs (n, 2 P) against the tariff in force, (n, 6), and the outcome.
+def effects(tariffs: np.ndarray, day: PricingDay) -> tuple[np.ndarray, np.ndarray]:
+    """Return the changes of `QUANTITIES` of tariffs (n, 2 P) against the tariff in force, (n, 6), and all quantities.
 
-    The outcome has the n tariffs and, last, the tariff in force.
+    The latter are those of `EVPricing.quantities`, (n, 10), of the tariffs.
     """
-    outcome = evaluate(np.vstack([tariffs, day.prices.in_force]), day)
-    values = np.stack([getattr(outcome, name) for name in QUANTITIES], axis=1)
-    return values[:-1] - values[-1], outcome
+    Q, _ = EVPricing(day).quantities(np.vstack([tariffs, day.prices.in_force]))
+    columns = [outcome.QUANTITIES.index(name) for name in QUANTITIES]
+    signs = [-1.0 if name in outcome.MAXIMISED else 1.0 for name in QUANTITIES]
+    values = Q[:, columns] * signs
+    return values[:-1] - values[-1], Q[:-1]
 
 
 def tornado(tariff: np.ndarray, day: PricingDay) -> list[dict[str, str | float]]:
@@ -243,11 +246,13 @@ def robustness(
     values = np.empty((draws, len(QUANTITIES)))
     scores = np.zeros(len(front))
     rebounds = 0
+    scored = [outcome.QUANTITIES.index(name) for name in outcome.OBJECTIVE_SETS[objectives]]
+    rebound = outcome.QUANTITIES.index("rebound_mw")
     for k, one in enumerate(draw_days(day, draws=draws, seed=seed)):
-        changes, outcome = effects(front, one)
+        changes, Q = effects(front, one)
         values[k] = changes[recommended]
-        scores += membership(outcome.objectives(objectives)[:-1]).mean(axis=1) / draws
-        rebounds += outcome.rebound_mw[recommended] > 0
+        scores += membership(Q[:, scored]).mean(axis=1) / draws
+        rebounds += Q[recommended, rebound] > 0
     best = int(scores.argmax())
     return Robustness(
         quantiles=[_band(name, values[:, k]) for k, name in enumerate(QUANTITIES)],
@@ -269,5 +274,5 @@ def _smooth_noise(random: np.random.Generator, n_steps: int) -> np.ndarray:
 
 def _band(name: str, values: np.ndarray) -> Band:
     low, middle, high = np.quantile(values, [0.05, 0.5, 0.95])
-    better = float((values > 0 if name in MAXIMISED else values < 0).mean())
+    better = float((values > 0 if name in outcome.MAXIMISED else values < 0).mean())
     return {"quantity": name, "p5": float(low), "p50": float(middle), "p95": float(high), "better_share": better}
