@@ -83,6 +83,8 @@ def tariffs_of(problem, n=80, seed=0):
 def test_days_are_of_the_first_kind_that_has_them(year):
     day = build_day(year())
     usual, weekend, winter = day.kinds
+    assert year().tariff.hours_of("peak") == ["14-21; weekend: none; winter weekday: none"]
+    assert year().tariff.hours_of("valley") == ["23-7; weekend: 0-24; winter weekday: 21-16"]
     assert [kind.title for kind in day.kinds] == ["", "weekend", "winter weekday"]
     n_weekend = sum(
         date.fromordinal(k).weekday() >= 5 for k in range(date(2021, 1, 1).toordinal(), date(2022, 1, 1).toordinal())

@@ -167,14 +167,17 @@ class Windows(Parameters):
         return dict(self._pairs)
 
     def hours_of(self, name: str) -> list[str]:
-        """Return the windows of a period, after them those on days of other kinds, such as ``"weekends: 9-12"``."""
+        """Return the windows of a period; one text with those of other days where these have others.
+
+        Such a text is ``"14-21; weekends: none"``.
+        """
         usual = self.by_name[name]
         kinds = [
             f"{kind.name}: {' '.join(kind.windows[name]) if kind.windows.get(name) else 'none'}"
             for kind in self.days
             if kind.windows.get(name, ()) != usual
         ]
-        return [*(usual or ["none"]), *kinds] if kinds else list(usual)
+        return ["; ".join([" and ".join(usual) or "none", *kinds])] if kinds else list(usual)
 
     @property
     def names(self) -> tuple[str, ...]:
