@@ -6,6 +6,7 @@ import csv
 import dataclasses
 import json
 from datetime import date
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from scipy.optimize import linprog
 from csmoifsa.errors import InputError
 from csmoifsa_ev.inputs.scenario import build_day, load_scenario
 from csmoifsa_ev.inputs.tariffs import read_tariff
+from csmoifsa_ev.model import flow_region
 from csmoifsa_ev.model.fleet import draw_sessions
 from csmoifsa_ev.model.fleet_sums import sum_fleet, sum_sessions
 from csmoifsa_ev.model.flow_region import flow_pairs, limit_flows
@@ -22,6 +24,7 @@ from csmoifsa_ev.model.ramp import Ramp
 from csmoifsa_ev.model.response import RECOVERIES
 from csmoifsa_ev.model.tariff import Period, Windows
 from csmoifsa_ev.problem.pricing import EVPricing
+from csmoifsa_ev.study import study as study_module
 from csmoifsa_ev.study.study import run_study
 from ev.slow_fleet import slow_sums
 
@@ -326,3 +329,22 @@ def test_the_recommendation_of_four_periods_is_within_what_the_sessions_can_do(c
     assert flows.max() > 0
     assert study.day.fleet.excess(flows).max() < 1e-6
     assert (np.diff(study.recommended[:4]) <= 1e-9).all()
+
+
+def test_choices_that_exceed_the_sessions_are_searched_again_or_named(case, monkeypatch):
+    monkeypatch.setattr(flow_region, "MOST_TRIALS", 36)  # limits of single flows only, and none of their sums
+    strong = Ramp(dead_zone=0.0, saturation=5.0, max_share=0.95)
+    pairs = {f"{a} to {b}": strong for a, b in combinations(HOURS[4], 2)}
+    scenario = scenario_of(case, 4, n_ev=150)
+    scenario = dataclasses.replace(scenario, response=dataclasses.replace(scenario.response, pairs=pairs))
+    study = run_study(scenario, n_eval=1_000)
+    assert study.beyond_sessions < 1e-6
+    assert not any("more energy than the parked cars" in note for note in study.notes)
+    monkeypatch.setattr(study_module, "TIGHTENINGS", 1)
+    study = run_study(scenario, n_eval=1_000)
+    cars = draw_sessions(study.scenario.fleet, 0, 150)
+    used, free = slow_sums(cars, windows_of(4), 24, study.scenario.fleet, study.scenario.v2g.depth)[2:4]
+    single = [largest_factor(1e3 * flows, used, free) for flows in study.choice_outcome.flow_mwh if flows.max() > 0]
+    assert study.beyond_sessions == pytest.approx(1 / min(single) - 1, rel=1e-4)
+    assert study.beyond_sessions > 0.01
+    assert f"{study.beyond_sessions:.1%} more energy than the parked cars can shift" in study.notes[-1]

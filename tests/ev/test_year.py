@@ -22,6 +22,7 @@ from csmoifsa_ev.model.tariff import DayWindows
 from csmoifsa_ev.output.tables import urdb_of
 from csmoifsa_ev.problem.pricing import EVPricing
 from csmoifsa_ev.study.customers import study_bills
+from csmoifsa_ev.study.learning import learn
 from csmoifsa_ev.study.study import run_study
 
 TARIFF = """
@@ -313,3 +314,9 @@ def test_kinds_of_days_need_dates(case):
     scenario = dataclasses.replace(case, load=load, tariff=dataclasses.replace(case.tariff, days=days))
     with pytest.raises(InputError, match="the days of the load have no dates"):
         build_day(scenario)
+
+
+def test_learning_refuses_other_hours_on_some_days(year):
+    problem = EVPricing(build_day(year()))
+    with pytest.raises(InputError, match="same hours on all days"):
+        learn(problem.day, problem.price_bounds)

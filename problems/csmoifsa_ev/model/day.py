@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 
 import numpy as np
@@ -125,16 +125,8 @@ class PricingDay:
         if not self.others:
             return (self,)
         prices = replace(self.prices, reference=dict(zip(self.names, self.reference.tolist(), strict=True)))
-        own = DayKind(
-            title=self.title,
-            share=self.share,
-            period=self.period,
-            days_mw=self.days_mw,
-            fleet=self.fleet,
-            price_per_mwh=self.price_per_mwh,
-        )
-        kinds = [vars(one) | {"share": 1.0} for one in (own, *self.others)]
-        return tuple(replace(self, others=(), prices=prices, **one) for one in kinds)
+        kinds = [{one.name: getattr(kind, one.name) for one in fields(DayKind)} for kind in (self, *self.others)]
+        return tuple(replace(self, **kind | {"others": (), "prices": prices, "share": 1.0}) for kind in kinds)
 
     @property
     def shares(self) -> tuple[float, ...]:

@@ -150,49 +150,10 @@ class FlowRegion:
         """Return the region of ``factor`` times as many sessions."""
         return FlowRegion(used_mwh=self.used_mwh * factor, free_mwh=self.free_mwh * factor)
 
-    @classmethod
-    def of_sessions(cls, used_mwh: np.ndarray, free_mwh: np.ndarray) -> FlowRegion:
-        """Return the region of n sessions, merged by `SessionClasses`.
-
-        Parameters
-        ----------
-        used_mwh, free_mwh : (P, n) arrays
-            Energy used, and energy that fits into free time, of each session in each period [MWh], not negative.
-        """
-        classes = SessionClasses()
-        classes.include(used_mwh, free_mwh)
-        return classes.region()
-
     @property
     def n_classes(self) -> int:
         """Number of classes K."""
         return self.used_mwh.shape[1]
-
-    def largest(self, weights: np.ndarray) -> float:
-        """Return the largest ``weights @ flows`` of the region [MWh]; ``weights`` are (F,), not negative."""
-        return FlowProgram(self).largest(weights)
-
-    def fit(self, flows_mwh: np.ndarray) -> tuple[float, FlowPlane]:
-        """Return the largest factor by which the fleet can make flows, and a limit that holds it there.
-
-        Parameters
-        ----------
-        flows_mwh : (F,) array
-            Wanted flows [MWh], not negative, at least one above 0.
-
-        Returns
-        -------
-        float
-            Largest t with t times the flows in the region; the region holds the flows if it is at least 1.
-        FlowPlane
-            A limit of the whole region that t times the flows meets with equality.
-
-        Raises
-        ------
-        ValueError
-            No flow is above 0.
-        """
-        return FlowProgram(self).fit(flows_mwh)
 
     def planes(self) -> list[FlowPlane]:
         """Return limits that together describe the region, as far as some hundred cut flows show.
@@ -200,7 +161,7 @@ class FlowRegion:
         Random flows (seed 0) are cut by the limits found so far, as `limit_flows` does. Where the linear program says
         that the rest is still too much, its limit is added, until many flows in a row fit. With two and three periods
         one and seven limits are enough (`fleet_sums.FLOW_LIMITS`); with more a limit may be missing, so flows that
-        matter are checked by `fit`. Every call returns the same.
+        matter are checked by `FlowProgram.fit`. Every call returns the same.
         """
         pairs = flow_pairs(len(self.used_mwh))
         n_flows, program, rng = len(pairs), FlowProgram(self), np.random.default_rng(0)
@@ -237,12 +198,11 @@ class FlowProgram:
         # a column for each class and pair of periods with both energy and room, then the factor t
         most = np.minimum(used[pairs[:, 0]], free[pairs[:, 1]])
         flow, kind = np.nonzero(most > 0)
-        self._columns_of = flow
         n, n_classes, n_periods = len(flow), region.n_classes, len(used)
         ends = [pairs[flow, 0] * n_classes + kind, (n_periods + pairs[flow, 1]) * n_classes + kind]
         rows, place = np.unique(np.concatenate(ends), return_inverse=True)
         upper = np.concatenate([used.ravel(), free.ravel()])[rows]
-        self._n, self._n_flows, self._n_rows = n, len(pairs), len(rows)
+        self._n, self._n_rows = n, len(rows)
         matrix = csc_array(
             (
                 np.concatenate([np.ones(2 * n), -np.ones(n)]),
@@ -252,7 +212,7 @@ class FlowProgram:
         )
         model = highspy.HighsLp()
         model.num_col_, model.num_row_ = n + 1, len(rows) + len(pairs)
-        model.col_cost_, model.col_lower_ = np.zeros(n + 1), np.zeros(n + 1)
+        model.col_cost_, model.col_lower_ = np.append(np.zeros(n), 1.0), np.zeros(n + 1)
         model.col_upper_ = np.full(n + 1, highspy.kHighsInf)
         model.row_lower_ = np.full(model.num_row_, -highspy.kHighsInf)
         model.row_upper_ = np.concatenate([upper, np.zeros(len(pairs))])
@@ -266,34 +226,45 @@ class FlowProgram:
         self._solver.setOptionValue("threads", 1)
         self._solver.passModel(model)
 
-    def largest(self, weights: np.ndarray) -> float:
-        """Return the largest ``weights @ flows`` [MWh]: see `FlowRegion.largest`."""
-        self._ask(np.append(weights[self._columns_of], 0.0), np.zeros(self._n_flows))
-        return self._solver.getObjectiveValue()
-
     def fit(self, flows_mwh: np.ndarray) -> tuple[float, FlowPlane]:
-        """Return the largest factor of flows (F,) and a limit that holds it: see `FlowRegion.fit`."""
+        """Return the largest factor by which the fleet can make flows, and a limit that holds it there.
+
+        Parameters
+        ----------
+        flows_mwh : (F,) array
+            Wanted flows [MWh], not negative, at least one above 0.
+
+        Returns
+        -------
+        float
+            Largest t with t times the flows in the region; the region holds the flows if it is at least 1.
+        FlowPlane
+            A limit of the whole region that t times the flows meets with equality.
+
+        Raises
+        ------
+        ValueError
+            No flow is above 0.
+        """
         if not flows_mwh.max() > 0:
             raise ValueError("at least one flow must be above 0 MWh")
         unit = flows_mwh.max()
-        self._ask(np.append(np.zeros(self._n), 1.0), flows_mwh / unit)
+        self._ask(flows_mwh / unit)
         factor = self._solver.getObjectiveValue() / unit
         weights = np.maximum(np.array(self._solver.getSolution().row_dual)[self._n_rows :], 0.0)
         weights[weights < 1e-7 * weights.max()] = 0.0  # rounding of the linear program
         return factor, FlowPlane(weights / weights.max(), float(factor * (weights @ flows_mwh) / weights.max()))
 
-    def _ask(self, cost: np.ndarray, direction: np.ndarray) -> None:
-        """Solve with another objective, and with the factor times another direction (F,) as what the flows must sum to.
+    def _ask(self, direction: np.ndarray) -> None:
+        """Solve with the factor times another direction (F,) as what the flows must sum to.
 
         Raises
         ------
         RuntimeError
             The linear program has no answer, which sessions without negative energies exclude.
         """
-        self._solver.changeColsCost(len(cost), np.arange(len(cost), dtype=np.int32), cost)
         for k, value in enumerate(direction):
             self._solver.changeCoeff(self._n_rows + k, self._n, float(value))
-        self._solver.changeColBounds(self._n, 0.0, highspy.kHighsInf if direction.any() else 0.0)
         self._solver.run()
         if self._solver.getModelStatus() != highspy.HighsModelStatus.kOptimal:
             raise RuntimeError(f"the linear program of the flows failed: {self._solver.getModelStatus()}")

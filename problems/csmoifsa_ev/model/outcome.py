@@ -8,7 +8,7 @@ calls, for all tariffs at once, `response` (energy shifted), `v2g` (energy disch
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -154,49 +154,38 @@ def evaluate(X: np.ndarray, day: PricingDay) -> TariffOutcome:
         Row i depends on tariff i only. Energy is conserved, ``sum L' - sum L0 = E_r - E_d`` [MWh], unless the scenario
         has ``transfer = "total-load"``.
     """
-    parts = [_effects(X, kind) for kind in day.kinds]
-    shares, by_energy = day.shares, day.energy_shares
-
-    def mean(name: str, weights: tuple[float, ...] = shares) -> np.ndarray:
-        if len(parts) == 1:
-            return getattr(parts[0], name)
-        return np.sum([weight * getattr(part, name) for weight, part in zip(weights, parts, strict=True)], axis=0)
-
-    def most(name: str) -> np.ndarray:
-        return np.max([getattr(part, name) for part in parts], axis=0)
-
+    all_days = _over_kinds([_effects(X, kind) for kind in day.kinds], day)
     charge, money = X[:, : day.n_periods], day.prices.per_mwh
-    responding, psi, discharged = mean("responding", by_energy), mean("psi", by_energy), mean("discharged")
-    discharging = sum_columns(psi)
-    g1 = most("g1_mw")
-    avoided = avoided_cost(mean("generated"), g1, day) - day.v2g.fee * discharged * money
+    responding, discharged = all_days.responding, all_days.discharged
+    discharging = sum_columns(all_days.psi)
+    avoided = avoided_cost(all_days.generated, all_days.g1_mw, day) - day.v2g.fee * discharged * money
     wear = day.v2g.wear * discharged * money
-    without = avoided_cost(mean("generated_without"), most("g1_without"), day)
+    without = avoided_cost(all_days.generated_without, all_days.g1_without, day)
     gain = np.where(discharged > 0, avoided - without - wear, 0.0)
-    paid, paid_shifted, battery = mean("paid"), mean("paid_shifted"), mean("battery")
+    paid, paid_shifted, battery = all_days.paid, all_days.paid_shifted, all_days.battery
     bill = (paid + battery) * money
     payments = (paid - paid_shifted) * money, paid_shifted * money, battery * money
     rise = largest_bill_rise(*payments, responding, discharging, day.bill_before)
     profit = bill - day.supply_cost_before + avoided
     mean_price = paid / day.total_energy_mwh
-    theta = day.satisfaction.habit_weight * mean("kept", by_energy)
-    theta += day.satisfaction.delay_weight * (1.0 - mean("waiting", by_energy))
-    inside, outside = most("inside_mw"), most("outside_mw")
+    theta = day.satisfaction.habit_weight * all_days.kept
+    theta += day.satisfaction.delay_weight * (1.0 - all_days.waiting)
+    g1 = all_days.g1_mw
     return TariffOutcome(
-        load_mw=mean("load_mw"),
-        charging_mw=mean("charging_mw"),
-        arriving_mw=mean("arriving_mw"),
-        recharging_mw=mean("recharging_mw"),
-        discharging_mw=mean("discharging_mw"),
-        flow_mwh=mean("flows"),
-        discharging_share=psi,
+        load_mw=all_days.load_mw,
+        charging_mw=all_days.charging_mw,
+        arriving_mw=all_days.arriving_mw,
+        recharging_mw=all_days.recharging_mw,
+        discharging_mw=all_days.discharging_mw,
+        flow_mwh=all_days.flows,
+        discharging_share=all_days.psi,
         responding=responding,
         discharged_mwh=discharged,
-        recharged_mwh=mean("recharged"),
+        recharged_mwh=all_days.recharged,
         g1_mw=g1,
-        g2_mw=mean("g2_mw"),
-        g3_mw2=mean("g3_mw2"),
-        saving_per_day=avoided - mean("above_resale") * money,
+        g2_mw=all_days.g2_mw,
+        g3_mw2=all_days.g3_mw2,
+        saving_per_day=avoided - all_days.above_resale * money,
         satisfaction=theta,
         driver_bill_per_day=bill,
         operator_profit_per_day=profit,
@@ -206,7 +195,7 @@ def evaluate(X: np.ndarray, day: PricingDay) -> TariffOutcome:
         v2g_income_per_day=-battery * money,
         mean_price=mean_price,
         largest_bill_rise=rise,
-        rebound_mw=inside - outside,
+        rebound_mw=all_days.inside_mw - all_days.outside_mw,
         paid_per_day=np.stack(payments, axis=1),
         constraints=constraint_values(X, discharging, mean_price, profit, bill, gain, rise, g1, max_bill(day), day),
     )
@@ -240,6 +229,29 @@ class _Effects:
     paid_shifted: np.ndarray  # part of it for shifted charging
     battery: np.ndarray  # for recharging less income from discharging
     above_resale: np.ndarray  # paid for discharging above the price of charging
+
+
+_PEAKS = ("g1_mw", "g1_without", "inside_mw", "outside_mw")
+_BY_ENERGY = ("responding", "psi", "kept", "waiting")
+
+
+def _over_kinds(parts: list[_Effects], day: PricingDay) -> _Effects:
+    """Return effects over all days from those on days of each kind.
+
+    The highest of all kinds for `_PEAKS`, means weighted by uncontrolled charging for `_BY_ENERGY`, else means over all
+    days.
+    """
+    if len(parts) == 1:
+        return parts[0]
+
+    def over(name: str) -> np.ndarray:
+        values = [getattr(part, name) for part in parts]
+        if name in _PEAKS:
+            return np.max(values, axis=0)
+        weights = day.energy_shares if name in _BY_ENERGY else day.shares
+        return np.sum([weight * value for weight, value in zip(weights, values, strict=True)], axis=0)
+
+    return _Effects(**{one.name: over(one.name) for one in fields(_Effects)})
 
 
 def _effects(X: np.ndarray, day: PricingDay) -> _Effects:

@@ -66,7 +66,8 @@ class DayWindows(Parameters):
     months : tuple of int
         Months that belong to it, 1 to 12; all if left out.
     dates : tuple of date
-        Days that belong to it in any case, such as holidays.
+        Days that belong to it in any case, such as holidays; a kind with neither days of the week nor months has no
+        others.
     windows : dict of str to tuple of str
         Windows ``"from-to"`` by the names of periods; those of the tariff that are not named do not occur.
     """
@@ -84,13 +85,10 @@ class DayWindows(Parameters):
 
     def holds(self, month: int, weekend: bool) -> bool:
         """Return whether ordinary days of a month, on or off the weekend, belong to the kind."""
+        if self.dates and self.which == "all" and not self.months:
+            return False
         in_week = self.which == "all" or (self.which == "weekends") == weekend
-        return in_week and (not self.months or month in self.months) and not (self.dates and self._dates_only)
-
-    @property
-    def _dates_only(self) -> bool:
-        """Whether the kind has nothing but dates."""
-        return bool(self.dates) and self.which == "all" and not self.months
+        return in_week and (not self.months or month in self.months)
 
     def has(self, day: date) -> bool:
         """Return whether a day belongs to the kind."""

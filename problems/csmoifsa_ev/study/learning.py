@@ -11,14 +11,13 @@ from typing import TypedDict
 import numpy as np
 
 from csmoifsa.errors import InputError
-from csmoifsa_ev.model.constraints import constraint_names
 from csmoifsa_ev.model.day import PricingDay
 from csmoifsa_ev.model.flow_region import flow_pairs
-from csmoifsa_ev.model.kernel_data import kernel_data
-from csmoifsa_ev.model.outcome import OBJECTIVE_SETS, TariffOutcome, evaluate
+from csmoifsa_ev.model.outcome import TariffOutcome, evaluate
 from csmoifsa_ev.model.ramp import Ramp, ramp_share
 from csmoifsa_ev.model.response import FLOWS
 from csmoifsa_ev.model.v2g import discharge_margin
+from csmoifsa_ev.problem.pricing import EVPricing
 from csmoifsa_ev.study.calibration import PAIRS, Observations, fit_ramp
 
 VIOLATION_PENALTY = 10.0
@@ -123,14 +122,11 @@ def best_tariff(
 
     Search: ordered random tariffs, then random steps of falling size around the best eight.
     """
-    from csmoifsa_ev.model.kernels.evaluate import evaluate as compiled
-
     random = np.random.default_rng([seed, n_eval])
-    data = kernel_data(day, OBJECTIVE_SETS["paper"])
+    problem = EVPricing(day)
 
     def values(X: np.ndarray) -> np.ndarray:
-        F, G = np.empty((len(X), 3)), np.empty((len(X), len(constraint_names(day.names))))
-        compiled(np.ascontiguousarray(X), data, F, G)
+        F, G = problem.values(X)
         return scale.score(F) - VIOLATION_PENALTY * np.maximum(G, 0.0).sum(axis=1)
 
     X = random.uniform(low, high, (n_eval // 3, 6))
@@ -211,10 +207,12 @@ def learn(
     Raises
     ------
     InputError
-        The tariff has other periods than three, or responses of single flows.
+        The tariff has other periods than three, other hours on some days, or responses of single flows.
     """
-    if assumed.n_periods != 3 or assumed.response.pairs:
-        raise InputError("learning knows tariffs of three periods with the three usual responses only")
+    if assumed.n_periods != 3 or assumed.response.pairs or assumed.others:
+        raise InputError(
+            "learning knows tariffs of three periods with the same hours on all days and the three usual responses only"
+        )
     random = np.random.default_rng([seed, 11])
     truth = hidden_population(assumed, random)
     low, high = bounds

@@ -117,6 +117,17 @@ class Study:
         chosen = {"start": self.day.prices.in_force} | {name: self.front[row] for name, row in self.chosen.items()}
         return chosen if self.rounded is None else chosen | {"rounded": self.rounded}
 
+    @property
+    def charge(self) -> np.ndarray:
+        """Charge prices of the `choices`, (n, P) [price unit per kWh]."""
+        return np.array(list(self.choices.values()))[:, : self.day.n_periods]
+
+    @cached_property
+    def beyond_sessions(self) -> float:
+        """By which share the flows of a choice exceed at most what the sessions can shift: see `FleetSums.excess`."""
+        kinds = self.day.kinds
+        return max(float(kind.fleet.excess(limited_flows(self.charge, kind)).max()) for kind in kinds)
+
     @cached_property
     def choice_outcome(self) -> TariffOutcome:
         """Effects of the `choices`, in their order."""
@@ -148,7 +159,13 @@ class Study:
         """Sentences on the files read, doubtful values, the sampled customers and the load limit."""
         start, row = (list(self.choices).index(name) for name in ("start", "compromise"))
         limit = load_limit_notes(self.choice_outcome, self.day, start, row)
-        return [*study_notes(self.scenario, self.day), *self.customers[1], *limit]
+        notes = [*study_notes(self.scenario, self.day), *self.customers[1], *limit]
+        if self.beyond_sessions > 1e-6:
+            notes.append(
+                f"a tariff moves {self.beyond_sessions:.1%} more energy than the parked cars can shift: after "
+                f"{TIGHTENINGS} searches the limits of the cars were still incomplete; join periods of similar price"
+            )
+        return notes
 
     @cached_property
     def tornado(self) -> list[dict[str, str | float]]:
@@ -218,8 +235,7 @@ def run_study(
         study = _run_study(scenario, problem, n_eval, pop_size, seed, round_to, progress, checkpoint)
         checkpoint = None  # of the first search, which a resumed study makes again in the same way
         day = problem.day
-        charge = np.array(list(study.choices.values()))[:, : day.n_periods]
-        fleets = [kind.fleet.tightened(limited_flows(charge, kind)) for kind in day.kinds]
+        fleets = [kind.fleet.tightened(limited_flows(study.charge, kind)) for kind in day.kinds]
         if all(fleet is kind.fleet for fleet, kind in zip(fleets, day.kinds, strict=True)):
             break
         rest = iter(fleets)
