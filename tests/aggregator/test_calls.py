@@ -10,7 +10,7 @@ from csmoifsa_aggregator.inputs.case import load_case
 from csmoifsa_aggregator.inputs.steps import refine
 from csmoifsa_aggregator.model.costs import single_price
 from csmoifsa_aggregator.model.reserve import Product
-from csmoifsa_aggregator.solve.contracts import plan_reserve
+from csmoifsa_aggregator.solve.plans import plan_reserve
 from csmoifsa_aggregator.solve.reserve import call_costs
 from csmoifsa_aggregator.study.calls import draw_signal, simulate_calls, ticks_of
 from csmoifsa_aggregator.study.study import run_day

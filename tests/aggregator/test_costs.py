@@ -18,7 +18,8 @@ from csmoifsa_aggregator.model.battery import Dispatch
 from csmoifsa_aggregator.model.costs import Market, keep_ratio, load_cost, step_costs
 from csmoifsa_aggregator.model.game import Storage
 from csmoifsa_aggregator.solve.alternation import verify
-from csmoifsa_aggregator.solve.contracts import plan_cars, procure_cars, stage_two
+from csmoifsa_aggregator.solve.contracts import stage_two
+from csmoifsa_aggregator.solve.plans import plan_cars, procure_cars
 from csmoifsa_aggregator.solve.supply import procure
 from csmoifsa_aggregator.study.backtest import backtest
 from csmoifsa_aggregator.study.baselines import other_load

@@ -11,7 +11,7 @@ from csmoifsa.errors import InputError
 from csmoifsa_aggregator.model.battery import Batteries
 from csmoifsa_aggregator.model.costs import Market, single_price
 from csmoifsa_aggregator.model.reserve import Product
-from csmoifsa_aggregator.solve.contracts import plan_cars, plan_reserve
+from csmoifsa_aggregator.solve.plans import plan_cars, plan_reserve
 
 
 def fleet(rng, n=2, steps=8):

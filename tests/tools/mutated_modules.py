@@ -31,6 +31,8 @@ MODULES: dict[str, tuple[str, list[str]]] = {
         [f"{_TESTS}/test_supply.py", f"{_TESTS}/test_full_program.py", f"{_TESTS}/test_costs.py"],
     ),
     "contracts": (f"{_AGGREGATOR}.solve.contracts", [f"{_TESTS}/test_contracts.py", f"{_TESTS}/test_costs.py"]),
+    "plans": (f"{_AGGREGATOR}.solve.plans", [f"{_TESTS}/test_costs.py", f"{_TESTS}/test_reserve.py"]),
+    "bands": (f"{_AGGREGATOR}.solve.bands", [f"{_TESTS}/test_reserve.py"]),
     "dispatch": (
         f"{_AGGREGATOR}.dispatch.dispatch",
         [

@@ -102,6 +102,10 @@ class Product:
             )
         return round(steps)
 
+    def blocks(self, n_steps: int, dt_h: float) -> int:
+        """Return the number of blocks K of a day; errors are those of `steps`."""
+        return n_steps // self.steps(n_steps, dt_h)
+
     def prices(self, n_steps: int, dt_h: float) -> np.ndarray:
         """Return the payment for capacity in each block of the day, shape (K,) [currency per kW and h]."""
-        return np.broadcast_to(self.price, n_steps // self.steps(n_steps, dt_h))
+        return np.broadcast_to(self.price, self.blocks(n_steps, dt_h))

@@ -1,15 +1,9 @@
-"""Reserve of batteries in a linear program: bands by block, beside the power and energy that keep them deliverable.
+"""Reserve products in a plan: bids, what is paid for them, and what their calls are expected to cost.
 
-In each block a bid of B kW is kept by bands of the cars, up (less charging or more discharging) and down. While all
-bands of all products are called, the power of a car stays within its limits, and its state of energy within floor and
-capacity for calls of each product of at most ``duration_h`` hours of the full bid in the block. What a call took is
-restored before the next block (reconstruction: rules of markets that require the energy for one duration, as for
-batteries in FCR).
-
-Calls of an expected energy cost what restoring it costs in real time, less what is paid for it, and the wear and the
-losses of the part that is discharged: ``ud`` of the band ``u`` of a car that charges at ``g``, with ``u - ud <= g`` in
-sum over the products. For calls of any size this is no less than what they cost, since the discharged part is convex
-in the size of a call.
+`bands` keeps the bids deliverable. Calls of an expected energy cost what restoring it costs in real time, less what is
+paid for it, and the wear and the losses of the part that is discharged: ``ud`` of the band ``u`` of a car that charges
+at ``g``, with ``u - ud <= g`` in sum over the products. For calls of any size this is no less than what they cost,
+since the discharged part is convex in the size of a call.
 """
 
 from __future__ import annotations
@@ -22,20 +16,9 @@ import numpy as np
 from csmoifsa_aggregator.model.battery import Batteries
 from csmoifsa_aggregator.model.costs import Market
 from csmoifsa_aggregator.model.reserve import Product
-from csmoifsa_aggregator.solve.batteries import Block, reachable
+from csmoifsa_aggregator.solve.bands import Bands, Offer, add_bands, greatest_swing, kept_by_plan
+from csmoifsa_aggregator.solve.batteries import Block
 from csmoifsa_aggregator.solve.lp import Program
-
-
-@dataclass(frozen=True)
-class Bands:
-    """Columns of a product: bids (K,) [kW]; of one vehicle, by place (M,) [kW], bands and discharged part; integers."""
-
-    product: Product
-    bid: np.ndarray
-    up: np.ndarray
-    down: np.ndarray
-    discharged: np.ndarray
-    integers: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,18 +68,26 @@ class Reserve:
         return share @ self.payment - self.call_cost.sum(axis=1)
 
 
-def read_reserve(bands: Bands, x: np.ndarray, cars: Batteries, market: Market) -> Reserve:
+@dataclass(frozen=True)
+class Bids:
+    """Columns of a product in a plan: its bands, and the integers of its rules, of which the first K are ``on``."""
+
+    bands: Bands
+    integers: np.ndarray
+
+
+def read_reserve(bids: Bids, x: np.ndarray, cars: Batteries, market: Market) -> Reserve:
     """Return the bids of a product in a solution x."""
     v, t = cars.places
-    product = bands.product
+    bands, product = bids.bands, bids.bands.product
     up, down, cost = (np.zeros(cars.window.shape) for _ in range(3))
     each = [np.maximum(x[one], 0.0) for one in (bands.up, bands.down, bands.discharged)]
     up[v, t], down[v, t] = (one * cars.count[v] for one in each[:2])
     weights = call_costs(cars, market, product)
     cost[v, t] = sum(weight * one for weight, one in zip(weights, each, strict=True))
-    bid = np.maximum(x[bands.bid], 0.0)
+    bid = np.maximum(x[bands.offer.bid], 0.0)
     payment = bid * product.prices(cars.n_steps, cars.dt_h) * product.block_h
-    return Reserve(product, bid, up, down, payment, cost, bands.integers.size)
+    return Reserve(product, bid, up, down, payment, cost, bids.integers.size)
 
 
 def call_costs(cars: Batteries, market: Market, product: Product) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -116,7 +107,7 @@ def call_costs(cars: Batteries, market: Market, product: Product) -> tuple[np.nd
 
 def add_reserve(
     program: Program, cars: Batteries, block: Block, market: Market, products: Sequence[Product], base_kw: np.ndarray
-) -> list[Bands]:
+) -> list[Bids]:
     """Add reserve products that share the batteries to a program that minimises cost, and return their columns.
 
     ``base_kw`` is the load of the connection beside the batteries, shape (T,) [kW]. The rows of the import limit are
@@ -127,35 +118,20 @@ def add_reserve(
     InputError
         The blocks of a product do not fit the steps of the day.
     """
-    greatest = max(float(((cars.charge_kw + cars.discharge_kw) * cars.count).sum()), 1e-9)
-    added = [_add_product(program, cars, market, product, greatest) for product in products]
-    _add_power(program, cars, block, added)
-    _add_energy(program, cars, block, added)
-    _add_injection(program, cars, block, added, base_kw, greatest)
-    return added
+    offered = [_add_bids(program, cars, product) for product in products]
+    costs = [call_costs(cars, market, product) for product in products]
+    kept = kept_by_plan(cars, products)
+    bands = add_bands(program, cars, block, [one for one, _ in offered], costs, kept, base_kw)
+    return [Bids(one, integers) for one, (_, integers) in zip(bands, offered, strict=True)]
 
 
-def _add_product(program: Program, cars: Batteries, market: Market, product: Product, greatest: float) -> Bands:
-    """Add bids and bands of a product; its integers, if any, begin with K columns that are 1 where a bid is made."""
-    steps = product.steps(cars.n_steps, cars.dt_h)
-    v, t = cars.places
-    bid = program.columns(
-        cars.n_steps // steps, upper=greatest, cost=-product.prices(cars.n_steps, cars.dt_h) * product.block_h
-    )
+def _add_bids(program: Program, cars: Batteries, product: Product) -> tuple[Offer, np.ndarray]:
+    """Add the bids of a product, paid by its prices; return their columns, and those of the integers, if any."""
+    greatest = greatest_swing(cars)
+    prices = product.prices(cars.n_steps, cars.dt_h)
+    bid = program.columns(prices.size, upper=greatest, cost=-prices * product.block_h)
     integers = _add_sizes(program, bid, product, greatest)
-    swing = cars.charge_kw[v] + cars.discharge_kw[v]
-    up_cost, down_cost, discharged_cost = call_costs(cars, market, product)
-    up, down = (
-        program.columns(v.size, upper=swing if one in product.called else 0.0, cost=cost)
-        for one, cost in (("up", up_cost), ("down", down_cost))
-    )
-    upper = np.where((cars.discharge_kw[v] > 0) & ("up" in product.called), swing, 0.0)
-    discharged = program.columns(v.size, upper=upper, cost=discharged_cost)
-    for one in product.called:  # the cars' bands keep the bid in each step of the block
-        kept = program.rows(cars.n_steps, 0.0, 0.0)
-        program.add(kept[t], up if one == "up" else down, cars.count[v])
-        program.add(kept, bid[np.arange(cars.n_steps) // steps], -1.0)
-    return Bands(product, bid, up, down, discharged, integers)
+    return Offer(product, bid, integers[: bid.size]), integers
 
 
 def _add_sizes(program: Program, bid: np.ndarray, product: Product, greatest: float) -> np.ndarray:
@@ -179,95 +155,3 @@ def _add_sizes(program: Program, bid: np.ndarray, product: Product, greatest: fl
     program.add(used, number, 1.0)
     program.add(used, on, -most)
     return np.concatenate([on, number])
-
-
-def _add_power(program: Program, cars: Batteries, block: Block, added: Sequence[Bands]) -> None:
-    """Keep the power of each car within its limits while all bands are called, and split off what is discharged."""
-    v, _ = cars.places
-    for name, sign, bounds in (
-        ("up", -1.0, {"lower": -cars.discharge_kw[v]}),
-        ("down", 1.0, {"upper": cars.charge_kw[v]}),
-    ):
-        row = program.rows(v.size, **bounds)
-        program.add(row, block.charge, 1.0)
-        program.add(row, block.discharge, -1.0)
-        for bands in added:
-            program.add(row, getattr(bands, name), sign)
-    less = program.rows(v.size, lower=0.0)  # charging that calls up can leave out
-    program.add(less, block.charge, 1.0)
-    for bands in added:
-        program.add(less, bands.up, -1.0)
-        program.add(less, bands.discharged, 1.0)
-        part = program.rows(v.size, lower=0.0)  # the discharged part is no more than the band
-        program.add(part, bands.up, 1.0)
-        program.add(part, bands.discharged, -1.0)
-
-
-def _add_energy(program: Program, cars: Batteries, block: Block, added: Sequence[Bands]) -> None:
-    """Keep the state of energy within floor and capacity for any calls, at both ends of each step."""
-    v, t = cars.places
-    eta = cars.efficiency[v]
-    low = np.minimum(cars.floor_kwh[v], reachable(cars))
-    before = np.where(cars.first, np.minimum(cars.floor_kwh[v], cars.arrival_kwh[v]), np.roll(low, 1))
-    after = np.where(cars.last, np.maximum(low, cars.departure_kwh[v]), low)
-    top = np.maximum(cars.capacity_kwh[v], low)
-    inner = np.flatnonzero(~cars.first)
-    start = np.where(cars.first, cars.arrival_kwh[v], 0.0)
-    # up: charging left out loses eta, discharging 1 / eta. Down: charging adds eta, but where a car may discharge, a
-    # long call of a part of the band saves 1 / eta
-    down_factor = np.where(cars.discharge_kw[v] > 0, 1.0 / eta, eta)
-    for name, sign in (("up", -1.0), ("down", 1.0)):
-        ends = {"lower": after} if sign < 0 else {"upper": top}
-        begins = {"lower": before - start} if sign < 0 else {"upper": top - start}
-        end, begin = program.rows(v.size, **ends), program.rows(v.size, **begins)
-        program.add(end, block.soe, 1.0)
-        program.add(begin[inner], block.soe[inner - 1], 1.0)
-        for bands in added:
-            if name not in bands.product.called:
-                continue
-            number = t // bands.product.steps(cars.n_steps, cars.dt_h)
-            same = inner[number[inner] == number[inner - 1]]
-            taken = program.columns(v.size)  # greatest energy of a call so far in the block, per vehicle [kWh]
-            rises, keeps = program.rows(v.size, lower=0.0), program.rows(same.size, lower=0.0)
-            program.add(rises, taken, 1.0)
-            hours = bands.product.duration_h
-            if name == "up":
-                program.add(rises, bands.up, -hours * eta)
-                program.add(rises, bands.discharged, -hours * (1.0 / eta - eta))
-            else:
-                program.add(rises, bands.down, -hours * down_factor)
-            program.add(keeps, taken[same], 1.0)
-            program.add(keeps, taken[same - 1], -1.0)
-            program.add(end, taken, sign)
-            program.add(begin, taken, sign)
-
-
-def _add_injection(
-    program: Program,
-    cars: Batteries,
-    block: Block,
-    added: Sequence[Bands],
-    base_kw: np.ndarray,
-    greatest: float,
-) -> None:
-    """Keep the net load of the connection from 0 up, all bands up called, in blocks with a bid that forbids injection.
-
-    In other blocks the row is loosened by the greatest injection that the batteries could cause.
-    """
-    v, t = cars.places
-    most = np.maximum((cars.discharge_kw * cars.count) @ cars.window - base_kw, 0.0)
-    where = np.flatnonzero(most > 0)
-    for bands in added:
-        if bands.product.injection_allowed or not where.size:
-            continue
-        on = bands.integers[: bands.bid.size]
-        steps = bands.product.steps(cars.n_steps, cars.dt_h)
-        row = np.full(cars.n_steps, -1)
-        row[where] = program.rows(where.size, lower=-(base_kw + most)[where] / greatest)
-        program.add(row[where], on[where // steps], -most[where] / greatest)
-        inside = np.flatnonzero(most[t] > 0)
-        share = cars.count[v[inside]] / greatest
-        program.add(row[t[inside]], block.charge[inside], share)
-        program.add(row[t[inside]], block.discharge[inside], -share)
-        for other in added:
-            program.add(row[t[inside]], other.up[inside], -share)

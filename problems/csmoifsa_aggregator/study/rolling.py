@@ -18,7 +18,7 @@ from csmoifsa_aggregator.dispatch import forecast as forecasts
 from csmoifsa_aggregator.dispatch.dispatch import DispatchPlan, RollingDispatcher
 from csmoifsa_aggregator.model.battery import Batteries, Dispatch
 from csmoifsa_aggregator.model.costs import Market, price_ratio, single_price, step_costs
-from csmoifsa_aggregator.solve.contracts import plan_cars
+from csmoifsa_aggregator.solve.plans import plan_cars
 
 KNOWN = ("current", "last", "nothing")
 """Real-time prices known at a decision: up to this step's, up to the last one's, or none."""
