@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from datetime import date, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import typer
 
 from csmoifsa.console import JSON_OPTION, print_json, progress, stderr, stdout
 from csmoifsa.errors import InputError
-from csmoifsa.folders import result_folder
 from csmoifsa_energy.options import reads_series
 
 _CASE = typer.Argument(
@@ -38,6 +37,9 @@ _RESERVE = typer.Option(
     "--reserve",
     metavar="PRODUCT",
     help="Offer fcr-germany, pjm-regulation, fcr-d-up, or a .toml file; may be repeated.",
+)
+_REPLAY = typer.Option(
+    False, "--replay/--no-replay", help="Write each day step by step: prices known and expected, set points, energy."
 )
 _LANGUAGE = typer.Option("en", "--lang", help="Language of the report: en or zh.")
 
@@ -76,7 +78,7 @@ def aggregate(
     """
     from csmoifsa_aggregator.inputs.case import load_case
     from csmoifsa_aggregator.inputs.reserve import load_products
-    from csmoifsa_aggregator.output.tables import summarise_day, write_day
+    from csmoifsa_aggregator.output.tables import summarise_day
     from csmoifsa_aggregator.study.study import run_day
     from csmoifsa_energy.page import check_language
 
@@ -92,16 +94,9 @@ def aggregate(
     if out is None:
         summary = summarise_day(study)
     else:
-        with result_folder(out, "ev aggregate") as place:
-            summary = write_day(study, place)
-            if figures:
-                from csmoifsa_aggregator.output.figures import draw_day
+        from csmoifsa_aggregator.output.folder import write_day_folder
 
-                draw_day(place)
-            if report:
-                from csmoifsa_aggregator.output.report import write_day_report
-
-                write_day_report(place, language=language)
+        summary = write_day_folder(study, out, figures=figures, report=report, language=language)
     if as_json:
         print_json(summary)
         return
@@ -165,6 +160,7 @@ def roll(
     per_kwh: bool = typer.Option(False, "--per-kwh", help="Prices in the files are per kWh; else per MWh."),
     step: int | None = _STEP,
     set_one: list[str] = _SET,
+    replay: bool = _REPLAY,
     out: Path | None = _OUT,
     figures: bool = _FIGURES,
     report: bool = _REPORT,
@@ -177,8 +173,8 @@ def roll(
     [bold]Example:[/bold]  csmoifsa ev roll portfolio --day-ahead da.csv --real-time rt.csv --node "WESTERN HUB"
     """
     from csmoifsa_aggregator.inputs.case import load_case
-    from csmoifsa_aggregator.inputs.market import load_prices, market_files, settings_by_file
-    from csmoifsa_aggregator.output.tables import summarise_rolling, write_rolling
+    from csmoifsa_aggregator.inputs.market import first_and_last, load_markets, market_files, settings_by_file
+    from csmoifsa_aggregator.output.tables import summarise_rolling
     from csmoifsa_aggregator.study.backtest import backtest
     from csmoifsa_aggregator.study.rolling import KNOWN
     from csmoifsa_energy.page import check_language
@@ -186,22 +182,16 @@ def roll(
     check_language(language)
     if known not in KNOWN:
         raise InputError(f"--known must be one of {', '.join(KNOWN)}, not {known!r}")
-    span = _span(days, "--days")
+    span = first_and_last(days, "--days")
     chosen = load_case(case)
-    span = span or _span(chosen.roll.days, "roll.days")
+    span = span or first_and_last(chosen.roll.days, "roll.days")
     own = settings_by_file(set_one)
     files = market_files(chosen.roll, {"day_ahead": day_ahead, "real_time": real_time}, series or {}, own)
     per_kwh = per_kwh or chosen.roll.per_kwh
     minutes = step or chosen.roll.step
     tests = []
     notes: dict[str, None] = {}
-    for name in node or [None]:
-        ahead, actual = (
-            load_prices(
-                file, node=None if "node" in own[key] else name, per_mwh=not per_kwh, days=span, key=f"roll.{key}"
-            )
-            for file, key in zip(files, own, strict=True)
-        )
+    for ahead, actual in load_markets(files, nodes=node, own=own, per_kwh=per_kwh, days=span):
         notes |= dict.fromkeys((*ahead.notes, *actual.notes))
         with progress(f"rolling {ahead.node}", len(ahead.days)) as update:
             tests.append(
@@ -213,6 +203,7 @@ def roll(
                     forecaster=forecast,
                     known=known,
                     step=None if minutes is None else timedelta(minutes=minutes),
+                    steps=replay,
                     progress=update,
                 )
             )
@@ -220,16 +211,9 @@ def roll(
         stderr().print(f"note: {note}", soft_wrap=True, markup=False)
     summary = summarise_rolling(tests, case=chosen, forecast=forecast, known=known)
     if out is not None:
-        with result_folder(out, "ev roll") as place:
-            write_rolling(tests, summary, place)
-            if figures:
-                from csmoifsa_aggregator.output.figures import draw_rolling
+        from csmoifsa_aggregator.output.folder import write_rolling_folder
 
-                draw_rolling(place)
-            if report:
-                from csmoifsa_aggregator.output.report import write_rolling_report
-
-                write_rolling_report(place, language=language)
+        write_rolling_folder(tests, summary, out, figures=figures, report=report, language=language)
     if as_json:
         print_json(summary)
         return
@@ -246,13 +230,3 @@ def _where(out: Path | None, figures: bool, report: bool) -> None:
         tables = " ".join(sorted(path.name for path in out.glob("*.csv")))
         text = f"Written: {out}/ {tables} summary.json" + " figures/" * figures + " report.html" * report
     stdout().print(f"\n{text}", soft_wrap=True, markup=False)
-
-
-def _span(days: str | None, key: str) -> tuple[date, date] | None:
-    if days is None:
-        return None
-    first, _, last = days.partition(":")
-    try:
-        return date.fromisoformat(first), date.fromisoformat(last or first)
-    except ValueError:
-        raise InputError(f"{key} must be a day or from:to, such as 2025-06-01:2025-06-30, not {days!r}") from None

@@ -46,6 +46,9 @@ class RollingDispatcher(Day):
     ----------
     position_kw : (T,) array
         Day-ahead position: net load of the plan made at day-ahead prices [kW].
+    expected : (T,) array
+        Prices from which the last step was decided: real-time prices as far as known, and forecasts of the others; the
+        day-ahead prices before the first step [currency/kWh].
 
     Raises
     ------
@@ -66,6 +69,7 @@ class RollingDispatcher(Day):
         self._ratio = np.ones(cars.n_steps) if plan.sale_ratio is None else plan.sale_ratio
         self._sale = bool((self._ratio != 1.0).any())  # at a ratio of 1, selling earns what serving other cars saves
         self._unit = float((cars.count * np.maximum(cars.charge_kw, cars.discharge_kw)).sum())
+        self.expected = plan.day_ahead
         self._open()
         self._x = self._solve(plan.day_ahead)
         if plan.planned_kw is not None:
@@ -244,14 +248,15 @@ class RollingDispatcher(Day):
             self._take_arrivals(now, arrivals, notes)
             self._take_departures(now, departures, notes)
             self._take_measured_soe(now, measured_kwh)
-            prices = self._expect(now)
+            expected = self._expect(now)
         except BaseException:  # a step that is refused, or whose forecast fails, changes nothing
             for name, value in before.items():
                 setattr(self, name, value)
             raise
         assert self._session is not None
         self._bound_all(self._session)
-        x = self._x = self._solve(prices)
+        self.expected = expected
+        x = self._x = self._solve(expected)
         self._freeze(now, x)
         return self._answer(now, x, notes)
 
@@ -334,5 +339,6 @@ class RollingDispatcher(Day):
                 setattr(self, own, restored(state[name], getattr(self, own)))
         assert self._session is not None
         self._bound_all(self._session)
-        self._x = self._solve(self._expect(max(self._last, 0)))
+        self.expected = self._expect(max(self._last, 0))
+        self._x = self._solve(self.expected)
         return self

@@ -150,6 +150,62 @@ def load_prices(
     )
 
 
+def load_markets(
+    files: tuple[FileSeries, FileSeries],
+    *,
+    nodes: Sequence[str] = (),
+    own: Mapping[str, Mapping[str, object]] | None = None,
+    per_kwh: bool = False,
+    days: tuple[date, date] | None = None,
+) -> list[tuple[MarketPrices, MarketPrices]]:
+    """Return day-ahead and real-time prices at each node.
+
+    Parameters
+    ----------
+    files : (FileSeries, FileSeries)
+        The day-ahead and the real-time file, from `market_files`.
+    nodes : sequence of str
+        Nodes to read; where empty, the one that the files' own settings name, or their only one.
+    own : mapping, optional
+        Settings of one file, from `settings_by_file`: a file with a node of its own keeps it.
+    per_kwh : bool
+        Whether prices in the files are per kWh, else per MWh.
+    days : (date, date), optional
+        First and last day that must be whole.
+
+    Raises
+    ------
+    InputError
+        As `load_prices`.
+    """
+    keep = {name for name in FILES if "node" in (own or {}).get(name, {})}
+    found = []
+    for name in nodes or [None]:
+        ahead, actual = (
+            load_prices(file, node=None if key in keep else name, per_mwh=not per_kwh, days=days, key=f"roll.{key}")
+            for file, key in zip(files, FILES, strict=True)
+        )
+        found.append((ahead, actual))
+    return found
+
+
+def first_and_last(days: str | None, key: str) -> tuple[date, date] | None:
+    """Return the days of a text such as ``2025-06-01:2025-06-30``, or of one day; None for None.
+
+    Raises
+    ------
+    InputError
+        The text holds no days; ``key`` begins the message.
+    """
+    if days is None:
+        return None
+    first, _, last = days.partition(":")
+    try:
+        return date.fromisoformat(first), date.fromisoformat(last or first)
+    except ValueError:
+        raise InputError(f"{key} must be a day or from:to, such as 2025-06-01:2025-06-30, not {days!r}") from None
+
+
 def settings_by_file(texts: Sequence[str]) -> dict[str, dict[str, object]]:
     """Return the settings of each file from texts such as ``real_time.node=NORTH``.
 

@@ -11,6 +11,7 @@ import pandas as pd
 from csmoifsa.files import write_csv, write_json
 from csmoifsa.folders import result_folder
 from csmoifsa_aggregator.inputs.case import Case
+from csmoifsa_aggregator.output.replay import replay_tables
 from csmoifsa_aggregator.output.summary import Contracts, DaySummary, NodeSummary, ReserveOffered, RollingSummary
 from csmoifsa_aggregator.solve.contracts import StageTwo
 from csmoifsa_aggregator.study.backtest import Backtest, mean_accounts
@@ -351,7 +352,7 @@ def _node(test: Backtest) -> NodeSummary:
 
 
 def write_rolling(tests: list[Backtest], summary: RollingSummary, folder: Path) -> None:
-    """Write summary.json, rho.csv, plans.csv, grid.csv, days.csv and plans_load.csv."""
+    """Write summary.json, rho.csv, plans.csv, grid.csv, days.csv and plans_load.csv, and those of `replay`, if kept."""
     apart = ("plans", "gain", "grid", "grid_effect")
     rho = pd.DataFrame([{key: value for key, value in node.items() if key not in apart} for node in summary["nodes"]])
     grid = [{"node": node["node"], **row} for node in summary["nodes"] for row in node["grid"]]
@@ -380,5 +381,6 @@ def write_rolling(tests: list[Backtest], summary: RollingSummary, folder: Path) 
         "grid.csv": pd.DataFrame(grid),
         "days.csv": pd.DataFrame(days),
         "plans_load.csv": pd.concat(curves, ignore_index=True),
+        **replay_tables(tests),
     }
     _write(tables, summary, folder, "ev roll")

@@ -30,6 +30,7 @@ from csmoifsa_aggregator.solve.alternation import PROVEN, NoPlanError, VerifiedP
 from csmoifsa_aggregator.solve.bounds import FollowerResponse, best_price, greatest_bills
 from csmoifsa_aggregator.solve.stackelberg import FoundPrice, Solution, describe, find_price, no_price, strict_margin
 from csmoifsa_aggregator.solve.supply import procure
+from csmoifsa_aggregator.solve.watch import ProofState, Watch
 
 ROUNDS = 200
 """Greatest number of programs solved."""
@@ -77,6 +78,7 @@ def solve_customers(
     time_limit: float | None = 120.0,
     integers: bool = True,
     tries: int | None = None,
+    watch: Watch | None = None,
 ) -> KeptSolution:
     """Find the aggregator's best price where the share of customers kept falls with the mean price that they pay.
 
@@ -86,7 +88,7 @@ def solve_customers(
         Pricing game of all drivers.
     customers : Customers
         Share of customers kept.
-    margin, time_limit, integers, tries
+    margin, time_limit, integers, tries, watch
         As in `solve_game`; the time limit holds for all programs together.
 
     Raises
@@ -108,7 +110,7 @@ def solve_customers(
             "[limits], market.demand_charge and a sale price below the price of energy"
         )
     search = _Search(game, customers, strict_margin(game, margin), integers=integers, tries=tries)
-    search.run(None if time_limit is None else begin + time_limit)
+    search.run(None if time_limit is None else begin + time_limit, watch)
     best = search.best
     if best is None:
         raise search.nothing_found()
@@ -191,7 +193,7 @@ class _Search:
         most, _ = greatest_bills(self.plain)
         return LEAST_SHARE * max(0.0, most - float(bills(self.game.least_price, self.game).sum()))
 
-    def run(self, deadline: float | None) -> None:
+    def run(self, deadline: float | None, watch: Watch | None) -> None:
         """Search until the bounds meet, nothing is left to split, or time or rounds are used up."""
         self.heap = [_Range(-np.inf, self.low, self.high)]
         for _ in range(ROUNDS):
@@ -201,6 +203,8 @@ class _Search:
             if left is not None and left <= 0:
                 break
             self._treat(heapq.heappop(self.heap), left)
+            if watch is not None:
+                watch(ProofState("customers", self.best_profit + self.alone, self.bound + self.alone))
 
     def _enough(self) -> float:
         return self.best_profit + (PROVEN if self.game.separable else NEAR) * abs(self.best_profit)

@@ -26,20 +26,27 @@ from csmoifsa_aggregator.solve.bounds import (
 )
 from csmoifsa_aggregator.solve.lp import Program, ProgramSolution
 from csmoifsa_aggregator.solve.supply import Supply, add_cars, add_load, add_supply, procure
+from csmoifsa_aggregator.solve.watch import ProofState, Watch
 
 BRANCHING = {"mip_heuristic_effort": 0.0, "mip_allow_restart": False}
 """HiGHS options that halved the time: no heuristics, since good prices are known; no restarts."""
 
 
 def solve_milp(
-    game: Game, margin: float, time_limit: float | None, start: VerifiedPrice | None, gap: float = 0.3 * PROVEN
+    game: Game,
+    margin: float,
+    time_limit: float | None,
+    start: VerifiedPrice | None,
+    gap: float = 0.3 * PROVEN,
+    watch: Watch | None = None,
 ) -> tuple[VerifiedPrice | None, float, int]:
     """Return the best price of the mixed-integer program, its proven bound [currency], and the number of binaries.
 
-    The price is None where none is found; the bound is minus infinity where the program is infeasible.
+    The price is None where none is found; the bound is minus infinity where the program is infeasible. ``watch`` is
+    called with the state of the program as it is solved.
     """
     milp = _Milp(game, margin)
-    answer = milp.solve(time_limit, start, gap)
+    answer = milp.solve(time_limit, start, gap, watch)
     bound = answer.bound * milp.money + milp.constant
     if answer.status == "infeasible":
         return None, -np.inf, milp.n_binaries
@@ -282,7 +289,9 @@ class _Milp:
         self.program.add(row, at, -np.abs(limit - away))
         self.n_binaries += primal.size
 
-    def solve(self, time_limit: float | None, start: VerifiedPrice | None, gap: float) -> ProgramSolution:
+    def solve(
+        self, time_limit: float | None, start: VerifiedPrice | None, gap: float, watch: Watch | None
+    ) -> ProgramSolution:
         session = self.program.open(time_limit=time_limit, gap=gap)
         for name, value in BRANCHING.items():
             session.option(name, value)
@@ -291,7 +300,14 @@ class _Milp:
             full, part = x > 1 - PARTIAL, (x > PARTIAL) & (x < 1 - PARTIAL)
             columns = np.concatenate([self.full, self.other])
             session.suggest(columns, np.concatenate([full, part[self.open]]).astype(float))
-        return session.run()
+        if watch is None:
+            return session.run()
+        return session.run(lambda profit, bound: watch(self._state(profit, bound)))
+
+    def _state(self, profit: float, bound: float) -> ProofState:
+        """Return the state of the program; HiGHS gives a wrong sign of infinity before the first solution."""
+        profit = profit * self.money + self.constant if np.isfinite(profit) else -np.inf
+        return ProofState("branch and bound", profit, bound * self.money + self.constant)
 
     def read(self, answer: ProgramSolution) -> VerifiedPrice | None:
         """Return the verified price of a solution, made exact for its response by one more linear program."""

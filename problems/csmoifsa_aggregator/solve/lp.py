@@ -6,6 +6,7 @@ instead, and verify the solution.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -178,9 +179,18 @@ class Session:
             rows.size, rows.ravel().astype(np.int32), lower.ravel().astype(float), upper.ravel().astype(float)
         )
 
-    def run(self) -> ProgramSolution:
-        """Solve from the last basis and return the solution."""
+    def run(self, progress: Callable[[float, float], None] | None = None) -> ProgramSolution:
+        """Solve from the last basis and return the solution.
+
+        ``progress`` is called now and then while a mixed-integer program is solved, with the objective of its best
+        solution and its proven bound so far; both are infinite before they are known.
+        """
         highs = self._highs
+        if progress is not None and self._integer:
+            highs.setCallback(
+                lambda kind, text, out, back, user: progress(out.mip_primal_bound, out.mip_dual_bound), None
+            )
+            highs.startCallback(highspy.cb.HighsCallbackType.kCallbackMipInterrupt)
         highs.run()
         status, info = highs.getModelStatus(), highs.getInfo()
         states = highspy.HighsModelStatus

@@ -30,6 +30,7 @@ from csmoifsa_aggregator.solve.alternation import (
 from csmoifsa_aggregator.solve.bounds import FollowerResponse, supply_binaries
 from csmoifsa_aggregator.solve.integers import solve_milp
 from csmoifsa_aggregator.solve.supply import Procurement
+from csmoifsa_aggregator.solve.watch import ProofState, Stage, Watch
 
 __all__ = ["MARGIN", "PROVEN", "Solution", "fit_mean", "solve_game"]
 
@@ -110,6 +111,7 @@ def solve_game(
     time_limit: float | None = 120.0,
     integers: bool = True,
     tries: int | None = None,
+    watch: Watch | None = None,
 ) -> Solution:
     """Find the aggregator's best price and return it with its verified profit and upper bound.
 
@@ -127,6 +129,8 @@ def solve_game(
     tries : int, optional
         Number of rankings to search where the linear programs' bounds do not meet; where left out, 8,000 for games so
         large that a mixed-integer program needs a good start, else none.
+    watch : callable, optional
+        Function called with the profit found and the upper bound as they change.
 
     Raises
     ------
@@ -136,7 +140,7 @@ def solve_game(
     """
     begin = time.perf_counter()
     margin = strict_margin(game, margin)
-    found = find_price(game, margin, time_limit, integers=integers, tries=tries)
+    found = find_price(game, margin, time_limit, integers=integers, tries=tries, watch=watch)
     if found.best is None or not np.isfinite(found.best.profit):
         raise no_price(game, found.best, margin, proven=found.bound == -np.inf)
     return describe(game, found.best, found, margin, time.perf_counter() - begin)
@@ -173,6 +177,7 @@ def find_price(
     integers: bool = True,
     tries: int | None = None,
     start: VerifiedPrice | None = None,
+    watch: Watch | None = None,
 ) -> FoundPrice:
     """Return the best price of a game and its upper bound; see `solve_game` for the parameters.
 
@@ -186,6 +191,7 @@ def find_price(
     begin = time.perf_counter()
     bound, best = certify(game, margin)
     best = start if earns_more(start, best) else best
+    _tell(watch, "linear programs", best, bound)
     binaries, method = supply_binaries(game), "certificate"
     evidence = "linear programs" if binaries == 0 else "linear programs, the supply's with binaries"
     if not meets_bound(best, bound):
@@ -193,22 +199,45 @@ def find_price(
         if best is not None:
             rounds = (8000 if game.window.sum() > 1000 else 0) if tries is None else tries
             best = improve(game, best, margin, bound, rounds)
+            _tell(watch, "rankings", best, bound)
         if not meets_bound(best, bound) and integers:
             end = begin + (np.inf if time_limit is None else time_limit)
             if best is not None and game.window.sum() > 1000:
-                best = search(game, best, margin, bound, time.perf_counter() + (end - time.perf_counter()) / 4)
+                quarter = time.perf_counter() + (end - time.perf_counter()) / 4
+                best = search(game, best, margin, bound, quarter, watch)
             left = None if time_limit is None else max(1.0, end - time.perf_counter())
-            found, proven, binaries = solve_milp(game, margin, left, best)
+            found, proven, binaries = solve_milp(game, margin, left, best, watch=_within(watch, best, bound))
             method = "milp"
             best = found if best is None or earns_more(found, best) else best
             reached = -np.inf if best is None else best.profit
             if proven >= reached - PROVEN * abs(reached):  # a verified profit refutes a lower bound
                 evidence = "branch and bound" if proven < bound else evidence
                 bound = min(bound, proven)
+            _tell(watch, "branch and bound", best, bound)
     return FoundPrice(best, bound, binaries, method, evidence)
 
 
-def search(game: Game, best: VerifiedPrice, margin: float, bound: float, deadline: float) -> VerifiedPrice:
+def _tell(watch: Watch | None, stage: Stage, best: VerifiedPrice | None, bound: float) -> None:
+    if watch is not None:
+        watch(ProofState(stage, -np.inf if best is None else best.profit, bound))
+
+
+def _within(watch: Watch | None, best: VerifiedPrice | None, bound: float) -> Watch | None:
+    """Return the function that a program calls, which never tells less than what is known already."""
+    if watch is None:
+        return None
+    known = -np.inf if best is None else best.profit
+
+    def told(state: ProofState) -> None:
+        profit = max(state.profit, known)
+        watch(ProofState(state.stage, profit, max(profit, min(state.bound, bound))))
+
+    return told
+
+
+def search(
+    game: Game, best: VerifiedPrice, margin: float, bound: float, deadline: float, watch: Watch | None = None
+) -> VerifiedPrice:
     """Return the best price found near the best one so far, by mixed-integer programs within narrow price bounds.
 
     With every price held within a hundredth of the typical price of the best one, most steps of most classes are
@@ -229,6 +258,7 @@ def search(game: Game, best: VerifiedPrice, margin: float, bound: float, deadlin
                 found = alternate(game, found.response, margin, bound)
             improved = earns_more(found, best, 1e-5)
             best = found if found is not None and improved else best
+            _tell(watch, "branch and bound", best, bound)
     return best
 
 

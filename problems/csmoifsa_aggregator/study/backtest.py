@@ -98,6 +98,7 @@ def backtest(
     training: int = 20,
     margin: float | None = None,
     step: timedelta | None = None,
+    steps: bool = False,
     progress: Callable[[int], None] | None = None,
 ) -> Backtest:
     """Run a case on real prices day by day: price, plan and rolling dispatch of each day.
@@ -118,6 +119,8 @@ def backtest(
         Strict margin of stage one [currency/kWh]; 0.2 % of the mean price where left out.
     step : timedelta, optional
         Length of a step of the dispatch; the shortest of the case's and the prices' steps where left out.
+    steps : bool
+        Whether to keep each day step by step, see `rolling.DaySteps`.
     progress : callable, optional
         Function called with the number of days done.
 
@@ -146,7 +149,7 @@ def backtest(
     results = []
     for k in range(first, len(chosen)):
         one = case.at_prices(ahead[k], begin)
-        results.append(_run_day(one, chosen[k], actual[k], (actual - ahead)[:k], forecaster, known, margin))
+        results.append(_run_day(one, chosen[k], actual[k], (actual - ahead)[:k], forecaster, known, margin, steps))
         if progress is not None:
             progress(len(results))
     plan = np.array([one.rolled.plan_loss for one in results])
@@ -256,6 +259,7 @@ def _run_day(
     forecaster: str,
     known: str,
     margin: float | None,
+    steps: bool,
 ) -> RolledDay:
     game, cars = case.game, case.cars
     assert cars is not None
@@ -273,7 +277,9 @@ def _run_day(
     # without contracts the owners respond to the price of stage one
     plan = solution.response.cars if second is None else second.v2g
     terms = Terms(game, case.v2g_sell if second is not None else None, other_load(case, solution), plan)
-    rolled = roll_day(cars, game.day_ahead, real_time, past=past, forecaster=forecaster, known=known, terms=terms)
+    rolled = roll_day(
+        cars, game.day_ahead, real_time, past=past, forecaster=forecaster, known=known, terms=terms, steps=steps
+    )
     accounts = [*baselines(case), *stages(case, solution, [second])]
     last = accounts[-1]
     for name, cost, load in (

@@ -9,7 +9,7 @@ policies, and paying real-time prices for everything leads to the same losses (r
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -22,6 +22,38 @@ from csmoifsa_aggregator.solve.plans import plan_cars
 
 KNOWN = ("current", "last", "nothing")
 """Real-time prices known at a decision: up to this step's, up to the last one's, or none."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class DaySteps:
+    """A rolled day step by step: what each step was decided from, and what was decided.
+
+    Attributes
+    ----------
+    day_ahead, real_time : (T,) array
+        Prices [currency/kWh].
+    known : (T,) int array
+        Latest step whose real-time price was known at the decision of each step; -1: none.
+    expected : (T, T) array
+        Row k: prices from which step k was decided, real-time prices as far as known and forecasts of the others
+        [currency/kWh].
+    net_kw : (T, T) array
+        Row k: net load of the batteries after the decision of step k, carried out up to step k and planned after it
+        [kW].
+    classes : tuple of str
+        Names of the V classes.
+    charge_kw, discharge_kw : (V, T) array
+        Set points of each class [kW]; NaN where not plugged in.
+    """
+
+    day_ahead: np.ndarray
+    real_time: np.ndarray
+    known: np.ndarray
+    expected: np.ndarray
+    net_kw: np.ndarray
+    classes: tuple[str, ...]
+    charge_kw: np.ndarray
+    discharge_kw: np.ndarray
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -40,6 +72,8 @@ class RollingResult:
         State of energy on the rolled day, per vehicle [kWh]; NaN where not plugged in.
     unserved_kwh : float
         Energy promised and not delivered on the rolled day, all vehicles together [kWh].
+    steps : DaySteps, optional
+        The day step by step, if it was asked for.
     """
 
     position_kw: np.ndarray
@@ -50,6 +84,7 @@ class RollingResult:
     perfect_cost: float
     soe_kwh: np.ndarray
     unserved_kwh: float
+    steps: DaySteps | None = None
 
     @property
     def plan_loss(self) -> float:
@@ -113,6 +148,7 @@ def roll_day(
     forecaster: str | forecasts.Forecaster = "bias",
     known: str = "last",
     terms: Terms | None = None,
+    steps: bool = False,
 ) -> RollingResult:
     """Carry out one day of rolling dispatch step by step.
 
@@ -131,6 +167,8 @@ def roll_day(
     terms : Terms, optional
         Market, sale price, other drivers and plan; where left out, these cars are alone, any amount is bought and sold
         at the prices, and the plan is the cheapest one.
+    steps : bool
+        Whether to keep the day step by step.
 
     Raises
     ------
@@ -157,10 +195,30 @@ def roll_day(
     )
     dispatcher = RollingDispatcher(plan, None if isinstance(forecaster, str) else forecaster)
     planned = dispatcher.powers()
-    for now in range(cars.n_steps):
-        upto = {"current": now, "last": now - 1, "nothing": -1}[known]
+    every = np.arange(cars.n_steps)
+    latest = {"current": every, "last": every - 1, "nothing": np.full(cars.n_steps, -1)}[known]
+    expected, net_kw = [], []
+    for now, upto in enumerate(latest.tolist()):
         dispatcher.step(now, {upto: float(real_time[upto])} if upto >= 0 else None)
-    return _rolled(cars, terms, day_ahead, real_time, planned, dispatcher.powers())
+        if steps:
+            expected.append(dispatcher.expected)
+            net_kw.append(dispatcher.net_kw)
+    powers = dispatcher.powers()
+    rolled = _rolled(cars, terms, day_ahead, real_time, planned, powers)
+    if not steps:
+        return rolled
+    charge_kw, discharge_kw = (cars.count[:, None] * one for one in powers[:2])
+    kept = DaySteps(
+        day_ahead=day_ahead,
+        real_time=real_time,
+        known=latest,
+        expected=np.array(expected),
+        net_kw=np.array(net_kw),
+        classes=cars.names,
+        charge_kw=charge_kw,
+        discharge_kw=discharge_kw,
+    )
+    return replace(rolled, steps=kept)
 
 
 def _perfect_forecaster(real_time: np.ndarray) -> forecasts.Forecaster:

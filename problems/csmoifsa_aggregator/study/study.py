@@ -15,6 +15,7 @@ from csmoifsa_aggregator.model.follower import duality_gap
 from csmoifsa_aggregator.solve.contracts import StageTwo
 from csmoifsa_aggregator.solve.customers import solve_customers
 from csmoifsa_aggregator.solve.stackelberg import Solution, solve_game
+from csmoifsa_aggregator.solve.watch import Watch
 from csmoifsa_aggregator.study.baselines import DayAccount, baselines, contracts, other_load, stages
 from csmoifsa_aggregator.study.calls import CallsResult, draw_signal, simulate_calls, ticks_of
 
@@ -152,18 +153,25 @@ class DayStudy:
 
 
 def run_day(
-    case: Case, *, margin: float | None = None, time_limit: float | None = 120.0, integers: bool = True
+    case: Case,
+    *,
+    margin: float | None = None,
+    time_limit: float | None = 120.0,
+    integers: bool = True,
+    watch: Watch | None = None,
 ) -> DayStudy:
     """Price a case's day and plan its contracts, which are used only where the aggregator earns no less by them.
 
     ``margin`` is the strict margin of stage one [currency/kWh], ``time_limit`` limits the mixed-integer
-    programs [s], and ``integers`` says whether they are used.
+    programs [s], ``integers`` says whether they are used, and ``watch`` is told the state of stage one as it changes.
     """
     everybody, share = case, 1.0
     if case.customers is None:
-        solution = solve_game(case.game, margin=margin, time_limit=time_limit, integers=integers)
+        solution = solve_game(case.game, margin=margin, time_limit=time_limit, integers=integers, watch=watch)
     else:
-        found = solve_customers(case.game, case.customers, margin=margin, time_limit=time_limit, integers=integers)
+        found = solve_customers(
+            case.game, case.customers, margin=margin, time_limit=time_limit, integers=integers, watch=watch
+        )
         solution, share, case = found.solution, found.share, case.kept(found.share)
     second, alone, unused = None, None, ""
     try:
