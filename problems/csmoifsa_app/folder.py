@@ -16,7 +16,7 @@ from csmoifsa.files import atomic_write, parse_toml, read_json, read_text, write
 from csmoifsa_app.fields import FormField, Layers, form_fields
 from csmoifsa_energy.checks import Parameters
 from csmoifsa_energy.explain import check_values
-from csmoifsa_energy.readers.faults import faults_of
+from csmoifsa_energy.readers.faults import Fault, faults_of
 from csmoifsa_ev.inputs.inspection import Facts, inspect_scenario
 from csmoifsa_ev.inputs.scenario import CASES, Scenario, load_scenario, scenario_values
 
@@ -48,6 +48,8 @@ class Search(Parameters):
         Progress; "running" without a process means that the program was killed.
     fault : str
         Sentence that says why the search failed.
+    language : str
+        Language of the report, that of the page from which the search was last started.
     """
 
     objectives: str = "paper"
@@ -56,6 +58,7 @@ class Search(Parameters):
     seed: int = 1
     state: State = "new"
     fault: str = ""
+    language: str = "en"
 
     def __post_init__(self) -> None:
         for name, least, most in (("n_eval", 16, 10_000_000), ("pop_size", 4, 5_000), ("seed", 0, 2**31)):
@@ -159,17 +162,18 @@ class StudyFolder:
         try:
             self.scenario()
         except InputError as error:
-            return [self.shortened(one) for one in faults_of(error)]
+            return [self.shortened(one.sentence) for one in faults_of(error)]
         return []
 
-    def inspect(self) -> tuple[list[str], list[str], Facts | None]:
+    def inspect(self) -> tuple[list[Fault], list[str], Facts | None]:
         """Return faults, notes and facts of the scenario and all files it names; see `inspect_scenario`."""
         try:
             self.check_paths(parse_toml(self.text, SCENARIO))
         except InputError as error:
-            return [str(error)], [], None
+            return [Fault(str(error))], [], None
         found = inspect_scenario(self.path / SCENARIO)
-        return [self.shortened(one) for one in found.faults], [self.shortened(one) for one in found.notes], found.facts
+        faults = [replace(one, sentence=self.shortened(one.sentence)) for one in found.faults]
+        return faults, [self.shortened(one) for one in found.notes], found.facts
 
     def shortened(self, sentence: str) -> str:
         """Return a sentence with the study's folder taken out of paths."""

@@ -79,7 +79,7 @@ class Jobs:
         """Go on with the searches that were running when the program ended, as many as may run at once."""
         for entry in self._studies.list():
             if entry.folder.search.state == "running" and len(self.running()) < MOST_RUNNING:
-                self.start(entry.id, "en")
+                self.start(entry.id, entry.folder.search.language)
 
     def running(self) -> list[str]:
         """Return the identifiers of the studies whose search runs."""
@@ -87,7 +87,7 @@ class Jobs:
             return [id for id, job in self._jobs.items() if not job.ended.is_set()]
 
     def start(self, id: str, language: str) -> None:
-        """Start the search of a study, or go on with it from its checkpoint.
+        """Start the search of a study, or go on with it from its checkpoint; its report is in the language.
 
         Raises
         ------
@@ -109,8 +109,8 @@ class Jobs:
             assert process is not None and process.stdin is not None  # noqa: PT018  (made so by warm)
             job = Job(process, folder)
             self._jobs[id] = job
-            folder.write_search(replace(folder.search, state="running", fault=""))
-            process.stdin.write(json.dumps({"folder": str(folder.path), "language": language}) + "\n")
+            folder.write_search(replace(folder.search, state="running", fault="", language=language))
+            process.stdin.write(json.dumps({"folder": str(folder.path)}) + "\n")
             process.stdin.flush()
             threading.Thread(target=self._follow, args=(job,), daemon=True).start()
             self.warm()

@@ -100,7 +100,8 @@ def home(request: Request) -> Response:
 def assumptions(request: Request) -> Response:
     """Return the form of a study's scenario."""
     folder = study_of(request)
-    faults, notes, facts = folder.inspect()
+    found, notes, facts = folder.inspect()
+    faults = [one.sentence for one in found]
     try:
         form = folder.form()
     except InputError as error:
@@ -145,7 +146,7 @@ def study(request: Request) -> Response:
 
 def refused(request: Request, error: Exception) -> Response:
     """Return the sentences of an `InputError`: to a script as JSON, to a form as a page."""
-    sentences = faults_of(error) if isinstance(error, InputError) else [str(error)]
+    sentences = [one.sentence for one in faults_of(error)] if isinstance(error, InputError) else [str(error)]
     if "text/html" in request.headers.get("accept", ""):
         return render(request, "fault.html.j2", {}, 422, selected="", sentence=visible(" ".join(sentences)))
     return JSONResponse({"fault": "\n".join(sentences)}, 422)

@@ -22,7 +22,7 @@ from csmoifsa.errors import InputError
 from csmoifsa.runs import Checkpoint
 from csmoifsa.typing import Resumable
 from csmoifsa_app.folder import CHECKPOINT, RESULT, StudyFolder
-from csmoifsa_ev.inputs.inspection import faults_of
+from csmoifsa_energy.readers.faults import faults_of
 from csmoifsa_ev.model.outcome import MAXIMISED, OBJECTIVE_SETS
 from csmoifsa_ev.output.folder import write_study
 from csmoifsa_ev.study.study import run_study
@@ -85,7 +85,7 @@ def emit(out: IO[str], **event: object) -> None:
     out.flush()
 
 
-def search(folder: StudyFolder, language: str, checkpoint: Reporting, out: IO[str]) -> None:
+def search(folder: StudyFolder, checkpoint: Reporting, out: IO[str]) -> None:
     """Run or continue the search of a study and write its result; events say how it ended."""
     settings = folder.search
     try:
@@ -98,11 +98,11 @@ def search(folder: StudyFolder, language: str, checkpoint: Reporting, out: IO[st
             checkpoint=checkpoint,
         )
         emit(out, phase="report", n_eval=study.n_eval)
-        write_study(study, folder.path / RESULT, language=language)
+        write_study(study, folder.path / RESULT, language=settings.language)
     except PausedError:
         emit(out, phase="paused")
     except InputError as error:
-        emit(out, phase="failed", fault=folder.shortened(" ".join(faults_of(error))))
+        emit(out, phase="failed", fault=folder.shortened(" ".join(one.sentence for one in faults_of(error))))
     else:
         emit(out, phase="done", n_eval=study.n_eval)
 
@@ -127,7 +127,7 @@ def main() -> None:
 
     threading.Thread(target=listen, daemon=True).start()
     emit(out, phase="load")
-    search(folder, asked["language"], checkpoint, out)
+    search(folder, checkpoint, out)
     out.close()
     os._exit(0)  # without waiting for the thread that listens
 

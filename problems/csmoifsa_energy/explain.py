@@ -13,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from csmoifsa.errors import did_you_mean
-from csmoifsa_energy.readers.faults import InputFaultsError
+from csmoifsa_energy.readers.faults import Fault, InputFaultsError, Remedy, Setting
 
 T = TypeVar("T")
 Place = tuple[str | int, ...]
@@ -79,8 +79,8 @@ def _plain(value: object) -> object:
 
 def _sentences(
     error: ValidationError, model: type, begin: Place, more: Sequence[str], name: Callable[[Place], tuple[str, Place]]
-) -> list[str]:
-    """Return one sentence for each key; where a value may be of several kinds, that of the kind that fits best."""
+) -> list[Fault]:
+    """Return one fault for each key; where a value may be of several kinds, that of the kind that fits best."""
     by_key: dict[Place, list[ErrorDetails]] = {}
     known: dict[Place, list[str]] = {}
     for one in error.errors(include_url=False):
@@ -89,9 +89,9 @@ def _sentences(
         own = fields(owner) if is_dataclass(owner) else ()
         known[place] = [each.name for each in own] + list(more if owner is model else ())
     whole = [place for place in by_key if not any(other[: len(place)] == place != other for other in by_key)]
-    sentences = [_sentence(*name((*begin, *place)), by_key[place], known[place]) for place in whole]
+    faults = [_fault((*begin, *place), name, by_key[place], known[place]) for place in whole]
     # unknown keys first, since a misspelt key explains a missing one
-    return sorted(sentences, key=lambda one: "unknown key" not in one)
+    return sorted(faults, key=lambda one: "unknown key" not in one.sentence)
 
 
 def _place(parts: Place, model: type, *, unknown: bool) -> tuple[Place, object]:
@@ -129,6 +129,15 @@ def _leaves(annotation: object) -> list[object]:
     if get_origin(annotation) is dict or not inner:
         return [get_origin(annotation) or annotation]
     return [leaf for one in inner for leaf in _leaves(one)]
+
+
+def _fault(
+    place: Place, name: Callable[[Place], tuple[str, Place]], errors: list[ErrorDetails], known: list[str]
+) -> Fault:
+    """Return the fault of one key; a key that is missing is mended by a value of the user's."""
+    sentence = _sentence(*name(place), errors, known)
+    missing = errors[0]["type"] == "missing" and all(isinstance(part, str) for part in place)
+    return Fault(sentence, (Remedy((Setting(tuple(map(str, place))),)),) if missing else ())
 
 
 def _sentence(begin: str, place: Place, errors: list[ErrorDetails], known: list[str]) -> str:

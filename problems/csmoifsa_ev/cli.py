@@ -417,13 +417,14 @@ def check(
     from csmoifsa_ev.inputs.inspection import inspect_scenario
 
     found = inspect_scenario(path, load=series)
+    faults = [one.sentence for one in found.faults]
     if as_json:
-        print_json({"ok": not found.faults, "faults": found.faults, "notes": found.notes, "facts": found.facts or {}})
-    if found.faults:
+        print_json({"ok": not faults, "faults": faults, "notes": found.notes, "facts": found.facts or {}})
+    if faults:
         if not as_json:
-            for fault in found.faults:
+            for fault in faults:
                 stderr().print(f"- {fault}", soft_wrap=True, markup=False)
-        raise InputFaultsError([f"{len(found.faults)} fault(s) in {path}"])
+        raise InputFaultsError([f"{len(faults)} fault(s) in {path}"])
     if not as_json:
         from csmoifsa_ev.output.terminal import show_inspection
 

@@ -79,7 +79,7 @@ def test_cancelled_killed_and_failed(studies, jobs):
     assert folder.search.state == "new"
     assert not (folder.path / "search.npz").exists()
 
-    jobs.start(id, "en")
+    jobs.start(id, "zh")
     wait(jobs, id, searching)
     jobs._jobs[id].process.kill()  # as the system does when memory is short
     wait(jobs, id, lambda report: report["state"] == "paused", 20)
@@ -88,6 +88,7 @@ def test_cancelled_killed_and_failed(studies, jobs):
     folder.write_search(replace(folder.search, state="running", n_eval=2_000_000))
     again.resume_all()
     wait(again, id, searching)
+    assert folder.search.language == "zh"  # that of the page on which it was started, for its report
     with pytest.raises(InputError, match="search runs; pause or cancel"):
         folder.change(SMALL)
     again.close()

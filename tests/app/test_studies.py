@@ -44,8 +44,8 @@ def test_a_load_becomes_a_study_and_what_is_not_known_is_asked(client, studies):
     assert folder.title == "My region"
     faults, _, facts = folder.inspect()
     assert facts is None
-    assert any("load.stamp" in one for one in faults)
-    assert str(studies.root) not in " ".join(faults)
+    assert any("load.stamp" in one.sentence for one in faults)
+    assert str(studies.root) not in " ".join(one.sentence for one in faults)
     for key, value in (("load.stamp", "beginning"), ("load.time_zone", "UTC")):
         answer = client.post(f"/studies/{id}/assumptions", json={"key": key, "value": value})
         assert answer.status_code == 200, answer.text
@@ -55,7 +55,7 @@ def test_a_load_becomes_a_study_and_what_is_not_known_is_asked(client, studies):
     assert folder.scenario().load.read().values[0].tolist() == [1000.0 + 10 * h for h in range(24)]
     (folder.path / "load.csv").write_bytes(HOURS.replace(b",1040", b",oops"))
     faults, _, _ = folder.inspect()
-    assert any("oops" in one and "line 6" in one for one in faults), faults
+    assert any("oops" in one.sentence and "line 6" in one.sentence for one in faults), faults
 
 
 @pytest.mark.parametrize(

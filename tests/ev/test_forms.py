@@ -336,7 +336,7 @@ def test_faults_of_several_kinds_are_a_line_each(tmp_path):
     path = write(tmp_path / "a.csv", lines)
     with pytest.raises(InputError) as caught:
         Load(csv=str(path), stamp="beginning", time_zone="local", **DAYS).read()
-    told = caught.value.faults
+    told = [one.sentence for one in caught.value.faults]
     assert len(told) == 3
     assert any("line 6, " in one and "(3 such, in lines 6, 10, 41)" in one for one in told)
     assert any("line 7, " in one and "(2 such, in lines 7, 8)" in one for one in told)
@@ -358,7 +358,7 @@ def test_excel(tmp_path):
     with pd.ExcelWriter(path) as book:
         for name in ("A", "B"):
             (frame if name == "B" else -frame[["Load"]]).to_excel(book, sheet_name=name, index=False, startrow=2)
-    with pytest.raises(InputError, match=r"has 2 sheets: A, B; choose one with sheet = 'A' \(or --sheet\)"):
+    with pytest.raises(InputError, match=r"has 2 sheets: A, B; choose one with load.sheet = 'A' \(or --sheet\)"):
         Load(**options).read()
     np.testing.assert_array_equal(Load(**options, sheet="B").read().values, want.values)
     with pytest.raises(InputError, match="has no sheet 'C' with data"):

@@ -92,7 +92,7 @@ def test_all_faults_of_a_file_are_told_at_once(tmp_path):
     rows[2], rows[9], rows[11] = "2020-03-01 02:00,x", "2020-03-01 09:00,-1", "2020-03-01 11:00,"
     with pytest.raises(InputError) as caught:
         read(write(tmp_path / "load.csv", rows))
-    first, second = caught.value.faults
+    first, second = (one.sentence for one in caught.value.faults)
     assert "line 4, column 'load_mw': 'x' is not a number" in first
     assert "(2 such, in lines 4, 13)" in first
     assert "line 11, column 'load_mw': load cannot be negative" in second

@@ -10,7 +10,7 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from csmoifsa.errors import InputError
-from csmoifsa_energy.readers.faults import Faults
+from csmoifsa_energy.readers.faults import Faults, MendableError, Remedy, choose
 from csmoifsa_energy.readers.stamps import StampColumn, hours_per_slot, zone_named
 from csmoifsa_energy.readers.table import Table
 
@@ -52,7 +52,7 @@ class Calendar:
     slots : dict
         Rows by (day, number of the step from 0).
     faults : dict
-        Faults of the stamps of a day: (sentence, row) each.
+        Faults of the stamps of a day: (sentence, row, remedies) each.
     notes : list of str
         Sentences on how UTC offsets were used.
     """
@@ -60,7 +60,7 @@ class Calendar:
     step: timedelta
     zone: ZoneInfo | None
     slots: dict[Key, list[int]]
-    faults: dict[date, list[tuple[str, int]]] = field(default_factory=dict)
+    faults: dict[date, list[tuple[str, int, tuple[Remedy, ...]]]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -113,7 +113,10 @@ def read_calendar(table: Table, stamps: StampColumn, clock: Clock, column: str, 
         ):
             notes.append(f"{table.path}: stamps carry UTC offsets and are brought to the clock of {clock.time_zone}")
     elif own is not None and zone is None:
-        raise InputError(f"{key}.time_zone: name the zone of the local clock, since stamps are in {clock.stamp_zone}")
+        raise MendableError(
+            f"{key}.time_zone: name the zone of the local clock, since stamps are in {clock.stamp_zone}",
+            choose(key, "time_zone"),
+        )
     elif own is not None:
         moments = [when and when.replace(tzinfo=own) for when in moments]
     known = [when for when in moments if when is not None]
@@ -154,9 +157,10 @@ def _one_offset(table: Table, offsets: set[timedelta], clock: Clock, key: str) -
     if len(offsets) == 1 and ZERO not in offsets:
         return f"{table.path}: all stamps carry {names[0]}; the days are those of that clock"
     what = f"the offsets {' and '.join(names[:4])}" if len(offsets) > 1 else "UTC"
-    raise InputError(
+    raise MendableError(
         f"{table.path}: stamps are written with {what}; state the clock of the local days: {key}.time_zone = "
-        "'America/New_York' (or --time-zone), or 'UTC'"
+        "'America/New_York' (or --time-zone), or 'UTC'",
+        *(choose(key, "time_zone", "UTC"), choose(key, "time_zone")),
     )
 
 
@@ -197,7 +201,7 @@ def _sort(calendar: Calendar, moments: Sequence[datetime | None], clock: Clock, 
         if aware:
             if begin in seen:
                 calendar.faults.setdefault(day, []).append(
-                    (f"{_clock(when)} UTC appears twice; keep one of the rows", row)
+                    (f"{_clock(when)} UTC appears twice; keep one of the rows", row, ())
                 )
                 continue
             seen[begin] = row
@@ -207,7 +211,7 @@ def _sort(calendar: Calendar, moments: Sequence[datetime | None], clock: Clock, 
         index, rest = divmod(local - midnight, step)
         if rest:
             fault = f"{_clock(when)} does not fall on a whole step of {step}"
-            calendar.faults.setdefault(day, []).append((fault, row))
+            calendar.faults.setdefault(day, []).append((fault, row, ()))
             continue
         calendar.slots.setdefault((day, index), []).append(row)
 
@@ -229,7 +233,7 @@ def _check_intervals(calendar: Calendar, stamps: StampColumn, table: Table) -> N
         stretched = set(calendar.counts(day)) != {1}
         if length != calendar.step and not (stretched and abs(length - calendar.step) == timedelta(hours=1)):
             fault = f"the interval that begins {_clock(begin)} is {length} long where the step is {calendar.step}"
-            calendar.faults.setdefault(day, []).append((fault, row))
+            calendar.faults.setdefault(day, []).append((fault, row, ()))
 
 
 def _note_impossible_hours(calendar: Calendar, clock: Clock, key: str) -> None:
@@ -245,4 +249,5 @@ def _note_impossible_hours(calendar: Calendar, clock: Clock, key: str) -> None:
                     f"there was no {at} on the clock of {clock.time_zone}; is {key}.time_zone right, or are the stamps "
                     f"in UTC ({key}.stamp_zone)?"
                 )
-                calendar.faults.setdefault(day, []).append((fault, rows[0]))
+                remedies = (choose(key, "time_zone"), choose(key, "stamp_zone", "UTC"))
+                calendar.faults.setdefault(day, []).append((fault, rows[0], remedies))

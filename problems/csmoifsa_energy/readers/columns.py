@@ -6,7 +6,8 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 
-from csmoifsa.errors import InputError, did_you_mean
+from csmoifsa.errors import did_you_mean
+from csmoifsa_energy.readers.faults import MendableError, Remedy, Setting, choose
 from csmoifsa_energy.readers.numbers import style_of
 from csmoifsa_energy.readers.stamps import is_clock, is_date, is_stamp
 from csmoifsa_energy.readers.table import Table
@@ -18,6 +19,9 @@ PLACES = (
     *("settlement point", "settlement point name", "settlementpointname", "bidding zone", "zone", "area"),
     *("balancing authority",),
 )
+MOST_OFFERED = 60
+"""Largest number of columns or places that a remedy lists."""
+
 _HOUR = re.compile(r"(?:0?\d|1\d|2[0-4])X?", re.ASCII)
 _HOUR_NAME = re.compile(r"hour|\bhr\b|\bhe\b|hora|heure|stunde|uhr|time|zeit", re.IGNORECASE)
 _PRICE_NAME = re.compile(r"price|lmp|lbmp|rrp|mcp|preis|prix|precio|spot", re.IGNORECASE)
@@ -59,29 +63,31 @@ def time_columns(table: Table, stated: str | None, clock: str | None, key: str) 
     if clock is not None:
         table.at(clock, f"{key}.clock_column")
     time = stated or _one_of(
-        table, [c for c in table.columns if _mostly(table, c, is_stamp)], TIMES, f"{key}.time_column"
+        table, [c for c in table.columns if _mostly(table, c, is_stamp)], TIMES, (key, "time_column")
     )
     if time is None and clock is None:
         time = _named(table.columns, TIMES[:1]) if not table.rows else None
     dates = [stated] if stated else [c for c in table.columns if _mostly(table, c, is_date)]
     if time is not None and (time not in dates or not _mostly(table, time, is_date)):
         return time, clock
-    date = _one_of(table, [c for c in dates if c], (), f"{key}.time_column")
+    date = _one_of(table, [c for c in dates if c], (), (key, "time_column"))
     if date is None:
         named = _named(table.columns, TIMES)
         if named is not None:
             return named, clock
-        raise InputError(
+        raise MendableError(
             f"{table.path} has no column of time stamps such as 2014-06-05 14:00; name it with {key}.time_column; "
-            f"it has {', '.join(table.columns)}"
+            f"it has {', '.join(table.columns)}",
+            choose(key, "time_column", *table.columns[:MOST_OFFERED]),
         )
     if clock is None:
         found = [c for c in table.columns if c != date and _is_clock_column(table, c)]
-        clock = _one_of(table, found, (), f"{key}.clock_column")
+        clock = _one_of(table, found, (), (key, "clock_column"))
     if clock is None:
-        raise InputError(
+        raise MendableError(
             f"{table.path}: column {date!r} holds dates without a time of day; name the column of hours with "
-            f"{key}.clock_column"
+            f"{key}.clock_column",
+            choose(key, "clock_column", *[c for c in table.columns if c != date][:MOST_OFFERED]),
         )
     return date, clock
 
@@ -98,14 +104,17 @@ def _named(columns: list[str], names: tuple[str, ...]) -> str | None:
     return next((by_name[name] for name in names if name in by_name), None)
 
 
-def _one_of(table: Table, found: list[str], usual: tuple[str, ...], setting: str) -> str | None:
-    """Return the only column found, or among several the one with a usual name."""
+def _one_of(table: Table, found: list[str], usual: tuple[str, ...], setting: tuple[str, str]) -> str | None:
+    """Return the only column found, or among several the one with a usual name; ``setting``: table and key."""
     if len(found) <= 1:
         return found[0] if found else None
     named = _named(found, usual)
     if named is not None:
         return named
-    raise InputError(f"{table.path}: the columns {', '.join(map(repr, found))} all fit; name one with {setting}")
+    raise MendableError(
+        f"{table.path}: the columns {', '.join(map(repr, found))} all fit; name one with {'.'.join(setting)}",
+        choose(*setting, *found[:MOST_OFFERED]),
+    )
 
 
 def stamp_texts(table: Table, time: str, clock: str | None) -> list[str]:
@@ -163,8 +172,9 @@ def value_column(table: Table, stated: str | None, taken: set[str | None], price
         return hinted[0]
     some = hinted or numeric or free
     what = "several columns of numbers" if len(numeric) > 1 else "no column of numbers"
-    raise InputError(
-        f"{table.path} holds {what}: {', '.join(map(repr, some[:12]))}; name the one to read with {key}.value_column"
+    raise MendableError(
+        f"{table.path} holds {what}: {', '.join(map(repr, some[:12]))}; name the one to read with {key}.value_column",
+        choose(key, "value_column", *some[:MOST_OFFERED]),
     )
 
 
@@ -208,9 +218,10 @@ def select_place(
         if wide is not None:
             return table, wide, wide
         known = sorted({text.strip() for column in places[:1] for text in table.texts(column)}) or table.columns
-        raise InputError(
+        raise MendableError(
             f"{table.path} has no node {node!r} ({key}.node); it has {', '.join(known[:12])}."
-            + did_you_mean(node, known)
+            + did_you_mean(node, known),
+            choose(key, "node", *known[:MOST_OFFERED]),
         )
     for column in places:
         if column not in only:
@@ -236,10 +247,16 @@ def _divider(table: Table, stamps: list[str]) -> str | None:
 def _refuse_several(table: Table, column: str, key: str) -> None:
     there = sorted({text.strip() for text in table.texts(column)})
     if len(there) > 1:
-        raise InputError(
+        raise MendableError(
             f"{table.path} holds {len(there)} of {column}: {', '.join(there[:12])}; choose one with "
-            f"{key}.only = {{ {column} = {there[0]!r} }} (--only {column}=NAME, or --node NAME)"
+            f"{key}.only = {{ {column} = {there[0]!r} }} (--only {column}=NAME, or --node NAME)",
+            _choose_rows(key, column, there),
         )
+
+
+def _choose_rows(key: str, column: str, there: list[str]) -> Remedy:
+    """Return the remedy that keeps the rows with one of the cells that a column has."""
+    return Remedy((Setting((*key.split("."), "only", column), tuple(there[:MOST_OFFERED])),))
 
 
 def _rows_with(table: Table, column: str, wanted: str, key: str) -> Table:
@@ -249,8 +266,9 @@ def _rows_with(table: Table, column: str, wanted: str, key: str) -> Table:
         keep = [k for k, row in enumerate(table.rows) if row[at].strip().lower() == wanted.strip().lower()]
     if not keep:
         there = sorted({row[at].strip() for row in table.rows})
-        raise InputError(
+        raise MendableError(
             f"{table.path}: no row has {column} = {wanted!r} ({key}.only); there are {', '.join(there[:8])}."
-            + did_you_mean(wanted, there)
+            + did_you_mean(wanted, there),
+            _choose_rows(key, column, there),
         )
     return replace(table, lines=[table.lines[k] for k in keep], rows=[table.rows[k] for k in keep])

@@ -1,10 +1,11 @@
-"""Collect all faults of an input file and report them in one error."""
+"""Faults of input files with their remedies: collect all faults of a file and report them in one error."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import date
 from pathlib import Path
 
 from csmoifsa.errors import InputError
@@ -19,34 +20,105 @@ _VARYING = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|[-+]?\d[\d.,:/-]*
 """Quoted texts and numbers: faults that differ in these alone are of one kind."""
 
 
+@dataclass(frozen=True)
+class Setting:
+    """A key of a scenario, and the values of it that mend a fault.
+
+    Attributes
+    ----------
+    path : tuple of str
+        Tables and name of the key, such as ``("load", "only", "load_area")``.
+    values : tuple of str, bool or date
+        Values to choose from; empty where only the user knows the value.
+    """
+
+    path: tuple[str, ...]
+    values: tuple[str | bool | date, ...] = ()
+
+
+@dataclass(frozen=True)
+class Remedy:
+    """Settings that mend a fault together."""
+
+    settings: tuple[Setting, ...]
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A fault of an input.
+
+    Attributes
+    ----------
+    sentence : str
+        What is wrong, where, and what to do.
+    remedies : tuple of Remedy
+        Ways to mend it in the scenario, of which one is enough; empty where the file itself has to be corrected.
+    """
+
+    sentence: str
+    remedies: tuple[Remedy, ...] = ()
+
+
+def choose(key: str, name: str, *values: str | bool | date) -> Remedy:
+    """Return the remedy that sets one key of a table.
+
+    Parameters
+    ----------
+    key : str
+        Table, such as ``"grid.day_ahead"``.
+    name : str
+        Name of the key in it.
+    *values : str, bool or date
+        Values to choose from; none where only the user knows the value.
+    """
+    return Remedy((Setting((*key.split("."), name), values),))
+
+
+class MendableError(InputError):
+    """Wrong input that settings mend.
+
+    Parameters
+    ----------
+    sentence : str
+        The message.
+    *remedies : Remedy
+        Ways to mend it, of which one is enough.
+    """
+
+    def __init__(self, sentence: str, *remedies: Remedy) -> None:
+        super().__init__(sentence)
+        self.remedies = remedies
+
+
 class InputFaultsError(InputError):
     """Several faults in one input; ``faults`` lists them, the message names the first few.
 
     Parameters
     ----------
-    faults : iterable of str
-        One sentence each, without the source.
+    faults : iterable of Fault or str
+        The faults; their sentences come without the source.
     source : str
         First words of the message, such as ``"my.toml: "``.
     """
 
-    def __init__(self, faults: Iterable[str], source: str = "") -> None:
-        self.faults = list(faults)
+    def __init__(self, faults: Iterable[Fault | str], source: str = "") -> None:
+        self.faults = [one if isinstance(one, Fault) else Fault(one) for one in faults]
         self.source = source
         more = len(self.faults) - SHOWN
-        super().__init__(source + "; ".join(self.faults[:SHOWN]) + (f"; and {more} more" if more > 0 else ""))
+        some = "; ".join(one.sentence for one in self.faults[:SHOWN])
+        super().__init__(source + some + (f"; and {more} more" if more > 0 else ""))
 
     @property
-    def each(self) -> list[str]:
+    def each(self) -> list[Fault]:
         """Every fault with its source."""
-        return [self.source + fault for fault in self.faults]
+        return [replace(one, sentence=self.source + one.sentence) for one in self.faults]
 
 
 @dataclass
 class _Kind:
-    """Faults that differ in place and value only: sentence of the first, number, their first lines, the last line."""
+    """Faults that differ in place and value only: the first one, number, their first lines, the last line."""
 
-    first: str
+    first: Fault
     count: int
     lines: list[int]
     last: int | None
@@ -68,13 +140,22 @@ class Faults:
         self.count = 0
         self._kinds: dict[tuple[str, str | None], _Kind] = {}
 
-    def add(self, what: str, *, line: int | None = None, column: str | None = None, kind: str | None = None) -> None:
+    def add(
+        self,
+        what: str,
+        *remedies: Remedy,
+        line: int | None = None,
+        column: str | None = None,
+        kind: str | None = None,
+    ) -> None:
         """Add one fault.
 
         Parameters
         ----------
         what : str
             Sentence without the place: what is wrong, with an example, and what to do.
+        *remedies : Remedy
+            Settings that mend it.
         line, column : int and str, optional
             Place in the file.
         kind : str, optional
@@ -88,7 +169,8 @@ class Faults:
             place = "".join(
                 (f", line {line}" if line is not None else "", f", column {column!r}" if column is not None else "")
             )
-            self._kinds[key] = _Kind(f"{self.path}{place}: {what}", 1, [] if line is None else [line], line)
+            first = Fault(f"{self.path}{place}: {what}", remedies)
+            self._kinds[key] = _Kind(first, 1, [] if line is None else [line], line)
             return
         group.count += 1
         group.last = line
@@ -96,9 +178,9 @@ class Faults:
             group.lines.append(line)
 
     @property
-    def sentences(self) -> list[str]:
-        """One sentence for each kind of fault: the first fault, the number of such faults and their lines."""
-        return [_sentence(group) for group in self._kinds.values()]
+    def each(self) -> list[Fault]:
+        """One for each kind of fault: the sentence of the first, with the number of such faults and their lines."""
+        return [replace(group.first, sentence=_sentence(group)) for group in self._kinds.values()]
 
     def stop(self) -> None:
         """Raise an error that lists the faults, if there are any.
@@ -109,19 +191,22 @@ class Faults:
             At least one fault was added.
         """
         if self.count:
-            raise InputFaultsError(self.sentences)
+            raise InputFaultsError(self.each)
 
 
 def _sentence(group: _Kind) -> str:
+    first = group.first.sentence
     if group.count == 1:
-        return group.first
+        return first
     if not group.lines or group.last is None:
-        return f"{group.first} ({group.count:,} such)"
+        return f"{first} ({group.count:,} such)"
     if len(group.lines) == group.count:
-        return f"{group.first} ({group.count} such, in lines {', '.join(map(str, group.lines))})"
-    return f"{group.first} ({group.count:,} such, in lines {group.lines[0]} to {group.last})"
+        return f"{first} ({group.count} such, in lines {', '.join(map(str, group.lines))})"
+    return f"{first} ({group.count:,} such, in lines {group.lines[0]} to {group.last})"
 
 
-def faults_of(error: InputError) -> list[str]:
-    """Return every fault that an error reports, one sentence each."""
-    return error.each if isinstance(error, InputFaultsError) else [str(error)]
+def faults_of(error: InputError) -> list[Fault]:
+    """Return every fault that an error reports."""
+    if isinstance(error, InputFaultsError):
+        return error.each
+    return [Fault(str(error), error.remedies if isinstance(error, MendableError) else ())]

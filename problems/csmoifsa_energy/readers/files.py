@@ -19,10 +19,10 @@ from csmoifsa_energy.checks import Parameters
 from csmoifsa_energy.explain import check_values
 from csmoifsa_energy.readers import columns as find
 from csmoifsa_energy.readers.calendars import Calendar, Clock, read_calendar
-from csmoifsa_energy.readers.faults import Faults, InputFaultsError
+from csmoifsa_energy.readers.faults import Faults, InputFaultsError, MendableError, choose
 from csmoifsa_energy.readers.numbers import Decimal, NumberStyle, UnclearNumberError, style_of
 from csmoifsa_energy.readers.series import DailySeries, DayChoice, DayReader, Fill, SourceColumn
-from csmoifsa_energy.readers.stamps import DateOrder, StampColumn, UnclearDateError, is_stamp, read_stamps
+from csmoifsa_energy.readers.stamps import DateOrder, StampColumn, UnclearDateError, choose_zone, is_stamp, read_stamps
 from csmoifsa_energy.readers.table import Table, read_table
 
 EASTERN = "America/New_York"
@@ -201,7 +201,7 @@ class _Series:
         self.settings, self.key, self.market = settings, key, market
         self.path = Path(settings.csv)
         what = "price file" if market else f"{key} file"
-        table = read_table(self.path, what, sheet=settings.sheet)
+        table = read_table(self.path, what, sheet=settings.sheet, key=key)
         self.notes: list[str] = list(table.notes)
         self.known = known = recognise(table, prices)
         self.time, self.clock = self._time_columns(table)
@@ -235,7 +235,7 @@ class _Series:
         for one in [] if faults.count else self.minus:
             values = values - one.read(dates, faults)
         if faults.count:
-            raise InputFaultsError([*self.faults.sentences, *faults.sentences])
+            raise InputFaultsError([*self.faults.each, *faults.each])
         return self._days(values, dates, {})
 
     def whole(self, required: tuple[date, date] | None) -> DailySeries:
@@ -255,12 +255,12 @@ class _Series:
                 if alone.count and required is None and not edge:
                     self.reader.day(day, faults)
             if alone.count:
-                left_out[day] = alone.sentences[0]
+                left_out[day] = alone.each[0].sentence
             else:
                 dates.append(day)
                 values.append(row)
         if faults.count:
-            raise InputFaultsError([*self.faults.sentences, *faults.sentences])
+            raise InputFaultsError([*self.faults.each, *faults.each])
         inner = [reason for day, reason in left_out.items() if day not in (there[0], there[-1])]
         if inner:
             self.notes.append(f"{len(inner)} day(s) that are not whole are left out: {inner[0]}")
@@ -270,7 +270,7 @@ class _Series:
 
     def _days(self, values: np.ndarray, dates: list[date], left_out: dict[date, str]) -> DailySeries:
         if self.faults.count:
-            self.notes.append(f"outside the days read: {self.faults.sentences[0]}")
+            self.notes.append(f"outside the days read: {self.faults.each[0].sentence}")
         read = dict.fromkeys(note for one in (self.reader, *self.minus) for note in one.notes)
         notes = [*self.notes, *self.calendar.notes, *read]
         table = self.table
@@ -295,9 +295,10 @@ class _Series:
         try:
             stamps = read_stamps(find.stamp_texts(self.table, self.time, self.clock), order)
         except UnclearDateError as error:
-            raise InputError(
+            raise MendableError(
                 f"{self.path}, line {self.table.lines[error.row]}, column {self.time!r}: {error}; say which: "
-                f"{self.key}.date_order = 'day-first' or 'month-first' (or --date-order)"
+                f"{self.key}.date_order = 'day-first' or 'month-first' (or --date-order)",
+                choose(self.key, "date_order", "day-first", "month-first"),
             ) from None
         if stamps.proof is not None and self.settings.date_order is None and self.known is None:
             shown = self.table.texts(self.time)[stamps.proof]
@@ -321,7 +322,9 @@ class _Series:
                 )
             self.stamps.begin[row] = None
             kind = "stamp" if when is None else "year"
-            self.faults.add(fault, line=self.table.lines[row], column=self.time, kind=kind)
+            others = [name for name in self.table.columns if name != self.time][: find.MOST_OFFERED]
+            remedies = [choose(self.key, "time_column", *others)] if when is None and others else []
+            self.faults.add(fault, *remedies, line=self.table.lines[row], column=self.time, kind=kind)
 
     def _ending(self) -> bool:
         """Return whether stamps mark the end of their steps."""
@@ -331,9 +334,10 @@ class _Series:
         if self.stamps.end:
             return False
         if stamp == "beginning" and late is not None:
-            raise InputError(
+            raise MendableError(
                 f"{self.path}, line {self.table.lines[late]}: 24:00 is the end of a step, but "
-                f"{self.key}.stamp = 'beginning'"
+                f"{self.key}.stamp = 'beginning'",
+                choose(self.key, "stamp", "ending"),
             )
         if stamp is not None:
             return stamp == "ending"
@@ -351,9 +355,10 @@ class _Series:
             return False
         if self.market and not self._seems_ending():
             return False
-        raise InputError(
+        raise MendableError(
             f"{self.path}: say whether a stamp marks the beginning or the end of its step: "
-            f"{self.key}.stamp = 'beginning' or 'ending' (or --stamp)"
+            f"{self.key}.stamp = 'beginning' or 'ending' (or --stamp)",
+            choose(self.key, "stamp", "beginning", "ending"),
         )
 
     def _seems_ending(self) -> bool:
@@ -371,9 +376,10 @@ class _Series:
         known = self.known if self.known is not None and self.time == self.known.time else None
         naive = all(when is None or when.tzinfo is None for when in self.stamps.begin)
         if zone is None and naive and not self.market:
-            raise InputError(
+            raise MendableError(
                 f"{self.path}: name the time zone of its clock: {self.key}.time_zone = 'America/New_York' (or "
-                "--time-zone), or 'local' for a clock that never changes"
+                "--time-zone), or 'local' for a clock that never changes",
+                *choose_zone(f"{self.key}.time_zone"),
             )
         clock = Clock(
             ending=ending,
@@ -402,9 +408,10 @@ class _Series:
             known = self.known.decimal if self.known is not None and column == self.known.value else None
             return style_of(texts, self.table.separator, self.settings.decimal or known)
         except UnclearNumberError as error:
-            raise InputError(
+            raise MendableError(
                 f"{self.path}, line {self.table.lines[error.row]}, column {column!r}: {error}; say which: "
-                f"{self.key}.decimal = 'point' or 'comma' (or --decimal)"
+                f"{self.key}.decimal = 'point' or 'comma' (or --decimal)",
+                choose(self.key, "decimal", "point", "comma"),
             ) from None
 
     def _note_column(self) -> None:

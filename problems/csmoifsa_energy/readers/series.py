@@ -12,12 +12,15 @@ import numpy as np
 
 from csmoifsa.errors import InputError
 from csmoifsa_energy.readers.calendars import Calendar
-from csmoifsa_energy.readers.faults import Faults
+from csmoifsa_energy.readers.faults import Faults, MendableError, Remedy, Setting, choose
 from csmoifsa_energy.readers.numbers import NumberStyle
 from csmoifsa_energy.readers.table import Table
 
 WIDEST_GAP = timedelta(hours=6)
 """Longest distance between two known values that ``fill = "interpolate"`` fills."""
+
+MOST_DAYS = 400
+"""Largest number of days that are read to be priced together."""
 
 Fill = Literal["error", "interpolate"]
 
@@ -94,26 +97,39 @@ class DayChoice:
         span = f"the file runs from {there[0]} to {there[-1]}"
         if self.open:
             if len(there) > 1:
-                raise InputError(
+                raise MendableError(
                     f"{path} holds {len(there)} days, {there[0]} to {there[-1]}; name one with {key}.day, or several "
-                    f"with {key}.first_day and {key}.last_day"
+                    f"with {key}.first_day and {key}.last_day",
+                    *([choose(key, "first_day", there[0])] if len(there) <= MOST_DAYS else []),
+                    *self._remedies(key),
                 )
             return there
         first = self.day or self.first_day or there[0]
         last = self.day or self.last_day or there[-1]
         if last < first:
-            raise InputError(f"{key}.last_day {last} is before first_day {first}")
+            raise MendableError(f"{key}.last_day {last} is before first_day {first}", *self._remedies(key))
         if not there[0] <= first <= last <= there[-1]:
             outside = last if there[0] <= first <= there[-1] else first
-            raise InputError(f"{path}: no row for {outside}; {span}")
-        if (last - first).days > 400:
-            raise InputError(f"{key}: {(last - first).days + 1} days are too many to price together; take at most 400")
+            raise MendableError(f"{path}: no row for {outside}; {span}", *self._remedies(key))
+        if (last - first).days >= MOST_DAYS:
+            raise MendableError(
+                f"{key}: {(last - first).days + 1} days are too many to price together; take at most {MOST_DAYS}",
+                *self._remedies(key),
+            )
         days = [first + timedelta(days=k) for k in range((last - first).days + 1)]
         if self.day is None and self.which_days != "all":
             days = [one for one in days if (one.weekday() < 5) == (self.which_days == "weekdays")]
         if not days:
-            raise InputError(f"{key}: there are no {self.which_days} from {first} to {last}")
+            raise MendableError(
+                f"{key}: there are no {self.which_days} from {first} to {last}", choose(key, "which_days", "all")
+            )
         return days
+
+    @staticmethod
+    def _remedies(key: str) -> tuple[Remedy, Remedy]:
+        """Return the two choices of days that only the user can make: one day, or a span."""
+        span = tuple(Setting((*key.split("."), name)) for name in ("first_day", "last_day"))
+        return choose(key, "day"), Remedy(span)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,8 +188,8 @@ class DayReader:
 
     def day(self, day: date, faults: Faults) -> list[float]:
         """Return the values of one day."""
-        for sentence, row in self.calendar.faults.get(day, []):
-            faults.add(sentence, line=self.table.lines[row], column=self.source.time_column)
+        for sentence, row, remedies in self.calendar.faults.get(day, []):
+            faults.add(sentence, *remedies, line=self.table.lines[row], column=self.source.time_column)
         values: list[float] = []
         filled: list[str] = []
         counts = self.calendar.counts(day)
@@ -215,13 +231,14 @@ class DayReader:
             return None
         line, column = self.table.lines[row], self.source.column
         if value is None:
+            key, decimal = self.source.key, self.source.style.decimal
             fault = f"{text!r} is not a number; correct it, or fill it with --fill interpolate"
-            other = NumberStyle("comma" if self.source.style.decimal == "point" else "point")
+            remedy, kind = choose(key, "fill", "interpolate"), "number"
+            other = NumberStyle("comma" if decimal == "point" else "point")
             if other.read(text) is not None:
-                fault = (
-                    f"{text!r} is not a number with a decimal {self.source.style.decimal} ({self.source.key}.decimal)"
-                )
-            faults.add(fault, line=line, column=column, kind="number" + "other" * (other.read(text) is not None))
+                fault = f"{text!r} is not a number with a decimal {decimal} ({key}.decimal)"
+                remedy, kind = choose(key, "decimal", other.decimal), "numberother"
+            faults.add(fault, remedy, line=line, column=column, kind=kind)
         else:
             faults.add(f"load cannot be negative, but it is {text}", line=line, column=column)
         return None
@@ -231,29 +248,30 @@ class DayReader:
         return f"{minutes // 60:02d}:{minutes % 60:02d}"
 
     def _doubled(self, rows: list[int], day: date, index: int, faults: Faults) -> None:
-        hint = "keep one of the rows"
-        if self.calendar.zone is None:
-            hint += f", or name {self.source.key}.time_zone if the clocks changed then"
+        hint, zone = self._zone_hint()
         lines = ", ".join(str(self.table.lines[row]) for row in rows[:8])
         faults.add(
-            f"the step that begins {day} {self._clock(index)} appears twice (lines {lines}); {hint}",
+            f"the step that begins {day} {self._clock(index)} appears twice (lines {lines}); "
+            f"keep one of the rows{hint}",
+            *zone,
             line=self.table.lines[rows[-1]],
             column=self.source.time_column,
             kind="doubled",
         )
 
     def _missing(self, day: date, index: int, faults: Faults) -> None:
-        hint = (
-            ""
-            if self.calendar.zone is not None
-            else f", or name {self.source.key}.time_zone if the clocks changed then"
-        )
-        way = (
-            "the gap is too wide to interpolate"
-            if self.source.fill == "interpolate"
-            else "fill it with --fill interpolate"
-        )
-        faults.add(f"the step that begins {day} {self._clock(index)} is missing; {way}{hint}")
+        hint, zone = self._zone_hint()
+        way, fill = "fill it with --fill interpolate", [choose(self.source.key, "fill", "interpolate")]
+        if self.source.fill == "interpolate":
+            way, fill = "the gap is too wide to interpolate", []
+        faults.add(f"the step that begins {day} {self._clock(index)} is missing; {way}{hint}", *fill, *zone)
+
+    def _zone_hint(self) -> tuple[str, tuple[Remedy, ...]]:
+        """Return the end of a sentence, and its remedy, on a step that lacks or doubles where no zone is known."""
+        if self.calendar.zone is not None:
+            return "", ()
+        key = self.source.key
+        return f", or name {key}.time_zone if the clocks changed then", (choose(key, "time_zone"),)
 
     def _between(self, day: date, index: int) -> float | None:
         """Return the value on the straight line between the nearest known steps before and after."""

@@ -13,6 +13,7 @@ from zipfile import ZipFile
 
 from csmoifsa.errors import InputError, did_you_mean
 from csmoifsa.files import read_bytes
+from csmoifsa_energy.readers.faults import MendableError, choose
 
 LARGEST = 512 * 2**20
 """Largest size of an Excel file after unpacking [bytes]."""
@@ -27,7 +28,7 @@ MOST_CELLS = 20_000_000
 """Largest number of cells of a sheet, blank ones between others included: ten years of 5 minutes in 19 columns."""
 
 
-def read_sheet(path: Path, what: str, sheet: str | None) -> list[tuple[int, list[str]]]:
+def read_sheet(path: Path, what: str, sheet: str | None, key: str = "") -> list[tuple[int, list[str]]]:
     """Return row number and cells of every row that is not blank; dates as ISO 8601, numbers with a point.
 
     Raises
@@ -42,7 +43,7 @@ def read_sheet(path: Path, what: str, sheet: str | None) -> list[tuple[int, list
                 raise InputError(f"the {what} {path} holds more than {LARGEST // 2**20} MB; save the sheet as CSV")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # openpyxl's remarks on styles and validation
-            return _rows(path, raw, sheet)
+            return _rows(path, raw, sheet, key)
     except InputError:
         raise
     except Exception as error:  # openpyxl raises errors of a dozen kinds on a damaged file
@@ -50,20 +51,24 @@ def read_sheet(path: Path, what: str, sheet: str | None) -> list[tuple[int, list
         raise InputError(f"{path} is not an Excel file that can be read: {reason}") from error
 
 
-def _rows(path: Path, raw: bytes, sheet: str | None) -> list[tuple[int, list[str]]]:
+def _rows(path: Path, raw: bytes, sheet: str | None, key: str) -> list[tuple[int, list[str]]]:
     """Return the rows of `read_sheet` of the bytes of an Excel file; formulas count by the values stored with them."""
     from openpyxl import load_workbook
 
     book = load_workbook(BytesIO(raw), read_only=True, data_only=True, keep_links=False)
     sheets = {one.title: one for one in book.worksheets if next(_cells(path, one), None) is not None}
     names = list(sheets)
+    remedies = [choose(key, "sheet", *names)] if key and names else []
     if sheet is not None and sheet not in names:
-        raise InputError(
-            f"{path} has no sheet {sheet!r} with data; it has {', '.join(names)}." + did_you_mean(sheet, names)
+        raise MendableError(
+            f"{path} has no sheet {sheet!r} with data; it has {', '.join(names)}." + did_you_mean(sheet, names),
+            *remedies,
         )
     if sheet is None and len(names) > 1:
-        raise InputError(
-            f"{path} has {len(names)} sheets: {', '.join(names[:8])}; choose one with sheet = {names[0]!r} (or --sheet)"
+        raise MendableError(
+            f"{path} has {len(names)} sheets: {', '.join(names[:8])}; choose one with "
+            f"{f'{key}.' if key else ''}sheet = {names[0]!r} (or --sheet)",
+            *remedies,
         )
     if not names:
         return []

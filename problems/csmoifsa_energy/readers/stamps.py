@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo, available_timezones
 
 from csmoifsa.errors import InputError, did_you_mean
+from csmoifsa_energy.readers.faults import MendableError, Remedy, choose
 
 LOCAL = "local"
 """Name of a clock without a time zone: every day has 24 hours."""
@@ -280,8 +281,17 @@ def zone_named(name: str, key: str) -> ZoneInfo | None:
         return None
     if name not in available_timezones():
         near = did_you_mean(name, sorted(available_timezones()))
-        raise InputError(f"{key}: there is no time zone {name!r}; write one such as 'America/New_York' or 'UTC'.{near}")
+        raise MendableError(
+            f"{key}: there is no time zone {name!r}; write one such as 'America/New_York' or 'UTC'.{near}",
+            *choose_zone(key),
+        )
     return ZoneInfo(name)
+
+
+def choose_zone(key: str) -> tuple[Remedy, Remedy]:
+    """Return the remedies of a time zone: a clock that never changes, or a zone that the user knows."""
+    table, _, name = key.rpartition(".")
+    return choose(table, name, LOCAL), choose(table, name)
 
 
 def with_zone(stamp: datetime, name: str, zone: ZoneInfo | None) -> datetime | None:

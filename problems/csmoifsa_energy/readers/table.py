@@ -14,7 +14,7 @@ from pathlib import Path
 
 from csmoifsa.errors import InputError, did_you_mean
 from csmoifsa.files import read_text
-from csmoifsa_energy.readers.faults import Faults
+from csmoifsa_energy.readers.faults import Faults, MendableError, choose
 from csmoifsa_energy.readers.layout import data_lines, find_separator
 from csmoifsa_energy.readers.sheets import read_sheet
 
@@ -63,10 +63,12 @@ class Table:
             There is no column of that name; the message names the setting ``key``.
         """
         if column not in self.columns:
-            raise InputError(
+            sentence = (
                 f"{self.path} has no column {column!r}{f' ({key})' if key else ''}; "
                 f"it has {', '.join(self.columns)}." + did_you_mean(column, self.columns)
             )
+            table, _, name = key.rpartition(".")
+            raise MendableError(sentence, *([choose(table, name, *self.columns[:60])] if table else []))
         return self.columns.index(column)
 
     def texts(self, column: str, key: str = "") -> list[str]:
@@ -75,7 +77,7 @@ class Table:
         return [row[place] for row in self.rows]
 
 
-def read_table(path: Path, what: str = "file", *, sheet: str | None = None) -> Table:
+def read_table(path: Path, what: str = "file", *, sheet: str | None = None, key: str = "") -> Table:
     """Read a table with a header line: UTF-8 text with commas, semicolons, tabs or bars between columns, or Excel.
 
     Report files whose lines begin with C (comment), H (header), D (data) or T (total) are read by their D lines.
@@ -88,6 +90,8 @@ def read_table(path: Path, what: str = "file", *, sheet: str | None = None) -> T
         What the file is called in messages.
     sheet : str, optional
         The sheet of an Excel file that has several.
+    key : str
+        The part of the scenario that names the file, for messages on its sheets.
 
     Raises
     ------
@@ -96,7 +100,7 @@ def read_table(path: Path, what: str = "file", *, sheet: str | None = None) -> T
     """
     faults = Faults(path)
     if path.suffix.lower() in (".xlsx", ".xlsm"):
-        records, separator, cut_short = read_sheet(path, what, sheet), "", False
+        records, separator, cut_short = read_sheet(path, what, sheet, key), "", False
     elif path.suffix.lower() in (".xls", ".xlsb", ".ods"):
         raise InputError(f"the {what} {path} is a spreadsheet of another form; save it as .xlsx, or the sheet as CSV")
     else:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypedDict
 
 from csmoifsa.errors import InputError
-from csmoifsa_energy.readers.faults import faults_of
+from csmoifsa_energy.readers.faults import Fault, faults_of
 from csmoifsa_energy.readers.series import Fill
 from csmoifsa_ev.inputs.evidence import response_doubts
 from csmoifsa_ev.inputs.plausibility import implausible
@@ -50,15 +50,15 @@ class Inspection:
 
     Attributes
     ----------
-    faults : list of str
-        One sentence for each fault, with file and place; empty if there is none.
+    faults : list of Fault
+        Every fault, with file and place, and what mends it; empty if there is none.
     notes : list of str
         Sentences on values averaged or filled while reading.
     facts : Facts, optional
         Days, hours, prices, number of cars and figures before pricing; None if there are faults.
     """
 
-    faults: list[str] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     facts: Facts | None = None
 
@@ -81,7 +81,7 @@ def inspect_scenario(path: Path, *, load: Mapping[str, object] | None = None) ->
         scenario = load_scenario(path).with_changes(fill=fill, load=settings)
         day = build_day(scenario)
     except InputError as error:
-        found.faults = list(dict.fromkeys([*faults_of(error), *_faults_by_part(path, fill, settings)]))
+        found.faults = distinct([*faults_of(error), *_faults_by_part(path, fill, settings)])
         return found
     found.notes = study_notes(scenario, day)
     read = scenario.load.read()
@@ -125,23 +125,49 @@ def split_fill(load: Mapping[str, object] | None) -> tuple[dict[str, object], Fi
     return settings, fill
 
 
-def _faults_by_part(path: Path, fill: Fill | None, settings: dict[str, object]) -> list[str]:
+def distinct(faults: Iterable[Fault]) -> list[Fault]:
+    """Return faults without those whose sentence came before."""
+    found: dict[str, Fault] = {}
+    for one in faults:
+        found.setdefault(one.sentence, one)
+    return list(found.values())
+
+
+def with_part(values: Mapping[str, object], part: str) -> Scenario:
+    """Return the bundled case with one table of other values, files imported, so that it is judged by itself.
+
+    Parameters
+    ----------
+    values : mapping
+        Plain values as `scenario.scenario_values` returns them.
+    part : str
+        Name of the table.
+
+    Raises
+    ------
+    InputError
+        The table or a file that it imports has faults.
+    """
+    sound = scenario_values(None)[0]
+    trial = {**sound, part: values.get(part)}
+    if part == "tariff":  # a tariff names the periods that prices and responses are of, and may take the load's day
+        trial |= {name: values.get(name, sound[name]) for name in ("load", "prices", "response")}
+    import_files(trial)
+    if part == "tariff":
+        trial["load"] = sound["load"]
+    return validate(trial, "")
+
+
+def _faults_by_part(path: Path, fill: Fill | None, settings: dict[str, object]) -> list[Fault]:
     """Return the faults of each file that the scenario names, read with the other parts of the bundled case."""
-    faults: list[str] = []
+    faults: list[Fault] = []
     try:
         values, _ = scenario_values(path)
     except InputError:
         return faults
-    sound = scenario_values(None)[0]
     for part in ("load", "tariff", "fleet", "grid"):
-        trial = {**sound, part: values.get(part)}
-        if part == "tariff":  # a tariff names the periods that prices and responses are of
-            trial |= {name: values.get(name, sound[name]) for name in ("load", "prices", "response")}
         try:
-            import_files(trial)
-            if part == "tariff":
-                trial["load"] = sound["load"]
-            scenario = validate(trial, "").with_changes(fill=fill, load=settings if part == "load" else None)
+            scenario = with_part(values, part).with_changes(fill=fill, load=settings if part == "load" else None)
             if part == "load":
                 scenario.load.read()
             elif part == "grid" and scenario.grid.day_ahead is not None:
@@ -149,8 +175,12 @@ def _faults_by_part(path: Path, fill: Fill | None, settings: dict[str, object]) 
             elif part == "fleet" and scenario.fleet.sessions is not None:
                 build_day(scenario)
         except InputError as error:
-            named = [fault for fault in faults_of(error) if not fault.startswith(f"{part}.") or "/" in fault]
-            faults += [fault if str(path) in fault or _names_a_file(fault) else f"{path}: {fault}" for fault in named]
+            for fault in faults_of(error):
+                told = fault.sentence
+                if told.startswith(f"{part}.") and "/" not in told:
+                    continue  # told of the whole scenario, too
+                known = str(path) in told or _names_a_file(told)
+                faults.append(fault if known else replace(fault, sentence=f"{path}: {told}"))
     return faults
 
 

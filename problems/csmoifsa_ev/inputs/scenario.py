@@ -18,12 +18,13 @@ from csmoifsa.errors import InputError, did_you_mean
 from csmoifsa_energy.cases import CaseFiles
 from csmoifsa_energy.checks import Parameters
 from csmoifsa_energy.explain import check_values
+from csmoifsa_energy.readers.faults import MendableError, choose
 from csmoifsa_energy.readers.series import DailySeries
 from csmoifsa_ev.inputs.load import GridInput, Load
 from csmoifsa_ev.inputs.representative import representative_days
 from csmoifsa_ev.inputs.responses import insert_set
 from csmoifsa_ev.inputs.sessions import read_sessions
-from csmoifsa_ev.inputs.tariffs import read_tariff, read_year
+from csmoifsa_ev.inputs.tariffs import OTHER_DAYS, read_tariff, read_year
 from csmoifsa_ev.inputs.vehicles import read_vehicles
 from csmoifsa_ev.model.day import DayKind, PricingDay
 from csmoifsa_ev.model.fleet import Fleet
@@ -259,7 +260,9 @@ def _import_tariff(values: dict[str, object], table: dict[str, object]) -> list[
         return _insert(values, prices, windows, start, read)
     day = table.get("day") or (load.get("day") or load.get("first_day") if isinstance(load, dict) else None)
     if not isinstance(day, date) or isinstance(day, datetime):
-        raise InputError("tariff.day: say for which day the tariff file is to be read, such as 2014-06-05")
+        raise MendableError(
+            "tariff.day: say for which day the tariff file is to be read, such as 2014-06-05", *OTHER_DAYS
+        )
     read = read_tariff(Path(table["file"]), day)
     notes = list(read.notes)
     if own:
@@ -344,7 +347,10 @@ def _kinds_of_days(tariff: Windows, load: DailySeries, sums_of: Callable[[Window
     """Return the kinds of days that the load has, the usual one first; ``sums_of`` gives the fleet for hours."""
     n_days, n_steps = load.values.shape
     if tariff.days and len(load.dates) != n_days:
-        raise InputError("tariff.days: the days of the load have no dates, so their kind is unknown; give load.day")
+        raise MendableError(
+            "tariff.days: the days of the load have no dates, so their kind is unknown; give load.day",
+            choose("load", "day"),
+        )
     of_day = np.array([tariff.kind_of(day) for day in load.dates] if tariff.days else [0] * n_days)
     kinds = []
     for k in np.unique(of_day):

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from csmoifsa.errors import InputError
+from csmoifsa_energy.readers.faults import MendableError, Remedy, Setting
 from csmoifsa_energy.readers.table import Table
 from csmoifsa_ev.model.fleet import SessionColumns
+
+COLUMNS = ("fleet", "sessions", "columns")
+"""Table of a scenario that names the columns of a file of sessions."""
 
 
 @dataclass(frozen=True)
@@ -105,10 +108,13 @@ def session_texts(table: Table, named: SessionColumns | None) -> SessionTexts:
     form = None if named is not None else _form_of(table)
     columns = named if named is not None else form.columns if form is not None else None
     if columns is None:
-        raise InputError(
+        raise MendableError(
             f"{table.path} is of no known form of sessions ({', '.join(one.name for one in KNOWN_FORMS)}); name its "
             "columns: fleet.sessions.columns = { arrival = '...', departure = '...', energy = '...' }; "
-            f"it has {', '.join(table.columns)}"
+            f"it has {', '.join(table.columns)}",
+            Remedy(
+                tuple(Setting((*COLUMNS, name), tuple(table.columns)) for name in ("arrival", "departure", "energy"))
+            ),
         )
 
     def cells(key: str) -> list[str]:

@@ -15,12 +15,15 @@ import numpy as np
 
 from csmoifsa.errors import InputError
 from csmoifsa.files import MOST_BYTES, read_json
-from csmoifsa_energy.readers.faults import Faults
+from csmoifsa_energy.readers.faults import Faults, MendableError, choose
 from csmoifsa_energy.readers.numbers import NumberStyle, UnclearNumberError, style_of
 from csmoifsa_energy.readers.stamps import DateOrder, UnclearDateError, read_stamps, with_zone, zone_named
 from csmoifsa_energy.readers.table import read_table
 from csmoifsa_ev.inputs.session_columns import SessionTexts, session_texts
 from csmoifsa_ev.model.fleet import Fleet, Sessions, SessionsFile, on_grid
+
+KEY = "fleet.sessions"
+"""Table of a scenario that names the file."""
 
 _JSON = {"arrival": "connectionTime", "departure": "disconnectTime", "energy": "kWhDelivered"}
 
@@ -85,7 +88,7 @@ def read_sessions(source: SessionsFile, fleet: Fleet) -> Recorded:
     stamp_zone, notes = _stamp_zone(path, source, records.texts.stamp_zone)
     own = zone_named(stamp_zone, "fleet.sessions.stamp_zone") if stamp_zone is not None else None
     if own is not None and zone is None:
-        raise InputError("fleet.sessions.time_zone: name the zone of the drivers' clock")
+        raise MendableError("fleet.sessions.time_zone: name the zone of the drivers' clock", choose(KEY, "time_zone"))
     faults = Faults(path)
     style = _style(path, records)
     rows = []
@@ -99,9 +102,10 @@ def read_sessions(source: SessionsFile, fleet: Fleet) -> Recorded:
         if kwh is None or kwh < 0:
             faults.add(f"{label}the energy {energy!r} is not a number of kWh from 0 up", line=line, kind="energy")
         if stamp_zone is None and any(time is not None and time.tzinfo is None for time in times):
-            raise InputError(
+            raise MendableError(
                 f"{path}: its stamps name no time zone; write fleet.sessions.stamp_zone = 'UTC', or 'local' if they "
-                "show the drivers' clock"
+                "show the drivers' clock",
+                *(choose(KEY, "stamp_zone", "UTC", "local"), choose(KEY, "stamp_zone")),
             )
         arrival, departure = times
         if arrival is None or departure is None or kwh is None or kwh < 0 or faults.count:
@@ -111,7 +115,7 @@ def read_sessions(source: SessionsFile, fleet: Fleet) -> Recorded:
             faults.add(f"{label}only one of arrival and departure carries a UTC offset", line=line, kind="one offset")
         elif begin.tzinfo is None and moments[0].zone != moments[1].zone:
             fault = f"{label}arrival and departure are in {moments[0].zone} and {moments[1].zone}"
-            faults.add(f"{fault}; name fleet.sessions.time_zone", line=line, kind="two zones")
+            faults.add(f"{fault}; name fleet.sessions.time_zone", choose(KEY, "time_zone"), line=line, kind="two zones")
         elif end <= begin:
             fault = f"{label}the car leaves at {moments[1].text}, before it arrives at {moments[0].text}"
             faults.add(fault, line=line, kind="leaves before")
@@ -141,9 +145,10 @@ def _stamps(path: Path, records: _Records, order: DateOrder | None) -> list[tupl
         stamps = read_stamps([*arrivals, *departures], order).begin
     except UnclearDateError as error:
         place = records.places[error.row % n]
-        raise InputError(
+        raise MendableError(
             f"{path}, {f'line {place}' if isinstance(place, int) else place}: {error}; say which: "
-            "fleet.sessions.date_order = 'day-first' or 'month-first'"
+            "fleet.sessions.date_order = 'day-first' or 'month-first'",
+            choose(KEY, "date_order", "day-first", "month-first"),
         ) from None
     zones = records.texts.zones or ([""] * n, [""] * n)
     moments = [
@@ -170,7 +175,7 @@ def _placed(moment: _Moment, zone: ZoneInfo | None, faults: Faults, label: str, 
             return None
     if stamp.tzinfo is not None and zone is None:
         fault = f"{label}{name} {text!r} carries a UTC offset; name fleet.sessions.time_zone"
-        faults.add(fault, line=line, kind=f"{name} offset")
+        faults.add(fault, choose(KEY, "time_zone"), line=line, kind=f"{name} offset")
     return stamp
 
 
@@ -199,7 +204,7 @@ def _on_clock(stamp: datetime, own: tzinfo | None) -> datetime:
 def _read(path: Path, source: SessionsFile) -> _Records:
     """Return every session of a table or a JSON document as text."""
     if path.suffix.lower() != ".json":
-        table = read_table(path, "file of sessions", sheet=source.sheet)
+        table = read_table(path, "file of sessions", sheet=source.sheet, key=KEY)
         return _Records(table.lines, session_texts(table, source.columns), table.separator)
     if source.columns is not None or source.sheet is not None:
         raise InputError(f"fleet.sessions: columns and sheet are of tables; {path} is JSON, whose keys are ACN-Data's")

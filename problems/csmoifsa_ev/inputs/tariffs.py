@@ -16,8 +16,12 @@ import numpy as np
 from csmoifsa.errors import InputError
 from csmoifsa.files import read_json
 from csmoifsa_energy.clock import windows_of
+from csmoifsa_energy.readers.faults import MendableError, choose
 from csmoifsa_ev.model.flow_region import MOST_PERIODS
 from csmoifsa_ev.model.tariff import Windows
+
+OTHER_DAYS = (choose("tariff", "day"), choose("tariff", "whole_year", True))
+"""Remedies of a tariff file whose prices on a day do not serve: another day, or the hours of the whole year."""
 
 
 @dataclass(frozen=True)
@@ -49,14 +53,16 @@ class DayTariff:
         levels = np.unique(self.per_kwh)[::-1]
         some = ", ".join(f"{level:g}" for level in levels[:8])
         if len(levels) == 1:
-            raise InputError(
+            raise MendableError(
                 f"{where}: the tariff has one price on that day ({some}); give the windows of the tariff to be found "
-                "beside tariff.file, such as peak, flat and valley, or choose another tariff.day"
+                "beside tariff.file, such as peak, flat and valley, or choose another tariff.day",
+                *OTHER_DAYS,
             )
         if len(levels) > MOST_PERIODS:
-            raise InputError(
+            raise MendableError(
                 f"{where}: the tariff has {len(levels)} prices on that day ({some}), but at most {MOST_PERIODS} can be "
-                "priced; give the windows of the tariff to be found beside tariff.file, or choose another day"
+                "priced; give the windows of the tariff to be found beside tariff.file, or choose another day",
+                *OTHER_DAYS,
             )
         names = period_names(len(levels))
         windows = {name: windows_of(self.per_kwh == level) for name, level in zip(names, levels, strict=True)}
@@ -144,9 +150,10 @@ def read_year(path: Path) -> tuple[list[str], dict[str, object], dict[str, float
     levels = np.unique(np.concatenate([one for one, _ in kinds.values()]))[::-1]
     if not 2 <= len(levels) <= MOST_PERIODS:
         some = ", ".join(f"{level:g}" for level in levels[:8])
-        raise InputError(
+        raise MendableError(
             f"{path}: the tariff has {len(levels)} price(s) over the year ({some}); 2 to {MOST_PERIODS} can be priced, "
-            "so read one day with tariff.day"
+            "so read one day with tariff.day",
+            choose("tariff", "day"),
         )
     names = period_names(len(levels))
     usual, *others = kinds.values()
@@ -244,7 +251,7 @@ def _acn_sim(path: Path, document: dict[str, object], day: date) -> DayTariff:
         if in_season and day.weekday() in _MASKS[mask]:
             fitting.append((k, entry, minutes))
     if not fitting:
-        raise InputError(f"{path}: no entry of schedule covers {day:%A} {day}")
+        raise MendableError(f"{path}: no entry of schedule covers {day:%A} {day}", choose("tariff", "day"))
     different = [k for k, _, minutes in fitting if not np.array_equal(minutes, fitting[0][2])]
     if different:
         raise InputError(
