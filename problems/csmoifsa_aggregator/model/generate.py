@@ -63,3 +63,56 @@ def random_game(
         count=count,
         dt_h=dt,
     )
+
+
+def product_game(wanted: np.ndarray, budget: np.ndarray, name: str = "products") -> Game:
+    """Return the game that equals the pricing of products without cost for customers who buy the cheapest one.
+
+    Each customer buys one unit of the cheapest product that it wants, unless that exceeds its budget: unit-demand
+    min-buying pricing with uniform budgets (Aggarwal, Feder, Motwani and Zhu 2004, doi 10.1007/978-3-540-27836-8_9).
+    Each product is a step of one hour, each customer a class that charges 1 kWh in one of them; further steps, whose
+    price is fixed at a budget and at cost, stand for buying nothing.
+
+    Parameters
+    ----------
+    wanted : (K, I) bool array
+        Whether customer k wants product i.
+    budget : (K,) array
+        Most that each customer pays, above 0.
+    name : str
+        Name of the game.
+    """
+    n_customers, n_products = wanted.shape
+    levels, own = np.unique(budget, return_inverse=True)
+    cost = np.concatenate([np.zeros(n_products), levels])
+    upper = np.concatenate([np.full(n_products, levels[-1]), levels])
+    one = np.ones(n_customers)
+    return Game(
+        name=name,
+        day_ahead=cost,
+        buy=cost,
+        sell=cost,
+        lower=cost,
+        upper=upper,
+        mean=float(upper.mean()),
+        mean_sense="<=",
+        energy_kwh=one,
+        power_kw=one,
+        window=np.hstack([wanted, own.reshape(-1, 1) == np.arange(len(levels))]),
+        count=one,
+        dt_h=1.0,
+    )
+
+
+def random_products(n_products: int, n_customers: int, seed: int) -> Game:
+    """Draw customers who want half of the products each, with whole budgets from 1 to their number: `product_game`.
+
+    These are the sizes and budgets usual in rank pricing (Calvete et al. 2019, doi 10.1016/j.cor.2018.12.011), where
+    customers buy the product that they like best; here they buy the cheapest.
+    """
+    rng = np.random.default_rng([seed, n_products, n_customers])
+    wanted = np.zeros((n_customers, n_products), dtype=bool)
+    for row in wanted:
+        row[rng.choice(n_products, (n_products + 1) // 2, replace=False)] = True
+    budget = rng.integers(1, n_customers + 1, n_customers).astype(float)
+    return product_game(wanted, budget, f"{n_products} products, {n_customers} customers, seed {seed}")
