@@ -10,7 +10,7 @@ from csmoifsa.errors import InputError, did_you_mean
 from csmoifsa.files import read_toml
 from csmoifsa.typing import TomlTable, TomlValue
 
-SOURCES = frozenset({"csv", "file", "values_mw", "values_kw", "set", "periods"})
+SOURCES = frozenset({"csv", "file", "values_mw", "values_kw", "per_mwh", "values_per_mwh", "set", "periods"})
 """Keys that name the source of a table's data; a table with such a key replaces the base's table as a whole."""
 
 

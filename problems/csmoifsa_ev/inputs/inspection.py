@@ -11,6 +11,7 @@ from csmoifsa.errors import InputError
 from csmoifsa_energy.readers.faults import Fault, faults_of
 from csmoifsa_energy.readers.series import Fill
 from csmoifsa_ev.inputs.evidence import response_doubts
+from csmoifsa_ev.inputs.filing import read_rates
 from csmoifsa_ev.inputs.plausibility import implausible
 from csmoifsa_ev.inputs.scenario import (
     Scenario,
@@ -80,10 +81,11 @@ def inspect_scenario(path: Path, *, load: Mapping[str, object] | None = None) ->
     try:
         scenario = load_scenario(path).with_changes(fill=fill, load=settings)
         day = build_day(scenario)
+        rates = read_rates(scenario.filing, day, scenario.tariff)
     except InputError as error:
         found.faults = distinct([*faults_of(error), *_faults_by_part(path, fill, settings)])
         return found
-    found.notes = study_notes(scenario, day)
+    found.notes = [*study_notes(scenario, day), *rates.notes]
     read = scenario.load.read()
     dates = read.dates
     found.facts = {
@@ -149,7 +151,7 @@ def with_part(values: Mapping[str, object], part: str) -> Scenario:
         The table or a file that it imports has faults.
     """
     sound = scenario_values(None)[0]
-    trial = {**sound, part: values.get(part)}
+    trial = {**sound, part: values.get(part, {})}
     if part == "tariff":  # a tariff names the periods that prices and responses are of, and may take the load's day
         trial |= {name: values.get(name, sound[name]) for name in ("load", "prices", "response")}
     import_files(trial)
@@ -165,7 +167,7 @@ def _faults_by_part(path: Path, fill: Fill | None, settings: dict[str, object]) 
         values, _ = scenario_values(path)
     except InputError:
         return faults
-    for part in ("load", "tariff", "fleet", "grid"):
+    for part in ("load", "tariff", "fleet", "grid", "filing"):
         try:
             scenario = with_part(values, part).with_changes(fill=fill, load=settings if part == "load" else None)
             if part == "load":
@@ -174,6 +176,8 @@ def _faults_by_part(path: Path, fill: Fill | None, settings: dict[str, object]) 
                 scenario.grid.day_ahead.read_file("grid.day_ahead")
             elif part == "fleet" and scenario.fleet.sessions is not None:
                 build_day(scenario)
+            elif part == "filing":
+                read_rates(scenario.filing, build_day(scenario), scenario.tariff)
         except InputError as error:
             for fault in faults_of(error):
                 told = fault.sentence

@@ -20,6 +20,7 @@ from csmoifsa_energy.checks import Parameters
 from csmoifsa_energy.explain import check_values
 from csmoifsa_energy.readers.faults import MendableError, choose
 from csmoifsa_energy.readers.series import DailySeries
+from csmoifsa_ev.inputs.filing import Filing, resampled
 from csmoifsa_ev.inputs.load import GridInput, Load
 from csmoifsa_ev.inputs.representative import representative_days
 from csmoifsa_ev.inputs.responses import insert_set
@@ -47,6 +48,8 @@ CASES = CaseFiles(
         ("fleet", "vehicles"),
         ("fleet", "sessions", "file"),
         ("grid", "day_ahead", "csv"),
+        ("filing", "generation", "csv"),
+        ("filing", "emissions", "csv"),
     ),
     not_inherited=("published",),
 )
@@ -91,7 +94,7 @@ class Scenario(Parameters):
     ----------
     name, title : str
         Name in results, and title of figures.
-    load, tariff, prices, fleet, response, v2g, grid, satisfaction, limits, choice, promises
+    load, tariff, prices, fleet, response, v2g, grid, satisfaction, limits, choice, promises, filing
         Parts of the scenario, each described at its class.
     published : Published, optional
         Figures that the case's paper prints; None where the scenario differs from the bundled case.
@@ -112,6 +115,7 @@ class Scenario(Parameters):
     limits: Limits = field(default_factory=Limits)
     choice: Choice = field(default_factory=Choice)
     promises: Promises = field(default_factory=Promises)
+    filing: Filing = field(default_factory=Filing)
     published: Published | None = None
     notes: tuple[str, ...] = ()
 
@@ -145,7 +149,7 @@ class Scenario(Parameters):
         if fill is not None:
             market = self.grid.day_ahead
             grid = self.grid if market is None else replace(self.grid, day_ahead=replace(market, fill=fill))
-            self = replace(self, load=replace(self.load, fill=fill), grid=grid)
+            self = replace(self, load=replace(self.load, fill=fill), grid=grid, filing=self.filing.with_fill(fill))
         changes = {name: value for name, value in (("n_ev", n_ev), ("seed", seed)) if value is not None}
         response = self.response if recovery is None else replace(self.response, recovery=recovery)
         return replace(self, fleet=replace(self.fleet, **changes), response=response)
@@ -315,7 +319,7 @@ def build_day(scenario: Scenario) -> PricingDay:
     price = None
     if scenario.grid.day_ahead is not None:
         market = scenario.grid.day_ahead.read_file("grid.day_ahead")
-        price = _resampled(market.values.mean(axis=0), n_steps)
+        price = resampled(market.values.mean(axis=0), n_steps)
         notes += market.notes
     kinds = _kinds_of_days(scenario.tariff, load, sums_of)
     if scenario.load.representative is not None:
@@ -399,13 +403,6 @@ def open_notes(scenario: Scenario) -> list[str]:
         for key, ramp in ramps.items()
         if ramp.not_determined
     ]
-
-
-def _resampled(values: np.ndarray, n_steps: int) -> np.ndarray:
-    """Return a day's values on another step: repeated, or averaged."""
-    if n_steps % len(values) == 0:
-        return np.repeat(values, n_steps // len(values))
-    return values.reshape(n_steps, -1).mean(axis=1)
 
 
 def validate(values: dict[str, object], source: str) -> Scenario:

@@ -307,6 +307,12 @@ def write_tables(study: Study, folder: Path) -> Summary:
         "inputs.csv": pd.DataFrame(input_rows(study.scenario)),
         "tornado.csv": pd.DataFrame(study.tornado),
         "robustness.csv": robustness_table(study),
+        "marginal_cost.csv": study.filing.marginal_cost,
+        "cost_to_serve.csv": study.filing.cost_to_serve,
+        "alignment.csv": study.filing.alignment,
+        "period_energy.csv": study.filing.period_energy,
+        "filing_figures.csv": study.filing.figures,
+        "measurement.csv": study.filing.measurement,
     }
     summary = summarise(study)
     if summary["robust"]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -15,6 +15,7 @@ from csmoifsa.decision import best_acceptable, extremes
 from csmoifsa.errors import InputError
 from csmoifsa.runs import Checkpoint, Run, solve
 from csmoifsa_energy.impact import StakeholderImpact
+from csmoifsa_ev.inputs.filing import FilingRates, read_rates
 from csmoifsa_ev.inputs.inspection import study_notes
 from csmoifsa_ev.inputs.scenario import Scenario, build_day
 from csmoifsa_ev.model.day import PricingDay
@@ -24,6 +25,7 @@ from csmoifsa_ev.model.response import RECOVERIES
 from csmoifsa_ev.problem.pricing import EVPricing
 from csmoifsa_ev.study.choice import Recommendation, nearly_equal, recommend, rule_goal, within_tolerance
 from csmoifsa_ev.study.customers import study_bills
+from csmoifsa_ev.study.filing import FilingTables, filing_tables
 from csmoifsa_ev.study.held_out import HELD_OUT, HeldOutRow, PromiseRow, compare_held_out
 from csmoifsa_ev.study.impact import load_limit_notes, stakeholder_impact
 from csmoifsa_ev.study.no_effect import no_effect_ranges, normalise_prices
@@ -76,6 +78,8 @@ class Study:
     robust : RobustChoice, optional
         The tariff chosen over draws of all assumptions, or to keep promises; it is then the recommended one, and that
         of ``recommendation`` is the choice ``"nominal"``.
+    rates : FilingRates
+        Hourly rates of the filing, from `filing.read_rates`.
     """
 
     scenario: Scenario
@@ -90,6 +94,7 @@ class Study:
     seconds: float
     rounded: np.ndarray | None = None
     robust: RobustChoice | None = None
+    rates: FilingRates = field(default_factory=FilingRates)
 
     @property
     def day(self) -> PricingDay:
@@ -154,12 +159,17 @@ class Study:
         """Bills of sampled customers in force and under the offered tariff: see `customers.study_bills`."""
         return study_bills(self.scenario, self.day, (self.choices["start"], self.choices[self.offered]))
 
+    @cached_property
+    def filing(self) -> FilingTables:
+        """Tables of a filing for the offered tariff: see `filing.filing_tables`."""
+        return filing_tables(self.scenario, self.day, self.rates, (self.choices["start"], self.choices[self.offered]))
+
     @property
     def notes(self) -> list[str]:
         """Sentences on the files read, doubtful values, the sampled customers and the load limit."""
         start, row = (list(self.choices).index(name) for name in ("start", "compromise"))
         limit = load_limit_notes(self.choice_outcome, self.day, start, row)
-        notes = [*study_notes(self.scenario, self.day), *self.customers[1], *limit]
+        notes = [*study_notes(self.scenario, self.day), *self.rates.notes, *self.customers[1], *limit]
         if self.beyond_sessions > 1e-6:
             notes.append(
                 f"a tariff moves {self.beyond_sessions:.1%} more energy than the parked cars can shift: after "
@@ -231,6 +241,7 @@ def run_study(
         the promises in the stated shares of draws.
     """
     problem = EVPricing(build_day(scenario), objectives=objectives)
+    rates = read_rates(scenario.filing, problem.day, scenario.tariff)
     for _ in range(TIGHTENINGS):
         study = _run_study(scenario, problem, n_eval, pop_size, seed, round_to, progress, checkpoint)
         checkpoint = None  # of the first search, which a resumed study makes again in the same way
@@ -240,7 +251,7 @@ def run_study(
             break
         rest = iter(fleets)
         problem = EVPricing(day.each(lambda _, rest=rest: {"fleet": next(rest)}), objectives=objectives)
-    return study
+    return replace(study, rates=rates)
 
 
 def _run_study(
