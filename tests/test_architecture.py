@@ -26,7 +26,10 @@ BENCH = [  # each may import those before it
     *("measure", "statistics", "tables", "figures", "digest", "page", "report", "cli"),
 ]
 APP = "csmoifsa_app"  # shows and runs the packages below; nothing knows it
-APP_MODULES = ["guard", "fields", "folder", "studies", "what_if", "worker", "jobs", "pages", "actions", "server", "cli"]
+APP_MODULES = [  # each may import those before it
+    *("guard", "fields", "base_folder", "folder", "case_folder", "studies", "what_if", "case_work", "worker", "jobs"),
+    *("pages", "actions", "server", "cli"),
+]
 TOP = {"csmoifsa.cli"}
 SHARED = "csmoifsa_energy"  # what the energy problems share; knows none of them
 FOLDERS = {  # of a problem package: each may import the folders named beside it

@@ -1,9 +1,10 @@
 """The application in the browser, ``csmoifsa app``; needs the extra ``app``.
 
-It shows and runs what the packages below compute: a study is a folder with a scenario file that the command line reads,
-and a result that ``csmoifsa ev price`` writes. Modules, each knowing only those before it: `guard` (who may ask),
-`fields` (scenario keys as a form), `folder` (one study), `studies` (all of them), `what_if` (one tariff at a time),
-`worker` and `jobs` (searches in processes of their own), `pages`, `actions`, `server` (addresses).
+It shows and runs what the packages below compute: a study is a folder with an input file that the command line reads,
+and results that its commands write. Modules, each knowing only those before it: `guard` (who may ask), `fields` (keys
+as a form), `base_folder`, `folder` and `case_folder` (one study: a tariff's, an aggregator's), `studies` (all of them),
+`what_if` (one tariff at a time), `case_work`, `worker` and `jobs` (work in processes of their own), `pages`, `actions`,
+`server` (addresses).
 """
 
 from __future__ import annotations

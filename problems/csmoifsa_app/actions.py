@@ -19,8 +19,9 @@ from starlette.responses import FileResponse, JSONResponse, RedirectResponse, Re
 from csmoifsa.errors import InputError
 from csmoifsa.files import parse_json
 from csmoifsa.text import json_text
+from csmoifsa_app.base_folder import NotThereError
 from csmoifsa_app.fields import set_value
-from csmoifsa_app.folder import RESULT, NotThereError, StudyFolder
+from csmoifsa_app.folder import RESULT, StudyFolder
 from csmoifsa_app.pages import jobs_of, labels, language_of, studies_of, study_of
 from csmoifsa_energy.explain import check_values
 from csmoifsa_energy.page import LANGUAGES

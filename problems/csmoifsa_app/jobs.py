@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from csmoifsa.errors import InputError
-from csmoifsa_app.folder import State, StudyFolder
+from csmoifsa_app.base_folder import InputFolder, State
 from csmoifsa_app.studies import Studies
 
 ENDS: dict[str, State] = {"done": "done", "paused": "paused", "failed": "failed"}
@@ -27,7 +27,7 @@ class Job:
     ----------
     process : Popen
         Its worker.
-    folder : StudyFolder
+    folder : InputFolder
         The study.
     report : dict
         What the worker last reported, each key as last seen.
@@ -40,7 +40,7 @@ class Job:
     """
 
     process: subprocess.Popen[str]
-    folder: StudyFolder
+    folder: InputFolder
     report: dict[str, object] = field(default_factory=lambda: {"phase": "load"})
     version: int = 0
     wanted: State | None = None
@@ -94,7 +94,7 @@ class Jobs:
         InputError
             It runs already, too many others do, or the scenario has faults.
         """
-        folder = self._studies.get(id)
+        folder = self._studies.get(id, InputFolder)
         faults = folder.faults()
         if faults:
             raise InputError(faults[0])
@@ -116,8 +116,16 @@ class Jobs:
             self.warm()
 
     def pause(self, id: str) -> None:
-        """Ask a search to stop after its generation, saved; it goes on with `start`."""
+        """Ask a search to stop after its generation, saved; it goes on with `start`.
+
+        Raises
+        ------
+        InputError
+            None runs, or it cannot be paused.
+        """
         job = self._running(id)
+        if not job.folder.RESUMABLE:
+            raise InputError("this run cannot be paused; cancel it, or wait for its time limit")
         job.wanted = "paused"
         if job.process.stdin is not None:
             job.process.stdin.write("pause\n")
@@ -125,7 +133,7 @@ class Jobs:
 
     def cancel(self, id: str) -> None:
         """End a search and remove its checkpoint; an earlier result stays."""
-        folder = self._studies.get(id)
+        folder = self._studies.get(id, InputFolder)
         with self._lock:
             job = self._jobs.get(id)
             running = job is not None and not job.ended.is_set()
@@ -138,7 +146,7 @@ class Jobs:
 
     def report(self, id: str) -> tuple[int, dict[str, object]]:
         """Return the number of reports and the last one of a study's search; without one, the state of its files."""
-        folder = self._studies.get(id)
+        folder = self._studies.get(id, InputFolder)
         with self._lock:
             job = self._jobs.get(id)
             if job is not None and not job.ended.is_set():
@@ -182,8 +190,10 @@ class Jobs:
         fault = str(job.report.get("fault", ""))
         if phase not in ENDS and job.wanted is None and code not in (-9, -15):
             state, fault = "failed", f"the search ended unexpectedly with code {code}; start it again"
-        elif phase not in ENDS and job.wanted is None:
+        elif phase not in ENDS and job.wanted is None and job.folder.RESUMABLE:
             state = "paused"  # killed from outside: it goes on from its checkpoint when asked to
+        elif phase not in ENDS and job.wanted is None:
+            state, fault = "failed", "the run was ended from outside; start it again"
         if job.folder.path.is_dir() and job.wanted != "new":
             job.folder.write_search(replace(job.folder.search, state=state, fault=fault))
             if state == "done":

@@ -23,7 +23,7 @@ from starlette.routing import Route
 from csmoifsa.console import stdout
 from csmoifsa.errors import InputError
 from csmoifsa_app import actions, pages
-from csmoifsa_app.folder import NotThereError
+from csmoifsa_app.base_folder import NotThereError
 from csmoifsa_app.guard import Guard
 from csmoifsa_app.jobs import Jobs
 from csmoifsa_app.studies import Studies

@@ -15,20 +15,27 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 from csmoifsa.errors import InputError
 from csmoifsa.files import output_folder
+from csmoifsa_app.base_folder import DATA_SUFFIXES, EDITS, SEARCH, InputFolder, NotThereError
+from csmoifsa_app.case_folder import CaseFolder
 from csmoifsa_app.fields import FormField, set_value
-from csmoifsa_app.folder import DATA_SUFFIXES, SCENARIO, SEARCH, NotThereError, Search, StudyFolder
-from csmoifsa_ev.inputs.scenario import CASES
+from csmoifsa_app.folder import SCENARIO, StudyFolder
 from csmoifsa_ev.inputs.template import write_template
 
 INDEX = "studies.sqlite"
 TRASH = ".deleted"
 KEPT_DAYS = 30
 """Days after which a deleted study is removed from the disk, at the next start."""
+
+KINDS: tuple[type[InputFolder], ...] = (StudyFolder, CaseFolder)
+"""Kinds of studies; the name of its input file tells which one a folder is."""
+
+F = TypeVar("F", bound=InputFolder)
 
 _ID = re.compile(r"[0-9a-f]{12}")
 _TITLE = FormField(
@@ -52,7 +59,7 @@ class Entry:
 
     id: str
     created: float
-    folder: StudyFolder
+    folder: InputFolder
 
 
 class Studies:
@@ -84,21 +91,20 @@ class Studies:
         self._scan()
         with self._index() as index:
             rows = index.execute("SELECT id, created FROM studies WHERE deleted IS NULL ORDER BY created DESC, id")
-            return [Entry(id, created, StudyFolder(self.root / id)) for id, created in rows]
+            return [Entry(id, created, folder_at(self.root / id)) for id, created in rows]
 
-    def get(self, id: str) -> StudyFolder:
-        """Return a study; raises `NotThereError` if there is none."""
-        if not _ID.fullmatch(id) or not (self.root / id / SCENARIO).is_file():
+    def get(self, id: str, kind: type[F] = StudyFolder) -> F:
+        """Return a study; raises `NotThereError` if there is none of that kind."""
+        folder = folder_at(self.root / id) if _ID.fullmatch(id) and (self.root / id).is_dir() else None
+        if not isinstance(folder, kind) or not (folder.path / folder.FILE).is_file():
             raise NotThereError(id)
-        return StudyFolder(self.root / id)
+        return folder
 
-    def new_from_case(self, case: str) -> str:
+    def new_from_case(self, case: str, kind: type[InputFolder] = StudyFolder) -> str:
         """Begin a study with a bundled case; return its identifier."""
-        CASES.path_of(case)
-        title = str(CASES.read(CASES.path_of(case)).get("title", case))
-        return self._add(
-            {SCENARIO: f"base = {json.dumps(case)}\ntitle = {json.dumps(title, ensure_ascii=False)}\n".encode()}
-        )
+        path = kind.CASES.path_of(case)
+        title = json.dumps(str(kind.CASES.read(path).get("title", case)), ensure_ascii=False)
+        return self._add({kind.FILE: f"base = {json.dumps(case)}\ntitle = {title}\n".encode()})
 
     def new_from_file(self, name: str, content: bytes) -> str:
         """Begin a study with an uploaded scenario (TOML) or load (CSV, XLSX, JSON); return its identifier.
@@ -112,21 +118,9 @@ class Studies:
             The kind of file is not known, or the scenario is not text in UTF-8, no TOML, or names other files.
         """
         suffix = Path(name).suffix.lower()
-        title = re.sub(r"[\x00-\x1f]", "", Path(name.replace("\\", "/")).stem)[:80] or "study"
+        title = _title_of(name)
         if suffix == ".toml":
-            try:
-                text = content.decode("utf-8-sig")
-            except UnicodeDecodeError:
-                raise InputError("the scenario is not text in UTF-8; save it as UTF-8") from None
-            id = self._add({SCENARIO: b""})
-            try:
-                self.get(id).write_text(text)
-                if "title" not in text:
-                    self.rename(id, title)
-            except InputError:
-                shutil.rmtree(self.root / id)
-                raise
-            return id
+            return self._new_from_toml(StudyFolder, title, content)
         if suffix not in DATA_SUFFIXES:
             raise InputError(
                 f"a scenario is a .toml file, a load {', '.join(DATA_SUFFIXES)}; this is {suffix or 'neither'}"
@@ -144,16 +138,39 @@ class Studies:
         self.rename(id, title)
         return id
 
+    def new_from_case_file(self, name: str, content: bytes) -> str:
+        """Begin an aggregator's study with an uploaded case (TOML); return its identifier.
+
+        Raises
+        ------
+        InputError
+            The file is no TOML, no text in UTF-8, or names other files.
+        """
+        if Path(name).suffix.lower() != ".toml":
+            raise InputError(f"an aggregator's case is a .toml file; this is {Path(name).suffix.lower() or 'neither'}")
+        return self._new_from_toml(CaseFolder, _title_of(name), content)
+
+    def _new_from_toml(self, kind: type[InputFolder], title: str, content: bytes) -> str:
+        try:
+            text = content.decode("utf-8-sig")
+        except UnicodeDecodeError:
+            raise InputError(f"the {kind.CASES.what} is not text in UTF-8; save it as UTF-8") from None
+        id = self._add({kind.FILE: b""})
+        try:
+            self.get(id, kind).write_text(text)
+            if "title" not in text:
+                self.rename(id, title)
+        except InputError:
+            shutil.rmtree(self.root / id)
+            raise
+        return id
+
     def duplicate(self, id: str, title: str) -> str:
         """Copy scenario, data and settings of a study, without its result; return the copy's identifier."""
-        folder = self.get(id)
+        folder = self.get(id, InputFolder)
         names = [name for name in folder.files() if "/" not in name]
         copy = self._add({name: (folder.path / name).read_bytes() for name in names})
-        search = folder.search
-        settings = Search(
-            objectives=search.objectives, n_eval=search.n_eval, pop_size=search.pop_size, seed=search.seed
-        )
-        self.get(copy).write_search(settings)
+        self.get(copy, InputFolder).write_search(replace(folder.search, state="new", fault=""))
         self.rename(copy, title)
         return copy
 
@@ -162,12 +179,13 @@ class Studies:
         title = " ".join(title.split())[:200]
         if not title:
             raise InputError("a title needs at least one character")
-        folder = self.get(id)
-        folder.write_text(set_value(folder.text, _TITLE, title))
+        folder = self.get(id, InputFolder)
+        with EDITS:
+            folder.write_text(set_value(folder.text, _TITLE, title))
 
     def delete(self, id: str) -> None:
         """Move a study to the deleted ones."""
-        folder = self.get(id)
+        folder = self.get(id, InputFolder)
         folder.path.rename(self.root / TRASH / id)
         with self._index() as index:
             index.execute("UPDATE studies SET deleted = ? WHERE id = ?", (time.time(), id))
@@ -202,7 +220,8 @@ class Studies:
     def _scan(self) -> None:
         """Make the index agree with the folders."""
         found = {path.name: path for path in self.root.iterdir() if _ID.fullmatch(path.name) and path.is_dir()}
-        found = {id: path for id, path in found.items() if (path / SCENARIO).is_file() or (path / SEARCH).is_file()}
+        names = (*(kind.FILE for kind in KINDS), SEARCH)
+        found = {id: path for id, path in found.items() if any((path / name).is_file() for name in names)}
         with self._index() as index:
             known = {id: deleted for id, deleted in index.execute("SELECT id, deleted FROM studies")}
             for id, path in found.items():
@@ -223,3 +242,13 @@ class Studies:
                 yield index
         finally:
             index.close()
+
+
+def folder_at(path: Path) -> InputFolder:
+    """Return the study in a folder, of the kind that its input file shows."""
+    return next((kind(path) for kind in KINDS if (path / kind.FILE).is_file()), StudyFolder(path))
+
+
+def _title_of(name: str) -> str:
+    """Return a title from the name of an upload."""
+    return re.sub(r"[\x00-\x1f]", "", Path(name.replace("\\", "/")).stem)[:80] or "study"

@@ -1,6 +1,6 @@
-"""One search in a process of its own: ``python -m csmoifsa_app.worker`` reads a study's folder and reports as it goes.
+"""Work on a study in a process of its own: ``python -m csmoifsa_app.worker`` reads its folder and reports as it goes.
 
-It runs the functions of ``csmoifsa ev price``, so that the result is that of the command. The process waits with all
+It runs the functions of the commands, so that the result is that of the command. The process waits with all
 modules imported until a line of JSON names the folder. Lines on its standard output are events (JSON); the word
 ``pause`` on its input stops it after the next generation. If its input ends, the server is gone: the process ends at
 once, and the search goes on from the last checkpoint when the server is back.
@@ -21,7 +21,10 @@ import numpy as np
 from csmoifsa.errors import InputError
 from csmoifsa.runs import Checkpoint
 from csmoifsa.typing import Resumable
+from csmoifsa_app.case_folder import CaseFolder
+from csmoifsa_app.case_work import run_case
 from csmoifsa_app.folder import CHECKPOINT, RESULT, StudyFolder
+from csmoifsa_app.studies import folder_at
 from csmoifsa_energy.readers.faults import faults_of
 from csmoifsa_ev.model.outcome import MAXIMISED, OBJECTIVE_SETS
 from csmoifsa_ev.output.folder import write_study
@@ -49,11 +52,13 @@ class Reporting(Checkpoint):
         Set of objectives.
     out : text file
         Where events go.
+    pause : threading.Event
+        Set when the search is to stop.
     """
 
-    def __init__(self, path: Path, objectives: str, out: IO[str]) -> None:
+    def __init__(self, path: Path, objectives: str, out: IO[str], pause: threading.Event) -> None:
         super().__init__(path, SAVE_SECONDS)
-        self.pause = threading.Event()
+        self.pause = pause
         names = OBJECTIVE_SETS[objectives]
         self._signs = np.array([-1.0 if name in MAXIMISED else 1.0 for name in names])
         self._out, self._next, self._begin = out, 0.0, (time.monotonic(), -1)
@@ -108,7 +113,7 @@ def search(folder: StudyFolder, checkpoint: Reporting, out: IO[str]) -> None:
 
 
 def main() -> None:
-    """Wait for one study, search it, and end."""
+    """Wait for one study, do its work, and end."""
     out = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)  # what a library prints must not become an event
     emit(out, phase="ready")
@@ -116,18 +121,20 @@ def main() -> None:
     if not first:
         return
     asked = json.loads(first)
-    folder = StudyFolder(Path(asked["folder"]))
-    checkpoint = Reporting(folder.path / CHECKPOINT, folder.search.objectives, out)
+    folder, pause = folder_at(Path(asked["folder"])), threading.Event()
 
     def listen() -> None:
         for line in sys.stdin:
             if line.strip() == "pause":
-                checkpoint.pause.set()
+                pause.set()
         os._exit(3)  # the server is gone
 
     threading.Thread(target=listen, daemon=True).start()
     emit(out, phase="load")
-    search(folder, checkpoint, out)
+    if isinstance(folder, StudyFolder):
+        search(folder, Reporting(folder.path / CHECKPOINT, folder.search.objectives, out, pause), out)
+    elif isinstance(folder, CaseFolder):
+        run_case(folder, lambda **event: emit(out, **event))
     out.close()
     os._exit(0)  # without waiting for the thread that listens
 

@@ -1,0 +1,205 @@
+"""Aggregators' studies: begun from cases and files, classes and prices set, run in workers as the commands do."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import replace
+
+import pytest
+
+pytest.importorskip("starlette")
+
+from aggregator.test_commands import price_files as price_files  # a fixture
+from csmoifsa.errors import InputError
+from csmoifsa_aggregator.inputs.case import load_case
+from csmoifsa_app.case_folder import CaseFolder
+from csmoifsa_app.jobs import Jobs
+from csmoifsa_app.studies import Studies
+
+HARD = """
+title = "Long proof"
+[market]
+day_ahead = [{prices}]
+sell_ratio = 0.9
+[limits]
+block_kw = [40, 60, inf]
+block_premium = [0, 0.02, 0.07]
+[price]
+band = 0.4
+"""
+
+
+def hard_case():
+    """A day of quarter hours with supply blocks and many classes, whose proof takes longer than a test waits."""
+    prices = ", ".join(f"{0.3 + 0.2 * ((7 * k) % 13) / 13 + 0.1 * (k % 5):.3f}" for k in range(96))
+    classes = [
+        f'[[classes]]\nname = "c{k}"\nwindow = "{(18 + k) % 24:02d}:00-{(5 + 2 * k) % 24:02d}:15"\n'
+        f"count = {5 + 3 * k}\npower_kw = {3 + k % 4}\nenergy_kwh = {9.1 + 1.7 * k}\n"
+        for k in range(8)
+    ]
+    return (HARD.format(prices=prices) + "\n".join(classes)).encode()
+
+
+@pytest.fixture
+def jobs(studies):
+    jobs = Jobs(studies)
+    yield jobs
+    jobs.close()
+
+
+@pytest.fixture
+def portfolio(studies):
+    """Identifier of a study of the bundled portfolio."""
+    return studies.new_from_case("portfolio", CaseFolder)
+
+
+def wait(jobs, id, condition, seconds=120):
+    limit = time.monotonic() + seconds
+    while time.monotonic() < limit:
+        report = jobs.report(id)[1]
+        if condition(report):
+            return report
+        time.sleep(0.02)
+    raise AssertionError(jobs.report(id))
+
+
+def ended(report):
+    return report["state"] != "running"
+
+
+def test_a_study_begins_with_a_case_and_the_command_line_reads_it(studies, portfolio):
+    folder = studies.get(portfolio, CaseFolder)
+    case, bundled = load_case(folder.path / "case.toml"), load_case("portfolio")
+    assert folder.title == case.title == bundled.title
+    assert case.game.day_ahead.tolist() == bundled.game.day_ahead.tolist()
+    with pytest.raises(LookupError):
+        studies.get(portfolio)  # it is no study of a tariff
+    columns, rows = folder.classes()
+    assert [row["name"] for row in rows] == ["night, long", "night, late", "work"]
+    assert {"window", "count", "power_kw", "v2g_share"} <= {one.key for one in columns}
+    form = {one.key: one for one in folder.form()}
+    assert (form["contract.wear"].value, form["contract.wear"].origin) == ("0.01", "portfolio")
+    assert form["price.band"].help
+    assert form["market.day_ahead"].kind == "numbers"
+
+
+def test_classes_are_replaced_as_a_table(studies, portfolio):
+    folder = studies.get(portfolio, CaseFolder)
+    _, rows = folder.classes()
+    rows[0]["count"] = "1200"
+    rows.append(
+        {
+            "name": "noon",
+            "window": "11:00-14:00, 22:00-23:00",
+            "count": "10",
+            "power_kw": "3.5",
+            "energy_kwh": "5",
+            "v2g_share": "0",
+        }
+    )
+    folder.change(folder.with_classes(rows))
+    game = load_case(folder.path / "case.toml").game
+    assert game.count.tolist() == [1200.0, 600.0, 500.0, 10.0]
+    assert game.window[3].nonzero()[0].tolist() == [11, 12, 13, 22]
+    assert folder.classes()[1][3]["window"] == "11:00-14:00, 22:00-23:00"
+    for bad, told in (({"count": "many"}, "class 1: count must be a number"), ({}, "count")):
+        with pytest.raises(InputError, match=told):
+            folder.try_change(folder.with_classes([{"name": "x", "window": "1:00-9:00", "power_kw": "3", **bad}]))
+    with pytest.raises(InputError, match="at least one class"):
+        folder.with_classes([])
+    assert folder.classes()[1][3]["name"] == "noon"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[roll]\nday_ahead = { csv = "/etc/passwd" }\n',
+        '[roll.real_time]\ncsv = "../x.csv"\n',
+        '[[reserve]]\nbase = "pjm-regulation"\n[[reserve]]\ncapacity_price = { csv = "../../x.csv" }\n',
+        '[[reserve]]\nbase = "../x.toml"\n',
+        '[load]\ncsv = "/etc/passwd"\n',
+        'base = "/tmp/x.toml"\n',
+    ],
+)
+def test_a_case_names_no_file_outside_its_folder(studies, text):
+    with pytest.raises(InputError, match=r"outside the study's folder|bundled"):
+        studies.new_from_case_file("a.toml", text.encode())
+    assert studies.list() == []
+
+
+def test_settings_hold_no_code(studies, portfolio):
+    folder = studies.get(portfolio, CaseFolder)
+    for name, value in (("forecast", "os:getcwd"), ("known", "all"), ("days", "soon"), ("time_limit", 0.0)):
+        with pytest.raises(InputError, match=name):
+            replace(folder.search, **{name: value})
+
+
+@pytest.mark.slow
+def test_a_day_is_that_of_the_command(studies, jobs, portfolio, run_cli, tmp_path):
+    folder = studies.get(portfolio, CaseFolder)
+    jobs.start(portfolio, "en")
+    report = wait(jobs, portfolio, ended)
+    assert report["state"] == "done"
+    *_, (_, profit, bound) = report["proof"]
+    summary = folder.summary()
+    assert (profit, bound) == (pytest.approx(summary["objective"]), pytest.approx(summary["upper_bound"]))
+    command = folder.command.split()
+    assert command[:4] == ["csmoifsa", "ev", "aggregate", "case.toml"]
+    command[3] = folder.path / "case.toml"
+    command[-1] = tmp_path / "by-command"
+    assert run_cli(*command[1:]).code == 0
+    made = [name for name in folder.files() if name.startswith("day/") and name.endswith((".csv", ".png"))]
+    assert len(made) > 8
+    for name in made:
+        other = tmp_path / "by-command" / name.removeprefix("day/")
+        assert other.read_bytes() == (folder.path / name).read_bytes(), name
+
+
+@pytest.mark.slow
+def test_rolling_is_that_of_the_command(studies, jobs, portfolio, price_files, run_cli, tmp_path):
+    folder = studies.get(portfolio, CaseFolder)
+    folder.write_search(replace(folder.search, act="roll"))
+    jobs.start(portfolio, "en")
+    report = wait(jobs, portfolio, ended)
+    assert report["state"] == "failed"
+    assert "name the file of day-ahead prices" in report["fault"]
+    for which, path in zip(("day_ahead", "real_time"), price_files, strict=True):
+        folder.add_prices(which, "My prices.CSV", path.read_bytes())
+    folder.write_search(replace(folder.search, act="roll", days="2025-06-04:2025-06-05"))
+    jobs.start(portfolio, "zh")
+    assert wait(jobs, portfolio, ended)["state"] == "done"
+    command = folder.command.splitlines()[1].split()
+    command[3], command[-1] = folder.path / "case.toml", tmp_path / "by-command"
+    assert run_cli(*command[1:]).code == 0
+    for name in ("days.csv", "replay.csv", "replay_expected.csv", "replay_classes.csv", "summary.json"):
+        assert (tmp_path / "by-command" / name).read_bytes() == (folder.path / "roll" / name).read_bytes(), name
+    assert "滚动" in (folder.path / "roll" / "report.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="signals")
+def test_a_long_proof_is_watched_cancelled_killed_and_begun_again(studies, jobs):
+    id = studies.new_from_case_file("hard.toml", hard_case())
+    folder = studies.get(id, CaseFolder)
+    assert folder.faults() == []
+    jobs.start(id, "en")
+    report = wait(jobs, id, lambda report: len(report.get("proof", ())) > 1)
+    assert all(profit is None or bound is None or profit <= bound + 1e-9 for _, profit, bound in report["proof"])
+    with pytest.raises(InputError, match="cannot be paused"):
+        jobs.pause(id)
+    jobs.cancel(id)
+    assert folder.search.state == "new"
+
+    jobs.start(id, "en")
+    wait(jobs, id, lambda report: "proof" in report)
+    jobs._jobs[id].process.kill()  # as the system does when memory is short
+    report = wait(jobs, id, ended, 20)
+    assert (report["state"], report["fault"]) == ("failed", "the run was ended from outside; start it again")
+
+    folder.write_search(replace(folder.search, state="running", fault=""))  # the program was killed while it ran
+    again = Jobs(Studies(studies.root))
+    again.resume_all()
+    wait(again, id, lambda report: "proof" in report)
+    again.close()
+    assert folder.search.state == "running"  # begins again at the next start
