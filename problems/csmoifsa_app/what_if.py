@@ -56,6 +56,7 @@ class WhatIf:
             offered = [found.summary.recommended[name] for name in names]
         return {
             **day_data(scenario, problem.day),
+            "rules": {"step": scenario.rules.step, "ratios": list(scenario.rules.names())},
             "low": low.tolist(),
             "high": high.tolist(),
             "in_force": problem.day.prices.in_force.tolist(),
@@ -98,10 +99,11 @@ class WhatIf:
 def reachable(problem: EVPricing, x: np.ndarray) -> list[list[float] | None]:
     """Return lowest and highest value of each price that keeps all constraints, the others as they are; None: no value.
 
-    Of `STEPS` values between the bounds, and the present one; the range may have holes.
+    Of `STEPS` values between the bounds (with a price step the nearest multiples), and the present one; the range may
+    have holes.
     """
     low, high = problem.price_bounds
-    values = np.linspace(low, high, STEPS)
+    values = problem.allowed(np.linspace(low, high, STEPS))
     trials = np.tile(x, (len(x), STEPS + 1, 1))
     for k in range(len(x)):
         trials[k, :STEPS, k] = values[:, k]

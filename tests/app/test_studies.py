@@ -229,6 +229,19 @@ def test_the_range_of_each_price_is_that_of_trying(studies, small):
         assert found == (pytest.approx([min(allowed), max(allowed)]) if allowed else None)
 
 
+def test_rules_are_seen_by_the_sliders(client, studies, small):
+    studies.get(small).write_text(SMALL + "[rules]\nstep = 0.5\nratios = ['peak <= 4 x valley']\n")
+    day = client.get(f"/studies/{small}/day").json()
+    assert day["rules"] == {"step": 0.5, "ratios": ["peak <= 4 x valley", "prices are multiples of rules.step"]}
+    found = client.post(f"/studies/{small}/evaluate", json={"tariff": [45.0, 24.25, 11.0, 5.0, 5.0, 5.0]}).json()
+    broken = [one["constraint"] for one in found["broken"]]
+    assert broken == ["peak <= 4 x valley", "prices are multiples of rules.step"]
+    kept = client.post(f"/studies/{small}/evaluate", json={"tariff": [44.0, 24.5, 11.0, 5.0, 5.0, 5.0]}).json()
+    assert kept["broken"] == []
+    assert kept["ranges"][0][1] == 44.0
+    assert all(end % 0.5 == 0 for ends in kept["ranges"] for end in ends)
+
+
 def test_a_changed_scenario_is_read_anew(studies, small):
     what_if, folder = WhatIf(), studies.get(small)
     before = what_if.problem(folder)[1]

@@ -13,8 +13,10 @@
     return T.variables[name] || `${T[kind]}, ${period.join("_")}`;
   };
   function sentence(constraint) {
-    const [one, other] = constraint.split(" <= ");
+    const [one, other] = constraint.split(" <= "), { step, ratios } = state.day.rules;
     if (Object.hasOwn(T.constraints, constraint)) return T.constraints[constraint];
+    if (constraint === "prices are multiples of rules.step") return fill(T.step_rule, { step: `${step} ${state.day.unit}` });
+    if (ratios.includes(constraint)) return fill(T.ratio_rule, { rule: constraint });
     if (other) return fill(T.order, { a: variable(one), b: variable(other) });
     return fill(T.covers, { a: variable(constraint.replace(/ covers .*/, "")) });
   }
@@ -28,7 +30,7 @@
       place.querySelector("label").htmlFor = input.id = `price-${name}`;
       place.querySelector("span").textContent = variable(name);
       Object.assign(input, { min: state.day.low[k], max: state.day.high[k], step: "any" });
-      input.step = String((state.day.high[k] - state.day.low[k]) / 450);
+      input.step = String(state.day.rules.step ?? (state.day.high[k] - state.day.low[k]) / 450);
       input.addEventListener("input", () => {
         state.tariff[k] = Math.min(Math.max(Number(input.value), state.day.low[k]), state.day.high[k]);
         changed();
@@ -45,7 +47,7 @@
 
   async function changed() {
     inputs().forEach((input, k) => {
-      const text = `${number(state.tariff[k], 1)} ${state.day.unit}`;
+      const text = `${number(state.tariff[k], state.day.price_digits)} ${state.day.unit}`;
       input.parentElement.querySelector("output").textContent = text;
       input.setAttribute("aria-valuetext", text);
     });
@@ -86,7 +88,7 @@
       const range = found.ranges[k], low = state.day.low[k], width = state.day.high[k] - low;
       const bar = place.querySelector("i");
       bar.hidden = !range;
-      place.querySelector(".reach-text").textContent = range ? fill(T.reach, { low: number(range[0], 1), high: number(range[1], 1) }) : T.no_reach;
+      place.querySelector(".reach-text").textContent = range ? fill(T.reach, { low: number(range[0], state.day.price_digits), high: number(range[1], state.day.price_digits) }) : T.no_reach;
       if (range) Object.assign(bar.style, { left: `${(100 * (range[0] - low)) / width}%`, width: `${Math.max((100 * (range[1] - range[0])) / width, 1)}%` });
     });
   }

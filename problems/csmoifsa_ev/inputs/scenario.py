@@ -35,6 +35,7 @@ from csmoifsa_ev.model.limits import Choice, Limits
 from csmoifsa_ev.model.objectives import Satisfaction
 from csmoifsa_ev.model.promises import Promises
 from csmoifsa_ev.model.response import FLOWS, RECOVERIES, Recovery, Response
+from csmoifsa_ev.model.rules import Rules
 from csmoifsa_ev.model.tariff import PriceTerms, Windows
 from csmoifsa_ev.model.v2g import V2G
 
@@ -94,7 +95,7 @@ class Scenario(Parameters):
     ----------
     name, title : str
         Name in results, and title of figures.
-    load, tariff, prices, fleet, response, v2g, grid, satisfaction, limits, choice, promises, filing
+    load, tariff, prices, fleet, response, v2g, grid, satisfaction, limits, rules, choice, promises, filing
         Parts of the scenario, each described at its class.
     published : Published, optional
         Figures that the case's paper prints; None where the scenario differs from the bundled case.
@@ -113,6 +114,7 @@ class Scenario(Parameters):
     grid: GridInput
     satisfaction: Satisfaction
     limits: Limits = field(default_factory=Limits)
+    rules: Rules = field(default_factory=Rules)
     choice: Choice = field(default_factory=Choice)
     promises: Promises = field(default_factory=Promises)
     filing: Filing = field(default_factory=Filing)
@@ -127,6 +129,9 @@ class Scenario(Parameters):
             raise InputError("tariff.days: response.transfer = 'total-load' knows one kind of days only")
         object.__setattr__(self, "prices", self.prices.ordered(names))
         self.response.ramps(names)  # refuses flows of other periods
+        self.rules.rows(names)  # refuses prices of other periods
+        if self.rules.step is not None:
+            self.rules.multiples(*np.array([self.prices.charge_bounds, self.prices.discharge_bounds]).T)
 
     def with_changes(
         self,
@@ -340,6 +345,7 @@ def build_day(scenario: Scenario) -> PricingDay:
         grid=scenario.grid,
         satisfaction=scenario.satisfaction,
         limits=scenario.limits,
+        rules=scenario.rules,
         choice=scenario.choice,
     )
     if not day.reference_level > 0:

@@ -73,6 +73,11 @@ def constraint_names(periods: Sequence[str], orders: Sequence[Sequence[int]] | N
     )
 
 
+def names_of(day: PricingDay) -> tuple[str, ...]:
+    """Return what each constraint on tariffs of a day asks for: `constraint_names`, then the `rules.Rules`."""
+    return (*constraint_names(day.names, [kind.own.tolist() for kind in day.kinds]), *day.rules.names())
+
+
 def discharge_ends(orders: Sequence[Sequence[int]]) -> list[tuple[int, int]]:
     """Return the (dearest, cheapest) period of each kind of days with more than one, each pair once."""
     return sorted({(own[0], own[-1]) for own in orders if len(own) > 1})
@@ -94,7 +99,7 @@ def constraint_values(
     most: float,
     day: PricingDay,
 ) -> np.ndarray:
-    """Return the constraints in the order of `constraint_names`, shape (n, m), kept where <= 0.
+    """Return the constraints in the order of `names_of`, shape (n, m), kept where <= 0.
 
     Equations 27-29 of the 2022 paper, reconstructed, and the `limits.Limits`. Prices are divided by the mean reference
     price, sums of money by the bill before pricing, so that violations can be added. The bounds of the dearest period's
@@ -136,5 +141,6 @@ def constraint_values(
         -v2g_gain / money if day.limits.v2g_must_pay else np.zeros(len(X)),
         np.full(len(X), -1.0) if day.limits.max_bill_rise is None else rise - day.limits.max_bill_rise - ROUNDING,
         np.full(len(X), -1.0) if max_load is None else (g1_mw - max_load) / day.before.g1_mw - ROUNDING,
+        *day.rules.values(X, day.names, level),
     )
     return np.stack(columns, axis=1)

@@ -20,6 +20,7 @@ from csmoifsa_ev.model.objectives import (
     over_days,
 )
 from csmoifsa_ev.model.response import Response, stagger_weights
+from csmoifsa_ev.model.rules import Rules
 from csmoifsa_ev.model.tariff import PERIODS, PriceTerms, price_names
 from csmoifsa_ev.model.v2g import V2G
 
@@ -87,6 +88,8 @@ class PricingDay:
         Weights of drivers' satisfaction.
     limits : Limits
         What a tariff must keep beyond the order of its prices.
+    rules : Rules
+        Rules on prices: multiples of a step, ratios.
     choice : Choice
         How one tariff is chosen among nearly equal ones.
     price_per_mwh : (T,) array, optional
@@ -112,6 +115,7 @@ class PricingDay:
     grid: Grid
     satisfaction: Satisfaction
     limits: Limits = field(default_factory=Limits)
+    rules: Rules = field(default_factory=Rules)
     choice: Choice = field(default_factory=Choice)
     price_per_mwh: np.ndarray | None = None
     notes: tuple[str, ...] = ()

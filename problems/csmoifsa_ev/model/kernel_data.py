@@ -24,7 +24,7 @@ def kernel_data(day: PricingDay, objectives: tuple[str, ...]) -> np.ndarray:
 
     terms = day.v2g.response
     orders = [kind.own.tolist() for kind in day.kinds]
-    pairs, ends = price_order(orders), discharge_ends(orders)
+    pairs, ends, ratios = price_order(orders), discharge_ends(orders), day.rules.rows(day.names)
     return pack(
         {
             "n_steps": len(day.period),
@@ -32,6 +32,8 @@ def kernel_data(day: PricingDay, objectives: tuple[str, ...]) -> np.ndarray:
             "n_kinds": len(day.kinds),
             "n_pairs": len(pairs),
             "n_ends": len(ends),
+            "n_ratios": len(ratios),
+            "price_step": day.rules.step or 0.0,
             "dt_h": day.dt_h,
             "recovery": RECOVERIES.index(day.response.recovery),
             "objectives": ([QUANTITIES.index(name) for name in objectives] + [0] * len(QUANTITIES))[: len(QUANTITIES)],
@@ -60,6 +62,7 @@ def kernel_data(day: PricingDay, objectives: tuple[str, ...]) -> np.ndarray:
         },
         pairs,
         ends,
+        ratios,
         [
             Tables(
                 kind=np.array(

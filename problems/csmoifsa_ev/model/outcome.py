@@ -98,8 +98,8 @@ class TariffOutcome:
         Payments for charging that keeps its steps, for shifted charging, and for recharging less the income from
         discharging [currency/day].
     constraints : (n, m) array
-        Constraints in the order of `constraint_names`, kept where <= 0, as shares of the mean reference price, of the
-        bill or of the peak before pricing.
+        Constraints in the order of `constraints.names_of`, kept where <= 0, as shares of the mean reference price, of
+        the bill or of the peak before pricing, and distances from a price step in steps.
     """
 
     load_mw: np.ndarray

@@ -103,6 +103,7 @@ def day_data(scenario: Scenario, day: PricingDay) -> dict[str, object]:
     minutes = [round(k * day.dt_h * 60) for k in range(len(day.period))]
     return {
         "unit": scenario.prices.unit,
+        "price_digits": scenario.rules.digits,
         "max_load": scenario.limits.max_load_mw,
         "money": scenario.prices.currency,
         "variables": list(day.variables),

@@ -118,26 +118,26 @@ def _tariff_table(study: Study) -> Table:
     hours = [f"{name} {' '.join(ones)}".strip() for name, ones in windows.by_name.items()]
     table = _table(f"\n{prices.unit}", *(f"\n{one}" for one in hours))
     discharging = study.choice_outcome.discharging_share[list(study.choices).index("compromise")]
-    x = study.recommended
+    x, digits = study.recommended, study.day.rules.digits
     n = study.day.n_periods
     used = [*(discharging > 0), False]
-    discharge = [f"{x[n + p]:.1f}" if used[p] else "none" for p in range(n)]
+    discharge = [f"{x[n + p]:.{digits}f}" if used[p] else "none" for p in range(n)]
     table.add_row(
         f"charge, {'flat price of habits' if np.ptp(study.day.reference) == 0 else 'prices of habits'}",
         *(f"{price:.1f}" for price in study.day.reference),
     )
     table.add_row("charge, in force", *(f"{price:.1f}" for price in prices.start_prices))
-    table.add_row("charge, recommended", *(f"{price:.1f}" for price in x[:n]), style="bold")
+    table.add_row("charge, recommended", *(f"{price:.{digits}f}" for price in x[:n]), style="bold")
     table.add_row("discharge, recommended", *discharge, style="bold")
     if study.robust is not None:
-        table.add_row("charge, nominal choice", *(f"{price:.1f}" for price in study.recommendation.tariff[:n]))
+        table.add_row("charge, nominal choice", *(f"{price:.{digits}f}" for price in study.recommendation.tariff[:n]))
     if study.rounded is not None:
         table.add_row("charge, rounded", *(f"{price:g}" for price in study.rounded[:n]))
         rounded = [f"{study.rounded[n + p]:g}" if used[p] else "none" for p in range(n)]
         table.add_row("discharge, rounded", *rounded)
     ranges, _ = study.no_effect
     free = [
-        f"{name} {low:.1f} to {high:.1f}"
+        f"{name} {low:.{digits}f} to {high:.{digits}f}"
         for name, (low, high) in zip(study.day.variables, ranges, strict=True)
         if high - low > 0.05
     ]
@@ -328,7 +328,10 @@ def _choice_lines(study: Study, summary: Summary) -> list[str]:
     """Return the rule that chose the tariff, and the whole range of what it was chosen from."""
     choice, money, unit = summary["choice"], study.scenario.prices.currency, study.scenario.prices.unit
     ranges = choice["nearly_equal"]
-    prices = "; ".join(f"{name} {ranges[name][0]:.1f} to {ranges[name][1]:.1f}" for name in study.day.variables)
+    digits = study.day.rules.digits
+    prices = "; ".join(
+        f"{name} {ranges[name][0]:.{digits}f} to {ranges[name][1]:.{digits}f}" for name in study.day.variables
+    )
     profit, bill = (ranges[name] for name in ("operator_profit_per_day", "driver_bill_per_day"))
     return [
         f"{'Nominal choice' if summary['robust'] else 'Choice'}: the score, the mean over the objectives of 0 (worst "

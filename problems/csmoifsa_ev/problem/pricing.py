@@ -7,9 +7,10 @@ from functools import cached_property
 
 import numpy as np
 from pymoo.core.problem import Problem
+from pymoo.core.repair import NoRepair, Repair
 
 from csmoifsa.errors import InputError, did_you_mean
-from csmoifsa_ev.model.constraints import constraint_names
+from csmoifsa_ev.model.constraints import names_of
 from csmoifsa_ev.model.day import PricingDay
 from csmoifsa_ev.model.kernel_data import kernel_data
 from csmoifsa_ev.model.outcome import OBJECTIVE_SETS, QUANTITIES, TariffOutcome, evaluate
@@ -19,7 +20,7 @@ class EVPricing(Problem):
     """Prices of charging and discharging in each period, as a pymoo problem with three objectives.
 
     Its 2 P variables are `PricingDay.variables`: of peak, flat and valley six. Its constraints are those of
-    `constraints.constraint_names`; with one kind of days there are 2 P + 6.
+    `constraints.names_of`; with one kind of days and no rules there are 2 P + 6.
 
     `csmoifsa_ev.plugin.ev_pricing` makes one from a scenario file or a bundled case.
 
@@ -52,8 +53,8 @@ class EVPricing(Problem):
 
     @property
     def constraint_names(self) -> tuple[str, ...]:
-        """What each constraint asks for: see `constraints.constraint_names`."""
-        return constraint_names(self.day.names, [kind.own.tolist() for kind in self.day.kinds])
+        """What each constraint asks for: see `constraints.names_of`."""
+        return names_of(self.day)
 
     @property
     def price_bounds(self) -> tuple[np.ndarray, np.ndarray]:
@@ -61,6 +62,15 @@ class EVPricing(Problem):
         prices, n = self.day.prices, self.day.n_periods
         low, high = np.array([prices.charge_bounds] * n + [prices.discharge_bounds] * n, dtype=float).T
         return low.copy(), high.copy()
+
+    def allowed(self, X: np.ndarray) -> np.ndarray:
+        """Return tariffs (n, 2 P) with each price at the nearest multiple of ``rules.step``, if there is a step."""
+        return self.day.rules.nearest(X, *self.price_bounds)
+
+    @property
+    def repair(self) -> Repair:
+        """Operator of pymoo's algorithms with which they search allowed tariffs only; none without a step."""
+        return NoRepair() if self.day.rules.step is None else NearestAllowed()
 
     def outcome(self, X: np.ndarray) -> TariffOutcome:
         """Return all effects of tariffs ``X``, shape (n, 2 P) [price unit per kWh]."""
@@ -103,7 +113,7 @@ class EVPricing(Problem):
         (n, 10) array
             The quantities of `outcome.QUANTITIES`, to be minimised: those in `outcome.MAXIMISED` with a minus sign.
         (n, m) array
-            The constraints of `constraints.constraint_names`, kept where <= 0.
+            The constraints of `constraints.names_of`, kept where <= 0.
         """
         X = np.array(X, dtype=float, order="C")
         if self.day.response.transfer != "ev-load":
@@ -126,3 +136,10 @@ class EVPricing(Problem):
             return
         out["F"], out["G"] = np.empty((len(X), self.n_obj)), np.empty((len(X), self.n_ieq_constr))
         self.kernel(X, self.kernel_data, out["F"], out["G"])
+
+
+class NearestAllowed(Repair):
+    """Operator of pymoo's algorithms that sets prices to the nearest multiples of ``rules.step``."""
+
+    def _do(self, problem: EVPricing, X: np.ndarray, **kwargs: object) -> np.ndarray:
+        return problem.allowed(X)

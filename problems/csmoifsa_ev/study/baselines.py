@@ -55,7 +55,7 @@ def grid_search(problem: EVPricing, n_eval: int, seed: int) -> np.ndarray:
     axes = [np.linspace(low[k], high[k], levels) for k in range(n)]
     X = np.stack([one.ravel() for one in np.meshgrid(*axes, indexing="ij")], axis=1)
     X = np.hstack([X, np.tile(low[n:], (len(X), 1))])
-    return _front_of(problem, X)
+    return _front_of(problem, problem.allowed(X))
 
 
 def nsga2(problem: EVPricing, n_eval: int, seed: int, pop_size: int = 100) -> np.ndarray:
@@ -63,7 +63,8 @@ def nsga2(problem: EVPricing, n_eval: int, seed: int, pop_size: int = 100) -> np
     from pymoo.algorithms.moo.nsga2 import NSGA2
     from pymoo.optimize import minimize
 
-    done = minimize(problem, NSGA2(pop_size=pop_size), ("n_eval", n_eval), seed=seed, verbose=False)
+    algorithm = NSGA2(pop_size=pop_size, repair=problem.repair)
+    done = minimize(problem, algorithm, ("n_eval", n_eval), seed=seed, verbose=False)
     return np.empty((0, problem.n_var)) if done.X is None else np.atleast_2d(done.X)
 
 

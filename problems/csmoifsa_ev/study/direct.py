@@ -38,10 +38,13 @@ INFEASIBLE = 1e6
 
 
 def cost_of(problem: EVPricing, goal: Goal, further: Goal | None = None) -> Callable[[np.ndarray], np.ndarray]:
-    """Return a function of tariffs (n, 2 P): the goal within the constraints, above 1e6 outside."""
+    """Return a function of tariffs (n, 2 P): the goal within the constraints, above 1e6 outside.
+
+    With a price step it is that of the nearest allowed tariffs.
+    """
 
     def cost(tariffs: np.ndarray) -> np.ndarray:
-        X = np.ascontiguousarray(tariffs)
+        X = np.ascontiguousarray(problem.allowed(tariffs))
         Q, G = problem.quantities(X)
         violation = np.maximum(G, 0.0).sum(axis=1)
         if further is not None:
@@ -87,7 +90,7 @@ def search_tariff(
         start = np.clip(start, low, high)
     cost = cost_of(problem, goal, further)
     found, value = evolve(cost, low, high, start=start, generations=generations, seed=seed)
-    return None if value >= INFEASIBLE else found
+    return None if value >= INFEASIBLE else problem.allowed(found)
 
 
 def evolve(
@@ -166,7 +169,26 @@ def refine_tariff(
     starts = apart(points, cost(points), n_periods, _APART, [tariff])
     found = [_in_box(problem, goal, further, one, _APART, seed) for one in starts]
     kept = np.array([tariff, *(one for one in found if one is not None)])
-    return kept[cost(kept).argmin()]
+    best = kept[cost(kept).argmin()]
+    return _descend(problem, cost, best)
+
+
+def _descend(problem: EVPricing, cost: Callable[[np.ndarray], np.ndarray], tariff: np.ndarray) -> np.ndarray:
+    """Return a tariff (2 P,) that no move of one or two prices by one or two price steps improves; as it is without.
+
+    Each time the best move is made.
+    """
+    step = problem.day.rules.step
+    if step is None:
+        return tariff
+    single = np.vstack([np.eye(len(tariff)) * k for k in (-2, -1, 1, 2)])
+    moves = step * np.unique((single[:, None] + single).reshape(-1, len(tariff)), axis=0)
+    while True:
+        near = problem.allowed(np.vstack([tariff, tariff + moves]))
+        values = cost(near)
+        if values[0] <= values.min():
+            return near[0]
+        tariff = near[values.argmin()]
 
 
 class Sample(NamedTuple):
@@ -194,7 +216,7 @@ def sample_tariffs(problem: EVPricing, *, seed: int = 0) -> Sample:
         charge[:, own] = cheapest + (charge[:, own] - cheapest) * unit[:, 2 * n : 2 * n + 1]
         discharge[:, own] = -np.sort(-discharge[:, own], axis=1)
     discharge = discharge * (unit[:, 2 * n + 1 :] < 0.5)
-    X = low + (high - low) * np.hstack([charge, discharge])
+    X = problem.allowed(low + (high - low) * np.hstack([charge, discharge]))
     Q, G = problem.quantities(X)
     kept = (G <= 0).all(axis=1)
     return Sample(X[kept], Q[kept])
@@ -224,8 +246,9 @@ def search_everywhere(
     kept = [one for one in found if one is not None] or begin
     if not kept:
         return None
-    costs = cost_of(problem, goal, further)(np.array(kept))
-    return kept[int(costs.argmin())] if costs.min() < INFEASIBLE else None
+    cost = cost_of(problem, goal, further)
+    costs = cost(np.array(kept))
+    return _descend(problem, cost, kept[int(costs.argmin())]) if costs.min() < INFEASIBLE else None
 
 
 def _in_box(

@@ -34,7 +34,7 @@ class Draws:
         self._problems = [
             EVPricing(day, objectives=problem.objective_set) for day in draw_days(problem.day, draws=draws, seed=seed)
         ]
-        habits = np.array([*problem.day.reference, *np.full(3, float(problem.day.prices.discharge_bounds[0]))])
+        habits = np.array([*problem.day.reference, *problem.price_bounds[0][problem.day.n_periods :]])
         start = np.stack([habits, problem.day.prices.in_force])  # under the first nobody changes hours
         self._before, self._in_force = self.quantities(start).transpose(1, 0, 2)
         self._nominal_before = problem.quantities(habits[None])[0][0]

@@ -126,7 +126,7 @@ def best_tariff(
     problem = EVPricing(day)
 
     def values(X: np.ndarray) -> np.ndarray:
-        F, G = problem.values(X)
+        F, G = problem.values(problem.allowed(X))
         return scale.score(F) - VIOLATION_PENALTY * np.maximum(G, 0.0).sum(axis=1)
 
     X = random.uniform(low, high, (n_eval // 3, 6))
@@ -145,7 +145,7 @@ def best_tariff(
         kept = np.argsort(-score, kind="stable")[:8]
         X, score = X[kept], score[kept]
         size = max(size * 0.97, 1e-3)
-    return X[0]
+    return problem.allowed(X[:1])[0]
 
 
 def _curve_error(estimated: dict[str, Ramp], truth: dict[str, Ramp]) -> float:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from csmoifsa_ev.model.outcome import acceptable_bill
+from csmoifsa_ev.model.rules import OFF_STEP
 from csmoifsa_ev.problem.pricing import EVPricing
 
 _TOLERANCE = 1e-9
@@ -40,7 +41,7 @@ def no_effect_ranges(problem: EVPricing, tariff: np.ndarray) -> tuple[np.ndarray
     directions = np.vstack([np.eye(problem.n_var), level_direction(problem, tariff)])
     stretch = np.array([[no_effect_length(problem, tariff, sign * one) for sign in (-1.0, 1.0)] for one in directions])
     stretch = (stretch * [-1.0, 1.0]).round(6)
-    return tariff[:, None] + stretch[:-1], (float(stretch[-1, 0]), float(stretch[-1, 1]))
+    return problem.allowed((tariff[:, None] + stretch[:-1]).T).T, (float(stretch[-1, 0]), float(stretch[-1, 1]))
 
 
 def normalise_prices(problem: EVPricing, front: np.ndarray) -> np.ndarray:
@@ -48,9 +49,9 @@ def normalise_prices(problem: EVPricing, front: np.ndarray) -> np.ndarray:
 
     A discharge price at which no car discharges falls to the lowest value without effect. Then all prices rise or fall
     along `level_direction`, as far as this has no effect, until the drivers' bill is `outcome.acceptable_bill`: that of
-    the tariff in force, so that profits of different tariffs can be compared.
+    the tariff in force, so that profits of different tariffs can be compared. Multiples of a price step stay such.
     """
-    normalised, acceptable = front.copy(), acceptable_bill(problem.day)
+    normalised, acceptable, step = front.copy(), acceptable_bill(problem.day), problem.day.rules.step
     outcome = problem.outcome(front)
     for tariff, shares, bill in zip(normalised, outcome.discharging_share, outcome.driver_bill_per_day, strict=True):
         for p, used in reversed(list(enumerate((*shares, 0.0), start=problem.day.n_periods))):
@@ -60,7 +61,10 @@ def normalise_prices(problem: EVPricing, front: np.ndarray) -> np.ndarray:
         rise = direction if bill < acceptable else -direction
         moved = problem.outcome((tariff + _STEP * rise)[None]).driver_bill_per_day[0]
         most = _STEP * abs(acceptable - bill) / max(abs(moved - bill), 1e-300)  # the bill is linear in a common rise
-        tariff += min(no_effect_length(problem, tariff, rise), most) * rise
+        length = min(no_effect_length(problem, tariff, rise), most)
+        if step is not None:
+            length = np.floor(length / step + OFF_STEP) * step
+        tariff[:] = problem.allowed(tariff + length * rise)
     return normalised
 
 
@@ -77,25 +81,28 @@ def level_direction(problem: EVPricing, tariff: np.ndarray) -> np.ndarray:
 def no_effect_length(problem: EVPricing, tariff: np.ndarray, direction: np.ndarray) -> float:
     """Return the largest length along ``direction`` (2 P,) without effect on the objectives and within the constraints.
 
-    A scan in 450 steps finds the first change; bisection of the step before it finds the length, >= 0.
+    A scan in 450 steps finds the first change; bisection of the step before it finds the length, >= 0. Where prices are
+    multiples of a step, lengths are multiples, too, and each price is the nearest one.
     """
     low, high = problem.price_bounds
+    step, slack = problem.day.rules.step, 0.0 if problem.day.rules.step is None else _TOLERANCE
     here, _ = problem.values(tariff[None])
     scale = np.maximum(np.abs(here), 1.0)
 
     def unchanged(lengths: np.ndarray) -> np.ndarray:
         tariffs = tariff + lengths[:, None] * direction
-        F, G = problem.values(tariffs)
+        F, G = problem.values(problem.allowed(tariffs))
         same = (np.abs(F - here) <= _TOLERANCE * scale).all(axis=1) & (G <= 0).all(axis=1)
-        return np.asarray(same & (tariffs >= low).all(axis=1) & (tariffs <= high).all(axis=1))
+        return np.asarray(same & (tariffs >= low - slack).all(axis=1) & (tariffs <= high + slack).all(axis=1))
 
-    lengths = np.linspace(0.0, float((high - low).max()), _STEPS + 1)
+    most = float((high - low).max())
+    lengths = np.linspace(0.0, most, _STEPS + 1) if step is None else np.arange(0.0, most + step, step)
     same = unchanged(lengths)
     if not same[1:].any() and not same[0]:
         return 0.0
     stop = len(same) if same.all() else int(np.argmin(same))
     good, bad = (lengths[stop - 1], lengths[stop]) if 0 < stop < len(same) else (lengths[max(stop - 1, 0)], 0.0)
-    if bad > good:
+    if bad > good and step is None:
         for _ in range(_HALVINGS):
             middle = 0.5 * (good + bad)
             if unchanged(np.array([middle]))[0]:

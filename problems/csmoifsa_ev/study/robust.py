@@ -191,7 +191,8 @@ def _search(draws: Draws, goal: Measure, pool: Pool, generations: int = 40) -> t
 
 def _evolve(draws: Draws, goal: Measure, start: np.ndarray, half: float, generations: int) -> tuple[np.ndarray, float]:
     cost = _within(draws, lambda X: goal(X, draws.quantities(X)))
-    return evolve(cost, *_box(draws, start, half), start=start, generations=generations)
+    found, least = evolve(cost, *_box(draws, start, half), start=start, generations=generations)
+    return draws.problem.allowed(found), least
 
 
 def _box(draws: Draws, middle: np.ndarray, half: float) -> tuple[np.ndarray, np.ndarray]:
@@ -200,9 +201,13 @@ def _box(draws: Draws, middle: np.ndarray, half: float) -> tuple[np.ndarray, np.
 
 
 def _within(draws: Draws, goal: Callable[[np.ndarray], np.ndarray]) -> Callable[[np.ndarray], np.ndarray]:
-    """Return a function of tariffs (n, 2 P): the goal where they keep the nominal constraints, else above 1e6."""
+    """Return a function of tariffs (n, 2 P): the goal where they keep the nominal constraints, else above 1e6.
 
-    def cost(X: np.ndarray) -> np.ndarray:
+    With a price step it is that of the nearest allowed tariffs.
+    """
+
+    def cost(tariffs: np.ndarray) -> np.ndarray:
+        X = draws.problem.allowed(tariffs)
         violation = np.maximum(draws.problem.quantities(X)[1], 0.0).sum(axis=1)
         values, kept = INFEASIBLE + violation, np.flatnonzero(violation == 0)
         if len(kept):

@@ -316,7 +316,7 @@ def _front(
     Under the reference tariff nobody changes hours.
     """
     low, high = problem.price_bounds
-    reference = np.clip([*problem.day.reference, *low[problem.day.n_periods :]], low, high)
+    reference = problem.allowed(np.clip([*problem.day.reference, *low[problem.day.n_periods :]], low, high))
     X = np.vstack([reference, searched, found.scale.extremes, found.best])
     F, G = problem.values(X)
     kept = (G <= 0).all(axis=1)
@@ -335,9 +335,9 @@ def _search(
     progress: Callable[[int], None] | None = None,
     checkpoint: Checkpoint | None = None,
 ) -> Run:
-    algorithm = CSMOIFSA(pop_size=pop_size, sampling=initial_population(problem, pop_size, seed))
+    algorithm = CSMOIFSA(pop_size=pop_size, sampling=initial_population(problem, pop_size, seed), repair=problem.repair)
     if checkpoint is not None and checkpoint.path.exists():
-        saved = CSMOIFSA.load(checkpoint.path, problem)
+        saved = CSMOIFSA.load(checkpoint.path, problem, repair=problem.repair)
         if (saved.pop_size, saved.seed) != (pop_size, seed):
             raise InputError(
                 f"{checkpoint.path} is of a search with another pop_size or seed; state those, or delete it"

@@ -39,6 +39,8 @@ from csmoifsa_ev.model.kernels.layout import (
     PARKING,
     PEAK_COST,
     PERIODS,
+    PRICE_STEP,
+    RATIOS,
     ROUND_TRIP,
     SHARE,
     SHARE_OF_ENERGY,
@@ -49,6 +51,9 @@ from csmoifsa_ev.model.kernels.layout import (
 
 ROUNDING = 1e-9
 """Slack of constraints on sums, as a share; equals `constraints.ROUNDING`."""
+
+OFF_STEP = 1e-6
+"""Largest distance from a multiple that counts as rounding, as a share of the step; equals `rules.OFF_STEP`."""
 
 EMPTY_GROUP = 1e-9
 """Share of the drivers below which a group counts as empty; equals `fairness.EMPTY_GROUP`."""
@@ -102,6 +107,35 @@ def constraints(
     g[k + 3] = -gain / data[BILL_BEFORE] if data[MUST_PAY] > 0.0 else 0.0
     g[k + 4] = rise - data[MAX_BILL_RISE] - ROUNDING if data[MAX_BILL_RISE] < np.inf else -1.0
     g[k + 5] = (peak - data[MAX_LOAD]) / data[G1_BEFORE] - ROUNDING if data[MAX_LOAD] < np.inf else -1.0
+    rules(x, data, k + 6, g)
+
+
+@jit(borrows=True)
+def rules(x: np.ndarray, data: np.ndarray, first: int, g: np.ndarray) -> None:
+    """Fill the constraints ``g`` of one candidate from ``first`` on with the rules; see `rules.Rules.values`."""
+    n_periods, n_ratios = int(data[PERIODS]), int(data[RATIOS])
+    at = HEADER + 2 * int(data[PAIRS]) + 2 * int(data[ENDS])
+    for row in range(n_ratios):
+        k = at + 4 * row
+        one, other = price_at(x, int(data[k]), n_periods), price_at(x, int(data[k + 1]), n_periods)
+        g[first + row] = (data[k + 2] * one + data[k + 3] * other) / data[LEVEL] - ROUNDING
+    if data[PRICE_STEP] > 0.0:
+        off = 0.0
+        for k in range(x.shape[0]):
+            steps = x[k] / data[PRICE_STEP]
+            off = max(off, abs(steps - np.rint(steps)))
+        g[first + n_ratios] = off - OFF_STEP
+
+
+@jit(borrows=True)
+def price_at(x: np.ndarray, k: int, n_periods: int) -> float:
+    """Return price ``k`` of a tariff, the highest charge price where it is -1 and the lowest where it is -2."""
+    if k >= 0:
+        return x[k]
+    found = x[0]
+    for p in range(1, n_periods):
+        found = max(found, x[p]) if k == -1 else min(found, x[p])
+    return found
 
 
 @jit(borrows=True)
@@ -204,7 +238,7 @@ def evaluate(X: np.ndarray, data: np.ndarray, F: np.ndarray, G: np.ndarray) -> N
     sums, q = np.zeros((X.shape[0], N_SUMS)), np.empty(10)
     for k in (G1, INSIDE, OUTSIDE, G1_WITHOUT):
         sums[:, k] = -1e300
-    at = HEADER + 2 * int(data[PAIRS]) + 2 * int(data[ENDS])
+    at = HEADER + 2 * int(data[PAIRS]) + 2 * int(data[ENDS]) + 4 * int(data[RATIOS])
     for _ in range(int(data[KINDS])):
         at = add_kind(X, data, at, sums)
     for row in range(X.shape[0]):

@@ -17,6 +17,8 @@ NUMBERS = {
     "n_kinds": 1,  # kinds of days
     "n_pairs": 1,  # of neighbouring periods, see `constraints.price_order`
     "n_ends": 1,  # pairs of dearest and cheapest period, see `constraints.discharge_ends`
+    "n_ratios": 1,  # see `rules.Rules.rows`
+    "price_step": 1,  # 0 without one
     "dt_h": 1,
     "recovery": 1,  # index in `response.RECOVERIES`
     "objectives": 10,  # index in `outcome.QUANTITIES` of each objective; as many are read as F has columns
@@ -45,7 +47,8 @@ NUMBERS = {
 }
 """Name and number of values of each parameter at the beginning of ``data``, in order; `pack` writes them.
 
-The pairs and the ends follow, two numbers each, then for each kind of days `KIND` and `Tables`.
+The pairs and the ends follow, two numbers each, then the ratios, four numbers each, then for each kind of days `KIND`
+and `Tables`.
 """
 
 KIND = ("n_limits", "n_days", "share", "share_of_energy", "dearest", "cheapest", "mean_parking_h")
@@ -80,6 +83,7 @@ HEADER = sum(NUMBERS.values())
 STEPS, PERIODS, KINDS, PAIRS, ENDS, DT, RECOVERY = (
     AT[n] for n in ("n_steps", "n_periods", "n_kinds", "n_pairs", "n_ends", "dt_h", "recovery")
 )
+RATIOS, PRICE_STEP = AT["n_ratios"], AT["price_step"]
 SHARE, SHARE_OF_ENERGY, DEAREST, CHEAPEST, PARKING = range(2, len(KIND))
 OBJECTIVES, MIN_PROFIT, MAX_BILL, MUST_PAY = (AT[n] for n in ("objectives", "min_profit", "max_bill", "v2g_must_pay"))
 MAX_BILL_RISE, MAX_LOAD, ENROLMENT = AT["max_bill_rise"], AT["max_load"], AT["enrolment"]
@@ -95,6 +99,7 @@ def pack(
     numbers: Mapping[str, ArrayLike],
     pairs: Sequence[tuple[int, int]],
     ends: Sequence[tuple[int, int]],
+    ratios: Sequence[Sequence[float]],
     kinds: Sequence[Tables],
 ) -> np.ndarray:
     """Return one flat array of all parameters, shape (k,).
@@ -105,6 +110,8 @@ def pack(
         The names of `NUMBERS`, each with its number of values.
     pairs, ends : sequence of (int, int)
         From `constraints.price_order` and `constraints.discharge_ends`.
+    ratios : sequence of `rules.Ratio`
+        From `rules.Rules.rows`.
     kinds : sequence of Tables
         Data of each kind of days, of the shapes stated there.
 
@@ -119,7 +126,7 @@ def pack(
     for (name, length), part in zip(NUMBERS.items(), parts, strict=True):
         if len(part) != length:
             raise ValueError(f"{name} must have {length} values, not {len(part)}")
-    arrays = [pairs, ends, *(table for tables in kinds for table in tables)]
+    arrays = [pairs, ends, ratios, *(table for tables in kinds for table in tables)]
     return np.concatenate([*parts, *(np.ravel(np.asarray(one, dtype=float)) for one in arrays)])
 
 

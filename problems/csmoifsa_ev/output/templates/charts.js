@@ -25,7 +25,7 @@ const Charts = (function () {
       const look = p === n - 1 ? COLOURS.length - 1 : p;
       const steps = data.period.map((one, k) => [one, k]).filter(([one]) => one === name).map(([, k]) => k);
       return {
-        type: "barpolar", name: `${T.charge}, ${named[p]}: ${number(x[p], 1)}`, r: steps.map(() => x[p]),
+        type: "barpolar", name: `${T.charge}, ${named[p]}: ${number(x[p], data.price_digits)}`, r: steps.map(() => x[p]),
         theta: steps.map((k) => 15 * data.step_h * (k + 0.5)), width: steps.map(() => 15 * data.step_h),
         marker: { color: COLOURS[look], line: { color: "#ffffff", width: 0.5 }, pattern: { shape: PATTERNS[look], fgcolor: "#ffffff", bgcolor: COLOURS[look], size: 6 } },
         hovertemplate: `${named[p]} ${number(x[p], 2)} ${plain(data.unit)}<extra></extra>`,
@@ -35,7 +35,7 @@ const Charts = (function () {
     discharging.map((yes, p) => [yes, p]).filter(([yes]) => yes).forEach(([, p]) => {
       const steps = data.period.map((one, k) => [one, k]).filter(([one]) => one === data.periods[p]).map(([, k]) => k);
       bars.push({
-        type: "scatterpolar", mode: "markers", name: `${T.discharge}, ${named[p]}: ${number(x[n + p], 1)}`,
+        type: "scatterpolar", mode: "markers", name: `${T.discharge}, ${named[p]}: ${number(x[n + p], data.price_digits)}`,
         r: steps.map(() => x[n + p]), theta: steps.map((k) => 15 * data.step_h * (k + 0.5)),
         marker: { symbol: "triangle-down", size: 9, color: colour("--ink", "#000000") },
       });

@@ -148,7 +148,7 @@
       const line = body.insertRow();
       cell(line, v < 0 ? quantity(name) : `${VARIABLES[v]} [${D.unit}]`);
       const shown = v < 0 ? D.figures[name][row] : D.tariffs[row][v];
-      for (const value of [low, high, shown]) cell(line, number(value, v < 0 ? 0 : 1), "td", true);
+      for (const value of [low, high, shown]) cell(line, number(value, v < 0 ? 0 : D.price_digits), "td", true);
     }
   }
 
@@ -166,8 +166,8 @@
     if (row < D.n_front) $("slider").value = String(row);
     const x = D.tariffs[row];
     $("summary").textContent =
-      `${nameOf(row)}: ${T.charge} ${PERIODS.map((name, p) => `${name} ${number(x[p], 1)}`).join(", ")} ${D.unit}; ` +
-      `${T.discharge} ${PERIODS[0]} ${D.discharging[row][0] ? number(x[P], 1) : T.none}. ` +
+      `${nameOf(row)}: ${T.charge} ${PERIODS.map((name, p) => `${name} ${number(x[p], D.price_digits)}`).join(", ")} ${D.unit}; ` +
+      `${T.discharge} ${PERIODS[0]} ${D.discharging[row][0] ? number(x[P], D.price_digits) : T.none}. ` +
       ["g1_mw", ...D.objectives].map((name) => `${quantity(name)} ${number(D.figures[name][row], digits(D.figures[name][row]))}`).join("; ");
     markFront();
     Plotly.restyle("parallel", { "line.color": [front.map((k) => (k === row ? 1 : 0))] });
