@@ -11,6 +11,7 @@ from csmoifsa.errors import InputError
 from csmoifsa_energy.page import LANGUAGES, page_texts
 from csmoifsa_ev.inputs.scenario import load_scenario
 from csmoifsa_ev.output.report import report_data, write_report
+from csmoifsa_ev.study.sensitivity import ENROLMENT_SPREAD, SPREAD, V2G_SPREAD
 from csmoifsa_ev.study.study import run_study
 from ev.browser import Browser, find_chromium
 
@@ -71,8 +72,18 @@ def test_both_languages_have_the_same_labels():
 
 
 def test_what_comes_from_python_is_translated(study):
-    said = {one[name] for rows in report_data(study)["impact"] for one in rows for name in ("stakeholder", "quantity")}
-    assert said <= page_texts("csmoifsa_ev.output", "price", "zh")["words"].keys()
+    data, texts = (
+        json.loads(json.dumps(one))
+        for one in (report_data(study), page_texts("csmoifsa_ev.output", "price", "zh", ("filing",)))
+    )
+    said = {one[name] for rows in data["impact"] for one in rows for name in ("stakeholder", "quantity")}
+    said |= {one["unit"].replace(data["money"], "{money}") for rows in data["impact"] for one in rows} - {"MW", "%"}
+    said |= SPREAD.keys() | ENROLMENT_SPREAD.keys() | V2G_SPREAD.keys()
+    assert said <= texts["words"].keys()
+    filing = data["filing"]
+    assert {one["component"] for one in filing["cost_to_serve"]} == texts["components"].keys()
+    assert {one["what"] for one in filing["period_energy"]} - set(data["periods"]) <= texts["energy_rows"].keys()
+    assert {one["figure"] for one in filing["figures"]} - {"mean_gap", "gap_spread"} <= texts["filing_figures"].keys()
 
 
 needs_browser = pytest.mark.skipif(find_chromium() is None, reason="no chromium on this machine")

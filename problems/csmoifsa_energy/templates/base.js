@@ -7,10 +7,16 @@ const Page = (function () {
   const config = { displaylogo: false, responsive: true, modeBarButtonsToRemove: ["lasso2d", "select2d"] };
   // plotly reads a little HTML in its labels; what comes from a user's file must stay text
   const plain = (text) => String(text).replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
-  const word = (text) => T.words[text] || text;
   const fill = (text, values) => text.replace(/\{(\w+)\}/g, (whole, key) => (key in values ? values[key] : whole));
+  const word = (text) => T.words[text] || text;
+  const unit = (text) => fill(word(D.money ? text.replaceAll(D.money, "{money}") : text), { money: D.money });
+  // what rounds to zero has no sign
   const number = (value, digits) =>
-    value.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
+    value.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits }).replace(/^-(?=[0.]*$)/, "");
+  const signed = (value, digits) => {
+    const text = number(value, digits);
+    return value > 0 && /[1-9]/.test(text) ? `+${text}` : text;
+  };
   const digits = (value) => (Math.abs(value) >= 100 ? 0 : 2);
   const stepped = (values) => values.concat([values[values.length - 1]]);
 
@@ -40,8 +46,8 @@ const Page = (function () {
   function fillImpact(table, lines) {
     fillTable(table, [T.stakeholder, T.quantity, T.before, T.after, T.change, T.improves], lines.map((one) => {
       const n = Math.max(digits(one.before), digits(one.after));
-      const change = (one.change > 0 ? "+" : "") + number(one.change, n);
-      return [word(one.stakeholder), `${word(one.quantity)} [${one.unit}]`, number(one.before, n), number(one.after, n), change, one.improves ? T[one.improves] : ""];
+      const change = signed(one.change, n);
+      return [word(one.stakeholder), `${word(one.quantity)} [${unit(one.unit)}]`, number(one.before, n), number(one.after, n), change, one.improves ? T[one.improves] : ""];
     }), 2);
   }
 
@@ -78,5 +84,5 @@ const Page = (function () {
   addEventListener("afterprint", () => charts().forEach((one) =>
     Plotly.relayout(one, { width: undefined, height: undefined, "font.size": 12, autosize: true }).then(() => Plotly.Plots.resize(one))));
   $("print").addEventListener("click", () => window.print());
-  return { D, T, $, config, plain, word, fill, number, digits, stepped, cell, header, fillTable, fillImpact, fillList, addOption, save, quoted };
+  return { D, T, $, config, plain, word, fill, number, signed, digits, stepped, cell, header, fillTable, fillImpact, fillList, addOption, save, quoted };
 })();

@@ -14,6 +14,7 @@ from csmoifsa_ev.inputs.scenario import Scenario
 from csmoifsa_ev.model.day import PricingDay
 from csmoifsa_ev.model.groups import GROUPS, driver_groups
 from csmoifsa_ev.model.outcome import MAXIMISED, OBJECTIVE_SETS
+from csmoifsa_ev.output.filing import filing_data
 from csmoifsa_ev.output.inputs import input_rows
 from csmoifsa_ev.output.tables import robust_summary, urdb_of
 from csmoifsa_ev.problem.pricing import EVPricing
@@ -50,7 +51,15 @@ def write_report(study: Study, path: Path, *, language: str = "en", pdf: bool = 
         Whether to print it as a PDF beside the page, too: see `paper.print_page`.
     """
     title, data = study.scenario.title, report_data(study)
-    write_page(path, "csmoifsa_ev.output", "price", data, title=title, language=language, parts=("charts", "customers"))
+    write_page(
+        path,
+        "csmoifsa_ev.output",
+        "price",
+        data,
+        title=title,
+        language=language,
+        parts=("charts", "customers", "filing"),
+    )
     fault = print_page(path, path.with_suffix(".pdf")) if pdf else None
     if fault is not None:
         stderr().print(f"warning: {fault}", soft_wrap=True, markup=False)
@@ -91,6 +100,7 @@ def report_data(study: Study) -> dict[str, object]:
         "robust": robust_summary(study),
         "tornado": study.tornado,
         "customer_groups": winners_and_losers(study.customers[0]).replace({np.nan: None}).to_dict("records"),
+        "filing": filing_data(study),
         "notes": study.notes,
         "inputs": input_rows(study.scenario),
         "days": day.n_days,

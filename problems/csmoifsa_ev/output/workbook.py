@@ -9,7 +9,18 @@ import pandas as pd
 from csmoifsa.files import read_json
 from csmoifsa_energy.workbook import write_folder_workbook
 
-ORDER = ("tariff", "stakeholder_impact", "customer_groups", "extremes", "pareto", "load", "choices_load", "inputs")
+ORDER = (
+    *(
+        "tariff",
+        "stakeholder_impact",
+        "customer_groups",
+        "cost_to_serve",
+        "alignment",
+        "period_energy",
+        "filing_figures",
+    ),
+    *("measurement", "robustness", "tornado", "extremes", "pareto", "inputs", "load", "choices_load", "marginal_cost"),
+)
 """Sheets that come first; the others follow by name."""
 
 

@@ -1,7 +1,7 @@
 "use strict";
 // Linked views of one study. `state.selected` is the tariff shown, `state.kept` the rows that the ranges keep.
 (function () {
-  const { D, T, $, config, plain, number, digits, cell, header, fillTable, fillImpact, fillList, addOption, save, quoted } = Page;
+  const { D, T, $, config, plain, word, number, signed, digits, cell, header, fillTable, fillImpact, fillList, addOption, save, quoted } = Page;
   const P = D.periods.length, PERIODS = Charts.periods(D); // from the dearest to the cheapest
   const VARIABLES = D.variables.map((name, v) =>
     Object.hasOwn(T.variables, name) ? T.variables[name] : `${v < P ? T.charge : T.discharge}, ${D.periods[v % P]}`);
@@ -57,16 +57,18 @@
   }
 
   // ---- parallel coordinates with ranges ----------------------------------------------------------------------------
+  // a profit that a limit holds at 0 is some digits off it
+  const clean = (values) => values.map((one) => (Math.abs(one) < 1e-6 * Math.max(...values.map(Math.abs)) ? 0 : one));
   const axes = () => [
     ...VARIABLES.slice(0, P + 1).map((label, v) => ({ label, tickformat: ",.4~r", values: front.map((k) => D.tariffs[k][v]) })),
-    ...["g1_mw", ...D.objectives].map((name) => ({ label: plain(quantity(name)), tickformat: ",.5~r", values: front.map((k) => D.figures[name][k]) })),
+    ...["g1_mw", ...D.objectives].map((name) => ({ label: plain(quantity(name)), tickformat: ",.5~r", values: clean(front.map((k) => D.figures[name][k])) })),
   ];
 
   function drawParallel() {
     Plotly.newPlot("parallel", [{
-      type: "parcoords", dimensions: axes(), labelfont: { size: 11 },
+      type: "parcoords", dimensions: axes(), labelfont: { size: 11 }, labelangle: -15,
       line: { color: front.map((k) => (k === state.selected ? 1 : 0)), colorscale: [[0, "#7f9fbf"], [1, "#d55e00"]], cmin: 0, cmax: 1 },
-    }], { margin: { l: 70, r: 70, t: 60, b: 20 } }, config);
+    }], { margin: { l: 70, r: 90, t: 80, b: 20 } }, config);
     $("parallel").on("plotly_restyle", keep);
   }
 
@@ -97,9 +99,8 @@
 
   function fillFirm() {
     $("bands_help").textContent = T.robustness_help.replace("{draws}", D.draws);
-    const signed = (value) => (value > 0 ? "+" : "") + number(value, digits(value));
     fillTable($("bands"), ["", "5 %", "50 %", "95 %", T.improves_in], D.robustness.map((one) =>
-      [quantity(one.quantity), signed(one.p5), signed(one.p50), signed(one.p95), `${number(100 * one.better_share, 0)} %`]), 1);
+      [quantity(one.quantity), ...[one.p5, one.p50, one.p95].map((value) => signed(value, digits(value))), `${number(100 * one.better_share, 0)} %`]), 1);
     if (D.notes.length || D.days > 1) {
       $("notes").hidden = false;
       const notes = D.days > 1 ? [T.mean_of_days.replace("{n}", D.days), ...D.notes] : D.notes;
@@ -109,7 +110,7 @@
 
   function drawTornado() {
     const rows = [...D.tornado].reverse();
-    const labels = rows.map((one) => plain(`${one.assumption}, ${one.own_range ? T.own_range : `±${number(one.spread_percent, 0)} %`}`));
+    const labels = rows.map((one) => plain(`${word(one.assumption)}, ${one.own_range ? T.own_range : `±${number(one.spread_percent, 0)} %`}`));
     const bars = [["low", "#56b4e9", ""], ["high", "#e69f00", "/"]].map(([end, color, shape]) => ({
       type: "bar", orientation: "h", y: labels, name: T[end], base: rows.map((one) => one.saving_per_day),
       x: rows.map((one) => one[`saving_per_day_${end}`] - one.saving_per_day), marker: { color, pattern: { shape }, line: { color: "#000000", width: 0.5 } },
