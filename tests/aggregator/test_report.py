@@ -112,7 +112,7 @@ def test_every_label_asked_for_is_there():
     pages = (
         (ours, "aggregate", ("aggregator",)),
         (ours, "roll", ("aggregator",)),
-        ("csmoifsa_ev.output", "price", ("charts", "customers")),
+        ("csmoifsa_ev.output", "price", ("charts", "customers", "filing")),
     )
     for package, page, parts in pages:
         texts = page_texts(package, page, "en", parts)
@@ -152,7 +152,9 @@ def test_page_of_a_day_in_a_browser(day, browser):
     assert facts["upper bound [<i>$</i>/day]"] == f"{summary['upper_bound']:,.2f}"
     assert facts["own storage earns [<i>$</i>/day]"] == f"{summary['storage']:,.2f}"
     plans = numbers(browser, "#plans")
-    assert [row[1] for row in plans] == [f"{one['profit']:,.2f}" for one in summary["plans"]]
+    assert [row[1] for row in plans] == [
+        f"{round(one['profit'], 2) + 0.0:,.2f}" for one in summary["plans"]
+    ]  # no -0.00
     shared = numbers(browser, "#contracts_table")
     assert [row[2] for row in shared] == [f"{one['surplus']:,.2f}" for one in summary["contracts"]["by_class"]]
     shown = browser.run("Array.from(document.getElementById('price').data[3].y)")
