@@ -8,19 +8,20 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from csmoifsa_ev.inputs.customers import Customers, sample_customers
 from csmoifsa_ev.inputs.scenario import build_day, load_scenario
 from csmoifsa_ev.model.flow_region import flow_pairs
 from csmoifsa_ev.model.outcome import evaluate
 from csmoifsa_ev.problem.pricing import EVPricing
 from csmoifsa_ev.study.customers import (
     UNCHANGED,
-    Customers,
     _one_by_one,
     _together,
     customer_bills,
-    sample_customers,
+    sample_notes,
+    sampled_use,
     shifted_kwh,
-    study_bills,
+    study_use,
     winners_and_losers,
 )
 from csmoifsa_ev.study.impact import DAYS_A_MONTH
@@ -51,10 +52,11 @@ def priced(request, tmp_path_factory):
 
 def test_all_customers_sum_to_the_fleet(priced):
     scenario, day, outcome = priced
-    customers = sample_customers(scenario, day, most=scenario.fleet.n_ev)
+    customers = sample_customers(scenario.fleet, day, most=scenario.fleet.n_ev)
     assert customers.weight == 1
-    bills, missed = customer_bills(customers, (TARIFFS[0], TARIFFS[1]), tuple(outcome.flow_mwh), day)
-    assert missed == pytest.approx(0, abs=1e-9)
+    use = sampled_use(customers, tuple(outcome.flow_mwh), day)
+    bills = customer_bills(use, (TARIFFS[0], TARIFFS[1]), day)
+    assert use.missed == pytest.approx(0, abs=1e-9)
     assert len(bills) == scenario.fleet.n_ev
     month = DAYS_A_MONTH * day.dt_h * day.prices.per_mwh
     for row, name in ((0, "bill_in_force"), (1, "bill_proposed")):
@@ -69,9 +71,9 @@ def test_all_customers_sum_to_the_fleet(priced):
 
 def test_no_session_takes_more_than_it_can(priced):
     scenario, day, outcome = priced
-    customers = sample_customers(scenario, day)
+    customers = sample_customers(scenario.fleet, day)
     for flows in outcome.flow_mwh:
-        after, _ = shifted_kwh(customers, flows, day)
+        after = customers.summed(shifted_kwh(customers, flows, day)[0])
         used, most = customers.summed(customers.used_kwh), customers.summed(customers.used_kwh + customers.free_kwh)
         assert (after >= -1e-9).all()
         assert (after <= most + 1e-9).all()
@@ -86,10 +88,11 @@ def test_any_number_of_periods_and_trips(n_periods, trips):
     day = build_day(scenario)
     problem = EVPricing(day)
     outcome = problem.outcome(random_tariffs(problem, 6, seed=n_periods))
-    customers = sample_customers(scenario, day)
+    customers = sample_customers(scenario.fleet, day)
     together = 0
     for row, flows in enumerate(outcome.flow_mwh):
         after, missed = shifted_kwh(customers, flows, day)
+        after = customers.summed(after)
         assert missed == pytest.approx(0, abs=1e-6)
         fleet = [(outcome.charging_mw[row][day.period == p]).sum() * day.dt_h * 1e3 for p in range(n_periods)]
         np.testing.assert_allclose(after.sum(axis=1), fleet, rtol=1e-6, atol=1e-6)
@@ -110,7 +113,7 @@ def test_any_number_of_periods_and_trips(n_periods, trips):
 def test_all_at_once_is_equal_shares_where_nothing_competes():
     scenario = load_scenario().with_changes(n_ev=200)
     day = build_day(scenario)
-    customers = sample_customers(scenario, day)
+    customers = sample_customers(scenario.fleet, day)
     able = np.array([np.minimum(customers.used_kwh[a], customers.free_kwh[b]) for a, b in flow_pairs(3)])
     wanted = np.array([0.3, 0.0, 0.0]) * able.sum(axis=1)
     np.testing.assert_allclose(_together(customers, able, wanted), able * [[0.3], [0.0], [0.0]], atol=1e-7)
@@ -120,7 +123,7 @@ def test_energies_of_a_session_by_minutes():
     """One session counted minute by minute: what it charges and could charge in each period."""
     scenario = load_scenario()
     day = build_day(scenario.with_changes(n_ev=50))
-    customers = sample_customers(scenario.with_changes(n_ev=50), day)
+    customers = sample_customers(scenario.with_changes(n_ev=50).fleet, day)
     from csmoifsa_ev.model.fleet import draw_sessions
 
     cars = draw_sessions(scenario.with_changes(n_ev=50).fleet, 0, 50)
@@ -150,6 +153,7 @@ def test_a_flow_is_spread_in_proportion():
         car=np.arange(3),
         used_kwh=np.array([[4.0, 5.0, 3.0], [0.0, 0.0, 0.0], [1.0, 0.0, 0.0]]),
         free_kwh=np.array([[0.0, 0.0, 0.0], [0.0, 0.0, 0.0], [9.0, 2.0, 0.0]]),
+        charge_kw=np.array([7.0, 7.0, 11.0]),
         kind=np.array(["a", "a", "b"]),
         weight=1.0,
     )
@@ -165,9 +169,10 @@ def test_a_sample_stands_for_the_fleet():
     scenario = load_scenario().with_changes(n_ev=60_000)
     day = build_day(scenario)
     outcome = evaluate(TARIFFS, day)
-    bills, notes = study_bills(scenario, day, (TARIFFS[0], TARIFFS[1]))
+    use = study_use(scenario, day, (TARIFFS[0], TARIFFS[1]))
+    bills = customer_bills(use, (TARIFFS[0], TARIFFS[1]), day)
     assert len(bills) == 2000
-    assert notes == []
+    assert sample_notes(use) == []
     mean = (outcome.charging_mw[1] * TARIFFS[1][day.period]).sum() * day.dt_h * day.prices.per_mwh / 60_000
     assert bills["bill_proposed"].mean() == pytest.approx(mean * DAYS_A_MONTH, rel=0.05)
 
@@ -184,13 +189,13 @@ def test_recorded_sessions_are_sampled_by_car_day(tmp_path):
     )
     scenario = load_scenario(tmp_path / "s.toml")
     day = build_day(scenario)
-    customers = sample_customers(scenario, day)
+    customers = sample_customers(scenario.fleet, day)
     assert (len(customers.kind), customers.weight) == (30, 100.0)
     assert customers.used_kwh.sum() == pytest.approx(sum(float(row.rsplit(",", 1)[1]) for row in rows[1:]), rel=1e-4)
-    few = sample_customers(scenario, day, most=10)
+    few = sample_customers(scenario.fleet, day, most=10)
     assert (len(few.kind), len(few.car), few.weight) == (10, 20, 300.0)
     outcome = evaluate(TARIFFS, day)
-    bills, _ = customer_bills(customers, (TARIFFS[0], TARIFFS[1]), tuple(outcome.flow_mwh), day)
+    bills = customer_bills(sampled_use(customers, tuple(outcome.flow_mwh), day), (TARIFFS[0], TARIFFS[1]), day)
     paid = (outcome.charging_mw[1] * TARIFFS[1][day.period]).sum() * day.dt_h * day.prices.per_mwh * DAYS_A_MONTH
     assert bills["bill_proposed"].sum() * 100 == pytest.approx(paid, rel=1e-6)
 

@@ -141,7 +141,7 @@ def test_acn_sim_and_ambiguity(tmp_path):
     windows, prices = read.periods("t.json")
     assert windows == {"peak": ["12-18"], "flat": ["8-12", "18-23"], "valley": ["23-8"]}
     assert prices == {"peak": 0.27, "flat": 0.09, "valley": 0.06}
-    assert "demand charge" in read.notes[0]
+    assert read.demand_per_kw == 15.5
     tariff["schedule"].append(acn_tariff(dow_mask="ALL", tariffs=[0.06, 0.09, 0.3, 0.09, 0.06])["schedule"][0])
     path.write_text(json.dumps(tariff), encoding="utf-8")
     with pytest.raises(InputError, match=r"schedule\.0 and schedule\.1 both cover"):

@@ -21,7 +21,7 @@ from csmoifsa_ev.model.response import RECOVERIES
 from csmoifsa_ev.model.tariff import DayWindows
 from csmoifsa_ev.output.tables import urdb_of
 from csmoifsa_ev.problem.pricing import EVPricing
-from csmoifsa_ev.study.customers import study_bills
+from csmoifsa_ev.study.customers import customer_bills, study_use
 from csmoifsa_ev.study.learning import learn
 from csmoifsa_ev.study.study import run_study
 
@@ -154,7 +154,10 @@ def test_kinds_with_the_same_hours_change_nothing(year):
     X = tariffs_of(one)
     for a, b in zip(one.quantities(X), two.quantities(X), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-7)
-    bills = [study_bills(year(text), p.day, (X[0], X[1]))[0] for text, p in ((plain, one), (split, two))]
+    bills = [
+        customer_bills(study_use(year(text), p.day, (X[0], X[1])), (X[0], X[1]), p.day)
+        for text, p in ((plain, one), (split, two))
+    ]
     np.testing.assert_allclose(bills[0]["bill_proposed"], bills[1]["bill_proposed"])
 
 

@@ -20,6 +20,7 @@ from csmoifsa_energy.checks import Parameters
 from csmoifsa_energy.explain import check_values
 from csmoifsa_energy.readers.faults import MendableError, choose
 from csmoifsa_energy.readers.series import DailySeries
+from csmoifsa_ev.inputs.bills import complete_bill, import_bill
 from csmoifsa_ev.inputs.filing import Filing, resampled
 from csmoifsa_ev.inputs.load import GridInput, Load
 from csmoifsa_ev.inputs.representative import representative_days
@@ -27,6 +28,7 @@ from csmoifsa_ev.inputs.responses import insert_set
 from csmoifsa_ev.inputs.sessions import read_sessions
 from csmoifsa_ev.inputs.tariffs import OTHER_DAYS, read_tariff, read_year
 from csmoifsa_ev.inputs.vehicles import read_vehicles
+from csmoifsa_ev.model.bill import Bill
 from csmoifsa_ev.model.day import DayKind, PricingDay
 from csmoifsa_ev.model.fleet import Fleet
 from csmoifsa_ev.model.fleet_sums import FleetSums, sum_fleet, sum_sessions
@@ -95,7 +97,7 @@ class Scenario(Parameters):
     ----------
     name, title : str
         Name in results, and title of figures.
-    load, tariff, prices, fleet, response, v2g, grid, satisfaction, limits, rules, choice, promises, filing
+    load, tariff, prices, fleet, response, v2g, grid, satisfaction, limits, rules, bill, choice, promises, filing
         Parts of the scenario, each described at its class.
     published : Published, optional
         Figures that the case's paper prints; None where the scenario differs from the bundled case.
@@ -115,6 +117,7 @@ class Scenario(Parameters):
     satisfaction: Satisfaction
     limits: Limits = field(default_factory=Limits)
     rules: Rules = field(default_factory=Rules)
+    bill: Bill = field(default_factory=Bill)
     choice: Choice = field(default_factory=Choice)
     promises: Promises = field(default_factory=Promises)
     filing: Filing = field(default_factory=Filing)
@@ -130,6 +133,8 @@ class Scenario(Parameters):
         object.__setattr__(self, "prices", self.prices.ordered(names))
         self.response.ramps(names)  # refuses flows of other periods
         self.rules.rows(names)  # refuses prices of other periods
+        self.bill.present.check_periods(names, "bill.present")
+        self.bill.proposed.check_periods(names, "bill.proposed")
         if self.rules.step is not None:
             self.rules.multiples(*np.array([self.prices.charge_bounds, self.prices.discharge_bounds]).T)
 
@@ -250,6 +255,7 @@ def import_files(values: dict[str, object]) -> list[str]:
     insert_set(values)
     if isinstance(tariff, dict) and "file" in tariff:
         notes += _import_tariff(values, dict(tariff))
+    complete_bill(values.get("bill"))
     return notes
 
 
@@ -265,8 +271,8 @@ def _import_tariff(values: dict[str, object], table: dict[str, object]) -> list[
         raise InputError(f"tariff.file must be a path, not {table['file']!r}")
     load, prices = values.get("load"), values.get("prices")
     if whole_year:
-        read, windows, start = read_year(Path(table["file"]))
-        return _insert(values, prices, windows, start, read)
+        notes, windows, start = read_year(Path(table["file"]))
+        return _insert(values, prices, windows, start, [*notes, *import_bill(values, table["file"], windows, None)])
     day = table.get("day") or (load.get("day") or load.get("first_day") if isinstance(load, dict) else None)
     if not isinstance(day, date) or isinstance(day, datetime):
         raise MendableError(
@@ -280,7 +286,7 @@ def _import_tariff(values: dict[str, object], table: dict[str, object]) -> list[
         notes += more
     else:
         windows, start = read.periods(str(table["file"]))
-    return _insert(values, prices, windows, start, notes)
+    return _insert(values, prices, windows, start, [*notes, *import_bill(values, table["file"], windows, day)])
 
 
 def _insert(
@@ -346,6 +352,7 @@ def build_day(scenario: Scenario) -> PricingDay:
         satisfaction=scenario.satisfaction,
         limits=scenario.limits,
         rules=scenario.rules,
+        bill=scenario.bill,
         choice=scenario.choice,
     )
     if not day.reference_level > 0:

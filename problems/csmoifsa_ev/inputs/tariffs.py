@@ -17,6 +17,7 @@ from csmoifsa.errors import InputError
 from csmoifsa.files import read_json
 from csmoifsa_energy.clock import windows_of
 from csmoifsa_energy.readers.faults import MendableError, choose
+from csmoifsa_ev.inputs.tariff_bills import RateBill, number_at, schedule_of
 from csmoifsa_ev.model.flow_region import MOST_PERIODS
 from csmoifsa_ev.model.tariff import Windows
 
@@ -36,11 +37,14 @@ class DayTariff:
         Price of each minute [currency per kWh].
     notes : list of str
         Sentences on parts of the file that the model does not use.
+    demand_per_kw : float
+        Demand charge of a file in ACN-Sim form [currency per kW and month].
     """
 
     name: str
     per_kwh: np.ndarray
     notes: list[str]
+    demand_per_kw: float = 0.0
 
     def periods(self, where: str) -> tuple[dict[str, object], dict[str, float]]:
         """Return the table ``tariff`` of a scenario, and the price of each period [currency per kWh].
@@ -105,16 +109,81 @@ def read_tariff(path: Path, day: date) -> DayTariff:
     InputError
         The file has neither form, or a key is missing or of the wrong kind, or hours overlap or have no price.
     """
+    document = _document(path)
+    if "energyratestructure" in document:
+        return _urdb(path, document, day)
+    return _acn_sim(path, document, day)
+
+
+def read_bill(path: Path, windows: Windows, day: date | None) -> tuple[dict[str, object], list[str]]:
+    """Read the parts of the bill beside the prices.
+
+    Parameters
+    ----------
+    path : Path
+        The tariff file.
+    windows : Windows
+        Hours of the scenario's periods.
+    day : date, optional
+        The day that is read; all days of a year if left out.
+
+    Returns
+    -------
+    dict
+        Keys of `bill.BillTerms`; what tiers add is in currency per kWh.
+    list of str
+        Notes on what was taken and left out.
+    """
+    document = _document(path)
+    days = list(product(range(1, 13), (False, True))) if day is None else [(day.month, day.weekday() >= 5)]
+    notes, terms = [], {}
+    if "energyratestructure" in document:
+        bill = RateBill(path, document, days)
+        terms, notes = bill.terms(windows), bill.notes
+    else:
+        charges: dict[int, float] = {}  # by month
+        for month, weekend in days:
+            of_day = _acn_sim(path, document, day or _first_day(month, weekend)).demand_per_kw
+            charges[month] = max(charges.get(month, 0.0), of_day)
+        if any(charges.values()):
+            terms["demand"] = [{"per_kw": sum(charges.values()) / len(charges)}]
+    taken = [what for key, what in _TAKEN.items() if key in terms]
+    if taken:
+        notes = [f"{path}: {', '.join(taken)} enter the customers' bills and move no load", *notes]
+    return terms, notes
+
+
+_TAKEN = {
+    "fixed_per_month": "fixed charges",
+    "demand": "demand charges",
+    "tiers": "tiers",
+    "minimum_per_month": "the minimum bill",
+}
+"""Words for the parts of a bill that a file may hold."""
+
+
+def _first_day(month: int, weekend: bool) -> date:
+    """Return the first day of a month on or off the weekend, in a year that begins on a Monday."""
+    first = date(2018, month, 1)
+    return next(one for k in range(7) if ((one := first + timedelta(days=k)).weekday() >= 5) == weekend)
+
+
+def _document(path: Path) -> dict[str, object]:
+    """Return the content of a tariff file.
+
+    Raises
+    ------
+    InputError
+        The file is missing or no JSON, or has neither form.
+    """
     document = read_json(path, "tariff file")
     if isinstance(document, dict) and isinstance(document.get("items"), list):
         items = document["items"]
         if len(items) != 1:
             raise InputError(f"{path}: holds {len(items)} tariffs; keep one in 'items'")
         document = items[0]
-    if isinstance(document, dict) and "energyratestructure" in document:
-        return _urdb(path, document, day)
-    if isinstance(document, dict) and "schedule" in document:
-        return _acn_sim(path, document, day)
+    if isinstance(document, dict) and ("energyratestructure" in document or "schedule" in document):
+        return document
     raise InputError(
         f"{path}: unknown form of tariff: URDB has 'energyratestructure', ACN-Sim has 'schedule' on its top level"
     )
@@ -142,9 +211,7 @@ def read_year(path: Path) -> tuple[list[str], dict[str, object], dict[str, float
     notes: dict[str, None] = {}
     kinds: dict[bytes, tuple[np.ndarray, dict[bool, list[int]]]] = {}
     for weekend, month in product((False, True), range(1, 13)):
-        first = date(2018, month, 1)  # a year that begins on a Monday
-        day = next(one for k in range(7) if ((one := first + timedelta(days=k)).weekday() >= 5) == weekend)
-        read = read_tariff(path, day)
+        read = read_tariff(path, _first_day(month, weekend))
         notes |= dict.fromkeys(read.notes)
         kinds.setdefault(read.per_kwh.tobytes(), (read.per_kwh, {False: [], True: []}))[1][weekend].append(month)
     levels = np.unique(np.concatenate([one for one, _ in kinds.values()]))[::-1]
@@ -188,38 +255,31 @@ def _rate(value: object, where: str) -> float:
 
 def _urdb(path: Path, document: dict[str, object], day: date) -> DayTariff:
     kind = "energyweekdayschedule" if day.weekday() < 5 else "energyweekendschedule"
-    schedule, structure = document.get(kind), document["energyratestructure"]
-    if not (isinstance(schedule, list) and len(schedule) == 12):
-        raise InputError(f"{path}: {kind} must hold 12 months of 24 hours")
-    hours = schedule[day.month - 1]
-    if not (isinstance(hours, list) and len(hours) == 24):
-        raise InputError(f"{path}: {kind}.{day.month - 1} must hold 24 hours")
+    hours, structure = (
+        schedule_of(path, document, "energy", (day.month, day.weekday() >= 5)),
+        document["energyratestructure"],
+    )
     if not isinstance(structure, list):
         raise InputError(f"{path}: energyratestructure must be a list of periods")
-    notes: list[str] = []
     per_hour = []
     for hour, period in enumerate(hours):
         where = f"{path}: {kind}.{day.month - 1}.{hour}"
         if isinstance(period, bool) or not isinstance(period, int) or not 0 <= period < len(structure):
             raise InputError(f"{where}: {period!r} is not one of the {len(structure)} periods of energyratestructure")
-        per_hour.append(_urdb_rate(path, structure[period], period, notes))
-    if document.get("demandratestructure") or document.get("flatdemandstructure"):
-        notes.append(f"{path}: demand charges are not part of the model and were left out")
-    return DayTariff(str(document.get("name") or document.get("label") or path.stem), np.repeat(per_hour, 60), notes)
+        per_hour.append(_urdb_rate(path, structure[period], period))
+    return DayTariff(str(document.get("name") or document.get("label") or path.stem), np.repeat(per_hour, 60), [])
 
 
-def _urdb_rate(path: Path, tiers: object, period: int, notes: list[str]) -> float:
+def _urdb_rate(path: Path, tiers: object, period: int) -> float:
+    """Return the price of the first tier of a period [currency per kWh]; `RateBill` has what the others add."""
     where = f"{path}: energyratestructure.{period}"
     if not isinstance(tiers, list) or not tiers or not isinstance(tiers[0], dict):
         raise InputError(f"{where} must be a list of tiers with a 'rate'")
     first = tiers[0]
-    if first.get("unit", "kWh") != "kWh":
-        raise InputError(f"{where}.0.unit must be 'kWh', not {first['unit']!r}")
+    if first.get("unit", "kWh") not in ("kWh", "kWh daily"):
+        raise InputError(f"{where}.0.unit must be 'kWh' or 'kWh daily', not {first['unit']!r}")
     if "rate" not in first:
         raise InputError(f"{where}.0: the key 'rate' is missing")
-    note = f"{where} has {len(tiers)} tiers; only the first was taken"
-    if len(tiers) > 1 and note not in notes:
-        notes.append(note)
     adjustment = first.get("adj", 0)
     if isinstance(adjustment, bool) or not isinstance(adjustment, int | float) or not isfinite(adjustment):
         raise InputError(f"{where}.0.adj: {adjustment!r} is not a price per kWh")
@@ -258,11 +318,11 @@ def _acn_sim(path: Path, document: dict[str, object], day: date) -> DayTariff:
             f"{path}: schedule.{fitting[0][0]} and schedule.{different[0]} both cover {day:%A} {day} with different "
             "prices; correct dow_mask or the dates of one of them"
         )
-    entry = fitting[0][1]
-    notes = []
-    if entry.get("demand_charge"):
-        notes.append(f"{path}: the demand charge {entry['demand_charge']} is not part of the model and was left out")
-    return DayTariff(str(document.get("name") or path.stem), fitting[0][2], notes)
+    number, entry, minutes = fitting[0]
+    demand = number_at(entry.get("demand_charge"), f"{path}: schedule.{number}.demand_charge")
+    if demand < 0:
+        raise InputError(f"{path}: schedule.{number}.demand_charge cannot be negative, but it is {demand:g}")
+    return DayTariff(str(document.get("name") or path.stem), minutes, [], demand)
 
 
 def _month_day(text: object, where: str) -> tuple[int, int]:

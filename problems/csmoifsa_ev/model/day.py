@@ -8,6 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
+from csmoifsa_ev.model.bill import Bill
 from csmoifsa_ev.model.fleet_sums import FleetSums
 from csmoifsa_ev.model.limits import Choice, Limits
 from csmoifsa_ev.model.objectives import (
@@ -90,6 +91,8 @@ class PricingDay:
         What a tariff must keep beyond the order of its prices.
     rules : Rules
         Rules on prices: multiples of a step, ratios.
+    bill : Bill
+        Parts of customers' bills beside the prices; they move no load.
     choice : Choice
         How one tariff is chosen among nearly equal ones.
     price_per_mwh : (T,) array, optional
@@ -116,6 +119,7 @@ class PricingDay:
     satisfaction: Satisfaction
     limits: Limits = field(default_factory=Limits)
     rules: Rules = field(default_factory=Rules)
+    bill: Bill = field(default_factory=Bill)
     choice: Choice = field(default_factory=Choice)
     price_per_mwh: np.ndarray | None = None
     notes: tuple[str, ...] = ()

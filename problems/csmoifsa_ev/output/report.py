@@ -18,7 +18,7 @@ from csmoifsa_ev.output.filing import filing_data
 from csmoifsa_ev.output.inputs import input_rows
 from csmoifsa_ev.output.tables import robust_summary, urdb_of
 from csmoifsa_ev.problem.pricing import EVPricing
-from csmoifsa_ev.study.customers import winners_and_losers
+from csmoifsa_ev.study.customers import bill_parts, winners_and_losers
 from csmoifsa_ev.study.impact import stakeholder_impact, v2g_figures
 from csmoifsa_ev.study.study import Study
 
@@ -99,7 +99,8 @@ def report_data(study: Study) -> dict[str, object]:
         "draws": study.robustness.draws,
         "robust": robust_summary(study),
         "tornado": study.tornado,
-        "customer_groups": winners_and_losers(study.customers[0]).replace({np.nan: None}).to_dict("records"),
+        "customer_groups": winners_and_losers(study.customers).replace({np.nan: None}).to_dict("records"),
+        "bill_parts": bill_parts(study.customers),
         "filing": filing_data(study),
         "notes": study.notes,
         "inputs": input_rows(study.scenario),

@@ -6,8 +6,7 @@ same share of what its own sessions can take, so that the customers' energy sums
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import partial
 from typing import cast
 
@@ -16,107 +15,19 @@ import pandas as pd
 from scipy.optimize import brentq, linprog
 from scipy.sparse import csr_matrix, hstack, identity, kron
 
+from csmoifsa_ev.inputs.customers import Customers, sample_customers
 from csmoifsa_ev.inputs.scenario import Scenario
-from csmoifsa_ev.inputs.sessions import read_sessions
+from csmoifsa_ev.model.bill import DAYS_A_MONTH, Bill, BillTerms, MonthlyBills, Use, monthly_bills
 from csmoifsa_ev.model.day import PricingDay
-from csmoifsa_ev.model.fleet import Fleet, Sessions, draw_sessions
-from csmoifsa_ev.model.fleet_sums import PeriodClock
 from csmoifsa_ev.model.flow_region import flow_pairs
 from csmoifsa_ev.model.outcome import shifted_energy
-from csmoifsa_ev.study.impact import DAYS_A_MONTH
-
-SAMPLE = 2_000
-"""Largest number of customers whose bills are computed."""
 
 UNCHANGED = 0.005
 """Relative change of a bill up to which a customer counts as neither winner nor loser."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Customers:
-    """Sampled customers; rows of one customer's sessions are summed after each session shifts by itself.
-
-    Attributes
-    ----------
-    car : (m,) int array
-        Number of the customer of each session, from 0, without gaps.
-    used_kwh, free_kwh : (P, m) array
-        Uncontrolled charging of each session in each period, and what it could take there beyond it [kWh].
-    kind : (n,) array of str
-        Vehicle type of each customer.
-    weight : float
-        Number of cars of the fleet for which each customer stands.
-    """
-
-    car: np.ndarray
-    used_kwh: np.ndarray
-    free_kwh: np.ndarray
-    kind: np.ndarray
-    weight: float
-
-    def summed(self, kwh: np.ndarray) -> np.ndarray:
-        """Return the sums over the sessions of each customer of (P, m) energies, shape (P, n)."""
-        return np.array([np.bincount(self.car, weights=one, minlength=len(self.kind)) for one in kwh])
-
-
-def sample_customers(scenario: Scenario, day: PricingDay, most: int = SAMPLE) -> Customers:
-    """Return customers of a scenario's fleet: the first cars drawn, or car-days of its record, evenly spaced.
-
-    Parameters
-    ----------
-    scenario : Scenario
-        The priced scenario.
-    day : PricingDay
-        Its day.
-    most : int
-        Largest number of customers.
-    """
-    fleet = scenario.fleet
-    if fleet.sessions is None:
-        count = min(most, fleet.n_ev)
-        sessions, number = draw_sessions(fleet, 0, count), count
-    else:
-        recorded = read_sessions(fleet.sessions, fleet)
-        number = min(most, recorded.n_car_days)
-        kept = np.unique(np.linspace(0, recorded.n_car_days - 1, number).round().astype(np.int64))
-        sessions = _rows(recorded.sessions, np.isin(recorded.sessions.car, kept))
-    car = np.unique(sessions.car, return_inverse=True)[1]
-    used, free = _energies(sessions, PeriodClock(day.period, day.n_periods))
-    first = np.unique(car, return_index=True)[1]
-    return Customers(
-        car=car,
-        used_kwh=used,
-        free_kwh=free,
-        kind=_kinds(sessions, fleet)[first],
-        weight=fleet.n_ev / number,
-    )
-
-
-def _rows(sessions: Sessions, rows: np.ndarray) -> Sessions:
-    return Sessions(**{name: getattr(sessions, name)[rows] for name in Sessions.__dataclass_fields__})
-
-
-def _energies(sessions: Sessions, clock: PeriodClock) -> tuple[np.ndarray, np.ndarray]:
-    """Return ``used_kwh`` and ``free_kwh`` of `Customers`: power times the hours of each period in a session."""
-    until = clock.hours_until
-    begin, end = until(sessions.arrival_h), until(sessions.departure_h)
-    charged = until(sessions.arrival_h + sessions.charge_h)
-    return (charged - begin) * sessions.charge_kw, (end - charged) * sessions.charge_kw
-
-
-def _kinds(sessions: Sessions, fleet: Fleet) -> np.ndarray:
-    """Return the vehicle type of each session by its battery; recorded sessions have the first type's charger."""
-    if fleet.sessions is not None or len(fleet.vehicles) == 1:
-        return np.full(len(sessions), fleet.vehicles[0].name)
-    apart = [
-        np.abs(sessions.battery_kwh - one.battery_kwh) + np.abs(sessions.charge_kw - one.charge_kw)
-        for one in fleet.vehicles
-    ]
-    return np.array([one.name for one in fleet.vehicles])[np.argmin(apart, axis=0)]
-
-
 def shifted_kwh(customers: Customers, flow_mwh: np.ndarray, day: PricingDay) -> tuple[np.ndarray, float]:
-    """Return the charging of each customer in each period once the fleet's flows are spread over them.
+    """Return the charging of each session in each period once the fleet's flows are spread over the customers.
 
     Flow by flow, each session shifts the smaller of a common share of what it could take alone and what the flows
     before have left to it; the share is the one at which the customers shift their part of the fleet's flow. Where that
@@ -133,8 +44,8 @@ def shifted_kwh(customers: Customers, flow_mwh: np.ndarray, day: PricingDay) -> 
 
     Returns
     -------
-    (P, n) array
-        Charging of each customer [kWh/day].
+    (P, m) array
+        Charging of each session [kWh/day].
     float
         Share of all flows that the sample's sessions could not take, 0 where all fit.
     """
@@ -149,7 +60,7 @@ def shifted_kwh(customers: Customers, flow_mwh: np.ndarray, day: PricingDay) -> 
     for one, (a, b) in zip(moved, pairs, strict=True):
         now[a] -= one
         now[b] += one
-    return customers.summed(now), float(1.0 - moved.sum() / wanted.sum()) if wanted.sum() > 0 else 0.0
+    return now, float(1.0 - moved.sum() / wanted.sum()) if wanted.sum() > 0 else 0.0
 
 
 def _one_by_one(customers: Customers, able: np.ndarray, wanted: np.ndarray) -> np.ndarray:
@@ -209,24 +120,77 @@ def _excess(able: np.ndarray, most: np.ndarray, wanted: float, share: float) -> 
     return float(np.minimum(share * able, most).sum() - wanted)
 
 
-def customer_bills(
-    customers: Customers,
-    tariffs: tuple[np.ndarray, np.ndarray],
-    flows_mwh: tuple[np.ndarray, np.ndarray],
-    day: PricingDay,
-) -> tuple[pd.DataFrame, float]:
+@dataclass(frozen=True, kw_only=True)
+class SampledUse:
+    """Sampled customers on two tariffs.
+
+    Attributes
+    ----------
+    kind : (n,) array of str
+        Vehicle type of each customer.
+    in_force, proposed : Use
+        Charging under the tariff in force and under the proposed one.
+    missed : float
+        Largest share of a tariff's flows that the sample's sessions could not take.
+    """
+
+    kind: np.ndarray
+    in_force: Use
+    proposed: Use
+    missed: float
+
+
+def sampled_use(customers: Customers, flows_mwh: tuple[np.ndarray, np.ndarray], day: PricingDay) -> SampledUse:
+    """Return the charging of customers under two tariffs, of which ``flows_mwh`` (F,) are the fleet's flows [MWh]."""
+    (old, missed), (new, missed_later) = (shifted_kwh(customers, flows, day) for flows in flows_mwh)
+    return SampledUse(
+        kind=customers.kind,
+        in_force=customers.use(old),
+        proposed=customers.use(new),
+        missed=max(missed, missed_later),
+    )
+
+
+def study_use(scenario: Scenario, day: PricingDay, tariffs: tuple[np.ndarray, np.ndarray]) -> SampledUse:
+    """Return the charging of a scenario's sampled customers under the tariff in force and a proposed one (2 P,).
+
+    Of several kinds of days energies are means over all days, and powers the highest of all.
+    """
+    parts = []
+    for kind in day.kinds:
+        flows = [shifted_energy(one[None, : day.n_periods], kind)[0] for one in tariffs]
+        parts.append(sampled_use(sample_customers(scenario.fleet, kind), (flows[0], flows[1]), kind))
+    if len(parts) == 1:
+        return parts[0]
+
+    def together(uses: list[Use]) -> Use:
+        kwh = np.sum([share * one.kwh for share, one in zip(day.shares, uses, strict=True)], axis=0)
+        return Use(kwh=kwh, kw=np.max([one.kw for one in uses], axis=0))
+
+    return SampledUse(
+        kind=parts[0].kind,
+        in_force=together([one.in_force for one in parts]),
+        proposed=together([one.proposed for one in parts]),
+        missed=max(one.missed for one in parts),
+    )
+
+
+def bills_on(terms: BillTerms, tariff: np.ndarray, use: Use, day: PricingDay) -> MonthlyBills:
+    """Return the bills of customers at a tariff (2 P,) or (P,), without income from discharging."""
+    return monthly_bills(terms, tariff[: day.n_periods], use, day.names, day.prices.units_per_currency)
+
+
+def customer_bills(use: SampledUse, tariffs: tuple[np.ndarray, np.ndarray], day: PricingDay) -> pd.DataFrame:
     """Return the monthly bill of each customer for charging, in force and proposed, without income from discharging.
 
     Parameters
     ----------
-    customers : Customers
-        The sample.
+    use : SampledUse
+        The customers' charging.
     tariffs : two (2 P,) or (P,) arrays
         The tariff in force and the proposed one, charge prices first [price unit per kWh].
-    flows_mwh : two (F,) arrays
-        Energy that the fleet shifts under each [MWh].
     day : PricingDay
-        The day.
+        The day, whose ``bill`` has the other parts of the bills.
 
     Returns
     -------
@@ -234,32 +198,73 @@ def customer_bills(
         One customer a row: ``customer``, ``vehicle``, ``kwh_month``, ``dearest_share`` (of today's charging in the
         dearest period), ``bill_in_force``, ``bill_same_hours`` (proposed prices, today's hours) and ``bill_proposed``
         (proposed prices, with the answer to them) [currency/month], and their relative changes ``change_same_hours``
-        and ``change`` (missing where the bill in force is not above 0).
-    float
-        Largest share of a tariff's flows that the sample could not take.
+        and ``change`` (missing where the bill in force is not above 0). Where bills have parts beside the prices, the
+        first and the last of the bills by part follow, such as ``fixed_in_force``, see `bill.MonthlyBills`.
     """
-    today, missed = shifted_kwh(customers, flows_mwh[0], day)
-    later, missed_later = shifted_kwh(customers, flows_mwh[1], day)
-    n_periods = len(today)
-    old, new = (one[:n_periods] for one in tariffs)
-    money = day.prices.per_mwh / 1000.0 * DAYS_A_MONTH
-    energy = today.sum(axis=0)
+    terms, (old, new) = day.bill, tariffs
+    in_force = bills_on(terms.present, old, use.in_force, day)
+    proposed = bills_on(terms.proposed, new, use.proposed, day)
     bills = {
-        "bill_in_force": old @ today * money,
-        "bill_same_hours": new @ today * money,
-        "bill_proposed": new @ later * money,
+        "bill_in_force": in_force.total,
+        "bill_same_hours": bills_on(terms.proposed, new, use.in_force, day).total,
+        "bill_proposed": proposed.total,
     }
+    energy = use.in_force.kwh.sum(axis=0)
     before = np.where(bills["bill_in_force"] > 0, bills["bill_in_force"], np.nan)
     table = {
         "customer": np.arange(1, len(energy) + 1),
-        "vehicle": customers.kind,
+        "vehicle": use.kind,
         "kwh_month": energy * DAYS_A_MONTH,
-        "dearest_share": np.divide(today[0], energy, out=np.zeros_like(energy), where=energy > 0),
+        "dearest_share": np.divide(use.in_force.kwh[0], energy, out=np.zeros_like(energy), where=energy > 0),
         **bills,
         "change_same_hours": bills["bill_same_hours"] / before - 1.0,
         "change": bills["bill_proposed"] / before - 1.0,
     }
-    return pd.DataFrame(table), max(missed, missed_later)
+    if terms.stated:
+        table |= {
+            f"{part.name}_{when}": getattr(one, part.name)
+            for when, one in (("in_force", in_force), ("proposed", proposed))
+            for part in fields(one)
+        }
+    return pd.DataFrame(table)
+
+
+def sample_notes(use: SampledUse) -> list[str]:
+    """Return a sentence on energy that the sampled customers cannot shift; empty if there is none."""
+    if use.missed <= 1e-3:
+        return []
+    return [
+        f"customers: the sessions of the {len(use.kind):,} sampled customers cannot take {use.missed:.1%} of the "
+        "energy that the fleet shifts; their bills hold the rest"
+    ]
+
+
+def bill_parts(bills: pd.DataFrame) -> list[dict[str, str | float]]:
+    """Return the means of the parts of `customer_bills`, in force and proposed; empty where bills have no parts."""
+    rows: list[dict[str, str | float]] = []
+    for part in [one.name for one in fields(MonthlyBills) if f"{one.name}_in_force" in bills.columns]:
+        old, new = (float(bills[f"{part}_{when}"].to_numpy().mean()) for when in ("in_force", "proposed"))
+        rows.append({"part": part, "in_force": old, "proposed": new})
+    return rows
+
+
+def bill_notes(bill: Bill) -> list[str]:
+    """Return a sentence on the parts of bills beside the prices, and what they enter; empty if there are none."""
+    words = {
+        "fixed": "fixed charges",
+        "demand": "demand charges",
+        "tiers": "tiers",
+        "minimum_per_month": "a minimum bill",
+        "tax": "taxes",
+    }
+    rates = (bill.present, bill.proposed)
+    found = [what for key, what in words.items() if any(getattr(one, key) for one in rates)]
+    if not found:
+        return []
+    return [
+        f"bill: {', '.join(found)} enter the bills of the sampled customers and move no load; the drivers' bill in "
+        "objectives, limits and all other tables is that for energy"
+    ]
 
 
 def winners_and_losers(bills: pd.DataFrame) -> pd.DataFrame:
@@ -300,51 +305,6 @@ def winners_and_losers(bills: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(
         [{"by": by, "group": name, **_figures(bills.loc[inside])} for by, name, inside in groups if inside.any()]
     )
-
-
-def study_bills(
-    scenario: Scenario,
-    day: PricingDay,
-    tariffs: tuple[np.ndarray, np.ndarray],
-) -> tuple[pd.DataFrame, list[str]]:
-    """Return `customer_bills` of a scenario's sampled customers, and sentences on what they leave out.
-
-    Of several kinds of days bills and energies are means over all days.
-
-    Parameters
-    ----------
-    scenario : Scenario
-        The priced scenario.
-    day, tariffs
-        As `customer_bills`.
-    """
-    tables, missed = [], 0.0
-    for kind in day.kinds:
-        flows = [shifted_energy(one[None, : day.n_periods], kind)[0] for one in tariffs]
-        table, short = customer_bills(sample_customers(scenario, kind), tariffs, (flows[0], flows[1]), kind)
-        tables.append(table)
-        missed = max(missed, short)
-    bills = tables[0] if len(tables) == 1 else _mean_bills(tables, day.shares)
-    notes = []
-    if missed > 1e-3:
-        notes.append(
-            f"customers: the sessions of the {len(bills):,} sampled customers cannot take {missed:.1%} of the energy "
-            "that the fleet shifts; their bills hold the rest"
-        )
-    return bills, notes
-
-
-def _mean_bills(tables: list[pd.DataFrame], shares: Sequence[float]) -> pd.DataFrame:
-    """Return the bills over all days of the same customers, of which ``tables`` hold those of each kind of days."""
-    mean = tables[0].copy()
-    dearest = sum(share * one["dearest_share"] * one["kwh_month"] for share, one in zip(shares, tables, strict=True))
-    for name in ("kwh_month", "bill_in_force", "bill_same_hours", "bill_proposed"):
-        mean[name] = sum(share * one[name] for share, one in zip(shares, tables, strict=True))
-    mean["dearest_share"] = (dearest / mean["kwh_month"]).fillna(0.0)
-    before = mean["bill_in_force"].where(mean["bill_in_force"] > 0)
-    mean["change_same_hours"] = mean["bill_same_hours"] / before - 1.0
-    mean["change"] = mean["bill_proposed"] / before - 1.0
-    return mean
 
 
 def _figures(bills: pd.DataFrame) -> dict[str, float]:

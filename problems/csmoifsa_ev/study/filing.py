@@ -7,11 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from csmoifsa_ev.inputs.customers import sample_customers
 from csmoifsa_ev.inputs.filing import Filing, FilingRates
 from csmoifsa_ev.inputs.scenario import Scenario
 from csmoifsa_ev.model.day import PricingDay
 from csmoifsa_ev.model.outcome import TariffOutcome, shifted_energy
-from csmoifsa_ev.study.customers import sample_customers, shifted_kwh
+from csmoifsa_ev.study.customers import shifted_kwh
 from csmoifsa_ev.study.marginal_cost import (
     YearSteps,
     alignment_figures,
@@ -236,9 +237,9 @@ def _car_days(scenario: Scenario, day: PricingDay, tariffs: tuple[np.ndarray, np
     """Return the sampled customers' charging with both tariffs, on each kind of days."""
     weights, parts = [], []
     for share, kind in zip(day.shares, day.kinds, strict=True):
-        customers = sample_customers(scenario, kind)
+        customers = sample_customers(scenario.fleet, kind)
         flows = shifted_energy(np.stack(tariffs)[:, : day.n_periods], kind)
-        parts.append([shifted_kwh(customers, one, kind)[0] for one in flows])
+        parts.append([customers.summed(shifted_kwh(customers, one, kind)[0]) for one in flows])
         n = len(customers.kind)
         weights.append(np.full(n, share / n))
     in_force, offered = (np.hstack([one[k] for one in parts]) for k in (0, 1))

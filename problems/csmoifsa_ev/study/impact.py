@@ -7,11 +7,10 @@ from typing import TypedDict
 import numpy as np
 
 from csmoifsa_energy.impact import StakeholderImpact
+from csmoifsa_ev.model.bill import DAYS_A_MONTH
 from csmoifsa_ev.model.day import PricingDay
 from csmoifsa_ev.model.groups import GROUPS, driver_groups
 from csmoifsa_ev.model.outcome import TariffOutcome
-
-DAYS_A_MONTH = 365.0 / 12.0
 
 
 def group_bills(outcome: TariffOutcome, day: PricingDay, row: int = 0) -> dict[str, float]:
@@ -55,7 +54,7 @@ def stakeholder_impact(
         Row in ``outcome`` of the tariff in force, with which the tariff is compared; without it, with the situation
         before pricing. A group that the tariff in force does not have is compared with the mean bill of all drivers.
     """
-    money = day.prices.currency
+    money, energy_bill = day.prices.currency, "bill for energy" if day.bill.stated else "bill"
     month = DAYS_A_MONTH / day.fleet.n_ev
     supply_before = day.generation_before / day.grid.conversion_efficiency
     peak_cost = day.grid.peak_cost_per_mw_day
@@ -81,7 +80,7 @@ def stakeholder_impact(
         ("operator", "saving in supply", f"1000 {money}/day", "saving", "higher"),
         ("operator", "profit", f"1000 {money}/day", "profit", "higher"),
         ("operator", "share of generation cost saved", "%", "share", ""),
-        ("drivers, all", "bill", f"{money}/car, month", "bill", "lower"),
+        ("drivers, all", energy_bill, f"{money}/car, month", "bill", "lower"),
         ("drivers, all", "satisfaction", "0 to 1", "satisfaction", "higher"),
     )
     lines = [StakeholderImpact(who, what, unit, old[key], new[key], better) for who, what, unit, key, better in kinds]
@@ -92,7 +91,7 @@ def stakeholder_impact(
             paid = bills.get(group, float("nan"))
             earlier = paid if np.isfinite(paid) else old["bill"]
             unit = f"{money}/car, month"
-            lines.append(StakeholderImpact(f"drivers who {name}", "bill", unit, earlier, after, "lower"))
+            lines.append(StakeholderImpact(f"drivers who {name}", energy_bill, unit, earlier, after, "lower"))
     return lines
 
 

@@ -24,7 +24,7 @@ from csmoifsa_ev.model.outcome import OBJECTIVE_SETS, TariffOutcome, limited_flo
 from csmoifsa_ev.model.response import RECOVERIES
 from csmoifsa_ev.problem.pricing import EVPricing
 from csmoifsa_ev.study.choice import Recommendation, nearly_equal, recommend, rule_goal, within_tolerance
-from csmoifsa_ev.study.customers import study_bills
+from csmoifsa_ev.study.customers import SampledUse, bill_notes, customer_bills, sample_notes, study_use
 from csmoifsa_ev.study.filing import FilingTables, filing_tables
 from csmoifsa_ev.study.held_out import HELD_OUT, HeldOutRow, PromiseRow, compare_held_out
 from csmoifsa_ev.study.impact import load_limit_notes, stakeholder_impact
@@ -150,14 +150,27 @@ class Study:
 
     @cached_property
     def impact(self) -> list[StakeholderImpact]:
-        """Impact of the offered tariff against the one in force: see `study.impact.stakeholder_impact`."""
+        """Impact of the offered tariff against the one in force: see `study.impact.stakeholder_impact`.
+
+        Where bills have parts beside the prices, the mean whole bill of the sampled customers follows.
+        """
         row, start = (list(self.choices).index(name) for name in (self.offered, "start"))
-        return stakeholder_impact(self.choices[self.offered], self.choice_outcome, self.day, row, start)
+        lines = stakeholder_impact(self.choices[self.offered], self.choice_outcome, self.day, row, start)
+        if self.day.bill.stated:
+            unit = f"{self.day.prices.currency}/car, month"
+            old, new = (float(self.customers[name].to_numpy().mean()) for name in ("bill_in_force", "bill_proposed"))
+            lines.append(StakeholderImpact("drivers, all", "bill with all charges", unit, old, new, "lower"))
+        return lines
 
     @cached_property
-    def customers(self) -> tuple[pd.DataFrame, list[str]]:
-        """Bills of sampled customers in force and under the offered tariff: see `customers.study_bills`."""
-        return study_bills(self.scenario, self.day, (self.choices["start"], self.choices[self.offered]))
+    def use(self) -> SampledUse:
+        """Charging of sampled customers in force and under the offered tariff: see `customers.study_use`."""
+        return study_use(self.scenario, self.day, (self.choices["start"], self.choices[self.offered]))
+
+    @cached_property
+    def customers(self) -> pd.DataFrame:
+        """Bills of sampled customers in force and under the offered tariff: see `customers.customer_bills`."""
+        return customer_bills(self.use, (self.choices["start"], self.choices[self.offered]), self.day)
 
     @cached_property
     def filing(self) -> FilingTables:
@@ -169,7 +182,13 @@ class Study:
         """Sentences on the files read, doubtful values, the sampled customers and the load limit."""
         start, row = (list(self.choices).index(name) for name in ("start", "compromise"))
         limit = load_limit_notes(self.choice_outcome, self.day, start, row)
-        notes = [*study_notes(self.scenario, self.day), *self.rates.notes, *self.customers[1], *limit]
+        notes = [
+            *study_notes(self.scenario, self.day),
+            *self.rates.notes,
+            *sample_notes(self.use),
+            *bill_notes(self.day.bill),
+            *limit,
+        ]
         if self.beyond_sessions > 1e-6:
             notes.append(
                 f"a tariff moves {self.beyond_sessions:.1%} more energy than the parked cars can shift: after "

@@ -31,4 +31,9 @@
     name(one), number(one.customers, 0), number(one.kwh_month, 0), number(one.bill_in_force, 2), number(one.bill_same_hours, 2), number(one.bill_proposed, 2),
     percent(one.winners_same_hours), percent(one.losers_same_hours), percent(one.winners), percent(one.losers), signed(one.change_p5), signed(one.change_median), signed(one.change_p95),
   ]), 1);
+
+  if (D.bill_parts.length) {
+    $("parts").hidden = false;
+    fillTable($("parts").querySelector("table"), T.part_columns.map(money), D.bill_parts.map((one) => [T.parts[one.part], number(one.in_force, 2), number(one.proposed, 2)]), 1);
+  }
 })();

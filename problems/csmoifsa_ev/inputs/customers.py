@@ -1,0 +1,112 @@
+"""Sampled customers of a fleet: what each session charges in each period, and what it could take there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from csmoifsa_ev.inputs.sessions import read_sessions
+from csmoifsa_ev.model.bill import Use
+from csmoifsa_ev.model.day import PricingDay
+from csmoifsa_ev.model.fleet import Fleet, Sessions, draw_sessions
+from csmoifsa_ev.model.fleet_sums import PeriodClock
+
+SAMPLE = 2_000
+"""Largest number of customers whose bills are computed."""
+
+LEAST_KWH = 1e-9
+"""Energy of a session and day up to which it counts as not charging in a period [kWh]."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Customers:
+    """Sampled customers; rows of one customer's sessions are summed after each session shifts by itself.
+
+    Attributes
+    ----------
+    car : (m,) int array
+        Number of the customer of each session, from 0, without gaps.
+    used_kwh, free_kwh : (P, m) array
+        Uncontrolled charging of each session in each period, and what it could take there beyond it [kWh].
+    charge_kw : (m,) array
+        Charging power of each session [kW].
+    kind : (n,) array of str
+        Vehicle type of each customer.
+    weight : float
+        Number of cars of the fleet for which each customer stands.
+    """
+
+    car: np.ndarray
+    used_kwh: np.ndarray
+    free_kwh: np.ndarray
+    charge_kw: np.ndarray
+    kind: np.ndarray
+    weight: float
+
+    def summed(self, kwh: np.ndarray) -> np.ndarray:
+        """Return the sums over the sessions of each customer of (P, m) energies, shape (P, n)."""
+        return np.array([np.bincount(self.car, weights=one, minlength=len(self.kind)) for one in kwh])
+
+    def use(self, kwh: np.ndarray) -> Use:
+        """Return the use of the customers if their sessions charge ``kwh`` (P, m), at full power whenever they do."""
+        kw = np.zeros((len(kwh), len(self.kind)))
+        for period, energy in enumerate(kwh):
+            np.maximum.at(kw[period], self.car, np.where(energy > LEAST_KWH, self.charge_kw, 0.0))
+        return Use(kwh=self.summed(kwh), kw=kw)
+
+
+def sample_customers(fleet: Fleet, day: PricingDay, most: int = SAMPLE) -> Customers:
+    """Return customers of a fleet: the first cars drawn, or car-days of its record, evenly spaced.
+
+    Parameters
+    ----------
+    fleet : Fleet
+        The fleet of a scenario.
+    day : PricingDay
+        The scenario's day, or one kind of its days.
+    most : int
+        Largest number of customers.
+    """
+    if fleet.sessions is None:
+        count = min(most, fleet.n_ev)
+        sessions, number = draw_sessions(fleet, 0, count), count
+    else:
+        recorded = read_sessions(fleet.sessions, fleet)
+        number = min(most, recorded.n_car_days)
+        kept = np.unique(np.linspace(0, recorded.n_car_days - 1, number).round().astype(np.int64))
+        sessions = _rows(recorded.sessions, np.isin(recorded.sessions.car, kept))
+    car = np.unique(sessions.car, return_inverse=True)[1]
+    used, free = _energies(sessions, PeriodClock(day.period, day.n_periods))
+    first = np.unique(car, return_index=True)[1]
+    return Customers(
+        car=car,
+        used_kwh=used,
+        free_kwh=free,
+        charge_kw=sessions.charge_kw,
+        kind=_kinds(sessions, fleet)[first],
+        weight=fleet.n_ev / number,
+    )
+
+
+def _rows(sessions: Sessions, rows: np.ndarray) -> Sessions:
+    return Sessions(**{name: getattr(sessions, name)[rows] for name in Sessions.__dataclass_fields__})
+
+
+def _energies(sessions: Sessions, clock: PeriodClock) -> tuple[np.ndarray, np.ndarray]:
+    """Return ``used_kwh`` and ``free_kwh`` of `Customers`: power times the hours of each period in a session."""
+    until = clock.hours_until
+    begin, end = until(sessions.arrival_h), until(sessions.departure_h)
+    charged = until(sessions.arrival_h + sessions.charge_h)
+    return (charged - begin) * sessions.charge_kw, (end - charged) * sessions.charge_kw
+
+
+def _kinds(sessions: Sessions, fleet: Fleet) -> np.ndarray:
+    """Return the vehicle type of each session by its battery; recorded sessions have the first type's charger."""
+    if fleet.sessions is not None or len(fleet.vehicles) == 1:
+        return np.full(len(sessions), fleet.vehicles[0].name)
+    apart = [
+        np.abs(sessions.battery_kwh - one.battery_kwh) + np.abs(sessions.charge_kw - one.charge_kw)
+        for one in fleet.vehicles
+    ]
+    return np.array([one.name for one in fleet.vehicles])[np.argmin(apart, axis=0)]
