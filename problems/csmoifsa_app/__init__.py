@@ -2,9 +2,10 @@
 
 It shows and runs what the packages below compute: a study is a folder with an input file that the command line reads,
 and results that its commands write. Modules, each knowing only those before it: `guard` (who may ask), `fields` (keys
-as a form), `base_folder`, `folder` and `case_folder` (one study: a tariff's, an aggregator's), `studies` (all of them),
-`what_if` (one tariff at a time), `case_work`, `worker` and `jobs` (work in processes of their own), `pages`, `actions`,
-`server` (addresses).
+as a form), `base_folder`, `following` (values that follow from the load), `folder` and `case_folder` (one study: a
+tariff's, an aggregator's), `sources` (data files of a tariff's study), `studies` (all of them), `recognised` (what was
+read from data files), `what_if` (one tariff at a time), `case_work`, `worker` and `jobs` (work in processes of their
+own), `pages`, `data_page`, `actions`, `beside_page` (studies side by side), `server` (addresses).
 """
 
 from __future__ import annotations

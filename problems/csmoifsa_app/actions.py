@@ -6,8 +6,9 @@ import asyncio
 import io
 import threading
 import zipfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
@@ -58,17 +59,17 @@ async def _form_text(request: Request, name: str) -> str:
 
 async def new(request: Request) -> Response:
     """Begin a study with a bundled case or an uploaded file."""
-    studies = studies_of(request)
+    studies, page = studies_of(request), "assumptions"
     async with request.form(max_files=1, max_fields=10) as form:
         file, case = form.get("file"), form.get("case")
         try:
             if isinstance(file, UploadFile) and file.filename:
-                id = await run_in_threadpool(studies.new_from_file, file.filename, await file.read())
+                id, page = await run_in_threadpool(studies.new_from_file, file.filename, await file.read()), "data"
             else:
                 id = await run_in_threadpool(studies.new_from_case, str(case))
         except InputError as error:
             return RedirectResponse(f"/?{urlencode({'fault': str(error)})}", 303)
-    return RedirectResponse(f"/studies/{id}/assumptions", 303)
+    return RedirectResponse(f"/studies/{id}/{page}", 303)
 
 
 async def duplicate(request: Request) -> Response:
@@ -125,7 +126,7 @@ def _set_assumption(folder: StudyFolder, values: dict[str, object]) -> dict[str,
     folder.change(set_value(before, field, entered))
     faults = [one for one in folder.faults() if one not in known]
     if faults:
-        folder.change(before)
+        folder.write_text(before)
         raise InputError(" ".join(faults))
     changed = next((one for one in folder.form() if one.key == key), field)
     return {"field": asdict(changed), "text": folder.text, "faults": folder.faults()}
@@ -143,7 +144,7 @@ async def set_text(request: Request) -> Response:
         folder.change(text)
         faults = folder.faults()
         if faults:
-            folder.change(before)
+            folder.write_text(before)
             raise InputError("\n".join(faults))
 
     await run_in_threadpool(write)
@@ -250,14 +251,17 @@ def _file(folder: StudyFolder, name: str, headers: dict[str, str]) -> Response:
 async def archive(request: Request) -> Response:
     """Return all files of a study as one ZIP archive."""
     folder = study_of(request)
+    texts = {"command.txt": folder.command + "\n"}
+    return await run_in_threadpool(lambda: zip_answer(f"study-{folder.path.name}", folder.files(), texts))
 
-    def pack() -> bytes:
-        buffer = io.BytesIO()
-        with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as packed:
-            for name, path in folder.files().items():
-                packed.write(path, name)
-            packed.writestr("command.txt", folder.command + "\n")
-        return buffer.getvalue()
 
-    headers = {"content-disposition": f'attachment; filename="study-{folder.path.name}.zip"'}
-    return Response(await run_in_threadpool(pack), media_type="application/zip", headers=headers)
+def zip_answer(name: str, files: Mapping[str, Path], texts: Mapping[str, str] | None = None) -> Response:
+    """Return files by their names in a ZIP archive, and further texts, to be saved under a name."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as packed:
+        for inside, path in files.items():
+            packed.write(path, inside)
+        for inside, text in (texts or {}).items():
+            packed.writestr(inside, text)
+    headers = {"content-disposition": f'attachment; filename="{name}.zip"'}
+    return Response(buffer.getvalue(), media_type="application/zip", headers=headers)

@@ -79,7 +79,7 @@ class InputFolder(ABC, Generic[W]):
     CASES: ClassVar[CaseFiles]
     """Bundled cases that the input file may build on, and the keys in it that name files."""
     DATA: ClassVar[tuple[str, ...]]
-    """Names of the data files that the input file may name, without the ending."""
+    """Names of data files beside those that the input file names, without the ending."""
     RESULTS: ClassVar[tuple[str, ...]]
     """Names of the folders of results."""
     RESUMABLE: ClassVar[bool]
@@ -171,7 +171,7 @@ class InputFolder(ABC, Generic[W]):
             self.change(text)
             faults = [one for one in self.faults() if one not in known]
             if faults:
-                self.change(before)
+                self.write_text(before)
                 raise InputError("\n".join(faults))
 
     def forget(self, search: W) -> None:
@@ -226,9 +226,20 @@ class InputFolder(ABC, Generic[W]):
         summary = self.path / result / "summary.json"
         return summary.is_file() and (self.path / self.FILE).stat().st_mtime > summary.stat().st_mtime
 
+    def named(self, text: str) -> set[str]:
+        """Return the names of the data files that an input file names and that are there, of this folder alone."""
+        try:
+            values = parse_toml(text, self.FILE)
+        except InputError:
+            return set()
+        named = [one for place in self.CASES.files for one in _values_at(values, place) if isinstance(one, str)]
+        places = [self.path / one for one in named if Path(one).name == one and one[0] != "."]
+        return {one.name for one in places if one.is_file() and not one.is_symlink()}
+
     def files(self) -> dict[str, Path]:
         """Return the files to take away by their path in the folder: input file, data and results."""
-        names = [self.FILE, *(f"{name}{suffix}" for name in self.DATA for suffix in DATA_SUFFIXES)]
+        fixed = [f"{name}{suffix}" for name in self.DATA for suffix in DATA_SUFFIXES]
+        names = dict.fromkeys([self.FILE, *fixed, *sorted(self.named(self.text))])
         found = [self.path / name for name in names if (self.path / name).is_file()]
         for result in self.RESULTS:
             if (self.path / result).is_dir():

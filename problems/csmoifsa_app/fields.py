@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import MISSING, Field, dataclass, fields, is_dataclass, replace
 from datetime import date
-from typing import Literal, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import tomlkit
 from tomlkit.exceptions import TOMLKitError
@@ -18,6 +18,9 @@ from csmoifsa_energy.describe import attributes_of
 
 Kind = Literal["number", "whole", "text", "choice", "switch", "numbers", "texts", "value", "file"]
 """How a value is entered; "value" is a number or a text, "file" can only be edited in the scenario file."""
+
+DERIVED = "derived from the load, renewed with it"
+"""Comment beside a value of the scenario file that follows from the load; without the comment it is the user's."""
 
 _UNIT = re.compile(r"\[([^\]\d][^\]]*)\]")
 _RANGE = re.compile(r"in [\[(](-?[\d.]+), (-?[\d.]+)[\])]")
@@ -135,23 +138,78 @@ def set_value(text: str, field: FormField, entered: str | None) -> str:
     InputError
         The text is no TOML, or what was entered is not of the field's kind.
     """
+    stripped = (entered or "").strip()
+    return set_keys(text, {tuple(field.key.split(".")): parse_entered(field, stripped) if stripped else None})
+
+
+def set_keys(
+    text: str, values: Mapping[tuple[str, ...], TomlValue | None], comments: Mapping[tuple[str, ...], str] | None = None
+) -> str:
+    """Return a scenario text with keys replaced, all else as it was, comments included.
+
+    Parameters
+    ----------
+    text : str
+        The scenario file.
+    values : mapping
+        New values by the path of their keys; None takes a key out. A comment that says that a value is `DERIVED` goes
+        with the value.
+    comments : mapping, optional
+        Comments to put beside values, of one line each.
+
+    Raises
+    ------
+    InputError
+        The text is no TOML, or a key is to be set in what is no table.
+    """
     try:
         document = tomlkit.parse(text)
     except TOMLKitError as error:
         raise InputError(f"the scenario file is not TOML: {error}; mend it in the text first") from None
-    *tables, name = field.key.split(".")
-    table = document
-    for one in tables:
-        if one not in table:
-            if entered is None or not entered.strip():
-                return text
-            table[one] = tomlkit.table()
-        table = table[one]  # type: ignore[assignment]
-    if entered is None or not entered.strip():
-        table.pop(name, None)
-    else:
-        table[name] = parse_entered(field, entered.strip())
+    for path, value in values.items():
+        *tables, name = path
+        table = _table_in(document, tables, create=value is not None)
+        if value is None:
+            table.pop(name, None)
+            continue
+        derived = DERIVED in _comment_of(table.get(name))
+        table[name] = value  # the comment beside an earlier value stays
+        if comments and path in comments:
+            table[name].comment(comments[path])
+        elif derived:
+            table[name].trivia.comment_ws = table[name].trivia.comment = ""
     return tomlkit.dumps(document)
+
+
+def _table_in(document: MutableMapping[str, Any], path: Sequence[str], *, create: bool) -> MutableMapping[str, Any]:
+    """Return a table of a document; one that is missing is made, or else an empty one returned."""
+    table = document
+    for k, name in enumerate(path):
+        if name not in table:
+            if not create:
+                return {}
+            table[name] = tomlkit.table()
+        table = table[name]
+        if not isinstance(table, MutableMapping):
+            raise InputError(f"{'.'.join(path[: k + 1])} is no table in the scenario file; mend it in the text first")
+    return table
+
+
+def comment_beside(text: str, path: Sequence[str]) -> str:
+    """Return the comment beside a value of a scenario text, empty if there is none."""
+    return _comment_of(value_at(tomlkit.parse(text), path)).removeprefix("#").strip()
+
+
+def value_at(values: object, path: Sequence[str]) -> object:
+    """Return the value at a path of keys in tables, None if there is none."""
+    for name in path:
+        values = values.get(name) if isinstance(values, Mapping) else None
+    return values
+
+
+def _comment_of(value: object) -> str:
+    trivia = getattr(value, "trivia", None)
+    return "" if trivia is None else trivia.comment
 
 
 def parse_entered(field: FormField, entered: str) -> TomlValue:

@@ -11,8 +11,9 @@ from typing import ClassVar
 
 from csmoifsa.errors import InputError
 from csmoifsa.files import parse_toml
-from csmoifsa_app.base_folder import InputFolder, Work
+from csmoifsa_app.base_folder import EDITS, InputFolder, Work
 from csmoifsa_app.fields import FormField, Layers, form_fields
+from csmoifsa_app.following import renewed
 from csmoifsa_energy.cases import CaseFiles
 from csmoifsa_energy.readers.faults import Fault
 from csmoifsa_ev.inputs.inspection import Facts, inspect_scenario
@@ -62,7 +63,7 @@ class StudyFolder(InputFolder[Search]):
 
     FILE: ClassVar[str] = SCENARIO
     CASES: ClassVar[CaseFiles] = CASES
-    DATA: ClassVar[tuple[str, ...]] = ("load",)
+    DATA: ClassVar[tuple[str, ...]] = ()
     RESULTS: ClassVar[tuple[str, ...]] = (RESULT,)
     RESUMABLE: ClassVar[bool] = True
 
@@ -75,6 +76,21 @@ class StudyFolder(InputFolder[Search]):
     def stale(self) -> bool:
         """Whether the scenario was changed after the result was written."""
         return self.stale_result(RESULT)
+
+    def change(self, text: str) -> None:
+        """Replace the scenario after a change of what is priced, and renew what follows from its load.
+
+        Raises
+        ------
+        InputError
+            As `InputFolder.change`.
+        """
+        with EDITS:
+            before = self.text
+            super().change(text)
+            again = renewed(self.path / SCENARIO, before)
+            if again != text:
+                self.write_text(again)
 
     def scenario(self) -> Scenario:
         """Return the scenario, read anew; raises `InputError` as `load_scenario`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import datetime
 from functools import cache
@@ -52,10 +53,17 @@ def language_of(request: Request) -> str:
     return next((one for one in accepted if one in LANGUAGES), "en")
 
 
-def render(request: Request, template: str, data: dict[str, object], status: int = 200, **values: object) -> Response:
-    """Return a page; ``data`` is what its scripts read, ``values`` what its template shows."""
+def render(
+    request: Request,
+    template: str,
+    data: dict[str, object],
+    status: int = 200,
+    more: Mapping[str, object] | None = None,
+    **values: object,
+) -> Response:
+    """Return a page; ``data`` is what its scripts read, ``values`` what its template shows, ``more`` further labels."""
     language = language_of(request)
-    texts = labels(language)
+    texts = labels(language) | dict(more or {})
     page = (
         _environment()
         .get_template(template)
@@ -109,7 +117,7 @@ def assumptions(request: Request) -> Response:
     sections: dict[str, list[object]] = {}
     for one in form:
         sections.setdefault(one.key.rpartition(".")[0], []).append(one)
-    return _study_page(
+    return study_page(
         request, folder, "assumptions.html.j2", {"faults": faults}, sections=sections, faults=faults, notes=notes,
         facts=facts, text=folder.text, selected="assumptions",
     )  # fmt: skip
@@ -117,7 +125,7 @@ def assumptions(request: Request) -> Response:
 
 def what_if(request: Request) -> Response:
     """Return the page of sliders; its script asks for the numbers."""
-    return _study_page(request, study_of(request), "what_if.html.j2", {}, selected="what-if")
+    return study_page(request, study_of(request), "what_if.html.j2", {}, selected="what-if")
 
 
 def search(request: Request) -> Response:
@@ -131,7 +139,7 @@ def search(request: Request) -> Response:
         "front": [] if summary is None or settings.state != "done" else _front(folder, settings.objectives),
         "money": _money(folder),
     }
-    return _study_page(
+    return study_page(
         request, folder, "search.html.j2", data, search=settings, sets=list(OBJECTIVE_SETS), summary=summary,
         files=list(folder.files()), command=folder.command, stale=folder.stale, place=str(folder.path),
         selected="search",
@@ -141,7 +149,7 @@ def search(request: Request) -> Response:
 def study(request: Request) -> Response:
     """Lead to the first page of a study."""
     study_of(request)
-    return RedirectResponse(f"{request.url.path}/assumptions", 303)
+    return RedirectResponse(f"{request.url.path}/data", 303)
 
 
 def refused(request: Request, error: Exception) -> Response:
@@ -157,11 +165,12 @@ def not_found(request: Request, error: Exception) -> Response:
     return render(request, "fault.html.j2", {}, 404, selected="", sentence=labels(language_of(request))["not_found"])
 
 
-def _study_page(
+def study_page(
     request: Request, folder: StudyFolder, template: str, data: dict[str, object], **values: object
 ) -> Response:
+    """Return a page of a study, with its tabs; the rest as in `render`."""
     id = folder.path.name
-    return render(request, template, {**data, "id": id}, 200, id=id, title=visible(folder.title), **values)
+    return render(request, template, {**data, "id": id}, 200, None, id=id, title=visible(folder.title), **values)
 
 
 def _row(entry: Entry, jobs: Jobs) -> dict[str, object]:

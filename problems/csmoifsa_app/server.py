@@ -22,7 +22,7 @@ from starlette.routing import Route
 
 from csmoifsa.console import stdout
 from csmoifsa.errors import InputError
-from csmoifsa_app import actions, pages
+from csmoifsa_app import actions, beside_page, data_page, pages
 from csmoifsa_app.base_folder import NotThereError
 from csmoifsa_app.guard import Guard
 from csmoifsa_app.jobs import Jobs
@@ -31,6 +31,8 @@ from csmoifsa_app.studies import Studies
 STATIC = {
     "app.css": ("csmoifsa_app", "static", "text/css"),
     "icon.svg": ("csmoifsa_app", "static", "image/svg+xml"),
+    "beside.js": ("csmoifsa_ev.output", "templates", "text/javascript"),
+    "data.js": ("csmoifsa_app", "static", "text/javascript"),
     "assumptions.js": ("csmoifsa_app", "static", "text/javascript"),
     "what_if.js": ("csmoifsa_app", "static", "text/javascript"),
     "search.js": ("csmoifsa_app", "static", "text/javascript"),
@@ -66,8 +68,15 @@ ROUTES = [
     Route("/", pages.home, name="home"),
     Route("/static/{name}", static),
     Route("/language", actions.set_language, methods=["POST"]),
+    Route("/side-by-side", beside_page.side_by_side),
+    Route("/side-by-side.zip", beside_page.side_by_side_files),
     Route("/studies", actions.new, methods=["POST"]),
     Route("/studies/{id}", pages.study),
+    Route("/studies/{id}/data", data_page.data),
+    Route("/studies/{id}/data/mend", data_page.mend_fault, methods=["POST"]),
+    Route("/studies/{id}/data/undo", data_page.undo_change, methods=["POST"]),
+    Route("/studies/{id}/data/{source}", data_page.upload, methods=["POST"]),
+    Route("/studies/{id}/data/{source}/remove", data_page.remove, methods=["POST"]),
     Route("/studies/{id}/assumptions", pages.assumptions),
     Route("/studies/{id}/assumptions", actions.set_assumption, methods=["POST"]),
     Route("/studies/{id}/text", actions.set_text, methods=["POST"]),

@@ -21,11 +21,11 @@ from typing import TypeVar
 
 from csmoifsa.errors import InputError
 from csmoifsa.files import output_folder
-from csmoifsa_app.base_folder import DATA_SUFFIXES, EDITS, SEARCH, InputFolder, NotThereError
+from csmoifsa_app.base_folder import EDITS, SEARCH, InputFolder, NotThereError
 from csmoifsa_app.case_folder import CaseFolder
 from csmoifsa_app.fields import FormField, set_value
 from csmoifsa_app.folder import SCENARIO, StudyFolder
-from csmoifsa_ev.inputs.template import write_template
+from csmoifsa_app.sources import PREVIOUS, SOURCES, store
 
 INDEX = "studies.sqlite"
 TRASH = ".deleted"
@@ -121,21 +121,16 @@ class Studies:
         title = _title_of(name)
         if suffix == ".toml":
             return self._new_from_toml(StudyFolder, title, content)
-        if suffix not in DATA_SUFFIXES:
-            raise InputError(
-                f"a scenario is a .toml file, a load {', '.join(DATA_SUFFIXES)}; this is {suffix or 'neither'}"
-            )
-        load = f"load{suffix}"
-        id = self._add({load: content, SCENARIO: f'[load]\ncsv = "{load}"\n'.encode()})
-        place = self.root / id / SCENARIO
-        plain = place.read_bytes()
-        place.unlink()
+        suffixes = SOURCES["load"].suffixes
+        if suffix not in suffixes:
+            raise InputError(f"a scenario is a .toml file, a load {', '.join(suffixes)}; this is {suffix or 'neither'}")
+        id = self._add({SCENARIO: f"title = {json.dumps(title, ensure_ascii=False)}\n".encode()})
         try:
-            write_template(place, {"csv": str(self.root / id / load)})
-        except InputError:  # its faults are shown on the page of assumptions
-            place.unlink(missing_ok=True)
-            place.write_bytes(plain)
-        self.rename(id, title)
+            store(self.get(id), SOURCES["load"], name, content)
+        except InputError:
+            shutil.rmtree(self.root / id)
+            raise
+        (self.root / id / PREVIOUS).unlink()
         return id
 
     def new_from_case_file(self, name: str, content: bytes) -> str:

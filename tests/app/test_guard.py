@@ -11,7 +11,12 @@ from csmoifsa_app.server import ROUTES
 
 def test_nothing_without_the_token(stranger):
     for route in ROUTES:
-        path = route.path.replace("{id}", "0" * 12).replace("{name}", "a").replace("{name:path}", "a")
+        path = (
+            route.path.replace("{id}", "0" * 12)
+            .replace("{name}", "a")
+            .replace("{name:path}", "a")
+            .replace("{source}", "load")
+        )
         for method in route.methods:
             answer = stranger.request(method, path, headers={"origin": f"http://{HOST}"})
             assert answer.status_code == 401, (method, path)
@@ -117,7 +122,7 @@ def test_a_link_in_the_result_is_not_followed(client, studies, small, tmp_path):
 
 @pytest.mark.parametrize("id", ["..", "%2e%2e", ".deleted", "studies.sqlite", "0" * 12, "A" * 12, "zzzzzzzzzzzz"])
 def test_an_identifier_is_never_a_path(client, id):
-    for page in ("assumptions", "what-if", "search", "events", "study.zip", "report"):
+    for page in ("data", "assumptions", "what-if", "search", "events", "study.zip", "report"):
         assert client.get(f"/studies/{id}/{page}").status_code == 404
     for act in ("delete", "restore", "duplicate", "search", "cancel"):
         assert client.post(f"/studies/{id}/{act}", json={}).status_code in (404, 405)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import json
+import re
+import shutil
 import tomllib
 import zipfile
 from dataclasses import replace
@@ -19,6 +22,9 @@ from csmoifsa_app.what_if import WhatIf, reachable
 from csmoifsa_energy.page import page_texts
 from csmoifsa_ev.inputs.scenario import load_scenario
 from csmoifsa_ev.model.constraints import OVER_THE_DAY
+from csmoifsa_ev.output.beside import collect
+from csmoifsa_ev.output.tables import write_tables
+from csmoifsa_ev.study.study import run_study
 
 
 def values(studies, id):
@@ -262,7 +268,7 @@ def test_labels_of_the_app_hide_none_of_the_report():
 def test_every_page_in_both_languages(client, studies, small):
     for language, word in (("en", "Assumptions"), ("zh", "假设")):
         client.post("/language", data={"language": language})
-        for page in ("assumptions", "what-if", "search"):
+        for page in ("data", "assumptions", "what-if", "search"):
             answer = client.get(f"/studies/{small}/{page}")
             assert answer.status_code == 200
             assert word in answer.text
@@ -294,3 +300,44 @@ def test_static_files_are_kept_by_the_browser(client):
     assert "const Charts" in first.text
     assert client.get("/static/charts.js", headers={"if-none-match": first.headers["etag"]}).status_code == 304
     assert client.get("/static/../cli.py").status_code == 404
+
+
+# ------------------------------------------------------------------------------------------------------ side by side
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    """Result folders of two small studies."""
+    place = tmp_path_factory.mktemp("results")
+    for name, n_ev in (("few", 2_000), ("many", 4_000)):
+        scenario = load_scenario().with_changes(n_ev=n_ev)
+        write_tables(run_study(scenario, n_eval=400, pop_size=16), place / name)
+    return place
+
+
+def test_two_studies_side_by_side(client, studies, results):
+    ids = {}
+    for name in ("few", "many"):
+        ids[name] = studies.new_from_file(f"{name}.toml", f'title = "<i>{name}</i>"\n'.encode())
+        shutil.copytree(results / name, studies.get(ids[name]).path / "result")
+    pair = [("study", ids["few"]), ("study", ids["many"])]
+    answer = client.get("/side-by-side", params=pair)
+    assert answer.status_code == 200
+    data = json.loads(re.search(r'<script id="data"[^>]*>(.*?)</script>', answer.text)[1])
+    assert data["names"] == ["<i>few</i>", "<i>many</i>"]
+    assert "<i>few" not in answer.text
+    beside = collect([results / "few", results / "many"])  # as `ev compare` does
+    assert [len(one["g2_mw"]) for one in data["fronts"]] == [len(one.front) for one in beside.studies]
+    assert data["rows"] == beside.table().replace({np.nan: None}).to_numpy().tolist()
+    assert ["fleet.n_ev", "2000", "4000"] in data["inputs"]
+    with zipfile.ZipFile(io.BytesIO(client.get("/side-by-side.zip", params=pair).content)) as packed:
+        assert sorted(packed.namelist()) == ["compared.csv", "compared.html", "fronts.csv", "inputs_differ.csv"]
+
+    for wrong in (pair[:1], [pair[0], pair[0]], []):
+        refused = client.get("/side-by-side", params=wrong)
+        assert refused.status_code == 303
+        assert "choose 2 to" in client.get(refused.headers["location"]).text
+        assert client.get("/side-by-side.zip", params=wrong).status_code == 422
+    bare = studies.new_from_case("paper-2022")
+    told = client.get(client.get("/side-by-side", params=[pair[0], ("study", bare)]).headers["location"]).text
+    assert "is not the folder of a study" in told
+    assert str(studies.root) not in told
+    assert client.get("/side-by-side", params=[pair[0], ("study", "../x")]).status_code == 404

@@ -10,11 +10,11 @@
     const [depth, upward, across] = D.objectives;
     Plotly.react("front", [{
       type: "scatter", mode: "markers", x: points.map((one) => one[2]), y: points.map((one) => one[1]),
-      marker: { size: 8, color: points.map((one) => one[0]), colorscale: "Cividis", colorbar: { title: { text: plain(quantity(depth)), side: "right", font: { size: 11 } }, thickness: 12 }, line: { color: Charts.colour("--ink", "#000000"), width: 0.5 } },
+      marker: { size: 8, color: points.map((one) => one[0]), colorscale: "Cividis", colorbar: { title: { text: plain(quantity(depth)), side: "right", font: { size: 11 } }, thickness: 12 }, line: { color: Page.colour("--ink", "#000000"), width: 0.5 } },
       hovertemplate: "%{x:,.4~g}; %{y:,.4~g}<extra></extra>",
-    }], Charts.themed({
+    }], Page.themed({
       margin: { l: 75, r: 10, t: 10, b: 50 }, hovermode: "closest",
-      xaxis: Charts.axis({ title: { text: plain(quantity(across)) } }), yaxis: Charts.axis({ title: { text: plain(quantity(upward)) } }),
+      xaxis: Page.axis({ title: { text: plain(quantity(across)) } }), yaxis: Page.axis({ title: { text: plain(quantity(upward)) } }),
     }), config);
   }
 

@@ -18,6 +18,13 @@ const Page = (function () {
     return value > 0 && /[1-9]/.test(text) ? `+${text}` : text;
   };
   const digits = (value) => (Math.abs(value) >= 100 ? 0 : 2);
+  // colours of the page, so that a dark page has dark charts
+  const colour = (name, other) => getComputedStyle(document.documentElement).getPropertyValue(name).trim() || other;
+  const themed = (layout) => ({
+    paper_bgcolor: colour("--paper", "#ffffff"), plot_bgcolor: colour("--paper", "#ffffff"),
+    font: { color: colour("--ink", "#1c1c1c") }, ...layout,
+  });
+  const axis = (more) => ({ gridcolor: colour("--grid", "#e5e5e5"), zerolinecolor: colour("--grid", "#e5e5e5"), ...more });
   const stepped = (values) => values.concat([values[values.length - 1]]);
 
   function cell(row, text, kind, numeric) {
@@ -84,5 +91,5 @@ const Page = (function () {
   addEventListener("afterprint", () => charts().forEach((one) =>
     Plotly.relayout(one, { width: undefined, height: undefined, "font.size": 12, autosize: true }).then(() => Plotly.Plots.resize(one))));
   $("print").addEventListener("click", () => window.print());
-  return { D, T, $, config, plain, word, fill, number, signed, digits, stepped, cell, header, fillTable, fillImpact, fillList, addOption, save, quoted };
+  return { D, T, $, config, plain, word, fill, number, signed, digits, stepped, cell, header, fillTable, fillImpact, fillList, addOption, save, quoted, colour, themed, axis };
 })();

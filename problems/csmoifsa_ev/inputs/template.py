@@ -50,7 +50,7 @@ def write_template(path: Path, settings: Mapping[str, object], n_ev: int | None 
     if settings:
         scenario = load_scenario()
         load = scenario.load.with_settings(settings)
-        drawn = _with_cars(scenario, load, n_ev)
+        drawn = fit_to_load(scenario, load, n_ev)
         text, told = _fitted(text, path, settings, *drawn), _sentences(drawn, stated=n_ev is not None)
     elif n_ev is not None:
         text = text.replace("n_ev = 3_000_000", f"n_ev = {n_ev:_}")
@@ -64,8 +64,23 @@ def write_template(path: Path, settings: Mapping[str, object], n_ev: int | None 
     return told
 
 
-def _with_cars(scenario: Scenario, load: Load, n_ev: int | None) -> tuple[int, float, float]:
-    """Return the number of cars, and the least and the highest load with them [MW]."""
+def fit_to_load(scenario: Scenario, load: Load, n_ev: int | None = None) -> tuple[int, float, float]:
+    """Return the number of cars that suits a load, and the least and the highest load with them [MW].
+
+    Parameters
+    ----------
+    scenario : Scenario
+        The cars and the hours of the tariff.
+    load : Load
+        The load.
+    n_ev : int, optional
+        Number of cars; where left out, they charge `SHARE_OF_LOAD` of the energy of the load.
+
+    Raises
+    ------
+    InputError
+        The load cannot be read.
+    """
     days = load.read().values
     n_steps = days.shape[1]
     fleet = replace(scenario.fleet, n_ev=_DRAWN)

@@ -1,7 +1,7 @@
 "use strict";
 // Studies side by side: overlaid fronts, their days, figures with differences, inputs that differ.
 (function () {
-  const { D, T, $, config, plain, number, digits, stepped, fillTable, fillList, addOption } = Page;
+  const { D, T, $, config, plain, number, digits, stepped, fillTable, fillList, addOption, themed, axis } = Page;
   const COLOURS = ["#0b5fa5", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000"];
   const SYMBOLS = ["circle", "square", "triangle-up", "diamond", "cross", "x", "star"];
   const DASHES = ["solid", "dash", "dot", "dashdot", "longdash"];
@@ -23,10 +23,10 @@
       type: "scatter", mode: "markers", name: `${plain(D.names[k])}: ${T.recommended}`, x: [front[across][D.chosen[k]]], y: [front[upward][D.chosen[k]]],
       marker: { size: 15, color: colour(k), symbol: SYMBOLS[k % SYMBOLS.length], line: { color: "#000000", width: 2 } },
     }));
-    Plotly.react("fronts", traces, {
-      margin: { l: 70, r: 10, t: 10, b: 45 }, xaxis: { title: { text: plain(label(across)) } },
-      yaxis: { title: { text: plain(label(upward)) } }, hovermode: "closest", legend: { orientation: "h", y: -0.2, font: { size: 11 } },
-    }, config);
+    Plotly.react("fronts", traces, themed({
+      margin: { l: 70, r: 10, t: 10, b: 45 }, xaxis: axis({ title: { text: plain(label(across)) } }),
+      yaxis: axis({ title: { text: plain(label(upward)) } }), hovermode: "closest", legend: { orientation: "h", y: -0.2, font: { size: 11 } },
+    }), config);
   }
 
   function drawDays() {
@@ -40,10 +40,10 @@
       line(day.before, T.before_pricing, "dot", 1.2);
       line(day.after, T.recommended, DASHES[k % DASHES.length], 2.4);
     });
-    Plotly.newPlot("day", traces, {
-      margin: { l: 60, r: 10, t: 10, b: 40 }, xaxis: { title: { text: T.hour }, range: [0, 24], dtick: 3 },
-      yaxis: { title: { text: T.load } }, legend: { orientation: "h", y: -0.2, font: { size: 11 } },
-    }, config);
+    Plotly.react("day", traces, themed({
+      margin: { l: 60, r: 10, t: 10, b: 40 }, xaxis: axis({ title: { text: T.hour }, range: [0, 24], dtick: 3 }),
+      yaxis: axis({ title: { text: T.load } }), legend: { orientation: "h", y: -0.2, font: { size: 11 } },
+    }), config);
   }
 
   function fillFigures() {
@@ -68,8 +68,9 @@
     $("notes").hidden = false;
     fillList($("notes").querySelector("ul"), D.sentences);
   }
-  drawFronts();
-  drawDays();
+  const draw = () => [drawFronts, drawDays].forEach((one) => one());
+  draw();
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
   fillFigures();
   fillTable($("inputs"), [T.key, ...D.names], D.inputs, 99);
   window.beside = { ready: true };

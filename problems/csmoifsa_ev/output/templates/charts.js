@@ -1,19 +1,11 @@
 "use strict";
 // Charts of one tariff, shared by the report and the app: its prices around the clock, and its day by group of drivers.
 const Charts = (function () {
-  const { T, config, plain, number, stepped } = Page;
+  const { T, config, plain, number, stepped, colour, themed, axis } = Page;
   const COLOURS = ["#d55e00", "#999999", "#e69f00", "#56b4e9", "#009e73", "#0b5fa5"]; // the cheapest period has the last
   const PATTERNS = ["/", "", "x", "|", "-", "."];
   const GROUP_COLOURS = ["#bdbdbd", "#56b4e9", "#d55e00"];
   const GROUP_PATTERNS = ["", "/", "x"];
-
-  // colours of the page, so that a dark page has dark charts
-  const colour = (name, other) => getComputedStyle(document.documentElement).getPropertyValue(name).trim() || other;
-  const themed = (layout) => ({
-    paper_bgcolor: colour("--paper", "#ffffff"), plot_bgcolor: colour("--paper", "#ffffff"),
-    font: { color: colour("--ink", "#1c1c1c") }, ...layout,
-  });
-  const axis = (more) => ({ gridcolor: colour("--grid", "#e5e5e5"), zerolinecolor: colour("--grid", "#e5e5e5"), ...more });
 
   // names of the periods of `data`, translated where they are the usual ones
   const periods = (data) => data.periods.map((name) => (Object.hasOwn(T.periods, name) ? T.periods[name] : name));
@@ -71,5 +63,5 @@ const Charts = (function () {
     }), config);
   }
 
-  return { clock, day, periods, themed, axis, colour };
+  return { clock, day, periods };
 })();
