@@ -13,17 +13,17 @@ from csmoifsa.errors import InputError
 from csmoifsa.text import visible
 from csmoifsa_ev.output.beside import Beside, collect, json_of, short_unit, write_beside
 
-SHOWN = (
-    "g1_mw",
-    "g2_mw",
-    "saving_per_day",
-    "satisfaction",
-    "operator_profit_per_day",
-    "driver_bill_per_car_month",
-    "largest_bill_rise",
-    "discharged_mwh",
-)
-"""Figures under the recommended tariff that the terminal shows; ``compared.csv`` has all."""
+SHOWN = {
+    "g1_mw": "peak load",
+    "g2_mw": "peak-valley difference",
+    "saving_per_day": "operator's saving",
+    "satisfaction": "satisfaction with the hours",
+    "operator_profit_per_day": "operator's profit",
+    "driver_bill_per_car_month": "drivers' bill",
+    "largest_bill_rise": "largest rise of a group's bill",
+    "discharged_mwh": "discharged to the grid",
+}
+"""Figures under the recommended tariff that the terminal shows, and its words; ``compared.csv`` has all."""
 
 
 def compare_studies(
@@ -86,7 +86,8 @@ def show_beside(beside: Beside) -> None:
         unit = short_unit(str(row["unit"]))
         values = [float(value) for value in list(row.values())[3:]]
         cells = [_number(value, signed=k >= n) for k, value in enumerate(values)]
-        table.add_row(f"{quantity.replace('_', ' ')}, {unit}" if unit else quantity.replace("_", " "), *cells)
+        words = SHOWN.get(quantity, quantity.replace("_", " "))
+        table.add_row(f"{words}, {unit}" if unit else words, *cells)
     console.print(table)
     differ = beside.differing_inputs()
     console.print(f"\n{len(differ)} input(s) differ" + (f": {', '.join(differ['key'][:8])}" if len(differ) else "")
