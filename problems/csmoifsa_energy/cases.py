@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from csmoifsa.errors import InputError, did_you_mean
 from csmoifsa.files import read_toml
@@ -12,6 +13,13 @@ from csmoifsa.typing import TomlTable, TomlValue
 
 SOURCES = frozenset({"csv", "file", "values_mw", "values_kw", "per_mwh", "values_per_mwh", "set", "periods"})
 """Keys that name the source of a table's data; a table with such a key replaces the base's table as a whole."""
+
+
+class Layer(NamedTuple):
+    """One file of those that build on each other: its path and its own values."""
+
+    path: Path
+    values: Mapping[str, object]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,6 +99,16 @@ class CaseFiles:
 
         Parameters
         ----------
+        values, path
+            As `layers`, which raises the same errors.
+        """
+        return self.laid_over(self.layers(values, path))
+
+    def layers(self, values: Mapping[str, object], path: Path) -> list[Layer]:
+        """Return a file and those it builds on, itself first.
+
+        Parameters
+        ----------
         values : dict
             From `read`.
         path : Path
@@ -101,18 +119,22 @@ class CaseFiles:
         InputError
             A base is missing or wrong, or files build on each other in a circle.
         """
-        layers: list[Mapping[str, object]] = [values]
+        layers = [Layer(path, values)]
         seen = {path.resolve(): path}
-        while (base := layers[-1].get("base", self._default_of(path))) is not None:
+        while (base := layers[-1].values.get("base", self._default_of(path))) is not None:
             path = self._base_path(base, path)
             if path.resolve() in seen:
                 chain = " builds on ".join(map(str, [*seen.values(), path]))
                 raise InputError(f"case files build on each other in a circle: {chain}; take out one base")
             seen[path.resolve()] = path
-            layers.append(self.read(path))
+            layers.append(Layer(path, self.read(path)))
+        return layers
+
+    def laid_over(self, layers: Sequence[Layer]) -> dict[str, object]:
+        """Return the values of each layer laid over those of the next, without the key ``base``."""
         merged: dict[str, object] = {}
         for layer in reversed(layers):
-            own = {key: value for key, value in layer.items() if key != "base"}
+            own = {key: value for key, value in layer.values.items() if key != "base"}
             merged = self._lay_over(merged, own) if own else merged
         return merged
 

@@ -7,7 +7,7 @@ and an error names the key.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import Literal
@@ -15,7 +15,7 @@ from typing import Literal
 import numpy as np
 
 from csmoifsa.errors import InputError, did_you_mean
-from csmoifsa_energy.cases import CaseFiles
+from csmoifsa_energy.cases import CaseFiles, Layer
 from csmoifsa_energy.checks import Parameters
 from csmoifsa_energy.explain import check_values
 from csmoifsa_energy.readers.faults import MendableError, choose
@@ -23,6 +23,7 @@ from csmoifsa_energy.readers.series import DailySeries
 from csmoifsa_ev.inputs.bills import complete_bill, import_bill
 from csmoifsa_ev.inputs.filing import Filing, resampled
 from csmoifsa_ev.inputs.load import GridInput, Load
+from csmoifsa_ev.inputs.origins import SOURCES, Origin, flat_values, value_origins
 from csmoifsa_ev.inputs.representative import representative_days
 from csmoifsa_ev.inputs.responses import insert_set
 from csmoifsa_ev.inputs.sessions import read_sessions
@@ -56,6 +57,10 @@ CASES = CaseFiles(
     ),
     not_inherited=("published",),
 )
+
+
+_RESULTS = ("name", "title", "notes", "published", "origins")
+"""Parts of a scenario that price nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,6 +108,8 @@ class Scenario(Parameters):
         Figures that the case's paper prints; None where the scenario differs from the bundled case.
     notes : tuple of str
         Sentences on parts of imported files that the model does not use.
+    origins : dict of str to Origin
+        Where each value was read, by its key.
     """
 
     name: str
@@ -123,6 +130,7 @@ class Scenario(Parameters):
     filing: Filing = field(default_factory=Filing)
     published: Published | None = None
     notes: tuple[str, ...] = ()
+    origins: dict[str, Origin] = field(default_factory=dict, compare=False)
 
     def __post_init__(self) -> None:
         names = self.tariff.names
@@ -137,6 +145,12 @@ class Scenario(Parameters):
         self.bill.proposed.check_periods(names, "bill.proposed")
         if self.rules.step is not None:
             self.rules.multiples(*np.array([self.prices.charge_bounds, self.prices.discharge_bounds]).T)
+
+    @property
+    def values(self) -> dict[str, str]:
+        """Text of every value that a study rests on, by its key in the scenario file."""
+        parts = {name: part for name, part in asdict(self).items() if name not in _RESULTS}
+        return dict(flat_values("", parts))
 
     def with_changes(
         self,
@@ -208,27 +222,35 @@ def load_scenario(path: str | Path | None = None, *, case: str | None = None) ->
     """
     values, source = scenario_values(path, case)
     notes = import_files(values)
-    return replace(validate(values, source), notes=tuple(notes))
+    scenario = replace(validate(values, source), notes=tuple(notes))
+    return replace(scenario, origins=value_origins(scenario.values, CASES, _layers(path, case)))
 
 
 def scenario_values(path: str | Path | None, case: str | None = None) -> tuple[dict[str, object], str]:
     """Return the plain values of a scenario, files with their whole paths, and how messages begin."""
+    layers = _layers(path, case)
+    values = CASES.laid_over(layers)
+    values.pop(SOURCES, None)
     if path is None:
-        bundled = CASES.path_of(case or CASES.default)
-        return CASES.complete(CASES.read(bundled), bundled), ""
-    path, source = Path(path), f"{path}: "
-    changes = CASES.read(path)
-    named = changes.get("base")
-    if named is not None and case is not None and named != case:
-        raise InputError(f"{source}the file builds on case {named!r} but {case!r} was asked for; keep one of the two")
-    if case is not None:
-        changes["base"] = case
-    values = CASES.complete(changes, path)
+        return values, ""
+    path, changes, source = Path(path), layers[0].values, f"{path}: "
     _drop_prices(values, changes)
-    if changes.keys() - {"base"}:  # the case's title would be untrue of another load or fleet
+    if changes.keys() - {"base", SOURCES}:  # the case's title would be untrue of another load or fleet
         values["name"] = changes.get("name", path.stem)
         values["title"] = changes.get("title", values["name"])
     return values, source
+
+
+def _layers(path: str | Path | None, case: str | None) -> list[Layer]:
+    """Return the scenario file and those it builds on, itself first; a bundled case if ``path`` is None."""
+    if path is None:
+        bundled = CASES.path_of(case or CASES.default)
+        return CASES.layers(CASES.read(bundled), bundled)
+    changes = CASES.read(Path(path))
+    named = changes.get("base")
+    if named is not None and case is not None and named != case:
+        raise InputError(f"{path}: the file builds on case {named!r} but {case!r} was asked for; keep one of the two")
+    return CASES.layers(changes if case is None else {**changes, "base": case}, Path(path))
 
 
 def _drop_prices(values: dict[str, object], changes: Mapping[str, object]) -> None:

@@ -213,7 +213,7 @@
   drawParallel();
   fillFirm();
   drawTornado();
-  fillTable($("inputs"), [T.key, T.value], D.inputs.map((one) => [one.key, one.value]), 2);
+  fillTable($("inputs"), [T.key, T.value, T.where, T.source], D.inputs.map((one) => [one.key, one.value, T.origins[one.where] || one.where, one.source]), 9);
   fillHeld();
   select(D.offered);
   state.ready = true;
