@@ -30,8 +30,7 @@ def side_by_side(request: Request) -> Response:
         folders, beside = _chosen(request)
     except InputError as error:
         return RedirectResponse(f"/?{urlencode({'fault': str(error)})}", 303)
-    texts = labels(language_of(request))
-    data = page_data(beside) | {"labels": texts["quantities"], "prices": texts["variables"]}
+    data = page_data(beside, labels(language_of(request)))
     places = " ".join(shlex.quote(str(one.path / RESULT)) for one in folders)
     return render(
         request, "beside.html.j2", data, more=page_texts("csmoifsa_ev.output", "beside", language_of(request)),

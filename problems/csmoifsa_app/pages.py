@@ -22,6 +22,7 @@ from csmoifsa_energy.readers.faults import faults_of
 from csmoifsa_ev.inputs.scenario import CASES
 from csmoifsa_ev.model.outcome import OBJECTIVE_SETS
 from csmoifsa_ev.output.finished import read_finished
+from csmoifsa_ev.output.labels import price_labels
 
 KEY_FIGURES = ("g1_mw", "g2_mw", "operator_profit_per_day", "driver_bill_per_day")
 
@@ -133,6 +134,7 @@ def search(request: Request) -> Response:
     folder = study_of(request)
     settings = folder.search
     summary = folder.summary()
+    recommended = summary.get("recommended") if summary else None
     data: dict[str, object] = {
         "search": asdict(settings),
         "objectives": list(OBJECTIVE_SETS[settings.objectives]),
@@ -141,6 +143,7 @@ def search(request: Request) -> Response:
     }
     return study_page(
         request, folder, "search.html.j2", data, search=settings, sets=list(OBJECTIVE_SETS), summary=summary,
+        names=price_labels(recommended if isinstance(recommended, dict) else (), labels(language_of(request))),
         files=list(folder.files()), command=folder.command, stale=folder.stale, place=str(folder.path),
         selected="search",
     )  # fmt: skip

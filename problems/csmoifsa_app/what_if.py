@@ -56,6 +56,8 @@ class WhatIf:
             offered = [found.summary.recommended[name] for name in names]
         return {
             **day_data(scenario, problem.day),
+            "days": problem.day.n_days,
+            "kinds": [kind.title for kind in problem.day.others],
             "rules": {"step": scenario.rules.step, "ratios": list(scenario.rules.names())},
             "low": low.tolist(),
             "high": high.tolist(),

@@ -11,10 +11,12 @@ import pytest
 
 from csmoifsa.errors import InputError
 from csmoifsa.files import read_csv
+from csmoifsa_energy.page import page_texts
 from csmoifsa_ev.output.beside import collect, page_data, write_beside
 from ev.browser import Browser, find_chromium
 
 HOSTILE = "<img src=x onerror='window.pwned=1'>"
+TEXTS = page_texts("csmoifsa_ev.output", "price", "en", ("charts",))
 
 
 @pytest.fixture(scope="module")
@@ -78,8 +80,21 @@ def test_mixed_units_have_no_difference_and_are_named(folders, tmp_path):
     (sentence,) = beside.sentences()
     assert "no difference of saving_per_day (few: $/day; euro: EUR/day)" in sentence
     assert "(few: cents/kWh; euro: ct/kWh)" in sentence
-    assert "saving_per_day" not in page_data(beside)["quantities"]
-    assert "g2_mw" in page_data(beside)["quantities"]
+    data = page_data(beside, TEXTS)
+    assert "saving_per_day" not in data["quantities"]
+    assert "g2_mw" in data["quantities"]
+
+
+def test_prices_of_own_periods_have_labels(folders, tmp_path):
+    def night(summary):
+        summary["recommended"] = {name.replace("valley", "night"): x for name, x in summary["recommended"].items()}
+
+    other = changed(folders["few"], tmp_path, "night", night)
+    front = (other / "pareto.csv").read_text(encoding="utf-8").replace("_valley", "_night")
+    (other / "pareto.csv").write_text(front, encoding="utf-8")
+    prices = page_data(collect([folders["few"], other]), TEXTS)["prices"]
+    assert prices["charge_night"] == "charge, night"
+    assert prices["discharge_valley"] == "discharge, valley"
 
 
 def test_other_loads_objectives_days_and_periods_are_named(folders, tmp_path):

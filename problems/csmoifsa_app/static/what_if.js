@@ -109,6 +109,9 @@
     return;
   }
   build();
+  const tell = (id, text, told) => Object.assign($(id), { textContent: text, hidden: !told });
+  tell("about-days", fill(T.mean_of_days, { n: state.day.days }), state.day.days > 1);
+  tell("about-kinds", fill(T.clock_of_usual, { kinds: state.day.kinds.join(", ") }), state.day.kinds.length);
   $("wait").hidden = true;
   $("live").hidden = false;
   $("in-force").addEventListener("click", () => set(state.day.in_force));

@@ -84,7 +84,8 @@ def fit_to_load(scenario: Scenario, load: Load, n_ev: int | None = None) -> tupl
     days = load.read().values
     n_steps = days.shape[1]
     fleet = replace(scenario.fleet, n_ev=_DRAWN)
-    sums = sum_fleet(fleet, scenario.tariff, n_steps, scenario.v2g.depth)
+    _, usual = scenario.tariff.of_kind(0)  # uncontrolled charging is the same on all kinds of days
+    sums = sum_fleet(fleet, usual, n_steps, scenario.v2g.depth)
     if n_ev is None:
         energy = float(days.mean(axis=0).sum()) * 24.0 / n_steps
         n_ev = max(int(_rounded(SHARE_OF_LOAD * energy / float(sums.energy_mwh.sum()) * _DRAWN, floor)), 1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,6 +16,7 @@ from csmoifsa.files import write_csv
 from csmoifsa.folders import result_folder
 from csmoifsa_energy.page import page_texts, write_page
 from csmoifsa_ev.output.finished import FinishedStudy, read_finished
+from csmoifsa_ev.output.labels import price_labels
 
 WHEN = ("after", "in_force", "before")
 """Situations of the table, in its order; each is an entry of ``summary.json``."""
@@ -181,8 +182,9 @@ def json_of(beside: Beside) -> dict[str, object]:
     }
 
 
-def page_data(beside: Beside) -> dict[str, object]:
-    """Return everything that the page's script draws, as plain values."""
+def page_data(beside: Beside, texts: Mapping[str, object]) -> dict[str, object]:
+    """Return everything that the page's script draws, as plain values; ``texts`` are the labels of a price study."""
+    prices = dict.fromkeys(name for one in beside.studies for name in one.summary.recommended)
     mixed, fronts = beside.mixed(), beside.fronts()
     quantities = [
         name
@@ -192,6 +194,8 @@ def page_data(beside: Beside) -> dict[str, object]:
     objectives = [name for name in ("satisfaction", "driver_bill_per_day", "saving_per_day") if name in quantities]
     return {
         "names": beside.names,
+        "labels": texts["quantities"],
+        "prices": price_labels(prices, texts),
         "quantities": quantities,
         "units": {name: beside.studies[0].unit(name) for name in quantities},
         "across": (objectives or quantities)[0],
@@ -219,8 +223,7 @@ def write_beside(beside: Beside, folder: Path, *, language: str = "en") -> list[
 
     These are ``compared.csv``, ``fronts.csv``, ``inputs_differ.csv`` and ``compared.html``.
     """
-    texts = page_texts("csmoifsa_ev.output", "price", language)
-    data = page_data(beside) | {"labels": texts["quantities"], "prices": texts["variables"]}
+    data = page_data(beside, page_texts("csmoifsa_ev.output", "price", language, ("charts",)))
     title = ", ".join(beside.names)
     with result_folder(folder, "ev compare") as place:
         write_csv(place / "compared.csv", beside.table())
