@@ -119,8 +119,7 @@ async def set_assumption(request: Request) -> Response:
 
 def _set_assumption(folder: StudyFolder, values: dict[str, object]) -> dict[str, object]:
     key, entered = values.get("key"), values.get("value")
-    form = folder.form()
-    field = next((one for one in form if one.key == key), None)
+    field = next((one for one in folder.form() if one.key == key), None)
     if field is None or not (entered is None or isinstance(entered, str)):
         raise InputError(f"there is no key {key!r} with a value to set")
     before, known = folder.text, folder.faults()
@@ -129,10 +128,8 @@ def _set_assumption(folder: StudyFolder, values: dict[str, object]) -> dict[str,
     if faults:
         folder.write_text(before)
         raise InputError(" ".join(faults))
-    now = folder.form()
-    changed = next((one for one in now if one.key == key), field)
-    others = [asdict(one) for one in now if one not in form and one.key != key]  # such as what follows from the load
-    return {"field": asdict(changed), "others": others, "text": folder.text, "faults": folder.faults()}
+    changed = next((one for one in folder.form() if one.key == key), field)
+    return {"field": asdict(changed), "text": folder.text, "faults": folder.faults()}
 
 
 async def set_text(request: Request) -> Response:

@@ -111,9 +111,8 @@ def test_the_number_of_cars_follows_the_load_until_the_user_states_one(client, s
     client.post(f"/studies/{id}/assumptions", json={"key": "fleet.trips_per_day", "value": "2"})
     assert "n_ev" not in values(studies, id)["fleet"]  # the load cannot be read yet
     for key, value in READ:
-        answer = client.post(f"/studies/{id}/assumptions", json={"key": f"load.{key}", "value": value})
+        client.post(f"/studies/{id}/assumptions", json={"key": f"load.{key}", "value": value})
     own = values(studies, id)
-    assert {one["key"]: one["value"] for one in answer.json()["others"]}["fleet.n_ev"] == str(own["fleet"]["n_ev"])
     assert own["prices"]["start"]["peak"] == 40  # what the user set stays
     assert own["fleet"]["trips_per_day"] == 2
     n_ev = own["fleet"]["n_ev"]

@@ -21,19 +21,14 @@
     else input.removeAttribute("aria-invalid");
   }
 
-  function take(found) {
-    const field = fields.find((one) => one.dataset.key === found.key);
-    if (!field) return;
-    field.querySelector("input, select").value = found.value;
-    field.classList.toggle("changed", found.changed);
-    field.querySelector(".reset").hidden = !found.changed;
-  }
-
   async function send(field, value) {
+    const input = field.querySelector("input, select");
     wrong(field, "");
     try {
       const found = await ask(`/studies/${D.id}/assumptions`, { key: field.dataset.key, value });
-      for (const one of [found.field, ...found.others]) take(one);
+      input.value = found.field.value;
+      field.classList.toggle("changed", found.field.changed);
+      field.querySelector(".reset").hidden = !found.field.changed;
       $("text").value = state.saved = found.text;
       showFaults(found.faults);
       $("told").textContent = T.saved;
