@@ -22,6 +22,7 @@ import typer
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
+from csmoifsa_energy.checks import MADE
 from csmoifsa_energy.describe import attributes_of
 
 ROOT = Path(__file__).parents[1]
@@ -228,7 +229,7 @@ def fields_of(model: Any) -> Iterator[tuple[str, Any, str]]:
         return
     hints = get_type_hints(model)
     for field in dataclasses.fields(model):
-        if field.init:
+        if field.init and field.metadata != MADE:
             default = PydanticUndefined if field.default is dataclasses.MISSING else field.default
             factory = None if field.default_factory is dataclasses.MISSING else field.default_factory
             yield field.name, hints[field.name], shown_default(default, factory)

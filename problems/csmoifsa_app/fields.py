@@ -14,6 +14,7 @@ from tomlkit.exceptions import TOMLKitError
 
 from csmoifsa.errors import InputError
 from csmoifsa.typing import TomlValue
+from csmoifsa_energy.checks import MADE
 from csmoifsa_energy.describe import attributes_of
 
 Kind = Literal["number", "whole", "text", "choice", "switch", "numbers", "texts", "value", "file"]
@@ -97,9 +98,9 @@ def form_fields(model: type, layers: Layers, case: str, path: str = "", meaning:
         key = f"{path}.{one.name}" if path else one.name
         inner = next((kind for kind in _alternatives(hints[one.name]) if is_dataclass(kind)), None)
         there = isinstance(layers.merged.get(one.name), dict) or one.default_factory is not MISSING
-        if isinstance(inner, type) and there:
+        if isinstance(inner, type) and there and one.metadata != MADE:
             yield from form_fields(inner, layers.below(one.name), case, key, told.get(one.name, ""))
-        elif one.init:
+        elif one.init and one.metadata != MADE:
             field = _field(one, key, hints[one.name], told.get(one.name, meaning), layers, case)
             yield from _named_numbers(field, layers.below(one.name)) or [field]
 

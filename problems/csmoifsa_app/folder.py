@@ -118,7 +118,7 @@ class StudyFolder(InputFolder[Search]):
         base, _ = scenario_values(None, case)
         merged, _ = scenario_values(self.path / SCENARIO)
         found = list(form_fields(Scenario, Layers(own, base, merged), case))
-        found = [one for one in found if not one.key.startswith(("published", "notes", "origins"))]
+        found = [one for one in found if not one.key.startswith("published")]
         folder = f"{self.path}/"
         return [replace(one, value=one.value.removeprefix(folder)) for one in found]
 

@@ -7,6 +7,9 @@ from math import isfinite
 
 from csmoifsa.errors import InputError
 
+MADE = {"made": True}
+"""Metadata of a field that reading fills: no key of a file."""
+
 
 class Parameters:
     """Base of the dataclasses that a scenario file fills: pydantic refuses unknown keys and infinite numbers."""

@@ -13,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from csmoifsa.errors import did_you_mean
+from csmoifsa_energy.checks import MADE
 from csmoifsa_energy.readers.faults import Fault, InputFaultsError, Remedy, Setting
 
 T = TypeVar("T")
@@ -86,7 +87,7 @@ def _sentences(
     for one in error.errors(include_url=False):
         place, owner = _place(one["loc"], model, unknown=one["type"] == _UNKNOWN)
         by_key.setdefault(place, []).append(one)
-        own = fields(owner) if is_dataclass(owner) else ()
+        own = [field for field in fields(owner) if field.metadata != MADE] if is_dataclass(owner) else []
         known[place] = [each.name for each in own] + list(more if owner is model else ())
     whole = [place for place in by_key if not any(other[: len(place)] == place != other for other in by_key)]
     faults = [_fault((*begin, *place), name, by_key[place], known[place]) for place in whole]

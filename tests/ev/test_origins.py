@@ -88,6 +88,8 @@ def test_a_tariff_file_states_hours_and_prices_in_force(tmp_path):
     [
         ("[sources]\n'fleet.n_evs' = 'x'\n", "sources: the scenario has no key 'fleet.n_evs'. Did you mean"),
         ("[sources]\n'fleet.n_ev' = 3\n", "sources.fleet.n_ev must be a text, not 3"),
+        ("notes = ['x']\n", "unknown key 'notes'"),
+        ("[origins]\n", "unknown key 'origins'"),
         ("sources = 3\n", "sources must be a table of texts by key, not 3"),
     ],
 )

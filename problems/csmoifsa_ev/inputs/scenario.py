@@ -16,7 +16,7 @@ import numpy as np
 
 from csmoifsa.errors import InputError, did_you_mean
 from csmoifsa_energy.cases import CaseFiles, Layer
-from csmoifsa_energy.checks import Parameters
+from csmoifsa_energy.checks import MADE, Parameters
 from csmoifsa_energy.explain import check_values
 from csmoifsa_energy.readers.faults import MendableError, choose
 from csmoifsa_energy.readers.series import DailySeries
@@ -129,8 +129,8 @@ class Scenario(Parameters):
     promises: Promises = field(default_factory=Promises)
     filing: Filing = field(default_factory=Filing)
     published: Published | None = None
-    notes: tuple[str, ...] = ()
-    origins: dict[str, Origin] = field(default_factory=dict, compare=False)
+    notes: tuple[str, ...] = field(default=(), metadata=MADE)
+    origins: dict[str, Origin] = field(default_factory=dict, compare=False, metadata=MADE)
 
     def __post_init__(self) -> None:
         names = self.tariff.names
@@ -231,9 +231,13 @@ def scenario_values(path: str | Path | None, case: str | None = None) -> tuple[d
     layers = _layers(path, case)
     values = CASES.laid_over(layers)
     values.pop(SOURCES, None)
+    source = "" if path is None else f"{path}: "
+    for one in fields(Scenario):
+        if one.metadata == MADE and one.name in values:
+            raise InputError(f"{source}unknown key {one.name!r}: reading fills it; take it out")
     if path is None:
-        return values, ""
-    path, changes, source = Path(path), layers[0].values, f"{path}: "
+        return values, source
+    path, changes = Path(path), layers[0].values
     _drop_prices(values, changes)
     if changes.keys() - {"base", SOURCES}:  # the case's title would be untrue of another load or fleet
         values["name"] = changes.get("name", path.stem)
