@@ -20,10 +20,11 @@ from starlette.responses import FileResponse, JSONResponse, RedirectResponse, Re
 from csmoifsa.errors import InputError
 from csmoifsa.files import parse_json
 from csmoifsa.text import json_text
-from csmoifsa_app.base_folder import NotThereError
+from csmoifsa_app.base_folder import EDITS, ChangedError, InputFolder, NotThereError
+from csmoifsa_app.case_folder import CaseFolder
 from csmoifsa_app.fields import set_value
 from csmoifsa_app.folder import RESULT, StudyFolder
-from csmoifsa_app.pages import jobs_of, labels, language_of, studies_of, study_of
+from csmoifsa_app.pages import any_study_of, jobs_of, labels, language_of, studies_of, study_of
 from csmoifsa_energy.explain import check_values
 from csmoifsa_energy.page import LANGUAGES
 from csmoifsa_ev.model.outcome import OBJECTIVE_SETS
@@ -38,12 +39,12 @@ EVENT_SECONDS = 0.2
 
 REPORT_POLICY = (
     "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; img-src data: blob:; "
-    "sandbox allow-scripts allow-downloads allow-modals"
+    "frame-ancestors 'self'; sandbox allow-scripts allow-downloads allow-modals"
 )
-"""Content-Security-Policy of ``report.html``, whose scripts stand in the page: it runs apart from the app."""
+"""Content-Security-Policy of a ``report.html``, whose scripts stand in the page: it runs apart from the app."""
 
 
-async def _body(request: Request) -> dict[str, object]:
+async def posted(request: Request) -> dict[str, object]:
     """Return the JSON object that a script sent."""
     values = parse_json((await request.body()).decode("utf-8", "replace"), "the request", "body")
     if not isinstance(values, dict):
@@ -58,23 +59,27 @@ async def _form_text(request: Request, name: str) -> str:
 
 
 async def new(request: Request) -> Response:
-    """Begin a study with a bundled case or an uploaded file."""
+    """Begin a study with a bundled case or an uploaded file: of a tariff, or of an aggregator's day."""
     studies, page = studies_of(request), "assumptions"
+    aggregator = request.query_params.get("kind") == "aggregator"
+    from_file = studies.new_from_case_file if aggregator else studies.new_from_file
     async with request.form(max_files=1, max_fields=10) as form:
         file, case = form.get("file"), form.get("case")
         try:
             if isinstance(file, UploadFile) and file.filename:
-                id, page = await run_in_threadpool(studies.new_from_file, file.filename, await file.read()), "data"
+                id, page = await run_in_threadpool(from_file, file.filename, await file.read()), "data"
             else:
-                id = await run_in_threadpool(studies.new_from_case, str(case))
+                id = await run_in_threadpool(
+                    studies.new_from_case, str(case), CaseFolder if aggregator else StudyFolder
+                )
         except InputError as error:
             return RedirectResponse(f"/?{urlencode({'fault': str(error)})}", 303)
-    return RedirectResponse(f"/studies/{id}/{page}", 303)
+    return RedirectResponse(f"/cases/{id}/portfolio" if aggregator else f"/studies/{id}/{page}", 303)
 
 
 async def duplicate(request: Request) -> Response:
     """Copy a study."""
-    study = study_of(request)
+    study = any_study_of(request)
     title = f"{study.title} ({labels(language_of(request))['copy']})"
     await run_in_threadpool(studies_of(request).duplicate, request.path_params["id"], title)
     return RedirectResponse("/", 303)
@@ -112,40 +117,58 @@ async def set_language(request: Request) -> Response:
 
 # ------------------------------------------------------------------------------------------------------- assumptions
 async def set_assumption(request: Request) -> Response:
-    """Set or reset one key of a scenario; a value with a fault is not written, and the fault comes back."""
-    folder, values = study_of(request), await _body(request)
+    """Set or reset one key of an input file; a value with a fault is not written, and the fault comes back.
+
+    ``was`` is the value that the page showed: if the file holds another one by now, nothing is written.
+    """
+    folder, values = any_study_of(request), await posted(request)
     return JSONResponse(await run_in_threadpool(_set_assumption, folder, values))
 
 
-def _set_assumption(folder: StudyFolder, values: dict[str, object]) -> dict[str, object]:
-    key, entered = values.get("key"), values.get("value")
-    field = next((one for one in folder.form() if one.key == key), None)
-    if field is None or not (entered is None or isinstance(entered, str)):
-        raise InputError(f"there is no key {key!r} with a value to set")
-    before, known = folder.text, folder.faults()
-    folder.change(set_value(before, field, entered))
-    faults = [one for one in folder.faults() if one not in known]
-    if faults:
-        folder.write_text(before)
-        raise InputError(" ".join(faults))
+def _set_assumption(folder: InputFolder, values: dict[str, object]) -> dict[str, object]:
+    key, entered, was = (values.get(name) for name in ("key", "value", "was"))
+    with EDITS:
+        field = next((one for one in folder.form() if one.key == key), None)
+        if field is None or not (entered is None or isinstance(entered, str)):
+            raise InputError(f"there is no key {key!r} with a value to set")
+        if was is not None and was != field.value:
+            raise ChangedError(f"{key} was changed elsewhere since this page was loaded, to {field.value or 'nothing'}")
+        folder.try_change(set_value(folder.text, field, entered))
     changed = next((one for one in folder.form() if one.key == key), field)
-    return {"field": asdict(changed), "text": folder.text, "faults": folder.faults()}
+    return {"field": asdict(changed), **_state(folder)}
+
+
+def _state(folder: InputFolder) -> dict[str, object]:
+    """Return what a page of assumptions shows: version, text, faults, and each field's value and whether it differs."""
+    with EDITS:
+        form = {one.key: [one.value, one.changed] for one in folder.form()}
+        return {"version": folder.version, "text": folder.text, "faults": folder.faults(), "form": form}
+
+
+async def form_state(request: Request) -> Response:
+    """Return what a page of assumptions shows, for a page that another one's changes are to reach."""
+    return JSONResponse(await run_in_threadpool(_state, any_study_of(request)))
 
 
 async def set_text(request: Request) -> Response:
-    """Replace the text of a scenario; a text with faults is not written, and the faults come back."""
-    folder, values = study_of(request), await _body(request)
+    """Replace the text of an input file; a text with faults is not written, and the faults come back.
+
+    ``version`` is that of the text which the page was loaded with: if the file has another one by now, nothing is
+    written.
+    """
+    folder, values = any_study_of(request), await posted(request)
     text = values.get("text")
     if not isinstance(text, str):
         raise InputError("the request must hold a text")
 
     def write() -> None:
-        before = folder.text
-        folder.change(text)
-        faults = folder.faults()
-        if faults:
-            folder.write_text(before)
-            raise InputError("\n".join(faults))
+        with EDITS:
+            folder.expect(values.get("version"))
+            before = folder.text
+            folder.change(text)
+            if faults := folder.faults():
+                folder.write_text(before)
+                raise InputError("\n".join(faults))
 
     await run_in_threadpool(write)
     return JSONResponse({"saved": True})
@@ -170,14 +193,14 @@ async def day(request: Request) -> Response:
 
 async def evaluate(request: Request) -> Response:
     """Return the effects of a tariff."""
-    folder, values = study_of(request), await _body(request)
+    folder, values = study_of(request), await posted(request)
     return JSONResponse(await run_in_threadpool(lambda: _what_if(request).evaluate(folder, values.get("tariff"))))
 
 
 # ------------------------------------------------------------------------------------------------------------ search
 async def start_search(request: Request) -> Response:
     """Start a search with the settings of the form, or go on with a paused one."""
-    folder, values = study_of(request), await _body(request)
+    folder, values = study_of(request), await posted(request)
     id, jobs = request.path_params["id"], jobs_of(request)
 
     def begin() -> None:
@@ -198,7 +221,7 @@ async def start_search(request: Request) -> Response:
 
 def _on_search(act: str) -> Callable[[Request], object]:
     async def answer(request: Request) -> Response:
-        await run_in_threadpool(getattr(jobs_of(request), act), study_of(request).path.name)
+        await run_in_threadpool(getattr(jobs_of(request), act), any_study_of(request).path.name)
         return JSONResponse({act: True})
 
     return answer
@@ -209,7 +232,7 @@ pause_search, cancel_search = _on_search("pause"), _on_search("cancel")
 
 async def events(request: Request) -> Response:
     """Return the reports of a search as they come, as server-sent events; ends when the search does."""
-    id, jobs = study_of(request).path.name, jobs_of(request)
+    id, jobs = any_study_of(request).path.name, jobs_of(request)
 
     async def stream() -> AsyncIterator[str]:
         sent = None
@@ -228,17 +251,22 @@ async def events(request: Request) -> Response:
 # --------------------------------------------------------------------------------------------------------- take away
 async def report(request: Request) -> Response:
     """Return the report of the result, apart from the app's own pages."""
-    return _file(study_of(request), f"{RESULT}/report.html", {"content-security-policy": REPORT_POLICY})
+    return send_report(study_of(request), RESULT)
+
+
+def send_report(folder: InputFolder, result: str) -> Response:
+    """Return the report in a folder of results."""
+    return _file(folder, f"{result}/report.html", {"content-security-policy": REPORT_POLICY})
 
 
 async def file(request: Request) -> Response:
     """Return one file of a study: a picture to show, all else to download."""
     name = request.path_params["name"]
     kind = "inline" if name.endswith(".png") else "attachment"
-    return _file(study_of(request), name, {"content-disposition": kind})
+    return _file(any_study_of(request), name, {"content-disposition": kind})
 
 
-def _file(folder: StudyFolder, name: str, headers: dict[str, str]) -> Response:
+def _file(folder: InputFolder, name: str, headers: dict[str, str]) -> Response:
     path = folder.files().get(name)  # a name is looked up among those that are there, never made a path
     if path is None:
         raise NotThereError(name)
@@ -250,7 +278,7 @@ def _file(folder: StudyFolder, name: str, headers: dict[str, str]) -> Response:
 
 async def archive(request: Request) -> Response:
     """Return all files of a study as one ZIP archive."""
-    folder = study_of(request)
+    folder = any_study_of(request)
     texts = {"command.txt": folder.command + "\n"}
     return await run_in_threadpool(lambda: zip_answer(f"study-{folder.path.name}", folder.files(), texts))
 

@@ -158,6 +158,11 @@ class InputFolder(ABC, Generic[W]):
             self.write_text(text)
             self.forget(search)
 
+    def expect(self, version: object) -> None:
+        """Raise ChangedError if a page holds another version of the input file than this one; None holds none."""
+        if version is not None and version != self.version:
+            raise ChangedError(f"{self.FILE} was changed elsewhere since this page was loaded; nothing was saved")
+
     def try_change(self, text: str) -> None:
         """Replace the input file unless that brings in faults that were not there.
 

@@ -24,6 +24,7 @@ DERIVED = "derived from the load, renewed with it"
 """Comment beside a value of the scenario file that follows from the load; without the comment it is the user's."""
 
 _UNIT = re.compile(r"\[([^\]\d][^\]]*)\]")
+_NAMED = re.compile(r"``[^`]*``")
 _RANGE = re.compile(r"in [\[(](-?[\d.]+), (-?[\d.]+)[\])]")
 
 
@@ -265,7 +266,7 @@ def _field(one: Field[object], key: str, annotation: object, told: str, layers: 
         default, origin = (None if one.default is MISSING else one.default), ""
     found = _RANGE.search(told)
     low, high = one.metadata.get("range", found.groups() if found else ("", ""))
-    unit = _UNIT.search(told)
+    unit = _UNIT.search(_NAMED.sub("", told))
     return FormField(
         key=key,
         kind=kind,

@@ -14,12 +14,13 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from csmoifsa import __version__
 from csmoifsa.errors import InputError
 from csmoifsa.text import script_json, visible
+from csmoifsa_app.base_folder import ChangedError, InputFolder
+from csmoifsa_app.case_folder import DAY, CaseFolder
 from csmoifsa_app.folder import RESULT, StudyFolder
 from csmoifsa_app.jobs import Jobs
 from csmoifsa_app.studies import Entry, Studies
 from csmoifsa_energy.page import LANGUAGES, page_texts
 from csmoifsa_energy.readers.faults import faults_of
-from csmoifsa_ev.inputs.scenario import CASES
 from csmoifsa_ev.model.outcome import OBJECTIVE_SETS
 from csmoifsa_ev.output.finished import read_finished
 from csmoifsa_ev.output.labels import price_labels
@@ -90,6 +91,11 @@ def jobs_of(request: Request) -> Jobs:
     return request.app.state.jobs
 
 
+def any_study_of(request: Request) -> InputFolder:
+    """Return the study of any kind that the address names; raises `NotThereError` if there is none."""
+    return studies_of(request).get(request.path_params["id"], InputFolder)
+
+
 def study_of(request: Request) -> StudyFolder:
     """Return the study that the address names; raises `NotThereError` if there is none."""
     return studies_of(request).get(request.path_params["id"])
@@ -101,7 +107,8 @@ def home(request: Request) -> Response:
     rows = [_row(entry, jobs) for entry in studies_of(request).list()]
     deleted = request.query_params.get("deleted", "")
     return render(
-        request, "studies.html.j2", {}, rows=rows, cases=_cases(), deleted=deleted if deleted.isalnum() else "",
+        request, "studies.html.j2", {}, rows=rows, cases=_cases(StudyFolder), aggregators=_cases(CaseFolder),
+        deleted=deleted if deleted.isalnum() else "",
         fault=visible(request.query_params.get("fault", ""))[:500], selected="studies",
     )  # fmt: skip
 
@@ -119,8 +126,8 @@ def assumptions(request: Request) -> Response:
     for one in form:
         sections.setdefault(one.key.rpartition(".")[0], []).append(one)
     return study_page(
-        request, folder, "assumptions.html.j2", {"faults": faults}, sections=sections, faults=faults, notes=notes,
-        facts=facts, text=folder.text, selected="assumptions",
+        request, folder, "assumptions.html.j2", {"faults": faults, "version": folder.version}, sections=sections,
+        faults=faults, notes=notes, facts=facts, text=folder.text, selected="assumptions",
     )  # fmt: skip
 
 
@@ -151,8 +158,13 @@ def search(request: Request) -> Response:
 
 def study(request: Request) -> Response:
     """Lead to the first page of a study."""
-    study_of(request)
-    return RedirectResponse(f"{request.url.path}/data", 303)
+    return RedirectResponse(first_page(any_study_of(request)), 303)
+
+
+def first_page(folder: InputFolder) -> str:
+    """Return the address of the first page of a study."""
+    id = folder.path.name
+    return f"/cases/{id}/portfolio" if isinstance(folder, CaseFolder) else f"/studies/{id}/data"
 
 
 def refused(request: Request, error: Exception) -> Response:
@@ -160,7 +172,7 @@ def refused(request: Request, error: Exception) -> Response:
     sentences = [one.sentence for one in faults_of(error)] if isinstance(error, InputError) else [str(error)]
     if "text/html" in request.headers.get("accept", ""):
         return render(request, "fault.html.j2", {}, 422, selected="", sentence=visible(" ".join(sentences)))
-    return JSONResponse({"fault": "\n".join(sentences)}, 422)
+    return JSONResponse({"fault": "\n".join(sentences)}, 409 if isinstance(error, ChangedError) else 422)
 
 
 def not_found(request: Request, error: Exception) -> Response:
@@ -187,22 +199,37 @@ def _row(entry: Entry, jobs: Jobs) -> dict[str, object]:
             for name in KEY_FIGURES
             if isinstance(after.get(name), int | float)
         ]
-    picture = f"{RESULT}/figures/fig2.png"
+    of_case = isinstance(entry.folder, CaseFolder)
+    if of_case and summary:
+        figures = _case_row(summary)
+    picture = f"{DAY}/figures/price.png" if of_case else f"{RESULT}/figures/fig2.png"
+    state = str(jobs.report(entry.id)[1]["state"])
+    result = f"/cases/{entry.id}/price" if of_case else f"/studies/{entry.id}/search"
     return {
         "id": entry.id,
+        "link": first_page(entry.folder) if state in ("new", "failed") else result,
+        "kind": "aggregator" if of_case else "tariff",
         "title": visible(entry.folder.title),
         "date": datetime.fromtimestamp(entry.created).strftime("%Y-%m-%d %H:%M"),
-        "state": jobs.report(entry.id)[1]["state"],
+        "state": state,
         "figures": figures,
         "picture": picture if (entry.folder.path / picture).is_file() else "",
     }
 
 
+def _case_row(found: dict[str, object]) -> list[dict[str, object]]:
+    """Return the key figures of an aggregator's day."""
+    unit = str(found.get("currency", ""))
+    figures = [(name, found.get(name)) for name in ("objective", "upper_bound")]
+    return [{"name": name, "value": float(value), "unit": unit} for name, value in figures if isinstance(value, float)]
+
+
 @cache
-def _cases() -> list[tuple[str, str]]:
+def _cases(kind: type[InputFolder]) -> list[tuple[str, str]]:
     """Return name and title of each bundled case, the default first."""
-    names = sorted(CASES.names(), key=lambda name: name != CASES.default)
-    return [(name, str(CASES.read(CASES.path_of(name)).get("title", name))) for name in names]
+    cases = kind.CASES
+    names = sorted(cases.names(), key=lambda name: name != cases.default)
+    return [(name, str(cases.read(cases.path_of(name)).get("title", name))) for name in names]
 
 
 def _front(folder: StudyFolder, objectives: str) -> list[list[float]]:

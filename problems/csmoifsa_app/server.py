@@ -22,7 +22,7 @@ from starlette.routing import Route
 
 from csmoifsa.console import stdout
 from csmoifsa.errors import InputError
-from csmoifsa_app import actions, beside_page, data_page, pages
+from csmoifsa_app import actions, beside_page, case_pages, data_page, pages
 from csmoifsa_app.base_folder import NotThereError
 from csmoifsa_app.guard import Guard
 from csmoifsa_app.jobs import Jobs
@@ -36,6 +36,10 @@ STATIC = {
     "assumptions.js": ("csmoifsa_app", "static", "text/javascript"),
     "what_if.js": ("csmoifsa_app", "static", "text/javascript"),
     "search.js": ("csmoifsa_app", "static", "text/javascript"),
+    "portfolio.js": ("csmoifsa_app", "static", "text/javascript"),
+    "run.js": ("csmoifsa_app", "static", "text/javascript"),
+    "price.js": ("csmoifsa_app", "static", "text/javascript"),
+    "replay.js": ("csmoifsa_app", "static", "text/javascript"),
     "shared.js": ("csmoifsa_app", "static", "text/javascript"),
     "base.js": ("csmoifsa_energy", "templates", "text/javascript"),
     "charts.js": ("csmoifsa_ev.output", "templates", "text/javascript"),
@@ -79,6 +83,7 @@ ROUTES = [
     Route("/studies/{id}/data/{source}/remove", data_page.remove, methods=["POST"]),
     Route("/studies/{id}/assumptions", pages.assumptions),
     Route("/studies/{id}/assumptions", actions.set_assumption, methods=["POST"]),
+    Route("/studies/{id}/form", actions.form_state),
     Route("/studies/{id}/text", actions.set_text, methods=["POST"]),
     Route("/studies/{id}/what-if", pages.what_if),
     Route("/studies/{id}/day", actions.day),
@@ -91,6 +96,13 @@ ROUTES = [
     Route("/studies/{id}/report", actions.report),
     Route("/studies/{id}/files/{name:path}", actions.file),
     Route("/studies/{id}/study.zip", actions.archive),
+    *(Route(f"/cases/{{id}}/{name}", getattr(case_pages, name)) for name in ("portfolio", "price", "replay", "steps")),
+    Route("/cases/{id}/classes", case_pages.set_classes, methods=["POST"]),
+    Route("/cases/{id}/run", case_pages.start_run, methods=["POST"]),
+    Route("/cases/{id}/prices/{which}", case_pages.add_prices, methods=["POST"]),
+    Route("/cases/{id}/node/{which}", case_pages.set_node, methods=["POST"]),
+    Route("/cases/{id}/take", case_pages.take_day, methods=["POST"]),
+    Route("/cases/{id}/{result}/report", case_pages.report),
     *(
         Route(f"/studies/{{id}}/{name}", getattr(actions, name), methods=["POST"])
         for name in ("duplicate", "rename", "delete", "restore")

@@ -14,6 +14,7 @@ from aggregator.test_commands import price_files as price_files  # a fixture
 from csmoifsa.errors import InputError
 from csmoifsa_aggregator.inputs.case import load_case
 from csmoifsa_app.case_folder import CaseFolder
+from csmoifsa_app.case_pages import case_labels
 from csmoifsa_app.jobs import Jobs
 from csmoifsa_app.studies import Studies
 
@@ -203,3 +204,93 @@ def test_a_long_proof_is_watched_cancelled_killed_and_begun_again(studies, jobs)
     wait(again, id, lambda report: "proof" in report)
     again.close()
     assert folder.search.state == "running"  # begins again at the next start
+
+
+# ----------------------------------------------------------------------------------------------------------- the pages
+def test_every_page_in_both_languages(client, portfolio):
+    for language, word in (("en", "Classes of drivers"), ("zh", "用户类别")):
+        client.post("/language", data={"language": language})
+        for page in ("portfolio", "price", "replay"):
+            answer = client.get(f"/cases/{portfolio}/{page}")
+            assert answer.status_code == 200, page
+            assert (f">{word}<" in answer.text) == (page == "portfolio")
+        assert client.get("/").status_code == 200
+    english, chinese = (case_labels(language).keys() for language in ("en", "zh"))
+    assert english == chinese
+
+
+def test_a_case_with_faults_has_its_pages(client, studies):
+    id = studies.new_from_case_file("bad.toml", b"[market]\nday_ahed = [1, 2]\n")
+    assert "day_ahed" in client.get(f"/cases/{id}/portfolio").text
+    for page in ("price", "replay"):
+        assert client.get(f"/cases/{id}/{page}").status_code == 200
+    answer = client.post(f"/cases/{id}/run", json={"act": "aggregate"})
+    assert answer.status_code == 422
+    assert "day_ahed" in answer.json()["fault"]
+
+
+def test_a_tariff_has_no_pages_of_a_case_nor_the_other_way_round(client, small, portfolio):
+    for page in ("portfolio", "price", "replay", "steps", "day/report"):
+        assert client.get(f"/cases/{small}/{page}").status_code == 404
+    for page in ("assumptions", "what-if", "search", "day", "report"):
+        assert client.get(f"/studies/{portfolio}/{page}").status_code == 404
+    assert client.get(f"/studies/{portfolio}").headers["location"] == f"/cases/{portfolio}/portfolio"
+
+
+def test_prices_are_uploaded_and_a_day_is_taken(client, studies, portfolio, price_files):
+    for which, path in zip(("day_ahead", "real_time"), price_files, strict=True):
+        file = {"file": ("../../evil.csv", path.read_bytes())}
+        assert client.post(f"/cases/{portfolio}/prices/{which}", files=file).status_code == 303
+    text = client.get(f"/cases/{portfolio}/replay").text
+    assert "6 days, 2025-06-01 to 2025-06-06, steps of 60 min" in text
+    folder = studies.get(portfolio, CaseFolder)
+    assert set(folder.files()) == {"case.toml", "day_ahead.csv", "real_time.csv"}
+    assert client.post(f"/cases/{portfolio}/take", data={"day": "2025-06-03"}).status_code == 303
+    rows = price_files[0].read_text().splitlines()[1 + 48 : 1 + 72]
+    assert folder.case().game.day_ahead.tolist() == pytest.approx([float(one.split(",")[1]) / 1000 for one in rows])
+    for day in ("2025-07-03", "x"):
+        assert client.post(f"/cases/{portfolio}/take", data={"day": day}).status_code == 422
+    client.post(f"/cases/{portfolio}/node/real_time", data={"node": "NORTH"})
+    assert "NORTH" in folder.text
+    assert "NORTH" in client.get(f"/cases/{portfolio}/replay").text
+    assert client.post(f"/cases/{portfolio}/prices/day_ahead", files={"file": ("a.exe", b"MZ")}).status_code == 422
+    assert client.post(f"/cases/{portfolio}/prices/other", files={"file": ("a.csv", b"x")}).status_code == 422
+
+
+def test_settings_of_a_run_are_checked(client, portfolio):
+    for values, told in (
+        ({"time_limit": "soon"}, "time_limit"),
+        ({"margin": "-1"}, "margin"),
+        ({"act": "rm"}, "act"),
+        ({"forecast": "os:system"}, "forecast"),
+    ):
+        answer = client.post(f"/cases/{portfolio}/run", json={"act": "aggregate", **values})
+        assert answer.status_code == 422
+        assert told in answer.json()["fault"]
+
+
+def test_edits_of_two_pages_both_count_and_none_is_overwritten(client, studies, portfolio):
+    first = client.get(f"/studies/{portfolio}/form").json()
+    path = f"/studies/{portfolio}/assumptions"
+    wear = {"key": "contract.wear", "value": "0.02", "was": "0.01"}
+    assert client.post(path, json=wear).status_code == 200
+    # another page, loaded before, changes another key: both count
+    band = {"key": "price.band", "value": "0.25", "was": "0.3"}
+    answer = client.post(path, json=band).json()
+    assert answer["form"]["contract.wear"] == ["0.02", True]
+    assert "wear = 0.02" in answer["text"]
+    assert "band = 0.25" in answer["text"]
+    # the same key: refused, with what it is now
+    answer = client.post(path, json={**wear, "value": "0.05"})
+    assert answer.status_code == 409
+    assert "0.02" in answer.json()["fault"]
+    # the whole text, or all classes, over a version that is no longer the file's: refused
+    text = client.post(f"/studies/{portfolio}/text", json={"text": first["text"], "version": first["version"]})
+    rows = studies.get(portfolio, CaseFolder).classes()[1]
+    classes = client.post(f"/cases/{portfolio}/classes", json={"rows": rows, "version": first["version"]})
+    assert (text.status_code, classes.status_code) == (409, 409)
+    now = client.get(f"/studies/{portfolio}/form").json()
+    assert "wear = 0.02" in now["text"]
+    assert client.post(f"/cases/{portfolio}/classes", json={"rows": rows, "version": now["version"]}).status_code == 200
+    assert client.post(f"/studies/{portfolio}/text", json={"text": first["text"]}).status_code == 200  # meant
+    assert studies.get(portfolio, CaseFolder).text == first["text"]

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from csmoifsa.errors import InputError
+from csmoifsa.files import read_csv
 from csmoifsa_aggregator.study.backtest import Backtest, RolledDay
 from csmoifsa_aggregator.study.rolling import DaySteps
 
@@ -60,3 +63,50 @@ def _tables(test: Backtest, day: RolledDay, steps: DaySteps) -> Iterator[pd.Data
             "soe_kwh": day.rolled.soe_kwh[v, t],
         }
     )
+
+
+def replay_day(folder: Path, day: str) -> dict[str, object]:
+    """Return a day of the tables in a folder as plain values, for a page.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder that ``csmoifsa ev roll --replay`` wrote; the first of several nodes is shown.
+    day : str
+        Day, such as ``"2025-06-01"``.
+
+    Returns
+    -------
+    dict
+        hours (beginnings of the steps), the columns of ``replay.csv``, for each step the lists ``expected`` and
+        ``net_kw`` of that step and those after it, and ``classes``: by name the lists charge_kw, discharge_kw and
+        soe_kwh, None where a class is not plugged in.
+
+    Raises
+    ------
+    InputError
+        A table cannot be read, or the day is not in it.
+    """
+    tables = []
+    for name in FILES:
+        table = read_csv(folder / name)
+        table = table[(table["day"] == day) & (table["node"] == table["node"].iloc[0])]
+        if table.empty and name == FILES[0]:
+            raise InputError(f"there is no day {day[:20]!r} in {name}")
+        tables.append(table)
+    steps, expected, classes = tables
+    n = len(steps)
+    found: dict[str, object] = {"hours": steps["hour"].tolist()}
+    for name in ("day_ahead", "real_time", "known_steps", "planned_kw", "rolling_kw", "perfect_kw"):
+        found[name] = steps[name].tolist()
+    for name in ("expected", "net_kw"):
+        found[name] = [rows[name].tolist() for _, rows in expected.groupby("step", sort=True)]
+    by_class: dict[str, dict[str, list[float | None]]] = {}
+    for name, rows in classes.groupby("class", sort=False):
+        at = rows.set_index("step")
+        by_class[str(name)] = {
+            key: [float(at[key][k]) if k in at.index else None for k in range(n)]
+            for key in ("charge_kw", "discharge_kw", "soe_kwh")
+        }
+    found["classes"] = by_class
+    return found

@@ -15,6 +15,6 @@ async function ask(path, values) {
   } catch {
     throw new Error(text.slice(0, 300));
   }
-  if (!answer.ok) throw new Error(found.fault);
+  if (!answer.ok) throw Object.assign(new Error(found.fault), { status: answer.status });
   return found;
 }
