@@ -63,9 +63,14 @@ def write_folder_workbook(folder: Path, path: Path, first: Mapping[str, DataFram
     order : tuple of str
         Names of the tables to put first, those that the folder lacks left out; the others follow by name.
     """
-    there = {one.stem: one for one in sorted(folder.glob("*.csv"))}
-    names = [name for name in order if name in there] + [name for name in there if name not in order]
-    write_workbook(path, {**first, **{name: read_csv(there[name]) for name in names}})
+    tables = {name: read_csv(folder / f"{name}.csv") for name in ordered_names(folder, order)}
+    write_workbook(path, {**first, **tables})
+
+
+def ordered_names(folder: Path, order: tuple[str, ...]) -> list[str]:
+    """Return the names of the CSV tables of a folder: those of ``order`` first, then the others by name."""
+    there = sorted(one.stem for one in folder.glob("*.csv"))
+    return [name for name in order if name in there] + [name for name in there if name not in order]
 
 
 def _fill(sheet: Any, table: DataFrame) -> None:
@@ -80,14 +85,14 @@ def _fill(sheet: Any, table: DataFrame) -> None:
         head.font = Font(bold=True)
         head.alignment = Alignment(wrap_text=True, vertical="top")
         numbers = column.dtype.kind in "iuf"
-        shown = number_format(column) if numbers else "General"
+        shown = _formats(column, table) if numbers else ["General"] * len(column)
         width = max((len(part) for part in str(name).split("_")), default=1) + 3
         for row, value in enumerate(column.tolist(), start=2):
             if value is None or value != value:
                 continue
             cell = sheet.cell(row, k)
             _put(cell, value)
-            cell.number_format = shown
+            cell.number_format = shown[row - 2]
             width = max(width, len(f"{value:,.2f}" if numbers else str(value)) + 2)
             if not numbers and len(str(value)) > WIDEST:
                 cell.alignment = Alignment(wrap_text=True, vertical="top")
@@ -98,6 +103,18 @@ def _fill(sheet: Any, table: DataFrame) -> None:
     sheet.page_setup.orientation = "landscape"
     sheet.page_setup.fitToHeight = 0
     sheet.sheet_properties.pageSetUpPr.fitToPage = True
+
+
+def _formats(column: Series, table: DataFrame) -> list[str]:
+    """Return the `number_format` of each cell of a column: that of all rows with the same ``unit``, if there are units.
+
+    A column with a unit for each row may hold shares beside thousands of MWh.
+    """
+    if "unit" not in table.columns:
+        return [number_format(column)] * len(column)
+    units = table["unit"].astype(str)
+    formats = {unit: number_format(cast("Series", column[units == unit])) for unit in set(units)}
+    return [formats[unit] for unit in units]
 
 
 def _put(cell: Any, value: object) -> None:

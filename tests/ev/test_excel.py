@@ -11,7 +11,8 @@ import pandas as pd
 import pytest
 
 from csmoifsa.errors import InputError
-from csmoifsa.files import read_csv
+from csmoifsa.files import read_csv, read_json
+from csmoifsa_energy.page import LANGUAGES
 from csmoifsa_energy.readers.files import FileSeries
 from csmoifsa_energy.readers.table import read_table
 from csmoifsa_energy.workbook import write_workbook
@@ -19,6 +20,7 @@ from csmoifsa_ev.inputs.load import Load
 from csmoifsa_ev.inputs.scenario import load_scenario
 from csmoifsa_ev.inputs.sessions import read_sessions
 from csmoifsa_ev.model.fleet import SessionsFile
+from csmoifsa_ev.output.workbook import columns_table
 
 
 def sheet(path, rows, title="data"):
@@ -138,8 +140,8 @@ def test_the_workbook_of_a_study_holds_its_tables(tmp_path, run_cli):
     assert "study.xlsx" in answer.out
     book = openpyxl.load_workbook(out / "study.xlsx")
     tables = sorted(path.stem for path in out.glob("*.csv"))
-    assert book.sheetnames[:2] == ["about", "tariff"]
-    assert sorted(book.sheetnames[1:]) == tables
+    assert book.sheetnames[:3] == ["about", "columns", "tariff"]
+    assert sorted(book.sheetnames[2:]) == tables
     for name in tables:
         want, got = read_csv(out / f"{name}.csv"), pd.read_excel(out / "study.xlsx", sheet_name=name)
         assert list(got.columns) == list(want.columns)
@@ -152,6 +154,17 @@ def test_the_workbook_of_a_study_holds_its_tables(tmp_path, run_cli):
         assert book[name].freeze_panes == "A2"
         assert book[name].column_dimensions["A"].width > 3
     assert {cell.value for cell in book["about"]["A"]} >= {"title", "unit of g1_mw", "version of csmoifsa"}
+    energy = book["period_energy"]
+    formats = {row[1].value: row[3].number_format for row in energy.iter_rows(min_row=2)}
+    assert formats["share"] == "0.0000"  # beside MWh in the same column
+    assert formats["MWh/day"] == "#,##0"
+    for language in LANGUAGES:
+        meanings = columns_table(out, read_json(out / "summary.json"), language).iloc[:, [0, 1, 2]].to_numpy()
+        assert [list(row[:2]) for row in meanings if not row[2]] == []
+        assert {row[0] for row in meanings} == set(tables)
+        assert not any("{" in row[2] for row in meanings)
+    in_force = next(row[2] for row in meanings if list(row[:2]) == ["alignment", "in_force_cost_by_load"])
+    assert in_force == "现行：按总负荷加权的边际成本 [cents/kWh]"
 
 
 def test_no_workbook_is_written_without_one_asked_for(tmp_path, run_cli):

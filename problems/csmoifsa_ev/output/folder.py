@@ -36,7 +36,7 @@ def write_study(
     pdf : bool
         Whether to print the page as ``report.pdf``, too.
     language : "en" or "zh"
-        Language of the report.
+        Language of the report, and of the meanings of columns in the workbook.
 
     Raises
     ------
@@ -46,7 +46,7 @@ def write_study(
     with result_folder(out, "ev price") as place:
         summary = write_tables(study, place)
         if excel:
-            write_study_workbook(place)
+            write_study_workbook(place, language)
         if figures:
             draw_all(place)
         if report or pdf:
