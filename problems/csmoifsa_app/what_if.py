@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
 from csmoifsa.errors import InputError
+from csmoifsa.files import read_json
 from csmoifsa_app.folder import RESULT, StudyFolder
 from csmoifsa_energy.explain import check_values
 from csmoifsa_ev.inputs.scenario import Scenario, build_day
+from csmoifsa_ev.model.candidates import with_hours
 from csmoifsa_ev.model.outcome import MAXIMISED, OBJECTIVE_SETS
+from csmoifsa_ev.model.tariff import Windows
 from csmoifsa_ev.output.finished import read_finished
 from csmoifsa_ev.output.report import day_data, tariff_data
 from csmoifsa_ev.problem.pricing import EVPricing
@@ -33,12 +38,16 @@ class WhatIf:
     def problem(self, folder: StudyFolder) -> tuple[Scenario, EVPricing]:
         """Return scenario and problem of a study; raises `InputError` if the scenario or its data have faults."""
         files = [path for name, path in folder.files().items() if "/" not in name]
+        found = folder.path / RESULT / "summary.json"
+        files += [found] if found.is_file() else []
         key = (folder.path, folder.search.objectives, *((path, path.stat().st_mtime_ns) for path in files))
         with self._lock:
             if key not in self._problems:
                 scenario = folder.scenario()
-                problem = EVPricing(build_day(scenario), objectives=folder.search.objectives)
-                self._problems[key] = (scenario, problem)
+                hours = _hours_found(scenario, found)
+                problem = EVPricing(build_day(scenario, hours), objectives=folder.search.objectives)
+                priced = scenario if hours is None else replace(scenario, tariff=hours)
+                self._problems[key] = (priced, problem)
                 while len(self._problems) > KEPT:
                     self._problems.popitem(last=False)
             self._problems.move_to_end(key)
@@ -61,7 +70,7 @@ class WhatIf:
             "rules": {"step": scenario.rules.step, "ratios": list(scenario.rules.names())},
             "low": low.tolist(),
             "high": high.tolist(),
-            "in_force": problem.day.prices.in_force.tolist(),
+            "in_force": problem.day.in_force.prices.in_force.tolist(),
             "front": front.round(4).tolist(),
             "offered": offered,
             "objectives": list(OBJECTIVE_SETS[problem.objective_set]),
@@ -88,7 +97,7 @@ class WhatIf:
         x = np.array(check_values(list[float], tariff, "tariff: ", strict=False), dtype=float)
         if x.shape != low.shape or not np.isfinite(x).all() or (x < low - 1e-9).any() or (x > high + 1e-9).any():
             raise InputError(f"tariff must hold {len(low)} prices within the bounds of the scenario")
-        tariffs = np.vstack([x, problem.day.prices.in_force])
+        tariffs = np.vstack([x, problem.day.in_force.prices.in_force])
         constraints = problem.values(tariffs[:1])[1][0]
         broken = [
             {"constraint": name, "by": float(value)}
@@ -96,6 +105,14 @@ class WhatIf:
             if value > 0
         ]
         return {**tariff_data(problem, tariffs, start=1), "broken": broken, "ranges": reachable(problem, x)}
+
+
+def _hours_found(scenario: Scenario, summary: Path) -> Windows | None:
+    """Return the hours that the search of a scenario chose, None where it leaves no choice or has no result."""
+    if not (scenario.tariff.choose and summary.is_file()):
+        return None
+    hours = read_json(summary, "summary").get("hours")
+    return with_hours(scenario.tariff, hours["windows"]) if hours else None
 
 
 def reachable(problem: EVPricing, x: np.ndarray) -> list[list[float] | None]:

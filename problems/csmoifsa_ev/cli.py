@@ -116,7 +116,9 @@ def price(
     check_language(language, pdf=pdf)
     from csmoifsa_ev.inputs.inspection import split_fill
     from csmoifsa_ev.inputs.scenario import load_scenario
+    from csmoifsa_ev.model.candidates import candidates
     from csmoifsa_ev.output.tables import summarise
+    from csmoifsa_ev.study.hours import WORK
     from csmoifsa_ev.study.study import run_study
 
     settings, fill = split_fill(series)
@@ -124,7 +126,8 @@ def price(
     wanted = wanted.with_changes(recovery=cast("Recovery | None", recovery), fill=fill, load=settings)
     wanted = wanted.with_terms(min_profit=min_profit, max_bill_change=max_bill_change, rule=prefer, tolerance=tolerance)
     wanted = wanted.with_terms(robust=robust, promises=promise or ())
-    with progress(f"pricing {wanted.name}", n_eval) as update:
+    hours = len(candidates(wanted.tariff)) if wanted.tariff.choose else 0
+    with progress(f"pricing {wanted.name}", n_eval + WORK * hours) as update:
         study = run_study(
             wanted,
             objectives=objectives,

@@ -12,21 +12,25 @@ from csmoifsa_energy.readers.faults import Fault, faults_of
 from csmoifsa_energy.readers.series import Fill
 from csmoifsa_ev.inputs.evidence import response_doubts
 from csmoifsa_ev.inputs.filing import read_rates
+from csmoifsa_ev.inputs.imported import import_files
 from csmoifsa_ev.inputs.plausibility import implausible
 from csmoifsa_ev.inputs.scenario import (
     Scenario,
     build_day,
-    import_files,
     load_scenario,
     scenario_values,
     validate,
 )
+from csmoifsa_ev.model.candidates import candidates
 from csmoifsa_ev.model.day import PricingDay
 from csmoifsa_ev.model.flow_region import flow_pairs
 
 
 class Facts(TypedDict):
-    """Data of a scenario before pricing; prices in ``unit``, loads in MW."""
+    """Data of a scenario before pricing; prices in ``unit``, loads in MW.
+
+    Where no hours are known yet, what depends on them is that of the first hours that may be chosen.
+    """
 
     name: str
     days: int
@@ -36,6 +40,7 @@ class Facts(TypedDict):
     step_minutes: int
     load_mw: dict[str, float]
     hours: dict[str, str]
+    hours_to_choose_from: int
     start_prices: dict[str, float]
     unit: str
     n_ev: int
@@ -80,7 +85,9 @@ def inspect_scenario(path: Path, *, load: Mapping[str, object] | None = None) ->
     found = Inspection()
     try:
         scenario = load_scenario(path).with_changes(fill=fill, load=settings)
-        day = build_day(scenario)
+        allowed = candidates(scenario.tariff) if scenario.tariff.choose else []
+        known = scenario.tariff.known
+        day = build_day(scenario if known else replace(scenario, tariff=allowed[0]))
         rates = read_rates(scenario.filing, day, scenario.tariff)
     except InputError as error:
         found.faults = distinct([*faults_of(error), *_faults_by_part(path, fill, settings)])
@@ -99,7 +106,10 @@ def inspect_scenario(path: Path, *, load: Mapping[str, object] | None = None) ->
             "least": min(float(kind.days_mw.min()) for kind in day.kinds),
             "most": max(float(kind.days_mw.max()) for kind in day.kinds),
         },
-        "hours": {name: " ".join(scenario.tariff.hours_of(name)) for name in scenario.tariff.names},
+        "hours": {
+            name: " ".join(scenario.tariff.hours_of(name)) if known else "open" for name in scenario.tariff.names
+        },
+        "hours_to_choose_from": len(allowed),
         "start_prices": dict(scenario.prices.start),
         "unit": scenario.prices.unit,
         "n_ev": day.fleet.n_ev,

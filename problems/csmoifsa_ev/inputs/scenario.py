@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
-from datetime import date, datetime
 from pathlib import Path
 from typing import Literal
 
@@ -20,18 +19,15 @@ from csmoifsa_energy.checks import MADE, Parameters
 from csmoifsa_energy.explain import check_values
 from csmoifsa_energy.readers.faults import MendableError, choose
 from csmoifsa_energy.readers.series import DailySeries
-from csmoifsa_ev.inputs.bills import complete_bill, import_bill
 from csmoifsa_ev.inputs.filing import Filing, resampled
+from csmoifsa_ev.inputs.imported import drop_prices, import_files
 from csmoifsa_ev.inputs.load import GridInput, Load
 from csmoifsa_ev.inputs.origins import SOURCES, Origin, flat_values, value_origins
 from csmoifsa_ev.inputs.paper import Published
 from csmoifsa_ev.inputs.representative import representative_days
-from csmoifsa_ev.inputs.responses import insert_set
 from csmoifsa_ev.inputs.sessions import read_sessions
-from csmoifsa_ev.inputs.tariffs import OTHER_DAYS, read_tariff, read_year
-from csmoifsa_ev.inputs.vehicles import read_vehicles
 from csmoifsa_ev.model.bill import Bill
-from csmoifsa_ev.model.day import DayKind, PricingDay
+from csmoifsa_ev.model.day import DayKind, PricingDay, mean_prices_on
 from csmoifsa_ev.model.fleet import Fleet
 from csmoifsa_ev.model.fleet_sums import FleetSums, sum_fleet, sum_sessions
 from csmoifsa_ev.model.flow_region import MOST_PERIODS
@@ -109,6 +105,11 @@ class Scenario(Parameters):
         if self.tariff.days and self.response.transfer != "ev-load":
             raise InputError("tariff.days: response.transfer = 'total-load' knows one kind of days only")
         object.__setattr__(self, "prices", self.prices.ordered(names))
+        if not self.tariff.known and np.ptp(self.prices.start_prices) > 0:
+            raise InputError(
+                "prices.start must be one price for all periods where the tariff has no hours yet; state the hours in "
+                "force beside tariff.choose, or one price"
+            )
         self.response.ramps(names)  # refuses flows of other periods
         self.rules.rows(names)  # refuses prices of other periods
         self.bill.present.check_periods(names, "bill.present")
@@ -208,7 +209,7 @@ def scenario_values(path: str | Path | None, case: str | None = None) -> tuple[d
     if path is None:
         return values, source
     path, changes = Path(path), layers[0].values
-    _drop_prices(values, changes)
+    drop_prices(values, changes)
     if changes.keys() - {"base", SOURCES}:  # the case's title would be untrue of another load or fleet
         values["name"] = changes.get("name", path.stem)
         values["title"] = changes.get("title", values["name"])
@@ -227,133 +228,117 @@ def _layers(path: str | Path | None, case: str | None) -> list[Layer]:
     return CASES.layers(changes if case is None else {**changes, "base": case}, Path(path))
 
 
-def _drop_prices(values: dict[str, object], changes: Mapping[str, object]) -> None:
-    """Take out prices of the base's periods where the file names periods of its own; wrong names of its own stay."""
-    tariff, prices = values.get("tariff"), values.get("prices")
-    named = tariff.get("periods") if isinstance(tariff, dict) else None
-    if not (isinstance(named, list) and isinstance(prices, dict)):
-        return
-    names = {one.get("name") for one in named if isinstance(one, dict)}
-    own = changes.get("prices")
-    for key in ("start", "reference"):
-        table, written = prices.get(key), own.get(key) if isinstance(own, dict) else None
-        if isinstance(table, dict):
-            kept = names | (set(written) if isinstance(written, dict) else set())
-            prices[key] = {name: price for name, price in table.items() if name in kept}
+def build_day(scenario: Scenario, hours: Windows | None = None) -> PricingDay:
+    """Prepare a scenario for pricing: see `DaySource`.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        The scenario.
+    hours : Windows, optional
+        Other hours than those in force to price; the latter if left out.
+
+    Raises
+    ------
+    InputError
+        The hours are not known, since ``tariff.choose`` is yet to choose them.
+    """
+    if hours is None and not scenario.tariff.known:
+        raise InputError("the tariff has no hours yet; csmoifsa ev price chooses them as tariff.choose asks")
+    source = DaySource(scenario)
+    if hours is None:
+        return source.day(scenario.tariff)
+    return source.day(hours, source.day(scenario.tariff) if scenario.tariff.known else None)
 
 
-def import_files(values: dict[str, object]) -> list[str]:
-    """Insert the values of tariff and vehicle files into the tables that name them; return notes on parts left out."""
-    notes: list[str] = []
-    fleet, tariff = values.get("fleet"), values.get("tariff")
-    if isinstance(fleet, dict) and isinstance(fleet.get("vehicles"), str):
-        fleet["vehicles"] = read_vehicles(Path(fleet["vehicles"]))
-    insert_set(values)
-    if isinstance(tariff, dict) and "file" in tariff:
-        notes += _import_tariff(values, dict(tariff))
-    complete_bill(values.get("bill"))
-    return notes
-
-
-def _import_tariff(values: dict[str, object], table: dict[str, object]) -> list[str]:
-    """Replace ``[tariff] file = ...`` by its windows, and ``prices.start`` by its prices."""
-    own = {key: value for key, value in table.items() if key not in ("file", "day", "whole_year")}
-    whole_year = table.get("whole_year", False)
-    if not isinstance(whole_year, bool):
-        raise InputError(f"tariff.whole_year must be true or false, not {whole_year!r}")
-    if whole_year and (own or "day" in table):
-        raise InputError("tariff.whole_year: leave out tariff.day and windows; the file has those of every day")
-    if not isinstance(table["file"], str):
-        raise InputError(f"tariff.file must be a path, not {table['file']!r}")
-    load, prices = values.get("load"), values.get("prices")
-    if whole_year:
-        notes, windows, start = read_year(Path(table["file"]))
-        return _insert(values, prices, windows, start, [*notes, *import_bill(values, table["file"], windows, None)])
-    day = table.get("day") or (load.get("day") or load.get("first_day") if isinstance(load, dict) else None)
-    if not isinstance(day, date) or isinstance(day, datetime):
-        raise MendableError(
-            "tariff.day: say for which day the tariff file is to be read, such as 2014-06-05", *OTHER_DAYS
-        )
-    read = read_tariff(Path(table["file"]), day)
-    notes = list(read.notes)
-    if own:
-        windows: dict[str, object] = own
-        start, more = read.prices_in(check_values(Windows, own, place=("tariff",)))
-        notes += more
-    else:
-        windows, start = read.periods(str(table["file"]))
-    return _insert(values, prices, windows, start, [*notes, *import_bill(values, table["file"], windows, day)])
-
-
-def _insert(
-    values: dict[str, object], prices: object, windows: dict[str, object], start: dict[str, float], notes: list[str]
-) -> list[str]:
-    """Insert the windows and prices [currency per kWh] of a tariff file into a scenario; return the notes."""
-    per_currency = prices.get("units_per_currency") if isinstance(prices, dict) else None
-    if not isinstance(prices, dict) or isinstance(per_currency, bool) or not isinstance(per_currency, int | float):
-        raise InputError("prices.units_per_currency must be a number: tariff files count in currency per kWh")
-    values["tariff"] = windows
-    values["prices"] = {**prices, "start": {name: round(price * per_currency, 9) for name, price in start.items()}}
-    return notes
-
-
-def build_day(scenario: Scenario) -> PricingDay:
-    """Prepare a scenario for pricing: read the load, draw or read the fleet and sum it.
+class DaySource:
+    """What the files of a scenario hold, read once, from which days with any hours are made.
 
     The sums of a drawn fleet are kept for the life of the process; files are read anew.
+
+    Parameters
+    ----------
+    scenario : Scenario
+        Its load is read, its fleet is drawn or read.
     """
-    load = scenario.load.read()
-    n_steps = load.values.shape[1]
-    fleet = scenario.fleet
-    notes = [*scenario.notes, *load.notes, *open_notes(scenario)]
-    if fleet.sessions is None:
-        shares = np.array([vehicle.share for vehicle in fleet.vehicles])
-        capacity = float((shares * [vehicle.battery_kwh for vehicle in fleet.vehicles]).sum() / shares.sum())
 
-        def sums_of(windows: Windows) -> FleetSums:
-            return sum_fleet(fleet, windows, n_steps, scenario.v2g.depth)
+    def __init__(self, scenario: Scenario) -> None:
+        self._scenario = scenario
+        self._load = scenario.load.read()
+        n_steps = self._load.values.shape[1]
+        fleet = scenario.fleet
+        notes = [*scenario.notes, *self._load.notes, *open_notes(scenario)]
+        self._recorded = None
+        if fleet.sessions is None:
+            shares = np.array([vehicle.share for vehicle in fleet.vehicles])
+            self._capacity = float((shares * [vehicle.battery_kwh for vehicle in fleet.vehicles]).sum() / shares.sum())
+        else:
+            source = fleet.sessions
+            self._recorded = read_sessions(source, fleet)
+            self._capacity = float(self._recorded.sessions.battery_kwh.mean())
+            notes += self._recorded.notes
+            notes.append(f"{source.file}: {self._recorded.n_car_days:,} car-days stand for {fleet.n_ev:,} cars")
+        self._price = None
+        if scenario.grid.day_ahead is not None:
+            market = scenario.grid.day_ahead.read_file("grid.day_ahead")
+            self._price = resampled(market.values.mean(axis=0), n_steps)
+            notes += market.notes
+        self._notes = notes
 
-    else:
-        source = fleet.sessions
-        recorded = read_sessions(source, fleet)
-        capacity = float(recorded.sessions.battery_kwh.mean())
+    def _sums_of(self, windows: Windows) -> FleetSums:
+        """Return the fleet's sums over the periods of one kind of days."""
+        fleet, depth, n_steps = self._scenario.fleet, self._scenario.v2g.depth, self._load.values.shape[1]
+        if self._recorded is None:
+            return sum_fleet(fleet, windows, n_steps, depth)
+        return sum_sessions(self._recorded.sessions, fleet, windows, n_steps, depth).scaled(fleet.n_ev)
 
-        def sums_of(windows: Windows) -> FleetSums:
-            return sum_sessions(recorded.sessions, fleet, windows, n_steps, scenario.v2g.depth).scaled(fleet.n_ev)
+    def day(self, tariff: Windows, in_force: PricingDay | None = None) -> PricingDay:
+        """Return the days on the hours of a tariff.
 
-        notes += recorded.notes
-        notes.append(f"{source.file}: {recorded.n_car_days:,} car-days stand for {fleet.n_ev:,} cars")
-    price = None
-    if scenario.grid.day_ahead is not None:
-        market = scenario.grid.day_ahead.read_file("grid.day_ahead")
-        price = resampled(market.values.mean(axis=0), n_steps)
-        notes += market.notes
-    kinds = _kinds_of_days(scenario.tariff, load, sums_of)
-    if scenario.load.representative is not None:
-        kinds, more = _with_representatives(kinds, scenario.load.representative)
-        notes += more
-    first, *others = kinds
-    day = PricingDay(
-        names=scenario.tariff.names,
-        **vars(replace(first, price_per_mwh=price)),
-        others=tuple(replace(one, price_per_mwh=price) for one in others),
-        notes=tuple(notes),
-        round_trip=fleet.charge_efficiency * fleet.discharge_efficiency,
-        battery_kwh=capacity,
-        discharge_efficiency=fleet.discharge_efficiency,
-        prices=scenario.prices,
-        response=scenario.response,
-        v2g=scenario.v2g,
-        grid=scenario.grid,
-        satisfaction=scenario.satisfaction,
-        limits=scenario.limits,
-        rules=scenario.rules,
-        bill=scenario.bill,
-        choice=scenario.choice,
-    )
-    if not day.reference_level > 0:
-        raise InputError(f"prices.reference: the mean price drivers pay now must be above 0, not {day.reference_level}")
-    return day
+        Parameters
+        ----------
+        tariff : Windows
+            The hours.
+        in_force : PricingDay, optional
+            The same days on the hours in force, where ``tariff`` has others; prices in force and reference prices are
+            then the means, weighted by uncontrolled charging, of those that hold in the new hours at present.
+        """
+        scenario, fleet, notes = self._scenario, self._scenario.fleet, self._notes
+        kinds = _kinds_of_days(tariff, self._load, self._sums_of)
+        if scenario.load.representative is not None:
+            kinds, more = _with_representatives(kinds, scenario.load.representative)
+            notes = [*notes, *more]
+        first, *others = kinds
+        day = PricingDay(
+            names=tariff.names,
+            **vars(replace(first, price_per_mwh=self._price)),
+            others=tuple(replace(one, price_per_mwh=self._price) for one in others),
+            notes=tuple(notes),
+            round_trip=fleet.charge_efficiency * fleet.discharge_efficiency,
+            battery_kwh=self._capacity,
+            discharge_efficiency=fleet.discharge_efficiency,
+            prices=scenario.prices,
+            response=scenario.response,
+            v2g=scenario.v2g,
+            grid=scenario.grid,
+            satisfaction=scenario.satisfaction,
+            limits=scenario.limits,
+            rules=scenario.rules,
+            bill=scenario.bill,
+            choice=scenario.choice,
+        )
+        if in_force is not None:
+            prices = replace(
+                scenario.prices,
+                start=mean_prices_on(day, in_force, in_force.prices.start_prices),
+                reference=mean_prices_on(day, in_force, in_force.reference),
+            )
+            day = replace(day, prices=prices, hours_in_force=in_force)
+        if not day.reference_level > 0:
+            raise InputError(
+                f"prices.reference: the mean price drivers pay now must be above 0, not {day.reference_level}"
+            )
+        return day
 
 
 def _kinds_of_days(tariff: Windows, load: DailySeries, sums_of: Callable[[Windows], FleetSums]) -> list[DayKind]:

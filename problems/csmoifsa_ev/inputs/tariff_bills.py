@@ -191,7 +191,13 @@ def schedule_of(path: Path, document: dict[str, object], kind: str, day: Day) ->
 
 
 def _hours(windows: Windows, days: Sequence[Day]) -> dict[str, set[Hour]]:
-    """Return the hours of each period that occurs on some days; an hour of two periods belongs to both."""
+    """Return the hours of each period that occurs on some days; an hour of two periods belongs to both.
+
+    Where the hours are yet to be chosen, every hour may be of any period.
+    """
+    if not windows.known:
+        every = {(month, weekend, hour) for month, weekend in days for hour in range(24)}
+        return dict.fromkeys(windows.names, every)
     found: dict[str, set[Hour]] = {name: set() for name in windows.names}
     for month, weekend in days:
         own, hours = windows.of_kind(windows.kind_in(month, weekend))

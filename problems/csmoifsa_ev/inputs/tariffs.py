@@ -59,7 +59,8 @@ class DayTariff:
         if len(levels) == 1:
             raise MendableError(
                 f"{where}: the tariff has one price on that day ({some}); give the windows of the tariff to be found "
-                "beside tariff.file, such as peak, flat and valley, or choose another tariff.day",
+                "beside tariff.file, such as peak, flat and valley, or let tariff.choose find them, or choose another "
+                "tariff.day",
                 *OTHER_DAYS,
             )
         if len(levels) > MOST_PERIODS:
@@ -75,8 +76,26 @@ class DayTariff:
             return {**windows}, prices
         return {"periods": [{"name": name, "windows": hours} for name, hours in windows.items()]}, prices
 
+    @property
+    def one_price(self) -> bool:
+        """Whether the price is the same all day."""
+        return float(np.ptp(self.per_kwh)) == 0.0
+
     def prices_in(self, windows: Windows) -> tuple[dict[str, float], list[str]]:
-        """Return the mean price in each period of other windows [currency per kWh], and a note on each that varies."""
+        """Return the mean price in each period of other windows [currency per kWh], and a note on each that varies.
+
+        Raises
+        ------
+        InputError
+            The windows are yet to be chosen, and the day has more than one price.
+        """
+        if not windows.known:
+            if not self.one_price:
+                raise InputError(
+                    "tariff: the file has several prices on that day, and with them hours in force; leave out periods "
+                    "without windows, and choose windows of the file's own periods"
+                )
+            return dict.fromkeys(windows.names, float(self.per_kwh[0])), []
         period, prices, notes = windows.period_of_minute(), {}, []
         for number, name in enumerate(windows.names):
             inside = self.per_kwh[period == number]

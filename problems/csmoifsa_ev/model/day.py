@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 
@@ -103,6 +103,9 @@ class PricingDay:
         Name of the first kind of days, and its share of all days.
     others : tuple of DayKind
         Further kinds of days; all shares sum to 1.
+    hours_in_force : PricingDay, optional
+        The same days with the hours in force, where these are others; ``prices.start`` then holds their mean prices in
+        the hours of this one.
     """
 
     names: tuple[str, ...] = PERIODS
@@ -126,6 +129,12 @@ class PricingDay:
     title: str = ""
     share: float = 1.0
     others: tuple[DayKind, ...] = ()
+    hours_in_force: PricingDay | None = None
+
+    @property
+    def in_force(self) -> PricingDay:
+        """The days with the hours in force, on which the tariff in force is evaluated."""
+        return self if self.hours_in_force is None else self.hours_in_force
 
     @cached_property
     def kinds(self) -> tuple[PricingDay, ...]:
@@ -133,8 +142,9 @@ class PricingDay:
         if not self.others:
             return (self,)
         prices = replace(self.prices, reference=dict(zip(self.names, self.reference.tolist(), strict=True)))
+        alone = {"others": (), "hours_in_force": None, "prices": prices, "share": 1.0}
         kinds = [{one.name: getattr(kind, one.name) for one in fields(DayKind)} for kind in (self, *self.others)]
-        return tuple(replace(self, **kind | {"others": (), "prices": prices, "share": 1.0}) for kind in kinds)
+        return tuple(replace(self, **kind | alone) for kind in kinds)
 
     @property
     def shares(self) -> tuple[float, ...]:
@@ -142,10 +152,17 @@ class PricingDay:
         return (self.share, *(one.share for one in self.others))
 
     def each(self, change: Callable[[PricingDay], dict[str, object]]) -> PricingDay:
-        """Return the days with attributes of each kind replaced, those that ``change`` returns for it."""
-        first, *others = self.kinds
-        changed = tuple(replace(one, **change(kind)) for one, kind in zip(self.others, others, strict=True))
-        return replace(self, others=changed, **change(first))
+        """Return the days with attributes of each kind replaced, those that ``change`` returns for each in turn."""
+        first, *others = [change(kind) for kind in self.kinds]
+        changed = tuple(replace(one, **own) for one, own in zip(self.others, others, strict=True))
+        return replace(self, others=changed, **first)
+
+    def with_loads(self, loads_mw: Sequence[np.ndarray]) -> PricingDay:
+        """Return the days with the load of each of the `kinds` replaced, (D, T) each [MW], on any hours."""
+        rest = iter(loads_mw)
+        changed = self.each(lambda _: {"days_mw": next(rest)})
+        same = None if self.hours_in_force is None else self.hours_in_force.with_loads(loads_mw)
+        return replace(changed, hours_in_force=same)
 
     def _mean(self, read: Callable[[PricingDay], np.ndarray]) -> np.ndarray:
         """Return the mean of a quantity over all days."""
@@ -297,3 +314,25 @@ class PricingDay:
     def discharged_per_share_mwh(self) -> float:
         """Energy delivered to the grid if every car discharges once, N lambda CB eta_d [MWh]."""
         return self.fleet.n_ev * self.v2g.depth * self.battery_kwh * self.discharge_efficiency / 1000.0
+
+
+def mean_prices_on(day: PricingDay, in_force: PricingDay, prices: np.ndarray) -> dict[str, float]:
+    """Return the mean price in each period of days, weighted by uncontrolled charging, of prices of other hours.
+
+    Parameters
+    ----------
+    day : PricingDay
+        The days whose periods are asked for.
+    in_force : PricingDay
+        The same days with the hours of the prices.
+    prices : (P,) array
+        Prices of the periods of ``in_force`` [price unit per kWh].
+    """
+    if np.ptp(prices) == 0:
+        return dict(zip(day.names, prices.tolist(), strict=True))
+    paid, energy = np.zeros(day.n_periods), np.zeros(day.n_periods)
+    for share, kind, old in zip(day.shares, day.kinds, in_force.kinds, strict=True):
+        charged = share * np.maximum(kind.profile_mw, 1e-12 * kind.profile_mw.max())  # no period without weight
+        np.add.at(paid, kind.period, charged * prices[old.period])
+        np.add.at(energy, kind.period, charged)
+    return dict(zip(day.names, (paid / energy).tolist(), strict=True))

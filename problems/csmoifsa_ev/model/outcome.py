@@ -129,6 +129,13 @@ class TariffOutcome:
     paid_per_day: np.ndarray
     constraints: np.ndarray
 
+    def with_row(self, row: int, other: TariffOutcome) -> TariffOutcome:
+        """Return the effects with one row replaced by the only one of ``other``."""
+        columns = {name: values.copy() for name, values in vars(self).items()}
+        for name, values in columns.items():
+            values[row] = getattr(other, name)[0]
+        return TariffOutcome(**columns)
+
     def objectives(self, name: str) -> np.ndarray:
         """Return the objectives of the set ``name`` of `OBJECTIVE_SETS`, to be minimised, shape (n, 3)."""
         return self.minimised(OBJECTIVE_SETS[name])
@@ -338,8 +345,14 @@ def avoided_cost(generated: np.ndarray, g1_mw: np.ndarray, day: PricingDay) -> n
     return avoided + day.grid.peak_cost_per_mw_day * (day.before.g1_mw - g1_mw)
 
 
+def outcome_in_force(day: PricingDay) -> TariffOutcome:
+    """Return the effects of the tariff in force on the hours in force, without discharging, one row."""
+    return evaluate(day.in_force.prices.in_force[None], day.in_force)
+
+
 def bill_in_force(day: PricingDay) -> float:
     """Return the bill of all drivers under the tariff in force, without discharging [currency/day]."""
+    day = day.in_force
     charge = day.prices.start_prices
     none = np.zeros((1, day.n_periods - 1))
     paid = 0.0

@@ -19,6 +19,7 @@ from csmoifsa.errors import InputError
 from csmoifsa_energy.checks import Parameters, require_positive
 from csmoifsa_energy.clock import clock_text, clock_to_minutes
 from csmoifsa_ev.model.flow_region import MOST_PERIODS
+from csmoifsa_ev.model.hours import WindowChoice, check_choices
 
 PERIODS = ("peak", "flat", "valley")
 """Names of the periods where a tariff names none of its own."""
@@ -107,6 +108,12 @@ class Windows(Parameters):
         Two to six periods in place of these three, from the dearest to the cheapest.
     days : tuple of DayWindows
         Kinds of days with other hours, such as weekends; a day is of the first kind that has it, else of none.
+    choose : tuple of WindowChoice
+        Periods whose windows are to be chosen together with the prices, by ``csmoifsa ev price``. The windows above are
+        then the hours in force, and may be left out where one price is in force at all hours.
+    rest : str, optional
+        With ``choose``, the period that takes the hours that belong to no other; the only one that is not chosen if
+        left out.
 
     Together the windows of a kind of days cover the day once.
 
@@ -123,6 +130,8 @@ class Windows(Parameters):
     valley: tuple[str, ...] = ()
     periods: tuple[Period, ...] = ()
     days: tuple[DayWindows, ...] = ()
+    choose: tuple[WindowChoice, ...] = ()
+    rest: str | None = None
 
     def __post_init__(self) -> None:
         if self.periods and (self.peak or self.flat or self.valley):
@@ -134,7 +143,8 @@ class Windows(Parameters):
                 raise InputError(f"periods: the name {name!r} must consist of letters, digits, '_' and '-'")
             if self.names.count(name) > 1:
                 raise InputError(f"periods: the name {name!r} is given twice; write all its windows in one list")
-        self.period_of_minute()
+        if self.known:
+            self.period_of_minute()
         for kind in self.days:
             for name in kind.windows:
                 if name not in self.names:
@@ -142,6 +152,12 @@ class Windows(Parameters):
                         f"days {kind.name!r}: there is no period {name!r}; periods are {', '.join(self.names)}"
                     )
             _cover(list(kind.windows.items()), f"days {kind.name!r}: ")
+        check_choices(self.choose, self.rest, self.names, [kind.name for kind in self.days])
+
+    @property
+    def known(self) -> bool:
+        """Whether the hours in force are known; else they are yet to be chosen, and one price is in force."""
+        return not self.choose or any(windows for _, windows in self._pairs)
 
     def kind_of(self, day: date) -> int:
         """Return the number of the kind of days that a day is of: 0 the usual one, k the k-th of ``days``."""

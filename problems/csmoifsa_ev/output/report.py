@@ -15,6 +15,7 @@ from csmoifsa_ev.model.day import PricingDay
 from csmoifsa_ev.model.groups import GROUPS, driver_groups
 from csmoifsa_ev.model.outcome import MAXIMISED, OBJECTIVE_SETS
 from csmoifsa_ev.output.filing import filing_data
+from csmoifsa_ev.output.hours import hours_summary
 from csmoifsa_ev.output.inputs import input_rows
 from csmoifsa_ev.output.tables import robust_summary, urdb_of
 from csmoifsa_ev.problem.pricing import EVPricing
@@ -103,7 +104,8 @@ def report_data(study: Study) -> dict[str, object]:
         "bill_parts": bill_parts(study.customers),
         "filing": filing_data(study),
         "notes": study.notes,
-        "inputs": input_rows(study.scenario),
+        "inputs": input_rows(study.asked),
+        "hours_chosen": hours_summary(study),
         "days": day.n_days,
         "n_ev": day.fleet.n_ev,
     }
@@ -124,6 +126,7 @@ def day_data(scenario: Scenario, day: PricingDay) -> dict[str, object]:
         "step_h": day.dt_h,
         "period": [day.names[p] for p in day.period],
         "windows": {name: scenario.tariff.hours_of(name) for name in scenario.tariff.names},
+        "period_in_force": None if day.hours_in_force is None else [day.names[p] for p in day.in_force.period],
         "base": _short(day.base_mw),
         "before": _short(day.before_mw),
     }
@@ -141,7 +144,7 @@ def tariff_data(problem: EVPricing, tariffs: np.ndarray, start: int) -> dict[str
     start : int
         Row of the tariff in force, with which impact compares.
     """
-    day, outcome = problem.day, problem.outcome(tariffs)
+    day, outcome = problem.day, problem.outcome(tariffs, in_force=start)
     groups = driver_groups(outcome, day)
     return {
         "tariffs": tariffs.round(4).tolist(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TypedDict
 
+from csmoifsa_ev.output.hours import HoursSummary
 from csmoifsa_ev.study.comparison import PaperRow
 from csmoifsa_ev.study.held_out import HeldOutRow, PromiseRow
 from csmoifsa_ev.study.impact import Rebound
@@ -123,6 +124,7 @@ class Summary(TypedDict):
     stakeholder_impact: list[dict[str, object]]
     robustness: dict[str, object]
     robust: RobustSummary | None
+    hours: HoursSummary | None
     days: int
     notes: list[str]
     paper: list[PaperRow]

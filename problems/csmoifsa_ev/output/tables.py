@@ -15,6 +15,7 @@ from csmoifsa_energy.impact import impact_rows
 from csmoifsa_ev.inputs.tariffs import urdb_document
 from csmoifsa_ev.model.groups import GROUPS
 from csmoifsa_ev.model.outcome import TariffOutcome
+from csmoifsa_ev.output.hours import hours_of, hours_summary, hours_table
 from csmoifsa_ev.output.inputs import input_rows
 from csmoifsa_ev.output.summary import RobustSummary, Summary
 from csmoifsa_ev.study.baselines import BaselineRow
@@ -52,6 +53,7 @@ def tariff_table(study: Study) -> pd.DataFrame:
     """Return each price before, as in force, and recommended, with the range in which it has no effect."""
     day, prices = study.day, study.scenario.prices
     ranges, _ = study.no_effect
+    in_force = hours_of(study.hours.asked) if study.hours is not None and study.hours.asked.known else None
     discharging = study.choice_outcome.discharging_share[list(study.choices).index("compromise")]
     rows, offered = [], [*(discharging > 0), False]
     for k, name in enumerate(day.variables):
@@ -63,6 +65,7 @@ def tariff_table(study: Study) -> pd.DataFrame:
             {
                 "price": name,
                 "hours": " and ".join(study.scenario.tariff.hours_of(period)),
+                **({} if in_force is None else {"hours_in_force": in_force[period]}),
                 "unit": prices.unit,
                 "before": day.reference[p] if kind == "charge" else np.nan,
                 "start": prices.start[period] if kind == "charge" else np.nan,
@@ -253,6 +256,7 @@ def summarise(study: Study) -> Summary:
         "stakeholder_impact": impact_rows(study.impact),
         "robustness": asdict(study.robustness),
         "robust": robust_summary(study),
+        "hours": hours_summary(study),
         "days": day.n_days,
         "notes": study.notes,
         "paper": compare_with_paper(study),
@@ -304,7 +308,7 @@ def write_tables(study: Study, folder: Path) -> Summary:
         "stakeholder_impact.csv": pd.DataFrame(impact_rows(study.impact)),
         "customers.csv": study.customers,
         "customer_groups.csv": winners_and_losers(study.customers),
-        "inputs.csv": pd.DataFrame(input_rows(study.scenario)),
+        "inputs.csv": pd.DataFrame(input_rows(study.asked)),
         "tornado.csv": pd.DataFrame(study.tornado),
         "robustness.csv": robustness_table(study),
         "marginal_cost.csv": study.filing.marginal_cost,
@@ -319,6 +323,8 @@ def write_tables(study: Study, folder: Path) -> Summary:
         tables["robust.csv"] = pd.DataFrame(summary["robust"]["held_out"])
         if summary["robust"]["promises"]:
             tables["promises.csv"] = pd.DataFrame(summary["robust"]["promises"])
+    if study.hours is not None:
+        tables["hours.csv"] = hours_table(study)
     if summary["paper"]:
         tables["comparison.csv"] = pd.DataFrame(summary["paper"])
     with result_folder(folder, "ev price") as place:

@@ -10,6 +10,7 @@ from csmoifsa.console import stdout
 from csmoifsa_ev.inputs.inspection import Inspection
 from csmoifsa_ev.inputs.scenario import Scenario
 from csmoifsa_ev.output.holding import robust_lines, robust_table
+from csmoifsa_ev.output.hours import hours_lines, hours_of
 from csmoifsa_ev.output.summary import Summary
 from csmoifsa_ev.study.baselines import BaselineRow
 from csmoifsa_ev.study.calibration import Calibration, SourceRow
@@ -57,6 +58,7 @@ def show_inspection(found: Inspection) -> None:
         f"Load: {days}, steps of {facts['step_minutes']} minutes, zone {facts['time_zone'] or 'not named'}, "
         f"{facts['load_mw']['least']:,.0f} to {facts['load_mw']['most']:,.0f} MW.",
         "Hours: " + "; ".join(f"{name} {hours}" for name, hours in facts["hours"].items()) + ".",
+        *([f"To be chosen: one of {to_choose} sets of hours."] if (to_choose := facts["hours_to_choose_from"]) else []),
         f"Prices in force ({facts['unit']}): "
         + ", ".join(f"{name} {price:g}" for name, price in facts["start_prices"].items())
         + ".",
@@ -126,7 +128,7 @@ def _tariff_table(study: Study) -> Table:
         f"charge, {'flat price of habits' if np.ptp(study.day.reference) == 0 else 'prices of habits'}",
         *(f"{price:.1f}" for price in study.day.reference),
     )
-    table.add_row("charge, in force", *(f"{price:.1f}" for price in prices.start_prices))
+    table.add_row("charge, in force" + _own_hours(study), *(f"{price:.1f}" for price in prices.start_prices))
     table.add_row("charge, recommended", *(f"{price:.{digits}f}" for price in x[:n]), style="bold")
     table.add_row("discharge, recommended", *discharge, style="bold")
     if study.robust is not None:
@@ -145,6 +147,13 @@ def _tariff_table(study: Study) -> Table:
         table.caption = "Without effect between: " + "; ".join(free)
         table.caption_justify = "left"
     return table
+
+
+def _own_hours(study: Study) -> str:
+    """Return the hours in force, where others are recommended, for a heading."""
+    if study.day.hours_in_force is None or study.hours is None:
+        return ""
+    return f" ({'; '.join(f'{name} {hours}' for name, hours in hours_of(study.hours.asked).items())})"
 
 
 def _impact_table(study: Study) -> Table:
@@ -275,6 +284,7 @@ def _remarks(study: Study, summary: Summary) -> list[str]:
     lines = [
         "",
         *(robust_lines(summary["robust"], study.scenario.prices.currency) if summary["robust"] else []),
+        *(hours_lines(summary["hours"], study.scenario.prices.currency) if summary["hours"] else []),
         *_choice_lines(study, summary),
         v2g_line(summary["v2g"], study.scenario.prices.currency),
         f"Drivers: {shares['non_responders']:.0%} stay as they are, {shares['charge_responders']:.0%} charge at other "

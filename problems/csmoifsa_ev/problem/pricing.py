@@ -13,7 +13,14 @@ from csmoifsa.errors import InputError, did_you_mean
 from csmoifsa_ev.model.constraints import names_of
 from csmoifsa_ev.model.day import PricingDay
 from csmoifsa_ev.model.kernel_data import kernel_data
-from csmoifsa_ev.model.outcome import OBJECTIVE_SETS, QUANTITIES, TariffOutcome, evaluate
+from csmoifsa_ev.model.outcome import (
+    OBJECTIVE_SETS,
+    QUANTITIES,
+    TariffOutcome,
+    evaluate,
+    limited_flows,
+    outcome_in_force,
+)
 
 
 class EVPricing(Problem):
@@ -72,9 +79,42 @@ class EVPricing(Problem):
         """Operator of pymoo's algorithms with which they search allowed tariffs only; none without a step."""
         return NoRepair() if self.day.rules.step is None else NearestAllowed()
 
-    def outcome(self, X: np.ndarray) -> TariffOutcome:
-        """Return all effects of tariffs ``X``, shape (n, 2 P) [price unit per kWh]."""
-        return evaluate(np.ascontiguousarray(np.atleast_2d(X), dtype=float), self.day)
+    def outcome(self, X: np.ndarray, *, in_force: int | None = None) -> TariffOutcome:
+        """Return all effects of tariffs.
+
+        Parameters
+        ----------
+        X : (n, 2 P) array
+            Tariffs [price unit per kWh].
+        in_force : int, optional
+            Row of the tariff in force, whose effects are those on the hours in force, where these are others.
+        """
+        found = evaluate(np.ascontiguousarray(np.atleast_2d(X), dtype=float), self.day)
+        if in_force is None or self.day.hours_in_force is None:
+            return found
+        return found.with_row(in_force, outcome_in_force(self.day))
+
+    @cached_property
+    def in_force(self) -> EVPricing:
+        """The problem on the hours in force: itself, where no other hours are priced."""
+        day = self.day.hours_in_force
+        return self if day is None else EVPricing(day, objectives=self.objective_set)
+
+    def tightened(self, charge: np.ndarray) -> EVPricing:
+        """Return the problem with limits that charge prices (n, P) do not exceed; itself if they exceed none.
+
+        See `FleetSums.tightened`.
+        """
+        kinds = self.day.kinds
+        fleets = [kind.fleet.tightened(limited_flows(charge, kind)) for kind in kinds]
+        if all(fleet is kind.fleet for fleet, kind in zip(fleets, kinds, strict=True)):
+            return self
+        rest = iter(fleets)
+        return EVPricing(self.day.each(lambda _: {"fleet": next(rest)}), objectives=self.objective_set)
+
+    def quantities_in_force(self) -> np.ndarray:
+        """Return the `quantities` of the tariff in force on the hours in force, without discharging, (10,)."""
+        return self.in_force.quantities(self.in_force.day.prices.in_force[None])[0][0]
 
     @property
     def kernel(self) -> Callable[..., None]:

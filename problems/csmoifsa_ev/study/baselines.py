@@ -95,18 +95,21 @@ def compare_baselines(problem: EVPricing, search: Search, *, n_eval: int, seed: 
     """
     import moocore
 
-    prices = problem.day.prices
     n = problem.day.n_periods
-    least = np.full(n, prices.discharge_bounds[0])
+    least = problem.price_bounds[0][n:]
     single = {
         "flat tariff": np.concatenate([np.full(n, problem.day.reference_level), least]),
-        "tariff in force": np.concatenate([prices.start_prices, least]),
+        "tariff in force": problem.day.in_force.prices.in_force,
     }
     fronts: dict[str, tuple[np.ndarray, float]] = {name: (x[None], 0.0) for name, x in single.items()}
     for name, method in (("grid search", grid_search), ("NSGA2", nsga2), ("CSMOIFSA", search)):
         begin = time.perf_counter()
         fronts[name] = (method(problem, n_eval, seed), time.perf_counter() - begin)
-    outcomes = {name: problem.outcome(X) for name, (X, _) in fronts.items() if len(X)}
+    outcomes = {
+        name: problem.outcome(X, in_force=0 if name == "tariff in force" else None)
+        for name, (X, _) in fronts.items()
+        if len(X)
+    }
     F = {name: one.objectives(problem.objective_set) for name, one in outcomes.items()}
     searched = np.vstack([one for name, one in F.items() if name not in single])
     low, span = searched.min(axis=0), np.maximum(np.ptp(searched, axis=0), 1e-12)

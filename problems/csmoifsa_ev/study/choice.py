@@ -55,6 +55,22 @@ class Scale:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Standard:
+    """What tariffs of several problems are compared by.
+
+    Attributes
+    ----------
+    scale : Scale
+        Scale of the objectives over all problems.
+    best_score : float
+        Largest score that any tariff of any problem reaches.
+    """
+
+    scale: Scale
+    best_score: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class Recommendation:
     """The recommended tariff, and what it was chosen from.
 
@@ -63,11 +79,12 @@ class Recommendation:
     tariff : (2 P,) array
         The tariff that the rule picks [price unit per kWh].
     best : (2 P,) array
-        The tariff of the largest score [price unit per kWh].
+        The problem's tariff of the largest score [price unit per kWh].
     scale : Scale
         Scale of the score.
     score, best_score : float
-        Scores of the two.
+        Score of the tariff, and the largest score that the tolerance counts from: that of ``best``, or a larger one of
+        another problem.
     """
 
     tariff: np.ndarray
@@ -83,7 +100,7 @@ def objective_scale(problem: EVPricing, sample: Sample, *, seed: int = 0) -> Sca
     ``sample`` is from `direct.sample_tariffs`.
     """
     columns = [QUANTITIES.index(name) for name in OBJECTIVE_SETS[problem.objective_set]]
-    unit = np.array([_unit(problem, name) for name in OBJECTIVE_SETS[problem.objective_set]])
+    unit = np.array([unit_of(problem, name) for name in OBJECTIVE_SETS[problem.objective_set]])
     found = [
         search_everywhere(problem, lambda X, Q, k=k: Q[:, columns[k]] / unit[k], sample, seed=seed) for k in range(3)
     ]
@@ -107,43 +124,65 @@ def objective_scale(problem: EVPricing, sample: Sample, *, seed: int = 0) -> Sca
     return Scale(best=best, worst=worst, extremes=np.array(extremes))
 
 
-def _unit(problem: EVPricing, name: str) -> float:
+def unit_of(problem: EVPricing, name: str) -> float:
     """Return a size of a quantity, so that goals are of the order of 1."""
     if name in ("satisfaction", "largest_bill_rise"):
         return 1.0
     return float(problem.day.before.g1_mw[0]) if name.endswith("_mw") else problem.day.bill_before
 
 
-def recommend(problem: EVPricing, *, known: np.ndarray | None = None, seed: int = 0) -> Recommendation | None:
-    """Return the recommendation, or None if no tariff keeps the constraints.
-
-    ``known`` (n, 2 P) are tariffs within the constraints. Where limits are so narrow that no sampled tariff keeps them,
-    the searches start from ``known`` instead.
+def recommend(
+    problem: EVPricing,
+    *,
+    known: np.ndarray | None = None,
+    among: Standard | None = None,
+    seed: int = 0,
+) -> Recommendation | None:
+    """Return the recommendation, or None if no tariff keeps the constraints (and comes near ``among``).
 
     Among tariffs whose score is at most ``choice.tolerance`` below the largest it has the largest profit with a bill of
     drivers that is acceptable, the smallest bill or the nearest prices, as `rule_goal` says.
+
+    Parameters
+    ----------
+    problem : EVPricing
+        The problem.
+    known : (n, 2 P) array, optional
+        Tariffs within the constraints. Where limits are so narrow that no sampled tariff keeps them, the searches start
+        from these instead.
+    among : Standard, optional
+        Scale and largest score over several problems of which this is one, such as those of other hours.
+    seed : int
+        Random seed.
     """
     sample = sample_tariffs(problem, seed=seed)
     if known is not None and not len(sample.X):
         sample = Sample(known, problem.quantities(known)[0])
-    scale = objective_scale(problem, sample, seed=seed)
-    if scale is None:
+    scale = objective_scale(problem, sample, seed=seed) if among is None else among.scale
+    best = None if scale is None else best_tariff(problem, scale, sample, seed=seed)
+    if scale is None or best is None:
         return None
-    loss = loss_goal(problem, scale)
-    best = search_everywhere(problem, loss, sample, start=scale.extremes[0], seed=seed)
-    assert best is not None  # the extremes keep the constraints, and the search starts from one
-    best_score = _score(problem, scale, best)
-    found = Recommendation(tariff=best, best=best, scale=scale, score=best_score, best_score=best_score)
+    best_score = score_of(problem, scale, best)
+    largest = best_score if among is None else max(best_score, among.best_score)
+    found = Recommendation(tariff=best, best=best, scale=scale, score=best_score, best_score=largest)
+    if largest - best_score > max(problem.day.choice.tolerance, EXACT):
+        return None
     rule, further = rule_goal(problem), within_tolerance(problem, found)
     raised = normalise_prices(problem, best[None])[0]
     starts = [one for one in (best, raised) if further(one[None], problem.quantities(one[None])[0])[0] <= 0]
     start = min(starts, key=lambda one: float(rule(one[None], problem.quantities(one[None])[0])[0]))
     picked = search_everywhere(problem, rule, sample, further=further, start=start, seed=seed)
     picked = refine_tariff(problem, rule, start if picked is None else picked, further=further, seed=seed)
-    return replace(found, tariff=picked, score=_score(problem, scale, picked))
+    return replace(found, tariff=picked, score=score_of(problem, scale, picked))
 
 
-def _score(problem: EVPricing, scale: Scale, tariff: np.ndarray) -> float:
+def best_tariff(problem: EVPricing, scale: Scale, sample: Sample, *, seed: int = 0) -> np.ndarray | None:
+    """Return the tariff (2 P,) of the largest score, or None if none keeps the constraints."""
+    return search_everywhere(problem, loss_goal(problem, scale), sample, start=scale.extremes[0], seed=seed)
+
+
+def score_of(problem: EVPricing, scale: Scale, tariff: np.ndarray) -> float:
+    """Return the score of one tariff (2 P,)."""
     return float(1.0 - loss_goal(problem, scale)(tariff[None], problem.quantities(tariff[None])[0])[0])
 
 

@@ -129,7 +129,10 @@ class SampledUse:
     kind : (n,) array of str
         Vehicle type of each customer.
     in_force, proposed : Use
-        Charging under the tariff in force and under the proposed one.
+        Charging under the tariff in force and under the proposed one, each by the periods of its own hours.
+    today : Use
+        Charging at today's hours, by the periods of the proposed tariff. Where its hours are not those in force, it is
+        the charging before any price: the answer to the tariff in force is known by the periods of its own hours only.
     missed : float
         Largest share of a tariff's flows that the sample's sessions could not take.
     """
@@ -137,16 +140,30 @@ class SampledUse:
     kind: np.ndarray
     in_force: Use
     proposed: Use
+    today: Use
     missed: float
 
 
-def sampled_use(customers: Customers, flows_mwh: tuple[np.ndarray, np.ndarray], day: PricingDay) -> SampledUse:
-    """Return the charging of customers under two tariffs, of which ``flows_mwh`` (F,) are the fleet's flows [MWh]."""
-    (old, missed), (new, missed_later) = (shifted_kwh(customers, flows, day) for flows in flows_mwh)
+def sampled_use(
+    customers: Customers,
+    flows_mwh: tuple[np.ndarray, np.ndarray],
+    day: PricingDay,
+    in_force: tuple[Customers, PricingDay] | None = None,
+) -> SampledUse:
+    """Return the charging of customers under two tariffs, of which ``flows_mwh`` (F,) are the fleet's flows [MWh].
+
+    ``in_force`` are the same customers and day on the hours in force, where these are others.
+    """
+    before, old_day = (customers, day) if in_force is None else in_force
+    (old, missed), (new, missed_later) = (
+        shifted_kwh(before, flows_mwh[0], old_day),
+        shifted_kwh(customers, flows_mwh[1], day),
+    )
     return SampledUse(
         kind=customers.kind,
-        in_force=customers.use(old),
+        in_force=before.use(old),
         proposed=customers.use(new),
+        today=customers.use(old if in_force is None else customers.summed(customers.used_kwh)),
         missed=max(missed, missed_later),
     )
 
@@ -157,9 +174,12 @@ def study_use(scenario: Scenario, day: PricingDay, tariffs: tuple[np.ndarray, np
     Of several kinds of days energies are means over all days, and powers the highest of all.
     """
     parts = []
-    for kind in day.kinds:
-        flows = [shifted_energy(one[None, : day.n_periods], kind)[0] for one in tariffs]
-        parts.append(sampled_use(sample_customers(scenario.fleet, kind), (flows[0], flows[1]), kind))
+    for kind, old in zip(day.kinds, day.in_force.kinds, strict=True):
+        before, after = (
+            shifted_energy(one[None, : day.n_periods], on)[0] for one, on in zip(tariffs, (old, kind), strict=True)
+        )
+        same = None if day.hours_in_force is None else (sample_customers(scenario.fleet, old), old)
+        parts.append(sampled_use(sample_customers(scenario.fleet, kind), (before, after), kind, same))
     if len(parts) == 1:
         return parts[0]
 
@@ -171,6 +191,7 @@ def study_use(scenario: Scenario, day: PricingDay, tariffs: tuple[np.ndarray, np
         kind=parts[0].kind,
         in_force=together([one.in_force for one in parts]),
         proposed=together([one.proposed for one in parts]),
+        today=together([one.today for one in parts]),
         missed=max(one.missed for one in parts),
     )
 
@@ -206,16 +227,16 @@ def customer_bills(use: SampledUse, tariffs: tuple[np.ndarray, np.ndarray], day:
     proposed = bills_on(terms.proposed, new, use.proposed, day)
     bills = {
         "bill_in_force": in_force.total,
-        "bill_same_hours": bills_on(terms.proposed, new, use.in_force, day).total,
+        "bill_same_hours": bills_on(terms.proposed, new, use.today, day).total,
         "bill_proposed": proposed.total,
     }
-    energy = use.in_force.kwh.sum(axis=0)
+    energy = use.today.kwh.sum(axis=0)
     before = np.where(bills["bill_in_force"] > 0, bills["bill_in_force"], np.nan)
     table = {
         "customer": np.arange(1, len(energy) + 1),
         "vehicle": use.kind,
         "kwh_month": energy * DAYS_A_MONTH,
-        "dearest_share": np.divide(use.in_force.kwh[0], energy, out=np.zeros_like(energy), where=energy > 0),
+        "dearest_share": np.divide(use.today.kwh[0], energy, out=np.zeros_like(energy), where=energy > 0),
         **bills,
         "change_same_hours": bills["bill_same_hours"] / before - 1.0,
         "change": bills["bill_proposed"] / before - 1.0,

@@ -27,6 +27,11 @@ class Draws:
         The problem with all assumptions at their stated values.
     draws, seed : int
         See `sensitivity.draw_days`.
+
+    Attributes
+    ----------
+    in_force : (D, 10) array
+        The `EVPricing.quantities` of the tariff in force in each draw.
     """
 
     def __init__(self, problem: EVPricing, *, draws: int = 200, seed: int = 0) -> None:
@@ -34,9 +39,9 @@ class Draws:
         self._problems = [
             EVPricing(day, objectives=problem.objective_set) for day in draw_days(problem.day, draws=draws, seed=seed)
         ]
-        habits = np.array([*problem.day.reference, *problem.price_bounds[0][problem.day.n_periods :]])
-        start = np.stack([habits, problem.day.prices.in_force])  # under the first nobody changes hours
-        self._before, self._in_force = self.quantities(start).transpose(1, 0, 2)
+        habits = np.concatenate([problem.day.reference, problem.price_bounds[0][problem.day.n_periods :]])
+        self._before = self.quantities(habits[None])[:, 0]  # nobody changes hours
+        self.in_force = np.stack([one.quantities_in_force() for one in self._problems])
         self._nominal_before = problem.quantities(habits[None])[0][0]
 
     def __len__(self) -> int:
@@ -80,7 +85,7 @@ class Draws:
         if promise.name == "profit":
             return (Q[:, :, PROFIT] + promise.value) / day.bill_before
         if promise.name == "bill_change":
-            start = self._in_force[:, None, BILL]
+            start = self.in_force[:, None, BILL]
             return (Q[:, :, BILL] - start - promise.value * np.abs(start)) / day.bill_before
         if promise.name == "bill_rise":
             return Q[:, :, RISE] - promise.value

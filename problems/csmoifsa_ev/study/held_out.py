@@ -107,7 +107,7 @@ def compare_held_out(
     X = np.array(list(tariffs.values()))
     Q, nominal = fresh.quantities(X), problem.quantities(X)[0]
     losses, loss = fresh.losses(Q, scale), loss_goal(problem, scale)(X, nominal)
-    start = fresh.quantities(problem.day.prices.in_force[None])[:, :, BILL]
+    start = fresh.in_force[:, BILL]
     tail = tail_mean(losses, problem.day.choice.tail)
     regret = None
     if with_regret:
@@ -126,7 +126,7 @@ def compare_held_out(
             "nominal_profit": float(-nominal[k, PROFIT]),
             "profit_p5": float(np.quantile(-Q[:, k, PROFIT], 0.05)),
             "g2_p95_mw": float(np.quantile(Q[:, k, DIFFERENCE], 0.95)),
-            "bill_change_p95": float(np.quantile(Q[:, k, BILL] / start[:, 0] - 1.0, 0.95)),
+            "bill_change_p95": float(np.quantile(Q[:, k, BILL] / start - 1.0, 0.95)),
             "rebound_share": float((Q[:, k, REBOUND] > 0).mean()),
         }
         for k, name in enumerate(tariffs)

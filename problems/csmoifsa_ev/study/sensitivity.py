@@ -76,7 +76,11 @@ def with_factor(day: PricingDay, what: str, factor: float) -> PricingDay:
 
     A response with ranges of its own moves within them instead: ``factor`` at an end of the general range is the same
     end of its own. Its saturation moves with its slope, since h is that of ``l + phi_max / K``.
+    The hours in force, where these are others, have the same assumption.
     """
+    if day.hours_in_force is not None:
+        changed = with_factor(replace(day, hours_in_force=None), what, factor)
+        return replace(changed, hours_in_force=with_factor(day.hours_in_force, what, factor))
     enrolment = day.response.enrolment
     if what in ENROLMENT_SPREAD:
         curve = None if enrolment is None else replace(enrolment, curve=_changed(enrolment.curve, what, factor))
@@ -116,7 +120,8 @@ def effects(tariffs: np.ndarray, day: PricingDay) -> tuple[np.ndarray, np.ndarra
 
     The latter are those of `EVPricing.quantities`, (n, 10), of the tariffs.
     """
-    Q, _ = EVPricing(day).quantities(np.vstack([tariffs, day.prices.in_force]))
+    problem = EVPricing(day)
+    Q = np.vstack([problem.quantities(tariffs)[0], problem.quantities_in_force()])
     columns = [outcome.QUANTITIES.index(name) for name in QUANTITIES]
     signs = [-1.0 if name in outcome.MAXIMISED else 1.0 for name in QUANTITIES]
     values = Q[:, columns] * signs
@@ -218,11 +223,11 @@ def draw_days(day: PricingDay, *, draws: int = 200, seed: int = 0) -> Iterator[P
         for what, spread in assumptions_of(day).items():
             one = with_factor(one, what, 1.0 + spread * random.uniform(-1.0, 1.0))
 
-        def drawn(kind: PricingDay) -> dict[str, object]:
+        loads = []
+        for kind in one.kinds:
             base = kind.days_mw[random.integers(len(kind.days_mw))]
-            return {"days_mw": (base * (1.0 + 0.03 * _smooth_noise(random, len(base))))[None]}
-
-        yield one.each(drawn)
+            loads.append((base * (1.0 + 0.03 * _smooth_noise(random, len(base))))[None])
+        yield one.with_loads(loads)
 
 
 def robustness(

@@ -27,14 +27,12 @@ from csmoifsa_ev.study.choice import Recommendation, nearly_equal, recommend, ru
 from csmoifsa_ev.study.customers import SampledUse, bill_notes, customer_bills, sample_notes, study_use
 from csmoifsa_ev.study.filing import FilingTables, filing_tables
 from csmoifsa_ev.study.held_out import HELD_OUT, HeldOutRow, PromiseRow, compare_held_out
+from csmoifsa_ev.study.hours import TIGHTENINGS, WORK, HoursChoice, choose_hours
 from csmoifsa_ev.study.impact import load_limit_notes, stakeholder_impact
 from csmoifsa_ev.study.no_effect import no_effect_ranges, normalise_prices
 from csmoifsa_ev.study.robust import RobustChoice, recommend_robustly
 from csmoifsa_ev.study.rounding import round_tariff
 from csmoifsa_ev.study.sensitivity import Robustness, robustness, tornado
-
-TIGHTENINGS = 8
-"""Most searches of `run_study`, each with the limits that the choices of the one before exceed."""
 
 EXTREME_NAMES = {
     "g2_mw": "min_difference",
@@ -80,6 +78,9 @@ class Study:
         of ``recommendation`` is the choice ``"nominal"``.
     rates : FilingRates
         Hourly rates of the filing, from `filing.read_rates`.
+    hours : HoursChoice, optional
+        The hours that ``tariff.choose`` of the scenario asked for, and what they were chosen from; ``scenario`` then
+        has the hours chosen.
     """
 
     scenario: Scenario
@@ -95,11 +96,17 @@ class Study:
     rounded: np.ndarray | None = None
     robust: RobustChoice | None = None
     rates: FilingRates = field(default_factory=FilingRates)
+    hours: HoursChoice | None = None
 
     @property
     def day(self) -> PricingDay:
         """Load, fleet and terms of the problem."""
         return self.problem.day
+
+    @property
+    def asked(self) -> Scenario:
+        """The scenario as it was stated, with the hours in force where others were chosen."""
+        return self.scenario if self.hours is None else replace(self.scenario, tariff=self.hours.asked)
 
     @property
     def recommended(self) -> np.ndarray:
@@ -118,8 +125,13 @@ class Study:
 
     @cached_property
     def choices(self) -> dict[str, np.ndarray]:
-        """Tariffs by name, (2 P,) each: the one in force without discharging (``"start"``), then the chosen ones."""
-        chosen = {"start": self.day.prices.in_force} | {name: self.front[row] for name, row in self.chosen.items()}
+        """Tariffs by name, (2 P,) each: the one in force without discharging (``"start"``), then the chosen ones.
+
+        The prices of the tariff in force are those of its own hours.
+        """
+        chosen = {"start": self.day.in_force.prices.in_force} | {
+            name: self.front[row] for name, row in self.chosen.items()
+        }
         return chosen if self.rounded is None else chosen | {"rounded": self.rounded}
 
     @property
@@ -136,7 +148,7 @@ class Study:
     @cached_property
     def choice_outcome(self) -> TariffOutcome:
         """Effects of the `choices`, in their order."""
-        return self.problem.outcome(np.array(list(self.choices.values())))
+        return self.problem.outcome(np.array(list(self.choices.values())), in_force=0)
 
     @cached_property
     def choice_groups(self) -> Groups:
@@ -175,7 +187,8 @@ class Study:
     @cached_property
     def filing(self) -> FilingTables:
         """Tables of a filing for the offered tariff: see `filing.filing_tables`."""
-        return filing_tables(self.scenario, self.day, self.rates, (self.choices["start"], self.choices[self.offered]))
+        in_force = self.day.prices.in_force  # by its mean prices, where other hours are recommended
+        return filing_tables(self.scenario, self.day, self.rates, (in_force, self.choices[self.offered]))
 
     @property
     def notes(self) -> list[str]:
@@ -189,6 +202,12 @@ class Study:
             *bill_notes(self.day.bill),
             *limit,
         ]
+        if self.day.hours_in_force is not None:
+            notes.append(
+                "the hours recommended are not those in force: the tables of marginal cost, alignment and energy by "
+                "period show the tariff in force by its mean prices in the hours recommended; all bills, loads and "
+                "figures beside it are those on its own hours"
+            )
         if self.beyond_sessions > 1e-6:
             notes.append(
                 f"a tariff moves {self.beyond_sessions:.1%} more energy than the parked cars can shift: after "
@@ -234,6 +253,9 @@ def run_study(
 ) -> Study:
     """Price a scenario.
 
+    Where ``tariff.choose`` asks for it, the hours are chosen first, with the prices that suit them best, see
+    `hours.choose_hours`; front and recommendation are then on these hours.
+
     With four periods and more, the limits of what parked cars can shift are completed by those that the choices exceed
     by the linear program over sessions, and the search is repeated, until none does.
 
@@ -248,7 +270,7 @@ def run_study(
     round_to : float, optional
         Offer the recommended tariff at multiples of this, too [price unit per kWh].
     progress : callable, optional
-        Called with the number of evaluations made.
+        Called with the number of evaluations made; each set of hours counts as `hours.WORK` of them.
     checkpoint : Checkpoint, optional
         Where and how often to save the search. A search saved there goes on from its last save, and ends as if it had
         never been stopped.
@@ -259,23 +281,27 @@ def run_study(
         The checkpoint belongs to another scenario or search; or no tariff within the bounds keeps the constraints, or
         the promises in the stated shares of draws.
     """
-    problem = EVPricing(build_day(scenario), objectives=objectives)
+    hours, began = None, 0
+    if scenario.tariff.choose:
+        hours = choose_hours(scenario, objectives=objectives, seed=seed, progress=progress)
+        scenario, problem, began = replace(scenario, tariff=hours.chosen), hours.problem, WORK * len(hours.options)
+    else:
+        problem = EVPricing(build_day(scenario), objectives=objectives)
     rates = read_rates(scenario.filing, problem.day, scenario.tariff)
+    update = None if progress is None else (lambda done: progress(began + done))
     for _ in range(TIGHTENINGS):
-        study = _run_study(scenario, problem, n_eval, pop_size, seed, round_to, progress, checkpoint)
+        study = _run_study(scenario, problem, hours, n_eval, pop_size, seed, round_to, update, checkpoint)
         checkpoint = None  # of the first search, which a resumed study makes again in the same way
-        day = problem.day
-        fleets = [kind.fleet.tightened(limited_flows(study.charge, kind)) for kind in day.kinds]
-        if all(fleet is kind.fleet for fleet, kind in zip(fleets, day.kinds, strict=True)):
+        problem = study.problem.tightened(study.charge)
+        if problem is study.problem:
             break
-        rest = iter(fleets)
-        problem = EVPricing(day.each(lambda _, rest=rest: {"fleet": next(rest)}), objectives=objectives)
     return replace(study, rates=rates)
 
 
 def _run_study(
     scenario: Scenario,
     problem: EVPricing,
+    hours: HoursChoice | None,
     n_eval: int,
     pop_size: int,
     seed: int,
@@ -286,7 +312,7 @@ def _run_study(
     objectives = problem.objective_set
     run = _search(problem, n_eval, seed, pop_size, progress, checkpoint)
     searched = run.X if run.feasible else np.empty((0, problem.n_var))
-    found = recommend(problem, known=searched, seed=seed)
+    found = recommend(problem, known=searched, among=None if hours is None else hours.standard, seed=seed)
     if found is None:
         worst = problem.constraint_names[int(problem.outcome(run.X[:1]).constraints[0].argmax())]
         raise InputError(
@@ -324,6 +350,7 @@ def _run_study(
         seconds=run.seconds,
         rounded=rounded,
         robust=robust,
+        hours=hours,
     )
 
 

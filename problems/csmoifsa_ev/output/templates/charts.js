@@ -10,12 +10,14 @@ const Charts = (function () {
   // names of the periods of `data`, translated where they are the usual ones
   const periods = (data) => data.periods.map((name) => (Object.hasOwn(T.periods, name) ? T.periods[name] : name));
 
-  // data: tariffs, discharging, periods, period, step_h and unit; the tariff of row `row` is drawn into the element `id`
-  function clock(id, data, row) {
+  // data: tariffs, discharging, periods, period, step_h and unit; the tariff of row `row` is drawn into the element `id`,
+  // on the hours in force if `start` says that it is in force
+  function clock(id, data, row, start = false) {
+    const period = (start && data.period_in_force) || data.period;
     const x = data.tariffs[row], named = periods(data), n = named.length;
     const bars = data.periods.map((name, p) => {
       const look = p === n - 1 ? COLOURS.length - 1 : p;
-      const steps = data.period.map((one, k) => [one, k]).filter(([one]) => one === name).map(([, k]) => k);
+      const steps = period.map((one, k) => [one, k]).filter(([one]) => one === name).map(([, k]) => k);
       return {
         type: "barpolar", name: `${T.charge}, ${named[p]}: ${number(x[p], data.price_digits)}`, r: steps.map(() => x[p]),
         theta: steps.map((k) => 15 * data.step_h * (k + 0.5)), width: steps.map(() => 15 * data.step_h),
@@ -25,7 +27,7 @@ const Charts = (function () {
     });
     const discharging = data.discharging[row];
     discharging.map((yes, p) => [yes, p]).filter(([yes]) => yes).forEach(([, p]) => {
-      const steps = data.period.map((one, k) => [one, k]).filter(([one]) => one === data.periods[p]).map(([, k]) => k);
+      const steps = period.map((one, k) => [one, k]).filter(([one]) => one === data.periods[p]).map(([, k]) => k);
       bars.push({
         type: "scatterpolar", mode: "markers", name: `${T.discharge}, ${named[p]}: ${number(x[n + p], data.price_digits)}`,
         r: steps.map(() => x[n + p]), theta: steps.map((k) => 15 * data.step_h * (k + 0.5)),

@@ -94,7 +94,7 @@
   }
 
   // ---- one tariff ----------------------------------------------------------------------------------------------------
-  const drawClock = () => Charts.clock("clock", D, state.selected);
+  const drawClock = () => Charts.clock("clock", D, state.selected, state.selected === startRow);
   const drawDay = () => Charts.day("day", D, state.selected, startRow);
 
   function fillFirm() {
@@ -151,6 +151,19 @@
       const shown = v < 0 ? D.figures[name][row] : D.tariffs[row][v];
       for (const value of [low, high, shown]) cell(line, number(value, v < 0 ? 0 : D.price_digits), "td", true);
     }
+  }
+
+  function fillHours() {
+    const found = D.hours_chosen;
+    if (!found) return;
+    $("hours").hidden = false;
+    const score = (value) => (value === null ? "" : number(value, 3)), amount = (value) => (value === null ? "" : number(value, digits(value)));
+    $("hours").querySelector("p").textContent = Page.fill(T.hours_help, { tried: found.tried, near: found.nearly_equal, tolerance: found.tolerance });
+    const figures = ["g2_mw", "saving_per_day", "satisfaction", "operator_profit_per_day", "driver_bill_per_day"];
+    const marks = (one) => ["chosen", "in_force"].filter((name) => one[name]).map((name) => T.hours_marks[name]).join(", ") || (one.nearly_equal ? T.hours_marks.nearly_equal : "");
+    const shown = found.rows.filter((one, k) => k < 20 || one.in_force);
+    fillTable($("hours_table"), [...PERIODS, "", T.hours_score, ...figures.map(quantity)], shown.map((one) =>
+      [...D.periods.map((name) => one[name]), marks(one), score(one.score), ...figures.map((name) => amount(one[name]))]), P + 1);
   }
 
   function fillV2g() {
@@ -215,6 +228,7 @@
   drawTornado();
   fillTable($("inputs"), [T.key, T.value, T.where, T.source], D.inputs.map((one) => [one.key, one.value, T.origins[one.where] || one.where, one.source]), 9);
   fillHeld();
+  fillHours();
   select(D.offered);
   state.ready = true;
   window.study = { state, select, tariffCsv, tariffUrdb };
