@@ -93,9 +93,10 @@ def emit(out: IO[str], **event: object) -> None:
 def search(folder: StudyFolder, checkpoint: Reporting, out: IO[str]) -> None:
     """Run or continue the search of a study and write its result; events say how it ended."""
     settings = folder.search
+    os.chdir(folder.path)  # notes in the report name files as the command does that repeats the study in its folder
     try:
         study = run_study(
-            folder.scenario(),
+            StudyFolder(Path()).scenario(),
             objectives=settings.objectives,
             n_eval=settings.n_eval,
             pop_size=settings.pop_size,

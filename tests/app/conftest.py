@@ -9,8 +9,10 @@ pytest.importorskip("httpx2")
 
 from starlette.testclient import TestClient
 
+from app.served import Server
 from csmoifsa_app.server import make_app
 from csmoifsa_app.studies import Studies
+from ev.browser import Browser
 
 HOST = "127.0.0.1:8123"
 TOKEN = "the-secret-of-this-run"
@@ -40,3 +42,19 @@ def client(stranger):
 def small(studies):
     """Identifier of a study with 2,000 cars."""
     return studies.new_from_file("small.toml", SMALL.encode())
+
+
+@pytest.fixture
+def server(tmp_path):
+    """The program in a process of its own."""
+    server = Server(tmp_path / "studies")
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def page(tmp_path):
+    """A browser."""
+    browser = Browser(tmp_path / "profile")
+    yield browser
+    browser.close()

@@ -2,88 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import re
-import signal
-import subprocess
-import sys
-import time
-
 import pytest
 
 pytest.importorskip("starlette")
 
-from ev.browser import Browser, find_chromium
+from app.served import MAIN, NEEDS_BROWSER, fill, goto, wait_file, wait_path
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(find_chromium() is None, reason="no chromium on this machine"),
-    pytest.mark.skipif(os.name == "nt", reason="signals"),
-]
-MAIN = "from csmoifsa.cli import main; main()"
-
-
-class Server:
-    """``csmoifsa app`` in a process of its own."""
-
-    def __init__(self, folder):
-        self.folder = folder
-        self.start()
-
-    def start(self):
-        command = [sys.executable, "-c", MAIN, "app", "--no-browser", "--studies", self.folder]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            if found := re.search(r"http://\S+", line):
-                self.link = found[0]
-                self.place = self.link.split("/open")[0]
-                return
-        raise AssertionError("the program printed no link")
-
-    def kill(self):
-        self.process.kill()
-        self.process.wait()
-        self.process.stdout.close()
-
-    def stop(self):
-        self.process.send_signal(signal.SIGINT)
-        try:
-            self.process.wait(20)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-        self.process.stdout.close()
-
-
-@pytest.fixture
-def server(tmp_path):
-    server = Server(tmp_path / "studies")
-    yield server
-    server.stop()
-
-
-@pytest.fixture
-def page(tmp_path):
-    browser = Browser(tmp_path / "profile")
-    yield browser
-    browser.close()
-
-
-def goto(page, server, path, ready="true"):
-    url = server.place + path
-    page.open(url, f"document.readyState === 'complete' && location.href === '{url}' && !!({ready})")
-
-
-def wait_path(page, pattern):
-    page.wait(f"/{pattern}/.test(location.pathname) && document.readyState === 'complete'")
-
-
-def fill(page, selector, value):
-    page.run(
-        f"(() => {{ const one = document.querySelector(`{selector}`); one.value = '{value}';"
-        " one.dispatchEvent(new Event('change', {bubbles: true})); })()"
-    )
+pytestmark = NEEDS_BROWSER
 
 
 def test_from_a_case_to_a_result(server, page, tmp_path, run_python):
@@ -150,10 +75,3 @@ def test_from_a_case_to_a_result(server, page, tmp_path, run_python):
             goto(page, server, f"/studies/{study}/{name}", "window.app")
             assert page.run("document.documentElement.scrollWidth") <= width, name
     page.open(f"{server.place}/studies/{study}/report", "window.study && study.state.ready")  # its scripts run
-
-
-def wait_file(path):
-    limit = time.monotonic() + 30
-    while not path.exists():
-        assert time.monotonic() < limit, path
-        time.sleep(0.05)

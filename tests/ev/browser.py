@@ -24,6 +24,9 @@ FLAGS = [
     "--remote-debugging-pipe",
 ]
 
+KEYS = {"ArrowRight": (39, ""), "Tab": (9, ""), "Enter": (13, "\r")}
+"""Code of each key on Windows, and the text that it types."""
+
 
 def find_chromium():
     return shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -145,8 +148,9 @@ class Browser:
         time.sleep(0.15)
 
     def key(self, name):
+        code, text = KEYS[name]
         for kind in ("keyDown", "keyUp"):
-            self.send("Input.dispatchKeyEvent", type=kind, key=name, code=name, windowsVirtualKeyCode=39)
+            self.send("Input.dispatchKeyEvent", type=kind, key=name, code=name, windowsVirtualKeyCode=code, text=text)
 
     def screenshot(self, path: Path, *, whole=False):
         picture = self.send("Page.captureScreenshot", captureBeyondViewport=whole)["data"]
