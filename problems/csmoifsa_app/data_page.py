@@ -103,8 +103,10 @@ def _path(text: str) -> list[str]:
 
 def _card(found: Recognised, texts: Mapping[str, object]) -> dict[str, object]:
     """Return what the template shows of one kind of data."""
-    names = texts["facts"]
+    periods, names = texts["periods"], texts["facts"]
+    assert isinstance(periods, dict)
     assert isinstance(names, dict)
+    names = periods | names
     return {
         "name": found.source.name,
         "suffixes": ",".join(found.source.suffixes),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -69,6 +70,12 @@ def recognise(folder: StudyFolder) -> list[Recognised]:
     InputError
         The scenario file is no TOML, or it names a file outside the study's folder or an unknown case.
     """
+    return _recognise_all(folder, folder.content)
+
+
+@lru_cache(maxsize=8)
+def _recognise_all(folder: StudyFolder, content: tuple[object, ...]) -> list[Recognised]:
+    """Return what `recognise` does, read once for each ``content``."""
     folder.check_paths(parse_toml(folder.text, SCENARIO))
     values, _ = scenario_values(folder.path / SCENARIO)
     return [_recognise(folder, source, values) for source in SOURCES.values()]
@@ -126,6 +133,8 @@ def _series(series: DailySeries, unit: str, found: Recognised) -> None:
 def _tariff(scenario: Scenario, found: Recognised) -> None:
     windows, prices = scenario.tariff, scenario.prices
     found.notes = list(scenario.notes)
+    if not windows.known:  # `tariff.choose` lets the search find them
+        return
     found.facts = [
         (name, f"{' '.join(windows.hours_of(name))}: {prices.start[name]:g} {prices.unit}") for name in windows.names
     ]

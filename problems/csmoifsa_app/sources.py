@@ -50,14 +50,14 @@ class Source:
         return (*self.table, self.key)
 
 
-_TABLES = (".csv", ".xlsx", ".json")
+_TABLES = (".csv", ".xlsx")
 
 SOURCES = {
     one.name: one
     for one in (
         Source("load", ("load",), "csv", _TABLES),
         Source("tariff", ("tariff",), "file", (".json",)),
-        Source("sessions", ("fleet", "sessions"), "file", _TABLES),
+        Source("sessions", ("fleet", "sessions"), "file", (*_TABLES, ".json")),
         Source("prices", ("grid", "day_ahead"), "csv", _TABLES),
     )
 }

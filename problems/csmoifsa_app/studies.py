@@ -107,7 +107,7 @@ class Studies:
         return self._add({kind.FILE: f"base = {json.dumps(case)}\ntitle = {title}\n".encode()})
 
     def new_from_file(self, name: str, content: bytes) -> str:
-        """Begin a study with an uploaded scenario (TOML) or load (CSV, XLSX, JSON); return its identifier.
+        """Begin a study with an uploaded scenario (TOML) or load (CSV, XLSX); return its identifier.
 
         The scenario of a load that can be read has the number of cars and the costs that suit it; one of a load with
         faults names the file, so that the faults are shown and can be mended.

@@ -2,7 +2,8 @@
 // The page of data: files can be dropped on the card of their kind; what was read is drawn.
 (function () {
   const { D, T, $, config, plain, stepped } = Page;
-  const COLOURS = ["#0b5fa5", "#d55e00", "#009e73", "#e69f00", "#56b4e9", "#cc79a7"];
+  const COLOURS = ["#d55e00", "#009e73", "#e69f00", "#56b4e9", "#cc79a7"];
+  const colour = (k) => (k ? COLOURS[(k - 1) % COLOURS.length] : Page.colour("--blue", "#0b5fa5"));
 
   for (const card of document.querySelectorAll(".source")) {
     const over = (event) => {
@@ -37,10 +38,10 @@
       const band = many
         ? [line(plot.low, T.least_of_days, { showlegend: false, line: { width: 0, color: soft } }), line(plot.high, T.extremes, { fill: "tonexty", fillcolor: "rgba(120, 140, 160, 0.3)", line: { width: 0, color: soft } })]
         : [];
-      return [...band, ...all, line(plot.mean, plot.days.length === 1 ? plain(plot.names[0] || T.day_of) : T.mean_day, { line: { width: 2.5, color: COLOURS[0] } })];
+      return [...band, ...all, line(plot.mean, plot.days.length === 1 ? plain(plot.names[0] || T.day_of) : T.mean_day, { line: { width: 2.5, color: colour(0) } })];
     },
-    tariff: (plot) => plot.days.map((one, k) => line(one, plain(plot.names[k] || T.usual_days), { line: { width: 2.5, color: COLOURS[k % COLOURS.length], dash: k ? "dash" : "solid" } })),
-    sessions: (plot) => ["arrivals", "departures"].map((name, k) => ({ type: "bar", name: T[name], x: plot[name].map((_, h) => h + 0.5), y: plot[name], marker: { color: COLOURS[k] } })),
+    tariff: (plot) => plot.days.map((one, k) => line(one, plain(plot.names[k] || T.usual_days), { line: { width: 2.5, color: colour(k), dash: k ? "dash" : "solid" } })),
+    sessions: (plot) => ["arrivals", "departures"].map((name, k) => ({ type: "bar", name: T[name], x: plot[name].map((_, h) => h + 0.5), y: plot[name], marker: { color: colour(k) } })),
   };
 
   function draw() {

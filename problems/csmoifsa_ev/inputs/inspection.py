@@ -15,6 +15,7 @@ from csmoifsa_ev.inputs.filing import read_rates
 from csmoifsa_ev.inputs.imported import import_files
 from csmoifsa_ev.inputs.plausibility import implausible
 from csmoifsa_ev.inputs.scenario import (
+    DaySource,
     Scenario,
     build_day,
     load_scenario,
@@ -87,13 +88,14 @@ def inspect_scenario(path: Path, *, load: Mapping[str, object] | None = None) ->
         scenario = load_scenario(path).with_changes(fill=fill, load=settings)
         allowed = candidates(scenario.tariff) if scenario.tariff.choose else []
         known = scenario.tariff.known
-        day = build_day(scenario if known else replace(scenario, tariff=allowed[0]))
+        source = DaySource(scenario)
+        day = source.day(scenario.tariff if known else allowed[0])
         rates = read_rates(scenario.filing, day, scenario.tariff)
     except InputError as error:
         found.faults = distinct([*faults_of(error), *_faults_by_part(path, fill, settings)])
         return found
     found.notes = [*study_notes(scenario, day), *rates.notes]
-    read = scenario.load.read()
+    read = source.load
     dates = read.dates
     found.facts = {
         "name": scenario.name,

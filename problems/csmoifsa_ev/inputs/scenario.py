@@ -260,14 +260,19 @@ class DaySource:
     ----------
     scenario : Scenario
         Its load is read, its fleet is drawn or read.
+
+    Attributes
+    ----------
+    load : DailySeries
+        The load, as read.
     """
 
     def __init__(self, scenario: Scenario) -> None:
         self._scenario = scenario
-        self._load = scenario.load.read()
-        n_steps = self._load.values.shape[1]
+        self.load = scenario.load.read()
+        n_steps = self.load.values.shape[1]
         fleet = scenario.fleet
-        notes = [*scenario.notes, *self._load.notes, *open_notes(scenario)]
+        notes = [*scenario.notes, *self.load.notes, *open_notes(scenario)]
         self._recorded = None
         if fleet.sessions is None:
             shares = np.array([vehicle.share for vehicle in fleet.vehicles])
@@ -287,7 +292,7 @@ class DaySource:
 
     def _sums_of(self, windows: Windows) -> FleetSums:
         """Return the fleet's sums over the periods of one kind of days."""
-        fleet, depth, n_steps = self._scenario.fleet, self._scenario.v2g.depth, self._load.values.shape[1]
+        fleet, depth, n_steps = self._scenario.fleet, self._scenario.v2g.depth, self.load.values.shape[1]
         if self._recorded is None:
             return sum_fleet(fleet, windows, n_steps, depth)
         return sum_sessions(self._recorded.sessions, fleet, windows, n_steps, depth).scaled(fleet.n_ev)
@@ -304,7 +309,7 @@ class DaySource:
             then the means, weighted by uncontrolled charging, of those that hold in the new hours at present.
         """
         scenario, fleet, notes = self._scenario, self._scenario.fleet, self._notes
-        kinds = _kinds_of_days(tariff, self._load, self._sums_of)
+        kinds = _kinds_of_days(tariff, self.load, self._sums_of)
         if scenario.load.representative is not None:
             kinds, more = _with_representatives(kinds, scenario.load.representative)
             notes = [*notes, *more]

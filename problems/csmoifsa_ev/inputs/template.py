@@ -14,6 +14,7 @@ from csmoifsa.errors import InputError
 from csmoifsa_ev.inputs.load import Load
 from csmoifsa_ev.inputs.scenario import Scenario, load_scenario
 from csmoifsa_ev.model.fleet_sums import sum_fleet
+from csmoifsa_ev.model.tariff import Period, Windows
 
 TEMPLATE = Path(__file__).with_name("cases") / "template.toml.txt"
 
@@ -22,6 +23,9 @@ SHARE_OF_LOAD = 0.05
 
 _DRAWN = 20_000
 """Number of cars drawn to learn what one of them charges."""
+
+_ANY_HOURS = Windows(periods=(Period(name="first", windows=("0-12",)), Period(name="second", windows=("12-24",))))
+"""Hours of a tariff; uncontrolled charging is the same in all."""
 
 
 def write_template(path: Path, settings: Mapping[str, object], n_ev: int | None = None) -> list[str]:
@@ -84,8 +88,7 @@ def fit_to_load(scenario: Scenario, load: Load, n_ev: int | None = None) -> tupl
     days = load.read().values
     n_steps = days.shape[1]
     fleet = replace(scenario.fleet, n_ev=_DRAWN)
-    _, usual = scenario.tariff.of_kind(0)  # uncontrolled charging is the same on all kinds of days
-    sums = sum_fleet(fleet, usual, n_steps, scenario.v2g.depth)
+    sums = sum_fleet(fleet, _ANY_HOURS, n_steps, scenario.v2g.depth)
     if n_ev is None:
         energy = float(days.mean(axis=0).sum()) * 24.0 / n_steps
         n_ev = max(int(_rounded(SHARE_OF_LOAD * energy / float(sums.energy_mwh.sum()) * _DRAWN, floor)), 1)

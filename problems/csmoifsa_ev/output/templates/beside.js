@@ -10,7 +10,7 @@
   const label = (name) => {
     const text = known(name);
     const unit = D.units[name] ? ` [${D.units[name].split(/[,;]/)[0]}]` : "";
-    return (text ? text.replace(/ \[[^\]]*\]$/, "") : name) + unit;
+    return (text ? text.replace(/ ?\[[^\]]*\]$/, "") : name) + unit;
   };
 
   function drawFronts() {
@@ -54,7 +54,7 @@
       const places = finite.length ? Math.min(...finite.map((one) => (Number.isInteger(one) && Math.abs(one) < 100 ? 2 : digits(one)))) : 2;
       const most = Math.max(...finite.map(Math.abs), 0);
       const shown = (one, k) => (one === null ? "" : (k >= n && one > 0 ? "+" : "") + number(one, most < 1 ? 4 : places));
-      return [T.when[when], known(name).replace(/ \[[^\]]*\]$/, ""), unit.split(/[,;]/)[0], ...values.map(shown)];
+      return [T.when[when], known(name).replace(/ ?\[[^\]]*\]$/, ""), unit.split(/[,;]/)[0], ...values.map(shown)];
     });
     fillTable($("figures"), ["", T.quantity, T.unit, ...D.names, ...others], rows, 3);
   }

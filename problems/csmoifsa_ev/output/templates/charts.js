@@ -54,7 +54,7 @@ const Charts = (function () {
     }));
     traces.push({ ...base, y: stepped(data.before), name: T.total_before, line: { shape: "hv", width: 1.5, dash: "dot", color: "#777777" } });
     traces.push({ ...base, y: stepped(data.after[start]), name: T.total_in_force, line: { shape: "hv", width: 2, dash: "dash", color: colour("--ink", "#000000") } });
-    traces.push({ ...base, y: stepped(data.after[row]), name: T.total_after, line: { shape: "hv", width: 2.5, color: "#0b5fa5" } });
+    traces.push({ ...base, y: stepped(data.after[row]), name: T.total_after, line: { shape: "hv", width: 2.5, color: colour("--blue", "#0b5fa5") } });
     const limited = data.max_load == null ? [] : [data.max_load];
     if (limited.length) traces.push({ type: "scatter", mode: "lines", x: [0, 24], y: [limited[0], limited[0]], name: T.max_load, line: { width: 1.5, color: "#d55e00", dash: "longdashdot" } });
     const low = Math.min(...data.base), high = Math.max(...data.before, ...data.after[row], ...limited);
