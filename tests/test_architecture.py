@@ -29,7 +29,7 @@ APP = "csmoifsa_app"  # shows and runs the packages below; nothing knows it
 APP_MODULES = [  # each may import those before it
     *("guard", "fields", "base_folder", "following", "folder", "case_folder", "sources", "studies", "recognised"),
     *("what_if", "case_work", "worker", "jobs", "pages", "data_page", "actions", "beside_page", "case_pages"),
-    *("server", "cli"),
+    *("campaigns", "campaign_pages", "server", "cli"),
 ]
 TOP = {"csmoifsa.cli"}
 SHARED = "csmoifsa_energy"  # what the energy problems share; knows none of them
@@ -118,8 +118,8 @@ def violations(name, imported):
         room = name.split(".")[1] if "." in name else "suite"
         forbid({f"{own}.{later}" for later in BENCH[BENCH.index(room) + 1 :]}, "it is above")
     elif own == APP:
-        others = {r for r in roots if r.startswith("csmoifsa_") and r not in (own, SHARED, *FOLDERS)}
-        forbid(others, "it shows pricing problems")
+        others = {r for r in roots if r.startswith("csmoifsa_") and r not in (own, SHARED, "csmoifsa_bench", *FOLDERS)}
+        forbid(others, "it shows pricing problems and campaigns")
         forbid(TOP, "the command line is on top")
         if "." in name:
             place = APP_MODULES.index(name.split(".")[1])

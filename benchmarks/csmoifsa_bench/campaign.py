@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypedDict
 
 from csmoifsa.errors import InputError
 from csmoifsa_bench.cells import Cell, grid
@@ -16,6 +19,7 @@ from csmoifsa_bench.store import Store, exclusive_writer
 from csmoifsa_bench.suite import Suite
 
 MAX_DEATHS = 2  # workers that one run may take down before it counts as failed
+RATE_SECONDS = 600.0  # span over which runs by minute are counted
 MAX_BREAKS = 8  # breakdowns of the pool in a row without a single run coming in
 
 
@@ -94,6 +98,79 @@ def run_campaign(
 def missing_cells(suite: Suite, done: set[str]) -> Iterator[Cell]:
     """Yield the cells of a suite that are not done."""
     return (cell for cell in grid(suite) if cell.key not in done)
+
+
+class SuiteState(TypedDict):
+    """State of a suite's campaign; see `campaign_states`."""
+
+    suite: str
+    algorithms: list[dict[str, str | int]]
+    of_other_settings: int
+    failures: list[dict[str, str]]
+    per_minute: float
+
+
+def campaign_states(results: str | Path, now: datetime | None = None) -> list[SuiteState]:
+    """Return the state of each suite's campaign in a results file, also while one is running.
+
+    Parameters
+    ----------
+    results : path
+        The results file.
+    now : datetime, optional
+        End of the span that ``per_minute`` is counted over, with a time zone; the present where left out.
+
+    Returns
+    -------
+    list of dict
+        suite (name), algorithms (for each: algorithm, wanted, done and failed runs), of_other_settings (number of runs
+        of earlier settings), failures (run and error), per_minute (runs finished in the last ten minutes, by minute).
+
+    Raises
+    ------
+    InputError
+        The file cannot be read, or it is no results file.
+    """
+    end = datetime.now(UTC) if now is None else now
+    states: list[SuiteState] = []
+    with Store(results, readonly=True) as store:
+        for suite in store.suites():
+            rows, keys = store.runs(suite.name), set()
+            lines = {a.label: {"algorithm": a.label, "wanted": 0, "done": 0, "failed": 0} for a in suite.algorithms}
+            failures = []
+            for cell in grid(suite):
+                keys.add(cell.key)
+                line = lines[cell.algorithm]
+                line["wanted"] += 1
+                if row := rows.get(cell.key):
+                    line[row.status] += 1
+                    if row.status == "failed":
+                        failures.append({"run": cell_name(cell), "error": row.error})
+            states.append(
+                {
+                    "suite": suite.name,
+                    "algorithms": list(lines.values()),
+                    "of_other_settings": len(rows.keys() - keys),
+                    "failures": failures,
+                    "per_minute": _per_minute([rows[key].finished for key in keys & rows.keys()], end),
+                }
+            )
+    return states
+
+
+def cell_name(cell: Cell) -> str:
+    """Return the name of a run in messages."""
+    return f"{cell.algorithm} on {cell.problem}, repetition {cell.repetition}"
+
+
+def _per_minute(finished: list[str], end: datetime) -> float:
+    """Return the runs finished in the span before ``end`` by minute, from times in ISO form; 0 if none is a time."""
+    ages = []
+    for text in finished:
+        with suppress(ValueError, TypeError):  # a time without its zone, or none
+            ages.append((end - datetime.fromisoformat(text)).total_seconds())
+    recent = [age for age in ages if 0 <= age <= RATE_SECONDS]
+    return 60 * len(recent) / min(RATE_SECONDS, max(*ages, 60.0)) if recent else 0.0
 
 
 def _add_true_fronts(suite: Suite, store: Store) -> None:

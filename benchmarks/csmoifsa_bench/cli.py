@@ -160,28 +160,9 @@ def status(results: Path = _RESULTS, as_json: bool = JSON_OPTION) -> None:
 
     [bold]Example:[/bold]  csmoifsa bench status zdt.sqlite
     """
-    from csmoifsa_bench.cells import grid
-    from csmoifsa_bench.store import Store
+    from csmoifsa_bench.campaign import campaign_states
 
-    answer: list[dict[str, Any]] = []
-    with Store(results, readonly=True) as store:
-        for suite in store.suites():
-            rows, keys = store.runs(suite.name), set()
-            state = {a.label: {"algorithm": a.label, "wanted": 0, "done": 0, "failed": 0} for a in suite.algorithms}
-            for cell in grid(suite):
-                keys.add(cell.key)
-                line = state[cell.algorithm]
-                line["wanted"] += 1
-                if row := rows.get(cell.key):
-                    line[row.status] += 1
-            answer.append(
-                {
-                    "suite": suite.name,
-                    "algorithms": list(state.values()),
-                    "of_other_settings": len(rows.keys() - keys),
-                    "failures": _failures(store, suite),
-                }
-            )
+    answer = campaign_states(results)
     if as_json:
         print_json({"results": str(results), "suites": answer})
         return
@@ -193,7 +174,7 @@ def status(results: Path = _RESULTS, as_json: bool = JSON_OPTION) -> None:
                 line["wanted"],
                 line["done"],
                 line["failed"],
-                line["wanted"] - line["done"] - line["failed"],
+                int(line["wanted"]) - int(line["done"]) - int(line["failed"]),
             ]
             for line in part["algorithms"]
         ]
@@ -266,11 +247,12 @@ def _names(texts: list[str]) -> list[str]:
 
 
 def _failures(store: Store, suite: Suite) -> list[dict[str, str]]:
+    from csmoifsa_bench.campaign import cell_name
     from csmoifsa_bench.cells import grid
 
     rows = store.runs(suite.name)
     return [
-        {"run": f"{cell.algorithm} on {cell.problem}, repetition {cell.repetition}", "error": rows[cell.key].error}
+        {"run": cell_name(cell), "error": rows[cell.key].error}
         for cell in grid(suite)
         if cell.key in rows and rows[cell.key].status == "failed"
     ]

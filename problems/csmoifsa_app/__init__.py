@@ -5,7 +5,8 @@ and results that its commands write. Modules, each knowing only those before it:
 as a form), `base_folder`, `following` (values that follow from the load), `folder` and `case_folder` (one study: a
 tariff's, an aggregator's), `sources` (data files of a tariff's study), `studies` (all of them), `recognised` (what was
 read from data files), `what_if` (one tariff at a time), `case_work`, `worker` and `jobs` (work in processes of their
-own), `pages`, `data_page`, `actions`, `beside_page` (studies side by side), `server` (addresses).
+own), `pages`, `data_page`, `actions`, `beside_page` (studies side by side), `campaigns` and
+`campaign_pages` (results files watched), `server` (addresses).
 """
 
 from __future__ import annotations

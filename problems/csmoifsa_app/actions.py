@@ -9,6 +9,7 @@ import zipfile
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
@@ -27,6 +28,7 @@ from csmoifsa_app.folder import RESULT, StudyFolder
 from csmoifsa_app.pages import any_study_of, jobs_of, labels, language_of, studies_of, study_of
 from csmoifsa_energy.explain import check_values
 from csmoifsa_energy.page import LANGUAGES
+from csmoifsa_energy.paper import find_browser, print_page
 from csmoifsa_ev.model.outcome import OBJECTIVE_SETS
 
 if TYPE_CHECKING:
@@ -257,6 +259,31 @@ async def report(request: Request) -> Response:
 def send_report(folder: InputFolder, result: str) -> Response:
     """Return the report in a folder of results."""
     return _file(folder, f"{result}/report.html", {"content-security-policy": REPORT_POLICY})
+
+
+async def pdf(request: Request) -> Response:
+    """Return a report as a PDF, printed anew with a browser of this machine, as ``csmoifsa ev price --pdf`` does."""
+    folder, result = any_study_of(request), request.path_params["result"]
+    page = folder.files().get(f"{result}/report.html") if result in folder.RESULTS else None
+    if page is None:
+        raise NotThereError(result)
+
+    def printed() -> bytes:
+        try:
+            find_browser()
+        except InputError:
+            raise InputError(
+                "a PDF needs Chromium, Chrome or Edge on the machine of the program, and none was found; open the "
+                "whole report and print it to a PDF in your browser"
+            ) from None
+        with TemporaryDirectory() as place:
+            fault = print_page(page, Path(place) / "report.pdf")
+            if fault is not None:
+                raise InputError(fault)
+            return (Path(place) / "report.pdf").read_bytes()
+
+    headers = {"content-disposition": f'attachment; filename="{result}-{folder.path.name}.pdf"'}
+    return Response(await run_in_threadpool(printed), media_type="application/pdf", headers=headers)
 
 
 async def file(request: Request) -> Response:

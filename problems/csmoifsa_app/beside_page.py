@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from starlette.concurrency import run_in_threadpool
@@ -17,8 +18,9 @@ from csmoifsa_app.actions import zip_answer
 from csmoifsa_app.folder import RESULT, StudyFolder
 from csmoifsa_app.pages import labels, language_of, render, studies_of
 from csmoifsa_energy.page import page_texts
-from csmoifsa_ev.output.beside import Beside, page_data, write_beside
-from csmoifsa_ev.output.finished import read_finished
+
+if TYPE_CHECKING:  # else imported at first use, with pandas and matplotlib: the first page does not need them
+    from csmoifsa_ev.output.beside import Beside
 
 MOST = 12
 """Largest number of studies side by side."""
@@ -26,6 +28,8 @@ MOST = 12
 
 def side_by_side(request: Request) -> Response:
     """Return the page of the studies that the address names."""
+    from csmoifsa_ev.output.beside import page_data
+
     try:
         folders, beside = _chosen(request)
     except InputError as error:
@@ -44,6 +48,8 @@ async def side_by_side_files(request: Request) -> Response:
     language = language_of(request)
 
     def pack() -> Response:
+        from csmoifsa_ev.output.beside import write_beside
+
         _, beside = _chosen(request)
         with TemporaryDirectory() as place:
             folder = Path(place) / "compared"
@@ -55,6 +61,9 @@ async def side_by_side_files(request: Request) -> Response:
 
 def _chosen(request: Request) -> tuple[list[StudyFolder], Beside]:
     """Return the studies that the address names, each once, and their results; raises `InputError` below two."""
+    from csmoifsa_ev.output.beside import Beside
+    from csmoifsa_ev.output.finished import read_finished
+
     ids = list(dict.fromkeys(request.query_params.getlist("study")))
     if not 2 <= len(ids) <= MOST:
         raise InputError(f"choose 2 to {MOST} studies with a result, not {len(ids)}")

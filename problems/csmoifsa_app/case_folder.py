@@ -16,7 +16,6 @@ from tomlkit.items import AoT
 
 from csmoifsa.errors import InputError
 from csmoifsa.files import parse_toml
-from csmoifsa_aggregator.dispatch.forecast import NAMES as FORECASTS
 from csmoifsa_aggregator.inputs.case import CASES, Case, load_case
 from csmoifsa_aggregator.inputs.keys import CaseKeys, ClassKeys
 from csmoifsa_aggregator.inputs.market import (
@@ -27,7 +26,6 @@ from csmoifsa_aggregator.inputs.market import (
     market_files,
     settings_by_file,
 )
-from csmoifsa_aggregator.study.rolling import KNOWN
 from csmoifsa_app.base_folder import DATA_SUFFIXES, EDITS, InputFolder, Work
 from csmoifsa_app.fields import FormField, Layers, form_fields, parse_entered, shown
 from csmoifsa_energy.cases import CaseFiles
@@ -65,8 +63,8 @@ class CaseWork(Work):
     time_limit: float = 120.0
     integers: bool = True
     margin: float | None = None
-    forecast: str = "bias"
-    known: str = "last"
+    forecast: Literal["bias", "ar1", "none", "perfect"] = "bias"  # never code: that is for the command line
+    known: Literal["last", "current", "nothing"] = "last"
     days: str = ""
 
     def __post_init__(self) -> None:
@@ -74,10 +72,6 @@ class CaseWork(Work):
             raise InputError(f"time_limit must be from 0.1 to 86,400 seconds, not {self.time_limit:g}")
         if self.margin is not None and self.margin < 0:
             raise InputError(f"margin must be from 0 up, not {self.margin:g}")
-        if self.forecast not in FORECASTS:  # never code: a forecaster of one's own is for the command line
-            raise InputError(f"forecast must be one of {', '.join(FORECASTS)}, not {self.forecast!r}")
-        if self.known not in KNOWN:
-            raise InputError(f"known must be one of {', '.join(KNOWN)}, not {self.known!r}")
         first_and_last(self.days or None, "days")
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from functools import cache
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
@@ -17,8 +17,6 @@ from csmoifsa.files import read_csv
 from csmoifsa.text import visible
 from csmoifsa_aggregator.inputs.case import Case
 from csmoifsa_aggregator.inputs.market import FILES, MarketPrices
-from csmoifsa_aggregator.output.replay import replay_day
-from csmoifsa_aggregator.output.summary import DaySummary, RollingSummary
 from csmoifsa_app.actions import posted, send_report
 from csmoifsa_app.base_folder import EDITS, NotThereError
 from csmoifsa_app.case_folder import CASE, DAY, ROLL, CaseFolder
@@ -27,6 +25,9 @@ from csmoifsa_app.pages import jobs_of, labels, language_of, render, studies_of
 from csmoifsa_energy.explain import check_values
 from csmoifsa_energy.page import page_texts
 from csmoifsa_energy.readers.faults import faults_of
+
+if TYPE_CHECKING:
+    from csmoifsa_aggregator.output.summary import DaySummary, RollingSummary
 
 
 @cache
@@ -235,7 +236,9 @@ def _prices_of(folder: CaseFolder, case: Case, day: str) -> str:
 
 
 def steps(request: Request) -> Response:
-    """Return one rolled day step by step."""
+    """Return one rolled day step by step; tables are read with pandas, which is imported at first use."""
+    from csmoifsa_aggregator.output.replay import replay_day
+
     folder = case_of(request)
     if not (folder.path / ROLL / "replay.csv").is_file():
         raise NotThereError(CASE)

@@ -22,7 +22,6 @@ from csmoifsa_app.studies import Entry, Studies
 from csmoifsa_energy.page import LANGUAGES, page_texts
 from csmoifsa_energy.readers.faults import faults_of
 from csmoifsa_ev.model.outcome import OBJECTIVE_SETS
-from csmoifsa_ev.output.finished import read_finished
 from csmoifsa_ev.output.labels import price_labels
 
 KEY_FIGURES = ("g1_mw", "g2_mw", "operator_profit_per_day", "driver_bill_per_day")
@@ -234,6 +233,8 @@ def _cases(kind: type[InputFolder]) -> list[tuple[str, str]]:
 
 def _front(folder: StudyFolder, objectives: str) -> list[list[float]]:
     """Return the objectives of the front of a result, one tariff a row."""
+    from csmoifsa_ev.output.finished import read_finished  # with pandas, which the first page does not need
+
     front = read_finished(folder.path / RESULT, "result").front
     return [[float(f"{value:.6g}") for value in row] for row in front[list(OBJECTIVE_SETS[objectives])].to_numpy()]
 

@@ -22,8 +22,9 @@ from starlette.routing import Route
 
 from csmoifsa.console import stdout
 from csmoifsa.errors import InputError
-from csmoifsa_app import actions, beside_page, case_pages, data_page, pages
+from csmoifsa_app import actions, beside_page, campaign_pages, case_pages, data_page, pages
 from csmoifsa_app.base_folder import NotThereError
+from csmoifsa_app.campaigns import Campaigns
 from csmoifsa_app.guard import Guard
 from csmoifsa_app.jobs import Jobs
 from csmoifsa_app.studies import Studies
@@ -36,6 +37,7 @@ STATIC = {
     "assumptions.js": ("csmoifsa_app", "static", "text/javascript"),
     "what_if.js": ("csmoifsa_app", "static", "text/javascript"),
     "search.js": ("csmoifsa_app", "static", "text/javascript"),
+    "campaign.js": ("csmoifsa_app", "static", "text/javascript"),
     "portfolio.js": ("csmoifsa_app", "static", "text/javascript"),
     "run.js": ("csmoifsa_app", "static", "text/javascript"),
     "price.js": ("csmoifsa_app", "static", "text/javascript"),
@@ -94,8 +96,16 @@ ROUTES = [
     Route("/studies/{id}/cancel", actions.cancel_search, methods=["POST"]),
     Route("/studies/{id}/events", actions.events),
     Route("/studies/{id}/report", actions.report),
+    Route("/studies/{id}/pdf/{result}", actions.pdf),
     Route("/studies/{id}/files/{name:path}", actions.file),
     Route("/studies/{id}/study.zip", actions.archive),
+    Route("/campaigns", campaign_pages.campaigns),
+    Route("/campaigns", campaign_pages.open_campaign, methods=["POST"]),
+    Route("/campaigns/{id}", campaign_pages.campaign),
+    Route("/campaigns/{id}/state", campaign_pages.campaign_state),
+    Route("/campaigns/{id}/report", campaign_pages.campaign_report),
+    Route("/campaigns/{id}/report", campaign_pages.write_report, methods=["POST"]),
+    Route("/campaigns/{id}/forget", campaign_pages.forget_campaign, methods=["POST"]),
     *(Route(f"/cases/{{id}}/{name}", getattr(case_pages, name)) for name in ("portfolio", "price", "replay", "steps")),
     Route("/cases/{id}/classes", case_pages.set_classes, methods=["POST"]),
     Route("/cases/{id}/run", case_pages.start_run, methods=["POST"]),
@@ -122,17 +132,19 @@ def make_app(studies: Studies, *, token: str, host: str) -> Guard:
     host : str
         Address and port, as the browser names them.
     """
-    jobs = Jobs(studies)
+    jobs, campaigns = Jobs(studies), Campaigns(studies.root)
 
     @asynccontextmanager
     async def life(app: Starlette) -> AsyncIterator[None]:
         threading.Thread(target=_prepare, args=(studies, jobs), daemon=True).start()
         yield
         jobs.close()
+        campaigns.close()
 
     handlers = {InputError: pages.refused, NotThereError: pages.not_found, 404: pages.not_found}
     app = Starlette(routes=ROUTES, exception_handlers=handlers, lifespan=life)  # type: ignore[arg-type]
     app.state.studies, app.state.jobs, app.state.what_if = studies, jobs, None
+    app.state.campaigns = campaigns
     return Guard(app, token, host)
 
 

@@ -27,7 +27,8 @@ def studies(tmp_path):
 @pytest.fixture
 def stranger(studies):
     """A client that has not opened the link."""
-    return TestClient(make_app(studies, token=TOKEN, host=HOST), base_url=f"http://{HOST}", follow_redirects=False)
+    app = make_app(studies, token=TOKEN, host=HOST)
+    return TestClient(app, base_url=f"http://{HOST}", follow_redirects=False, client=("127.0.0.1", 50_000))
 
 
 @pytest.fixture

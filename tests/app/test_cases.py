@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from dataclasses import replace
+from typing import get_args, get_type_hints
 
 import pytest
 
@@ -12,8 +14,10 @@ pytest.importorskip("starlette")
 
 from aggregator.test_commands import price_files as price_files  # a fixture
 from csmoifsa.errors import InputError
+from csmoifsa_aggregator.dispatch.forecast import NAMES
 from csmoifsa_aggregator.inputs.case import load_case
-from csmoifsa_app.case_folder import CaseFolder
+from csmoifsa_aggregator.study.rolling import KNOWN
+from csmoifsa_app.case_folder import CaseFolder, CaseWork
 from csmoifsa_app.case_pages import case_labels
 from csmoifsa_app.jobs import Jobs
 from csmoifsa_app.studies import Studies
@@ -132,8 +136,12 @@ def test_a_case_names_no_file_outside_its_folder(studies, text):
 def test_settings_hold_no_code(studies, portfolio):
     folder = studies.get(portfolio, CaseFolder)
     for name, value in (("forecast", "os:getcwd"), ("known", "all"), ("days", "soon"), ("time_limit", 0.0)):
+        (folder.path / "search.json").write_text(json.dumps({name: value}), encoding="utf-8")
         with pytest.raises(InputError, match=name):
-            replace(folder.search, **{name: value})
+            _ = folder.search
+    hints = get_type_hints(CaseWork)
+    assert set(get_args(hints["forecast"])) == set(NAMES)
+    assert set(get_args(hints["known"])) == set(KNOWN)
 
 
 @pytest.mark.slow

@@ -22,17 +22,17 @@
   function draw(id, traces, title, k) {
     const every = n() > 24 ? n() / 8 : 3;
     const ticks = [...Array(n()).keys()].filter((one) => one % every === 0);
-    Plotly.react(id, traces, Charts.themed({
+    Plotly.react(id, traces, Page.themed({
       margin: { l: 62, r: 10, t: 8, b: 42 }, hovermode: "x unified", showlegend: true, legend: { orientation: "h", y: -0.22, font: { size: 11 } },
-      xaxis: Charts.axis({ title: { text: T.hour_axis }, range: [0, 24], tickvals: ticks.map((one) => one * width()), ticktext: ticks.map((one) => clock(state.day.hours[one])) }),
-      yaxis: Charts.axis({ title: { text: plain(title) } }),
+      xaxis: Page.axis({ title: { text: T.hour_axis }, range: [0, 24], tickvals: ticks.map((one) => one * width()), ticktext: ticks.map((one) => clock(state.day.hours[one])) }),
+      yaxis: Page.axis({ title: { text: plain(title) } }),
       shapes: [{ type: "rect", xref: "x", yref: "paper", x0: k * width(), x1: (k + 1) * width(), y0: 0, y1: 1, line: { width: 0 }, fillcolor: "rgba(230, 159, 0, 0.22)", layer: "below" }],
     }), { ...config, displayModeBar: false });
   }
 
   function show() {
     const day = state.day, k = state.step, known = day.known_steps[k], unit = `${D.money}/kWh`;
-    const ink = Charts.colour("--ink", "#000000");
+    const ink = Page.colour("--ink", "#000000");
     $("step").value = String(k);
     $("hour").textContent = label(k);
     $("step").setAttribute("aria-valuetext", label(k));
