@@ -168,7 +168,9 @@ def first_page(folder: InputFolder) -> str:
 
 def refused(request: Request, error: Exception) -> Response:
     """Return the sentences of an `InputError`: to a script as JSON, to a form as a page."""
-    sentences = [one.sentence for one in faults_of(error)] if isinstance(error, InputError) else [str(error)]
+    faults = [one.sentence for one in faults_of(error)] if isinstance(error, InputError) else [str(error)]
+    place = f"{studies_of(request).root / str(request.path_params.get('id', ''))}/"
+    sentences = [one.replace(place, "") for one in faults]
     if "text/html" in request.headers.get("accept", ""):
         return render(request, "fault.html.j2", {}, 422, selected="", sentence=visible(" ".join(sentences)))
     return JSONResponse({"fault": "\n".join(sentences)}, 409 if isinstance(error, ChangedError) else 422)

@@ -256,6 +256,81 @@ def test_a_changed_scenario_is_read_anew(studies, small):
     assert what_if.problem(folder)[1].day.fleet.n_ev == 3000
 
 
+TWO = """[[tariff.periods]]
+name = "day"
+windows = ["7-23"]
+[[tariff.periods]]
+name = "night"
+windows = ["23-7"]
+"""
+FOUR = """[tariff]
+periods = [
+  { name = "peak", windows = ["17-21"] }, { name = "shoulder", windows = ["10-17"] },
+  { name = "flat", windows = ["6-10", "21-23"] }, { name = "night", windows = ["23-6"] },
+]
+"""
+KINDS = """[load]
+csv = "load.csv"
+first_day = 2024-06-01
+time_zone = "UTC"
+stamp = "beginning"
+[[tariff.days]]
+name = "weekend"
+which = "weekends"
+windows = { flat = ["7-23"], valley = ["23-7"] }
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "periods"),
+    [
+        ("two", TWO + "[prices.start]\nday = 30\nnight = 12\n", ["day", "night"]),
+        (
+            "four",
+            FOUR + "[prices.start]\npeak = 44\nshoulder = 30\nflat = 22\nnight = 12\n",
+            ["peak", "shoulder", "flat", "night"],
+        ),
+        ("kinds of days", KINDS, ["peak", "flat", "valley"]),
+    ],
+)
+def test_any_periods_and_kinds_of_days(client, studies, results, name, text, periods):
+    id = studies.new_from_file("a.toml", f"[fleet]\nn_ev = 2000\n{text}".encode())
+    folder = studies.get(id)
+    hours = [f"2024-06-{d:02d} {h:02d}:00,{1000 + 10 * h + d}" for d in range(1, 9) for h in range(24)]
+    (folder.path / "load.csv").write_text("\n".join(["time,load_mw", *hours, ""]), encoding="utf-8")
+    assert folder.inspect()[0] == []
+    day = client.get(f"/studies/{id}/day").json()
+    assert day["periods"] == periods
+    assert day["kinds"] == (["weekend"] if name == "kinds of days" else [])
+    assert day["days"] == (8 if name == "kinds of days" else 1)
+    answer = client.post(f"/studies/{id}/evaluate", json={"tariff": day["in_force"]})
+    assert answer.status_code == 200, answer.text
+    found = answer.json()
+    _, problem = WhatIf().problem(folder)
+    outcome = problem.outcome(np.array([day["in_force"]]))
+    assert found["figures"]["g2_mw"][0] == pytest.approx(float(outcome.g2_mw[0]), rel=1e-5)
+    assert len(found["ranges"]) == 2 * len(periods)
+    page = client.get(f"/studies/{id}/data").text
+    assert all(period in page for period in periods)
+    assert ("weekend" in page) == (name == "kinds of days")
+    shutil.copytree(results / "few", folder.path / "result")
+    summary = json.loads((folder.path / "result" / "summary.json").read_text(encoding="utf-8"))
+    summary["recommended"] = {f"{kind}_{period}": 1.0 for kind in ("charge", "discharge") for period in periods}
+    (folder.path / "result" / "summary.json").write_text(json.dumps(summary), encoding="utf-8")
+    labels_there = client.get(f"/studies/{id}/search").text
+    for period in periods:
+        assert f"<dt>charge, {period}</dt>" in labels_there
+        assert f"<dt>discharge, {period}</dt>" in labels_there
+
+
+def test_a_fault_names_no_folder_of_this_machine(client, studies):
+    id = studies.new_from_file("a.toml", b"[load]\ncsv = 'load.csv'\n[fleet]\nn_cars = 1\n")
+    answer = client.get(f"/studies/{id}/day")
+    assert answer.status_code == 422
+    assert "unknown key" in answer.json()["fault"]
+    assert str(studies.root) not in answer.text
+
+
 # --------------------------------------------------------------------------------------------------------- the pages
 def test_labels_of_the_app_hide_none_of_the_report():
     for language in ("en", "zh"):
