@@ -125,6 +125,7 @@ def test_the_number_of_cars_follows_the_load_until_the_user_states_one(client, s
     assert most == pytest.approx((load + profile).max(), rel=0.01)
 
     upload(client, id, "load", "ten.csv", load_csv(skip=(), factor=10))  # the derived values follow
+    assert values(studies, id)["load"] == {"csv": "load-2.csv"}  # the settings were those of the other file
     for key, value in READ:
         mend(client, id, (["load", key], value))
     assert values(studies, id)["fleet"]["n_ev"] == pytest.approx(10 * n_ev, rel=0.01)
