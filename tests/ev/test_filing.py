@@ -13,7 +13,7 @@ from csmoifsa_ev.inputs.filing import Measurement, read_rates
 from csmoifsa_ev.inputs.inspection import inspect_scenario
 from csmoifsa_ev.inputs.scenario import build_day, load_scenario
 from csmoifsa_ev.model.outcome import evaluate
-from csmoifsa_ev.study.filing import filing_tables
+from csmoifsa_ev.study.filing import filing_tables, peak_variance
 from csmoifsa_ev.study.marginal_cost import marginal_costs, top_share, year_steps
 from csmoifsa_ev.study.measurement import FEWEST, CarDays, cars_needed, fewest, plan_table, share_variances
 from csmoifsa_ev.study.period_energy import day_effects, drawn_effects, energy_table, outcomes_of
@@ -373,6 +373,26 @@ def test_an_interval_with_zero_in_it_promises_nothing():
         "figure"
     )
     assert known.loc["peak", "cars_from"] == known.loc["peak", "cars_to"]
+
+
+def test_the_spread_of_peaks_is_about_the_mean_of_month_and_kind_of_day():
+    random = np.random.default_rng(6)
+    dates = [date(2025, 5, 1) + timedelta(days=k) for k in range(90)]
+    level = [1_000 + 100 * one.month - 300 * (one.weekday() >= 5) for one in dates]
+    peaks = np.array(level) + random.normal(0, 20, 90)
+    squares, groups = 0.0, set()
+    for one, peak in zip(dates, peaks, strict=True):
+        alike = [
+            p
+            for p, d in zip(peaks, dates, strict=True)
+            if (d.month, d.weekday() >= 5) == (one.month, one.weekday() >= 5)
+        ]
+        squares += (peak - sum(alike) / len(alike)) ** 2
+        groups.add((one.month, one.weekday() >= 5))
+    assert peak_variance(peaks, dates) == pytest.approx(squares / (90 - len(groups)))
+    assert peak_variance(peaks[:5], dates[:5]) is None  # two kinds of days leave three of five
+    assert peak_variance(peaks[:4], []) is None
+    assert peak_variance(peaks, []) == pytest.approx(np.var(peaks, ddof=1))
 
 
 @pytest.mark.slow

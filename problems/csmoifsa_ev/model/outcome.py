@@ -272,7 +272,9 @@ def _effects(X: np.ndarray, day: PricingDay) -> _Effects:
     discharged = sum_columns(by_period)
     recharged = discharged / day.round_trip
     curves, load, figures, generated, kept, inside, outside = evaluate_days(flows, by_period, recharged, day)
-    _, _, peaks, without, *_ = evaluate_days(flows, np.zeros_like(by_period), np.zeros_like(recharged), day)
+    peaks, without = figures, generated
+    if discharged.any():
+        _, _, peaks, without, *_ = evaluate_days(flows, np.zeros_like(by_period), np.zeros_like(recharged), day)
     prices = charge.take(day.period, axis=1)
     income = sum_columns(discharge[:, :-1] * by_period)
     mean_delay_h = delay_mwh_hours(flows, curves.arriving, day) / day.total_energy_mwh

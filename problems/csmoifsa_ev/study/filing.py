@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 
 import numpy as np
 import pandas as pd
@@ -37,13 +39,13 @@ DRAWS = 200
 """Number of draws of all assumptions behind the intervals."""
 
 ASSUMED_PEAK_SPREAD = 0.03
-"""Standard deviation of a day's highest load as a share of it, assumed where the load has fewer than `FEW_DAYS`.
+"""Standard deviation of a day's highest load as a share of it, assumed where the load has too few days.
 
 It is that of the noise of `sensitivity.draw_days`, a judgement.
 """
 
-FEW_DAYS = 5
-"""Number of days of the load from which on the spread of their peaks is taken."""
+FREEDOM = 4
+"""Fewest days of the load, beyond one for each month and kind of day, from which the spread of peaks is taken."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,9 +179,10 @@ def figures_table(
     -------
     DataFrame
         ``figure``, ``unit``, ``in_force``, ``offered`` and ``change``, each with ``_p5`` and ``_p95``. Figures are
-        ``load_factor`` and ``cars_load_factor``; ``mean_gap`` and ``gap_spread`` of `marginal_cost.alignment_figures`;
-        and with emission factors ``emissions``, ``emissions_per_car`` and ``emissions_per_kwh``, those of the cars'
-        load.
+        ``load_factor`` and ``cars_load_factor`` (of the former only the change has an interval, since the noise of the
+        draws raises the highest load of all days); ``mean_gap`` and ``gap_spread`` of
+        `marginal_cost.alignment_figures`; and with emission factors ``emissions``, ``emissions_per_car`` and
+        ``emissions_per_kwh``, those of the cars' load.
     """
     rows: list[dict[str, object]] = []
 
@@ -188,6 +191,8 @@ def figures_table(
 
     everything = [stated, *drawn]
     drawn_row("load_factor", "", [one.load_factor for one in everything])
+    levels = ("in_force_p5", "in_force_p95", "offered_p5", "offered_p95")
+    rows[0] |= dict.fromkeys(levels, np.nan)
     drawn_row("cars_load_factor", "", [one.cars_load_factor for one in everything])
     gaps = [alignment_figures(day, *one) for one in zip(years, costs, tariffs, strict=True)]
     for name, (old, new) in zip(("mean_gap", "gap_spread"), zip(*gaps, strict=True), strict=True):
@@ -219,11 +224,36 @@ def _plan(
     effects = list(zip(_share_change(stated).tolist(), low.tolist(), high.tolist(), strict=True))
     falls = np.array([np.diff(one.daily_peak_mw)[0] for one in (stated, *drawn)])
     fall = (float(falls[0]), float(np.quantile(falls[1:], LOW)), float(np.quantile(falls[1:], HIGH)))
-    peaks = (scenario.load.read().values + day.profile_mw).max(axis=1)
-    measured = len(peaks) >= FEW_DAYS
-    variance = float(peaks.var(ddof=1)) if measured else float((ASSUMED_PEAK_SPREAD * peaks.mean()) ** 2)
+    load = scenario.load.read()
+    peaks = (load.values + day.profile_mw).max(axis=1)
+    variance = peak_variance(peaks, load.dates)
+    measured = variance is not None
+    assumed = float((ASSUMED_PEAK_SPREAD * peaks.mean()) ** 2)
     sample = _car_days(scenario, day, tariffs)
-    return plan_table(filing.measurement, day.names, sample, effects, (fall, variance, measured))
+    peak = (fall, assumed if variance is None else variance, measured)
+    return plan_table(filing.measurement, day.names, sample, effects, peak)
+
+
+def peak_variance(peaks_mw: np.ndarray, dates: Sequence[date]) -> float | None:
+    """Return the variance of the peak from day to day [MW^2], about its mean on weekdays or weekends of a month.
+
+    None if days less such groups are fewer than `FREEDOM`. Without dates all days are one group.
+
+    Parameters
+    ----------
+    peaks_mw : (D,) array
+        Highest load of each day [MW].
+    dates : list of date
+        Date of each day; empty if unknown.
+    """
+    kinds = [(one.year, one.month, one.weekday() >= 5) for one in dates] or [None] * len(peaks_mw)
+    numbers = {kind: k for k, kind in enumerate(dict.fromkeys(kinds))}
+    group = np.array([numbers[kind] for kind in kinds])
+    freedom = len(peaks_mw) - len(numbers)
+    if freedom < FREEDOM:
+        return None
+    means = np.bincount(group, weights=peaks_mw) / np.bincount(group)
+    return float(((peaks_mw - means[group]) ** 2).sum() / freedom)
 
 
 def _share_change(effects: DayEffects) -> np.ndarray:
