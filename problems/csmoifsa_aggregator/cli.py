@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
@@ -30,8 +30,12 @@ _REPORT = typer.Option(True, "--report/--no-report", help="Write report.html, wh
 _CERTIFICATE = typer.Option(
     None, "--certificate", metavar="FILE", help="Write the proof as JSON; check it with 'csmoifsa ev verify'."
 )
-_PROOF = typer.Argument(..., metavar="FILE", help="A certificate of 'csmoifsa ev aggregate --certificate'.")
-_SAME = typer.Option(None, "--case", metavar="CASE", help="Check too that it is about this case's game.")
+_PROOF = typer.Argument(
+    ...,
+    metavar="FILE",
+    help="A certificate of 'csmoifsa ev aggregate --certificate', or the folder of its results, --out.",
+)
+_SAME = typer.Option(None, "--case", metavar="CASE", help="Case that it must be about; needed for a folder.")
 _RESERVE = typer.Option(
     [],
     "--reserve",
@@ -109,14 +113,20 @@ def aggregate(
 def verify(
     file: Path = _PROOF,
     case: str | None = _SAME,
+    reserve: list[str] = _RESERVE,
     as_json: bool = JSON_OPTION,
 ) -> None:
-    """Check a certificate without any solver, in exact fractions: price, answers, schedules, profit, upper bound.
+    """Check a certificate in exact fractions, or a result folder's contracts and reserve, without any solver.
 
-    The exit code is 1 if the certificate is false, and 2 if it cannot be checked.
+    The exit code is 1 if something is false, and 2 if it cannot be checked.
 
     [bold]Example:[/bold]  csmoifsa ev verify proof.json --case wei-2015
+
+    [bold]Example:[/bold]  csmoifsa ev verify out/day --case portfolio
     """
+    if file.is_dir():
+        _verify_day(file, case, reserve, as_json)
+        return
     from csmoifsa.files import read_json
     from csmoifsa_aggregator.solve.proof import LARGEST, verify_certificate
 
@@ -129,17 +139,35 @@ def verify(
         own = load_case(case)
         if read_json(file, "certificate", LARGEST)["game"] != game_values(own.game, own.customers):
             faults.append(f"it is about another game than that of {case}")
+    ties = "no driver is indifferent" if verdict.margin > 0 else "ties in the aggregator's favour"
+    bound = f"({ties}); upper bound {verdict.claimed_bound:,.9g}, {verdict.status}"
+    how = "taken from HiGHS on trust" if verdict.bound is None else f"shown by multipliers: {verdict.bound:,.9g}"
+    holds = f"The certificate holds: profit {verdict.profit:,.9g} {bound}; the bound is {how}."
+    _show_verdict(asdict(verdict), faults, "The certificate is false", holds, as_json)
+
+
+def _verify_day(folder: Path, case: str | None, reserve: list[str], as_json: bool) -> None:
+    from csmoifsa_aggregator.inputs.case import load_case
+    from csmoifsa_aggregator.inputs.reserve import load_products
+    from csmoifsa_aggregator.output.check import check_day
+
+    if case is None:
+        raise InputError(f"{folder} is a result folder: name its case with --case, and products with --reserve")
+    chosen = load_case(case)
+    verdict = check_day(folder, chosen.with_reserve(load_products(reserve)) if reserve else chosen)
+    profit = "" if verdict.profit != verdict.profit else f", profit {verdict.profit:,.6f} {chosen.currency}"
+    holds = f"The results hold: {verdict.plan}{profit}. Not checked: {'; '.join(verdict.unchecked)}."
+    _show_verdict(asdict(verdict), verdict.faults, "The results are false", holds, as_json)
+
+
+def _show_verdict(verdict: Mapping[str, object], faults: Sequence[str], false: str, holds: str, as_json: bool) -> None:
+    """Print a verdict as JSON or as one sentence, and end with exit code 1 if it has faults."""
     if as_json:
-        print_json({**asdict(verdict), "faults": faults, "holds": not faults})
+        print_json({**verdict, "faults": list(faults), "holds": not faults})
     elif faults:
-        stderr().print(f"The certificate is false: {'; '.join(faults)}.", soft_wrap=True, markup=False)
+        stderr().print(f"{false}: {'; '.join(faults)}.", soft_wrap=True, markup=False)
     else:
-        ties = "no driver is indifferent" if verdict.margin > 0 else "ties in the aggregator's favour"
-        bound = f"({ties}); upper bound {verdict.claimed_bound:,.9g}, {verdict.status}"
-        how = "taken from HiGHS on trust" if verdict.bound is None else f"shown by multipliers: {verdict.bound:,.9g}"
-        stdout().print(
-            f"The certificate holds: profit {verdict.profit:,.9g} {bound}; the bound is {how}.", soft_wrap=True
-        )
+        stdout().print(holds, soft_wrap=True, markup=False)
     if faults:
         raise typer.Exit(1)
 
@@ -157,6 +185,7 @@ def roll(
     known: str = typer.Option(
         "last", "--known", help="Latest real-time price known: last (of the step before), current, nothing."
     ),
+    reserve: list[str] = _RESERVE,
     per_kwh: bool = typer.Option(False, "--per-kwh", help="Prices in the files are per kWh; else per MWh."),
     step: int | None = _STEP,
     set_one: list[str] = _SET,
@@ -174,9 +203,10 @@ def roll(
     """
     from csmoifsa_aggregator.inputs.case import load_case
     from csmoifsa_aggregator.inputs.market import first_and_last, load_markets, market_files, settings_by_file
-    from csmoifsa_aggregator.output.tables import summarise_rolling
+    from csmoifsa_aggregator.inputs.reserve import load_products
+    from csmoifsa_aggregator.output.rolling_tables import summarise_rolling
     from csmoifsa_aggregator.study.backtest import backtest
-    from csmoifsa_aggregator.study.rolling import KNOWN
+    from csmoifsa_aggregator.study.carry import KNOWN
     from csmoifsa_energy.page import check_language
 
     check_language(language)
@@ -184,6 +214,8 @@ def roll(
         raise InputError(f"--known must be one of {', '.join(KNOWN)}, not {known!r}")
     span = first_and_last(days, "--days")
     chosen = load_case(case)
+    if reserve:
+        chosen = chosen.with_reserve(load_products(reserve))
     span = span or first_and_last(chosen.roll.days, "roll.days")
     own = settings_by_file(set_one)
     files = market_files(chosen.roll, {"day_ahead": day_ahead, "real_time": real_time}, series or {}, own)
@@ -191,14 +223,15 @@ def roll(
     minutes = step or chosen.roll.step
     tests = []
     notes: dict[str, None] = {}
-    for ahead, actual in load_markets(files, nodes=node, own=own, per_kwh=per_kwh, days=span):
-        notes |= dict.fromkeys((*ahead.notes, *actual.notes))
+    for ahead, actual, *imbalance in load_markets(files, nodes=node, own=own, per_kwh=per_kwh, days=span):
+        notes |= dict.fromkeys(note for one in (ahead, actual, *imbalance) for note in one.notes)
         with progress(f"rolling {ahead.node}", len(ahead.days)) as update:
             tests.append(
                 backtest(
                     chosen,
                     ahead,
                     actual,
+                    imbalance=imbalance,
                     days=span,
                     forecaster=forecast,
                     known=known,

@@ -204,15 +204,15 @@ class CaseFolder(InputFolder[CaseWork]):
             roll[which] = table
             self.change(tomlkit.dumps(document))
 
-    def markets(self) -> tuple[MarketPrices, MarketPrices]:
+    def markets(self) -> tuple[MarketPrices, ...]:
         """Return day-ahead and real-time prices; raises `InputError` if a file is not named or has faults."""
         return self.markets_of(self.case())
 
-    def markets_of(self, case: Case) -> tuple[MarketPrices, MarketPrices]:
-        """Return the prices that ``[roll]`` of a case names, of the days to roll."""
+    def markets_of(self, case: Case) -> tuple[MarketPrices, ...]:
+        """Return the prices that ``[roll]`` of a case names, of the days to roll; see `load_markets`."""
         files = market_files(case.roll, dict.fromkeys(FILES), {}, settings_by_file([]))
-        ((ahead, actual),) = load_markets(files, per_kwh=case.roll.per_kwh, days=self.days(case))
-        return ahead, actual
+        (found,) = load_markets(files, per_kwh=case.roll.per_kwh, days=self.days(case))
+        return found
 
     def days(self, case: Case) -> tuple[date, date] | None:
         """Return the first and the last day to roll, None for all."""

@@ -159,7 +159,7 @@ def replay(request: Request) -> Response:
         named = {which: str(one["csv"]).removeprefix(f"{folder.path}/") for which, one in own.items() if "csv" in one}
         if len(named) == len(FILES):
             found = folder.markets_of(case)
-            markets = {which: _told(one, texts) for which, one in zip(FILES, found, strict=True)}
+            markets = {which: _told(one, texts) for which, one in zip(FILES, found[:2], strict=True)}
             dates = [str(one) for one in found[0].days]
     except InputError as error:
         fault = " ".join(_shortened(folder, error))
@@ -226,7 +226,7 @@ async def take_day(request: Request) -> Response:
 
 def _prices_of(folder: CaseFolder, case: Case, day: str) -> str:
     """Return the day-ahead prices of a day at the case's own step, as the form shows them."""
-    ahead, _ = folder.markets_of(case)
+    ahead = folder.markets_of(case)[0]
     own = ahead.at_step(timedelta(hours=case.game.dt_h))
     try:
         begin = datetime.fromisoformat(day)

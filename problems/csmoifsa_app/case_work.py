@@ -10,7 +10,7 @@ import numpy as np
 
 from csmoifsa.errors import InputError
 from csmoifsa_aggregator.output.folder import write_day_folder, write_rolling_folder
-from csmoifsa_aggregator.output.tables import summarise_rolling
+from csmoifsa_aggregator.output.rolling_tables import summarise_rolling
 from csmoifsa_aggregator.solve.watch import ProofState
 from csmoifsa_aggregator.study.backtest import backtest
 from csmoifsa_aggregator.study.study import run_day
@@ -84,12 +84,13 @@ def _run_day(folder: CaseFolder, emit: Emit) -> None:
 
 def _run_roll(folder: CaseFolder, emit: Emit) -> None:
     asked, case = folder.search, folder.case()
-    ahead, actual = folder.markets_of(case)
+    ahead, actual, *imbalance = folder.markets_of(case)
     minutes = case.roll.step
     test = backtest(
         case,
         ahead,
         actual,
+        imbalance=imbalance,
         days=folder.days(case),
         forecaster=asked.forecast,
         known=asked.known,

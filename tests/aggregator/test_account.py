@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from csmoifsa_aggregator.inputs.case import load_case, plugged
+from csmoifsa_aggregator.inputs.case import load_case
+from csmoifsa_aggregator.inputs.windows import plugged
 from csmoifsa_aggregator.study.baselines import driver_groups
 from csmoifsa_aggregator.study.impact import stakeholder_impact
 from csmoifsa_aggregator.study.study import run_day

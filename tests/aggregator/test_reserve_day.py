@@ -1,6 +1,7 @@
 """Reserve products of a case: their files, the day's account and tables, and the sentences for wrong input."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -208,5 +209,14 @@ def test_shorter_steps_and_fewer_customers_keep_the_products():
     few = run_day(case.kept(0.002))  # 1.6 cars under contract cannot bid 0.1 MW
     assert not few.second.reserve[0].bid_kw.any()
     assert few.accounts[-1].profit == pytest.approx(few.accounts[-2].profit, abs=1e-6)
-    with pytest.raises(InputError, match=r"\[\[reserve\]\] is planned for one day alone"):
-        case.at_prices(case.game.day_ahead)
+
+
+def test_a_day_that_begins_later_begins_with_a_block_and_its_price():
+    (fcr,) = load_products(["fcr-germany"])
+    case = load_case("portfolio").with_reserve([replace(fcr, currency="$", capacity_price=(1, 2, 3, 4, 5, 6))])
+    assert case.best_begin == 8  # of the multiples of four hours
+    assert load_case("portfolio").best_begin == 7
+    later = case.at_prices(case.game.day_ahead, 8)
+    assert later.reserve[0].prices(24, 1.0).tolist() == pytest.approx([0.003, 0.004, 0.005, 0.006, 0.001, 0.002])
+    with pytest.raises(InputError, match="fcr-germany: no block of 4 h begins at 7 h"):
+        case.at_prices(case.game.day_ahead, 7)

@@ -9,7 +9,7 @@ import numpy as np
 from csmoifsa.errors import InputError, did_you_mean
 from csmoifsa_aggregator.dispatch.plan import DispatchPlan
 
-CHANGED = ("_known", "_here", "_gone", "_until", "_jump", "_fixed")
+CHANGED = ("_known", "_here", "_gone", "_until", "_jump", "_fixed", "_called")
 """Names of the arrays that `step` changes before it decides, and restores if an input or the forecast fails."""
 
 

@@ -12,15 +12,16 @@ import numpy as np
 from csmoifsa.errors import InputError
 from csmoifsa.files import MOST_BYTES, read_json, write_json
 from csmoifsa_aggregator.dispatch.forecast import refuse_code
-from csmoifsa_aggregator.dispatch.plan import DispatchPlan
+from csmoifsa_aggregator.dispatch.plan import Commitment, DispatchPlan
 from csmoifsa_aggregator.model.battery import Batteries
+from csmoifsa_aggregator.model.reserve import Product
 
-_TERMS = ("other_load_kw", "import_limit_kw", "sale_ratio", "planned_kw")
+_TERMS = ("other_load_kw", "import_limit_kw", "sale_ratio", "planned_kw", "base_kw", "imbalance")
 """Names of the optional arrays of a `DispatchPlan`."""
 
 SAVED = {
     **{"position_kw": "position_kw", "known": "_known", "last": "_last", "here": "_here", "gone": "_gone"},
-    **{"until": "_until", "jump": "_jump", "fixed": "_fixed", "answer": "_answers"},
+    **{"until": "_until", "jump": "_jump", "fixed": "_fixed", "answer": "_answers", "called": "_called"},
 }
 """Keys of the state file, and the attributes of `RollingDispatcher` saved under them."""
 
@@ -41,14 +42,19 @@ def write_state(path: str | Path, plan: DispatchPlan, progress: Mapping[str, obj
         path,
         {
             "format": 1,
-            "cars": {name: _json_value(getattr(plan.cars, name)) for name in plan.cars.__dataclass_fields__},
+            "cars": _fields(plan.cars),
             "day_ahead": _json_value(plan.day_ahead),
             "past": _json_value(plan.past),
             "forecaster": plan.forecaster,
             **{name: _json_value(getattr(plan, name)) for name in _TERMS},
+            "reserve": [{"product": _fields(one.product), "bid_kw": one.bid_kw.tolist()} for one in plan.reserve],
             **{name: _json_value(value) for name, value in progress.items()},
         },
     )
+
+
+def _fields(value: Batteries | Product) -> dict[str, object]:
+    return {name: _json_value(getattr(value, name)) for name in value.__dataclass_fields__}
 
 
 def _json_value(value: object) -> object:
@@ -93,7 +99,12 @@ def restore_plan(state: Any, path: str | Path, *, code: bool) -> DispatchPlan:
         terms["import_limit_kw"] = np.where(
             np.isnan(terms["import_limit_kw"]), np.inf, terms["import_limit_kw"]
         )  # no limit
-    return DispatchPlan(cars=cars, day_ahead=day_ahead, past=past, forecaster=state["forecaster"], **terms)
+    reserve = tuple(
+        Commitment(Product(**one["product"]), np.array(one["bid_kw"], dtype=float)) for one in state.get("reserve", ())
+    )
+    return DispatchPlan(
+        cars=cars, day_ahead=day_ahead, past=past, forecaster=state["forecaster"], reserve=reserve, **terms
+    )
 
 
 def restored(value: Any, fresh: object) -> object:
@@ -107,6 +118,7 @@ def restored(value: Any, fresh: object) -> object:
     if not isinstance(fresh, np.ndarray):
         return int(value) if isinstance(fresh, int) else value
     array = np.array(value, dtype=fresh.dtype)
+    array = array.reshape(fresh.shape) if not array.size and not fresh.size else array
     if array.shape != fresh.shape:
         raise ValueError(f"an array has shape {array.shape}, not {fresh.shape}")
     return array

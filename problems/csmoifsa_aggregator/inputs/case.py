@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from math import lcm
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,11 +16,11 @@ import numpy as np
 
 from csmoifsa.errors import InputError
 from csmoifsa.files import read_json
+from csmoifsa_aggregator.inputs.classes import Drivers, batteries_of, read_drivers
 from csmoifsa_aggregator.inputs.games import game_from_dict
-from csmoifsa_aggregator.inputs.keys import CaseKeys, ClassKeys, ContractKeys, LimitKeys, RollKeys
+from csmoifsa_aggregator.inputs.keys import AttendanceKeys, CaseKeys, LimitKeys, RollKeys
 from csmoifsa_aggregator.inputs.reserve import ReserveKeys, products_of, with_bases
-from csmoifsa_aggregator.inputs.windows import plugged
-from csmoifsa_aggregator.model.battery import Batteries, longest_stay
+from csmoifsa_aggregator.model.battery import Batteries
 from csmoifsa_aggregator.model.costs import keep_ratio
 from csmoifsa_aggregator.model.customers import Customers
 from csmoifsa_aggregator.model.game import Game
@@ -37,6 +38,8 @@ CASES = CaseFiles(
         ("load", "csv"),
         ("roll", "day_ahead", "csv"),
         ("roll", "real_time", "csv"),
+        ("roll", "short", "csv"),
+        ("roll", "long", "csv"),
         ("reserve", "capacity_price", "csv"),
     ),
     either=(
@@ -46,8 +49,6 @@ CASES = CaseFiles(
         ("customers", "competitor", "competitor_ratio"),
     ),
 )
-
-_BATTERY = ("capacity_kwh", "floor_kwh", "arrival_kwh", "departure_kwh", "efficiency", "wear", "discharge_kw")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -77,6 +78,8 @@ class Case:
         Share of the customers kept, a function of the mean price paid; all drivers stay where left out.
     reserve : tuple of Product
         Reserve products that batteries under contract may offer.
+    attendance : AttendanceKeys, optional
+        Cars that do not keep to their stay when days are rolled.
     """
 
     name: str
@@ -91,6 +94,7 @@ class Case:
     roll: RollKeys = field(default_factory=RollKeys)
     customers: Customers | None = None
     reserve: tuple[Product, ...] = ()
+    attendance: AttendanceKeys | None = None
 
     def with_reserve(self, keys: Sequence[ReserveKeys]) -> Case:
         """Return the case with these reserve products in place of its own; errors are those of `products_of`.
@@ -114,20 +118,19 @@ class Case:
     def at_prices(self, day_ahead: np.ndarray, begin: int = 0) -> Case:
         """Return the case at other day-ahead prices, shape (T,) [currency/kWh], of a day that begins at step ``begin``.
 
-        Other prices, bounds and the mean keep their ratio to the day-ahead price. Stays are cut at the ends of that
-        day; a V2G class keeps the longer part.
+        Other prices, bounds and the mean keep their ratio to the day-ahead price; those of reserve stay. Stays are cut
+        at the ends of that day; a V2G class keeps the longer part.
 
         Raises
         ------
         InputError
-            All day-ahead prices of this case are 0, its number of customers depends on the price, or it has reserve.
+            All day-ahead prices of this case are 0, its number of customers depends on the price, or the day does not
+            begin with a block of each reserve product.
         """
         if self.customers is not None:
             raise InputError(
                 "[customers] holds for one day's price alone; leave it out to carry the case to other days"
             )
-        if self.reserve:
-            raise InputError("[[reserve]] is planned for one day alone; leave it out to carry the case to other days")
         game, old = self.game, np.roll(self.game.day_ahead, -begin)
         if not old.any():
             raise InputError("a case whose day-ahead prices are all 0 has no ratios to carry over to another day")
@@ -154,17 +157,22 @@ class Case:
             ),
             cars=cars,
             v2g_sell=moved(self.v2g_sell),
+            reserve=tuple(one.from_step(begin, game.n_steps, game.dt_h) for one in self.reserve),
         )
 
     @property
     def best_begin(self) -> int:
-        """Step at which the fewest V2G vehicles are in the middle of their stay: the best beginning of a day."""
+        """Step at which the fewest V2G vehicles are in the middle of their stay: the best beginning of a day.
+
+        With reserve, a step at which a block of each product begins.
+        """
         if self.cars is None:
             return 0
         cut = np.zeros(self.game.n_steps)
         v, t = self.cars.places
         np.add.at(cut, t[~self.cars.first], self.cars.count[v[~self.cars.first]])
-        return int(cut.argmin())
+        steps = lcm(*(one.steps(self.game.n_steps, self.game.dt_h) for one in self.reserve))
+        return steps * int(cut[::steps].argmin())
 
 
 def case_names() -> list[str]:
@@ -229,7 +237,7 @@ def case_from_dict(values: Mapping[str, object]) -> Case:
     p = _day_ahead(keys.market.day_ahead)
     steps, dt = len(p), 24.0 / len(p)
     contract = keys.contract
-    classes = [_drivers(k, one, contract, steps) for k, one in enumerate(keys.classes)]
+    classes = [read_drivers(k, one, contract, steps) for k, one in enumerate(keys.classes)]
     game = _game(keys, p, classes)
     share = np.array([one.v2g_share for one in classes])
     owner = np.flatnonzero(share > 0)
@@ -238,12 +246,13 @@ def case_from_dict(values: Mapping[str, object]) -> Case:
         title=game.name if keys.title is None else keys.title,
         currency=keys.currency,
         game=game,
-        cars=_batteries([classes[k] for k in owner], steps, dt) if owner.size else None,
+        cars=batteries_of([classes[k] for k in owner], steps, dt) if owner.size else None,
         owner=owner,
         v2g_share=share,
         owner_share=contract.owner_share,
         v2g_sell=p + (contract.sell_ratio - 1.0) * np.abs(p),
         roll=keys.roll,
+        attendance=keys.attendance,
         customers=None if keys.customers is None else keys.customers.at(float(p.mean())),
     )
     return (case if contract.stage_one == "charging" else _with_followers(case)).with_reserve(keys.reserve)
@@ -267,7 +276,7 @@ def _day_ahead(values: tuple[float, ...]) -> np.ndarray:
     return np.array(values)
 
 
-def _game(keys: CaseKeys, p: np.ndarray, classes: list[_Drivers]) -> Game:
+def _game(keys: CaseKeys, p: np.ndarray, classes: list[Drivers]) -> Game:
     """Return the game of stage one, with all drivers in its charge-only classes."""
     market, price, limits, steps = keys.market, keys.price, keys.limits, len(p)
     band = price.band * np.abs(p)
@@ -345,87 +354,6 @@ def _with_followers(case: Case) -> Case:
         cars=case.cars,
     )
     return replace(case, game=fewer, v2g_share=np.zeros(int(keep.sum())))
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class _Drivers:
-    """A class of drivers, with the contract's values for keys that it leaves out; quantities per vehicle."""
-
-    name: str
-    count: float
-    power_kw: float
-    energy_kwh: float
-    window: np.ndarray
-    v2g_share: float
-    capacity_kwh: float | None
-    floor_kwh: float
-    arrival_kwh: float | None
-    departure_kwh: float | None
-    efficiency: float
-    wear: float
-    discharge_kw: float
-
-
-def _drivers(k: int, own: ClassKeys, contract: ContractKeys, steps: int) -> _Drivers:
-    """Return the values of a class, with those of the contract for keys that the class leaves out."""
-    name = f"class {k + 1}" if own.name is None else own.name
-    battery = {key: getattr(contract if getattr(own, key) is None else own, key) for key in ("v2g_share", *_BATTERY)}
-    share, energy = battery["v2g_share"], own.energy_kwh
-    missing = [key for key in ("capacity_kwh", "arrival_kwh", "departure_kwh") if battery[key] is None]
-    if missing and (share > 0 or energy is None):
-        raise InputError(f"{name}: the key {missing[0]!r} is missing" + ("" if share else " (or 'energy_kwh')"))
-    if energy is None:
-        if not battery["departure_kwh"] > battery["arrival_kwh"]:
-            raise InputError(
-                f"{name}: departure_kwh {battery['departure_kwh']:g} must be above arrival_kwh "
-                f"{battery['arrival_kwh']:g} where energy_kwh is left out"
-            )
-        energy = (battery["departure_kwh"] - battery["arrival_kwh"]) / battery["efficiency"]
-    if share > 0:
-        energy = _exact_energy(name, energy, battery)
-    if battery["discharge_kw"] is None:
-        battery["discharge_kw"] = own.power_kw
-    window = plugged(own.window, steps, f"{name}: window")
-    return _Drivers(name=name, count=own.count, power_kw=own.power_kw, energy_kwh=energy, window=window, **battery)
-
-
-def _exact_energy(name: str, energy_kwh: float, battery: Mapping[str, float]) -> float:
-    """Check the energy of a class against its battery under contract, and return the exact one in place of a rounded.
-
-    Stage one sells ``energy_kwh``, and the contract charges from ``arrival_kwh`` to ``departure_kwh``: both must be the
-    same energy.
-
-    Raises
-    ------
-    InputError
-        The two differ by more than a thousandth.
-    """
-    takes = (battery["departure_kwh"] - battery["arrival_kwh"]) / battery["efficiency"]
-    if not abs(energy_kwh - takes) <= 1e-3 * abs(takes):
-        raise InputError(
-            f"{name}: energy_kwh {energy_kwh:g} is not what its battery takes under contract: from arrival_kwh "
-            f"{battery['arrival_kwh']:g} to departure_kwh {battery['departure_kwh']:g} at efficiency "
-            f"{battery['efficiency']:g} it takes {takes:g} kWh; leave energy_kwh out, or change one of them"
-        )
-    return takes
-
-
-def _batteries(classes: list[_Drivers], steps: int, dt: float) -> Batteries:
-    stays = [longest_stay(one.window) for one in classes]
-
-    def column(key: str) -> np.ndarray:
-        return np.array([float(getattr(one, key)) for one in classes])
-
-    return Batteries(
-        names=tuple(f"{one.name}, V2G" for one in classes),
-        count=column("count") * column("v2g_share"),
-        charge_kw=column("power_kw"),
-        **{key: column(key) for key in _BATTERY},
-        start=np.array([stay[0] for stay in stays]),
-        length=np.array([stay[1] for stay in stays]),
-        n_steps=steps,
-        dt_h=dt,
-    )
 
 
 def _series(values: float | tuple[float, ...], key: str, steps: int) -> np.ndarray:

@@ -289,6 +289,11 @@ class RollKeys(Parameters):
         First and last day to roll, ``"2025-06-01:2025-06-30"``; all days where left out.
     step : int, optional
         Length of a step of the dispatch [min], 5 to 60; the shortest of case and files where left out.
+    short_ratio, long_ratio : float
+        Imbalance prices as multiples of the real-time price: paid for energy drawn beyond the day-ahead position, and
+        received for energy of it not drawn; both 1 for one price.
+    short, long : dict
+        Files of these two prices, in the form of ``day_ahead``, in place of the multiples.
     """
 
     day_ahead: dict[str, object] = field(default_factory=dict)
@@ -296,10 +301,57 @@ class RollKeys(Parameters):
     per_kwh: bool = False
     days: str | None = None
     step: int | None = None
+    short_ratio: float = 1.0
+    long_ratio: float = 1.0
+    short: dict[str, object] = field(default_factory=dict)
+    long: dict[str, object] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        if self.long_ratio > self.short_ratio:
+            raise InputError(
+                f"long_ratio {self.long_ratio:g} must not exceed short_ratio {self.short_ratio:g}: to sell what was "
+                "just bought would earn without end"
+            )
+        if bool(self.short) != bool(self.long):
+            raise InputError("give both short and long, the files of the two imbalance prices, or neither")
+        if self.short and (self.short_ratio != 1.0 or self.long_ratio != 1.0):
+            raise InputError("give either short_ratio and long_ratio, or the files short and long, not both")
         if self.step is not None and not 5 <= self.step <= 60:
             raise InputError(f"step must be from 5 to 60 minutes, not {self.step}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class AttendanceKeys(Parameters):
+    """Cars that do not keep to their stay in ``csmoifsa ev roll``; each car does at most one of the three.
+
+    Attributes
+    ----------
+    late_share : float
+        Share of the cars that come late.
+    late_h : float
+        Time by which they are late [h].
+    early_share : float
+        Share of the cars that leave early, without notice.
+    early_h : float
+        Time by which they leave early [h].
+    absent_share : float
+        Share of the cars that do not come.
+    seed : int
+        Seed of the days' draws.
+    """
+
+    late_share: float = 0.0
+    late_h: float = 1.0
+    early_share: float = 0.0
+    early_h: float = 1.0
+    absent_share: float = 0.0
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        require_fraction(self, "late_share", "early_share", "absent_share")
+        require_not_negative(self, "late_h", "early_h", "seed")
+        if self.late_share + self.early_share + self.absent_share > 1:
+            raise InputError("late_share, early_share and absent_share together must not exceed 1")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -330,6 +382,8 @@ class CaseKeys(Parameters):
         Terms of the V2G contract.
     roll : RollKeys
         Files of market prices.
+    attendance : AttendanceKeys, optional
+        Cars that come late, leave early or do not come, when days are rolled; all keep to their stays where left out.
     reserve : tuple of ReserveKeys
         Reserve products that batteries under V2G contract may offer.
     classes : tuple of ClassKeys
@@ -347,6 +401,7 @@ class CaseKeys(Parameters):
     load: BaseLoadKeys | None = None
     contract: ContractKeys = field(default_factory=ContractKeys)
     roll: RollKeys = field(default_factory=RollKeys)
+    attendance: AttendanceKeys | None = None
     reserve: tuple[ReserveKeys, ...] = ()
     classes: tuple[ClassKeys, ...]
 

@@ -14,6 +14,8 @@ from csmoifsa_aggregator.inputs.keys import RollKeys
 from csmoifsa_energy.readers.files import FileSeries, series_from
 
 FILES = ("day_ahead", "real_time")
+IMBALANCE = ("short", "long")
+"""Files of the two imbalance prices, which a case may name beside `FILES`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,19 +153,19 @@ def load_prices(
 
 
 def load_markets(
-    files: tuple[FileSeries, FileSeries],
+    files: Sequence[FileSeries],
     *,
     nodes: Sequence[str] = (),
     own: Mapping[str, Mapping[str, object]] | None = None,
     per_kwh: bool = False,
     days: tuple[date, date] | None = None,
-) -> list[tuple[MarketPrices, MarketPrices]]:
-    """Return day-ahead and real-time prices at each node.
+) -> list[tuple[MarketPrices, ...]]:
+    """Return day-ahead and real-time prices at each node, and those of imbalances where files name them.
 
     Parameters
     ----------
-    files : (FileSeries, FileSeries)
-        The day-ahead and the real-time file, from `market_files`.
+    files : sequence of FileSeries
+        The day-ahead and the real-time file, and those of imbalance prices if any, from `market_files`.
     nodes : sequence of str
         Nodes to read; where empty, the one that the files' own settings name, or their only one.
     own : mapping, optional
@@ -181,11 +183,11 @@ def load_markets(
     keep = {name for name in FILES if "node" in (own or {}).get(name, {})}
     found = []
     for name in nodes or [None]:
-        ahead, actual = (
+        each = (
             load_prices(file, node=None if key in keep else name, per_mwh=not per_kwh, days=days, key=f"roll.{key}")
-            for file, key in zip(files, FILES, strict=True)
+            for file, key in zip(files, (*FILES, *IMBALANCE), strict=False)
         )
-        found.append((ahead, actual))
+        found.append(tuple(each))
     return found
 
 
@@ -234,8 +236,10 @@ def market_files(
     files: Mapping[str, Path | None],
     settings: Mapping[str, object],
     own: Mapping[str, Mapping[str, object]],
-) -> tuple[FileSeries, FileSeries]:
+) -> tuple[FileSeries, ...]:
     """Return the day-ahead and the real-time file that a case's ``[roll]`` table and the command line name.
+
+    Files of the two imbalance prices follow where the table names them.
 
     Parameters
     ----------
@@ -264,4 +268,6 @@ def market_files(
             option = "--" + name.replace("_", "-")
             raise InputError(f"name the file of {option[2:]} prices with {option}, or [roll] {name} = {{ csv = ... }}")
         found.append(source)
-    return found[0], found[1]
+    if roll.short:
+        found += [series_from({**getattr(roll, name), **settings}, f"roll.{name}") for name in IMBALANCE]
+    return tuple(found)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -109,3 +109,16 @@ class Product:
     def prices(self, n_steps: int, dt_h: float) -> np.ndarray:
         """Return the payment for capacity in each block of the day, shape (K,) [currency per kW and h]."""
         return np.broadcast_to(self.price, self.blocks(n_steps, dt_h))
+
+    def from_step(self, begin: int, n_steps: int, dt_h: float) -> Product:
+        """Return the product on a day that begins at step ``begin``, with the prices of its blocks.
+
+        Raises
+        ------
+        InputError
+            No block begins at that step, or as in `steps`.
+        """
+        block, rest = divmod(begin, self.steps(n_steps, dt_h))
+        if rest:
+            raise InputError(f"{self.name}: no block of {self.block_h:g} h begins at {begin * dt_h:g} h")
+        return replace(self, price=np.roll(self.prices(n_steps, dt_h), -block))

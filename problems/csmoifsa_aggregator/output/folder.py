@@ -7,8 +7,9 @@ from pathlib import Path
 from csmoifsa.folders import result_folder
 from csmoifsa_aggregator.output.figures import draw_day, draw_rolling
 from csmoifsa_aggregator.output.report import write_day_report, write_rolling_report
+from csmoifsa_aggregator.output.rolling_tables import write_rolling
 from csmoifsa_aggregator.output.summary import DaySummary, RollingSummary
-from csmoifsa_aggregator.output.tables import write_day, write_rolling
+from csmoifsa_aggregator.output.tables import write_day
 from csmoifsa_aggregator.study.backtest import Backtest
 from csmoifsa_aggregator.study.study import DayStudy
 

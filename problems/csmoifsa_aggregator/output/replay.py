@@ -10,7 +10,8 @@ import pandas as pd
 
 from csmoifsa.errors import InputError
 from csmoifsa.files import read_csv
-from csmoifsa_aggregator.study.backtest import Backtest, RolledDay
+from csmoifsa_aggregator.study.backtest import Backtest
+from csmoifsa_aggregator.study.rolled_day import RolledDay
 from csmoifsa_aggregator.study.rolling import DaySteps
 
 FILES = ("replay.csv", "replay_expected.csv", "replay_classes.csv")

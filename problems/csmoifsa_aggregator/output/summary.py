@@ -189,8 +189,43 @@ class DaySummary(TypedDict):
     reserve: NotRequired[ReserveOffered]
 
 
+class RolledReserve(TypedDict):
+    """Reserve as it was carried out with simulated calls, means of the days.
+
+    Attributes
+    ----------
+    plan : str
+        Way to run the day.
+    payment, withheld : float
+        Payment for capacity committed, and part of it lost because a bid could not have been delivered [currency/day].
+    penalty : float
+        Penalties for calls not delivered [currency/day].
+    activation : float
+        Payment for energy called at an activation price, paid less received [currency/day].
+    called_kwh : float
+        Energy called, in both directions together [kWh/day].
+    missed_share : float
+        Part of all energy called that was not delivered.
+    missing_h : float
+        Time in which a part of a bid could not have been delivered [h/day].
+    """
+
+    plan: str
+    payment: float
+    withheld: float
+    penalty: float
+    activation: float
+    called_kwh: float
+    missed_share: float
+    missing_h: float
+
+
 class NodeSummary(TypedDict):
-    """Rolling test at one node; losses and gain in currency. Figures of the grid are means of those of the days."""
+    """Rolling test at one node; losses and gain in currency. Figures of the grid are means of those of the days.
+
+    ``absent_per_day`` is the number of cars under contract that do not come, and ``refund_per_day`` what drivers do not
+    pay for energy that they do not receive [currency/day], with rolling.
+    """
 
     node: str
     days: int
@@ -208,10 +243,13 @@ class NodeSummary(TypedDict):
     phi: float
     stage_one_proven_days: int
     unserved_kwh: float
+    absent_per_day: float
+    refund_per_day: float
     plans: list[AccountRow]
     gain: Gain
     grid: list[GridRow]
     grid_effect: GridEffect
+    reserve: NotRequired[list[RolledReserve]]
 
 
 class RollingSummary(TypedDict):

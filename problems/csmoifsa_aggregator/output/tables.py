@@ -11,11 +11,9 @@ import pandas as pd
 from csmoifsa.files import write_csv, write_json
 from csmoifsa.folders import result_folder
 from csmoifsa_aggregator.inputs.case import Case
-from csmoifsa_aggregator.output.replay import replay_tables
-from csmoifsa_aggregator.output.summary import Contracts, DaySummary, NodeSummary, ReserveOffered, RollingSummary
+from csmoifsa_aggregator.output.summary import Contracts, DaySummary, ReserveOffered, RollingSummary
 from csmoifsa_aggregator.solve.contracts import StageTwo
-from csmoifsa_aggregator.study.backtest import Backtest, mean_accounts
-from csmoifsa_aggregator.study.grid import both_gain, grid_effect, grid_rows, mean_rows
+from csmoifsa_aggregator.study.grid import both_gain, grid_effect, grid_rows
 from csmoifsa_aggregator.study.impact import stakeholder_impact
 from csmoifsa_aggregator.study.study import DayStudy
 from csmoifsa_energy.clock import windows_of
@@ -182,7 +180,7 @@ def write_day(study: DayStudy, folder: Path) -> DaySummary:
     """Write the day's tables and summary.json; return the summary.
 
     The tables are price.csv, load.csv, plans.csv, plans_load.csv, grid.csv and stakeholder_impact.csv; with contracts
-    also v2g.csv and load_v2g.csv; with the aggregator's own storage also storage.csv.
+    also v2g.csv and load_v2g.csv, with reserve reserve.csv and reserve_bands.csv; with an own storage storage.csv.
     """
     summary, game = summarise_day(study), study.case.game
     s, hours = study.solution, np.arange(game.n_steps) * game.dt_h
@@ -203,11 +201,12 @@ def write_day(study: DayStudy, folder: Path) -> DaySummary:
         tables["load_v2g.csv"] = pd.DataFrame({"hour": hours, **study.contract_load})
         if study.second.reserve:
             tables["reserve.csv"] = _reserve_table(study.second, game.dt_h)
+            tables["reserve_bands.csv"] = _bands_table(study)
     supply = s.supply
     if supply.soe_kwh is not None:
         powers = {"charge_kw": supply.charge_kw, "discharge_kw": supply.discharge_kw}
         tables["storage.csv"] = pd.DataFrame({"hour": hours, **powers, "soe_kwh": supply.soe_kwh})
-    _write(tables, summary, folder, "ev aggregate")
+    write_results(tables, summary, folder, "ev aggregate")
     return summary
 
 
@@ -290,97 +289,35 @@ def _reserve_table(two: StageTwo, dt_h: float) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _write(tables: dict[str, pd.DataFrame], summary: DaySummary | RollingSummary, folder: Path, command: str) -> None:
+def _bands_table(study: DayStudy) -> pd.DataFrame:
+    """Return one row for each product, class and step of its stay: bands up and down, and expected cost of calls."""
+    two, cars = study.second, study.case.cars
+    assert two is not None
+    assert cars is not None
+    v, t = cars.places
+    return pd.concat(
+        [
+            pd.DataFrame(
+                {
+                    "product": one.product.name,
+                    "class": [cars.names[k] for k in v],
+                    "hour": t * cars.dt_h,
+                    "up_kw": one.up_kw[v, t],
+                    "down_kw": one.down_kw[v, t],
+                    "call_cost": one.call_cost[v, t],
+                }
+            )
+            for one in two.reserve
+        ],
+        ignore_index=True,
+    )
+
+
+def write_results(
+    tables: dict[str, pd.DataFrame], summary: DaySummary | RollingSummary, folder: Path, command: str
+) -> None:
+    """Write tables by their file names, and summary.json, as the result folder of a command."""
     with result_folder(folder, command) as place:
         for name, table in tables.items():
             write_csv(place / name, table)
         write_json(place / "summary.json", summary)
-
-
-# ---- rolling ----
-
-DEPENDS = (
-    "rho is a property of the price process and of what is known when: it rises with the persistence of deviations "
-    "(phi) and falls to about 0 when only the last step's price is known."
-)
-
-
-def summarise_rolling(tests: list[Backtest], *, case: Case, forecast: str, known: str) -> RollingSummary:
-    """Return the backtests of all nodes as one plain object."""
-    return {
-        "case": case.name,
-        "title": case.title,
-        "currency": case.currency,
-        "dt_h": tests[0].dt_h,
-        "forecast": forecast,
-        "known": known,
-        "thesis": "nearly 33 %",
-        "note": DEPENDS,
-        "nodes": [_node(test) for test in tests],
-        "assumptions": {**assumptions(case), "all_under_direct_control": case.cars is None},
-    }
-
-
-def _node(test: Backtest) -> NodeSummary:
-    plan = np.array([one.rolled.plan_loss for one in test.days])
-    rolled = np.array([one.rolled.rolling_loss for one in test.days])
-    defined = np.isfinite(test.rho)
-    accounts, grid = mean_accounts(test.days), mean_rows([one.grid for one in test.days])
-    run, loads = accounts[:-1], grid[:-1]  # perfect foresight, the last, cannot be run
-    return {
-        "node": test.node,
-        "days": len(test.days),
-        "first": str(test.days[0].day),
-        "last": str(test.days[-1].day),
-        "training_days": test.n_training_days,
-        "begin_h": test.begin * test.dt_h,
-        "rho": test.rho if defined else None,
-        "rho_low": test.low if defined else None,
-        "rho_high": test.high if defined else None,
-        "plan_loss_per_day": float(plan.mean()),
-        "rolling_loss_per_day": float(rolled.mean()),
-        "gain_per_day": float((plan - rolled).mean()),
-        "days_gained": int((plan > rolled).sum()),
-        "phi": test.phi,
-        "stage_one_proven_days": sum(one.status == "proven" for one in test.days),
-        "unserved_kwh": float(sum(one.rolled.unserved_kwh for one in test.days)),
-        "plans": [one.row() for one in accounts],
-        "gain": both_gain(run),
-        "grid": grid,
-        "grid_effect": grid_effect(loads),
-    }
-
-
-def write_rolling(tests: list[Backtest], summary: RollingSummary, folder: Path) -> None:
-    """Write summary.json, rho.csv, plans.csv, grid.csv, days.csv and plans_load.csv, and those of `replay`, if kept."""
-    apart = ("plans", "gain", "grid", "grid_effect")
-    rho = pd.DataFrame([{key: value for key, value in node.items() if key not in apart} for node in summary["nodes"]])
-    grid = [{"node": node["node"], **row} for node in summary["nodes"] for row in node["grid"]]
-    plans = [{"node": node["node"], **row} for node in summary["nodes"] for row in node["plans"]]
-    days = [
-        {
-            "node": test.node,
-            "day": str(one.day),
-            "plan_loss": one.rolled.plan_loss,
-            "rolling_loss": one.rolled.rolling_loss,
-            "gain": one.rolled.plan_loss - one.rolled.rolling_loss,
-            "unserved_kwh": one.rolled.unserved_kwh,
-            "stage_one": one.status,
-        }
-        for test in tests
-        for one in test.days
-    ]
-    curves = []
-    for test in tests:
-        accounts = mean_accounts(test.days)
-        hours = (test.begin + np.arange(len(accounts[0].load_kw))) * test.dt_h % 24.0
-        curves.append(pd.DataFrame({"node": test.node, "hour": hours, **{one.name: one.load_kw for one in accounts}}))
-    tables = {
-        "rho.csv": rho,
-        "plans.csv": pd.DataFrame(plans),
-        "grid.csv": pd.DataFrame(grid),
-        "days.csv": pd.DataFrame(days),
-        "plans_load.csv": pd.concat(curves, ignore_index=True),
-        **replay_tables(tests),
-    }
-    _write(tables, summary, folder, "ev roll")

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from rich.table import Table
 
 from csmoifsa.console import stdout
-from csmoifsa_aggregator.output.summary import Contracts, DaySummary, ReserveOffered, RollingSummary
-from csmoifsa_aggregator.study.baselines import AccountRow
+from csmoifsa_aggregator.output.summary import Contracts, DaySummary, ReserveOffered, RolledReserve, RollingSummary
+from csmoifsa_aggregator.study.baselines import WITH_RESERVE, AccountRow
 from csmoifsa_aggregator.study.grid import BASE_ALONE, Gain, GridEffect, GridRow
 
 
@@ -226,5 +226,23 @@ def show_rolling(summary: RollingSummary) -> None:
         console.print(f"{node['node']}, mean day {node['first']} to {node['last']}")
         console.print(plans_table(node["plans"], money))
         _show_grid(node["grid"])
+        if node["absent_per_day"] or node["refund_per_day"]:
+            console.print(
+                f"{node['absent_per_day']:,.0f} cars a day under contract do not come; with those that come late or "
+                f"leave early, drivers are spared {node['refund_per_day']:,.2f} {money} a day for energy not received.",
+                soft_wrap=True,
+            )
+        for row in node.get("reserve", ()):
+            console.print(_reserve_sentence(row, money), soft_wrap=True)
         for note in _against_uncontrolled(node["gain"], node["grid_effect"], money):
             console.print(note, soft_wrap=True)
+
+
+def _reserve_sentence(row: RolledReserve, money: str) -> str:
+    """Return how reserve was carried out on the mean day, by plan or rolling, as one sentence."""
+    how = "as planned" if row["plan"] == WITH_RESERVE else row["plan"]
+    return (
+        f"Reserve {how}: paid {row['payment']:,.2f} {money} a day, of it withheld {row['withheld']:,.2f}, penalties "
+        f"{row['penalty']:,.2f}; {100 * row['missed_share']:.2g} % of {row['called_kwh']:,.0f} kWh called a day is not "
+        f"delivered, and bids lack something in {row['missing_h']:.2g} h a day."
+    )

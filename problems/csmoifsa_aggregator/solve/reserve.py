@@ -85,7 +85,8 @@ def read_reserve(bids: Bids, x: np.ndarray, cars: Batteries, market: Market) -> 
     up[v, t], down[v, t] = (one * cars.count[v] for one in each[:2])
     weights = call_costs(cars, market, product)
     cost[v, t] = sum(weight * one for weight, one in zip(weights, each, strict=True))
-    bid = np.maximum(x[bands.offer.bid], 0.0)
+    bid = x[bands.offer.bid]
+    bid = np.where(bid > 1e-6 * greatest_swing(cars), bid, 0.0)  # what rounding left is no bid
     payment = bid * product.prices(cars.n_steps, cars.dt_h) * product.block_h
     return Reserve(product, bid, up, down, payment, cost, bids.integers.size)
 

@@ -18,40 +18,11 @@ from csmoifsa_aggregator.inputs.case import Case
 from csmoifsa_aggregator.inputs.market import MarketPrices
 from csmoifsa_aggregator.inputs.steps import refine
 from csmoifsa_aggregator.model.battery import Batteries, longest_stay
-from csmoifsa_aggregator.solve.stackelberg import solve_game
-from csmoifsa_aggregator.study.baselines import DayAccount, baselines, contracts, other_load, stages
-from csmoifsa_aggregator.study.grid import GridRow, grid_rows
-from csmoifsa_aggregator.study.rolling import RollingResult, Terms, roll_day
-
-ROLLING, PERFECT = "with rolling", "perfect foresight"
+from csmoifsa_aggregator.study.baselines import DayAccount
+from csmoifsa_aggregator.study.rolled_day import DayPrices, RolledDay, Rules, run_rolled_day
 
 BLOCK = 7
 """Number of consecutive days that the bootstrap draws together."""
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class RolledDay:
-    """One day of a backtest.
-
-    Attributes
-    ----------
-    day : date
-        Date at which the day begins.
-    rolled : RollingResult
-        Dispatch as planned, with rolling, and with perfect foresight.
-    accounts : list of DayAccount
-        Accounts of every way to run the day, for the table of baselines.
-    status : str
-        Status of the solution of stage one.
-    grid : list of GridRow
-        Figures of the load of base and cars of every way to run the day.
-    """
-
-    day: date
-    rolled: RollingResult
-    accounts: list[DayAccount]
-    status: str
-    grid: list[GridRow]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -92,6 +63,7 @@ def backtest(
     day_ahead: MarketPrices,
     real_time: MarketPrices,
     *,
+    imbalance: Sequence[MarketPrices] = (),
     days: tuple[date, date] | None = None,
     forecaster: str = "bias",
     known: str = "last",
@@ -109,6 +81,9 @@ def backtest(
         Case whose V2G classes are dispatched; where it has none, all classes are, by charging only.
     day_ahead, real_time : MarketPrices
         Prices at one node.
+    imbalance : sequence of two MarketPrices, optional
+        Prices of energy drawn beyond the day-ahead position, and of energy of it not drawn; where left out, the
+        multiples of the real-time price that the case's ``[roll]`` states.
     days : (date, date), optional
         First and last day; where left out, all days that have ``training`` days before them.
     forecaster, known : str
@@ -140,16 +115,27 @@ def backtest(
         )
     game, begin = case.game, case.best_begin
     length = timedelta(hours=game.dt_h)
-    chosen = _days(day_ahead, real_time, begin * length, days, training)
+    imbalance = [one.at_step(length) for one in imbalance]
+    chosen = _days([day_ahead, real_time, *imbalance], begin * length, days, training)
     offsets = [datetime.combine(day, datetime.min.time()) + begin * length for day in chosen]
-    ahead = np.array([day_ahead.window(when, game.n_steps) for when in offsets])
-    actual = np.array([real_time.window(when, game.n_steps) for when in offsets])
+    ahead, actual, *two = (
+        np.array([one.window(when, game.n_steps) for when in offsets]) for one in (day_ahead, real_time, *imbalance)
+    )
+    short, long = two or (
+        actual + (ratio - 1.0) * np.abs(actual) for ratio in (case.roll.short_ratio, case.roll.long_ratio)
+    )
+    _check_imbalance(short, long, chosen)
     first = 0 if days is None else next(k for k, day in enumerate(chosen) if day >= days[0])
     first = max(first, training) if days is None else first
+    rules = Rules(forecaster, known, margin, steps)
     results = []
     for k in range(first, len(chosen)):
         one = case.at_prices(ahead[k], begin)
-        results.append(_run_day(one, chosen[k], actual[k], (actual - ahead)[:k], forecaster, known, margin, steps))
+        prices = DayPrices(actual[k], (actual - ahead)[:k])
+        if (short != actual).any() or (long != actual).any():
+            expected = np.array([(short - actual)[:k], (actual - long)[:k]]).sum(axis=1) / max(k, 1)
+            prices = replace(prices, imbalance=np.array([short[k], long[k]]), expected=expected)
+        results.append(run_rolled_day(one, chosen[k], prices, rules))
         if progress is not None:
             progress(len(results))
     plan = np.array([one.rolled.plan_loss for one in results])
@@ -216,17 +202,28 @@ def dispatchable(case: Case) -> Case:
     return replace(case, cars=cars, owner=np.arange(game.n_classes), v2g_share=np.ones(game.n_classes), owner_share=0.0)
 
 
+def _check_imbalance(short: np.ndarray, long: np.ndarray, days: Sequence[date]) -> None:
+    """Raise `InputError` where energy short costs less than energy long earns; prices (days, T) [currency/kWh]."""
+    wrong = np.argwhere(long > short + 1e-12)
+    if wrong.size:
+        k, t = wrong[0]
+        raise InputError(
+            f"the price of energy long exceeds that of energy short in {len(wrong)} steps, first in step {t} of the "
+            f"day that begins on {days[k]}: {long[k, t]:g} and {short[k, t]:g} per kWh; check roll.short and roll.long"
+        )
+
+
 def _days(
-    day_ahead: MarketPrices, real_time: MarketPrices, offset: timedelta, days: tuple[date, date] | None, training: int
+    series: Sequence[MarketPrices], offset: timedelta, days: tuple[date, date] | None, training: int
 ) -> list[date]:
-    """Return the days that both price series cover, training days included.
+    """Return the days that all price series cover, training days included.
 
     Raises
     ------
     InputError
         A chosen day is not covered, the first day is after the last, or too few days are covered to learn from.
     """
-    common = set(day_ahead.days) & set(real_time.days)
+    common = set.intersection(*(set(one.days) for one in series))
     both = sorted(common)
     chosen = [day for day in both if not offset or day + timedelta(days=1) in common]  # with the next day's prices
     if days is not None:
@@ -235,7 +232,7 @@ def _days(
                 span = f"{chosen[0]} to {chosen[-1]}" if chosen else "no whole day"
                 why = [
                     reason
-                    for prices in (day_ahead, real_time)
+                    for prices in series
                     for one, reason in prices.left_out.items()
                     if one in (day, day + timedelta(days=1))
                 ]
@@ -249,53 +246,6 @@ def _days(
     elif len(chosen) <= training:
         raise InputError(f"both price files together hold {len(chosen)} days; {training} are needed to learn from")
     return chosen
-
-
-def _run_day(
-    case: Case,
-    day: date,
-    real_time: np.ndarray,
-    past: np.ndarray,
-    forecaster: str,
-    known: str,
-    margin: float | None,
-    steps: bool,
-) -> RolledDay:
-    game, cars = case.game, case.cars
-    assert cars is not None
-    try:
-        solution = solve_game(game, margin=margin)
-    except InputError:  # a day whose bounds leave no room for the margin, or on which it breaks the import limit
-        try:
-            solution = solve_game(game, margin=0.0)
-        except InputError as error:
-            raise InputError(f"{day}: {error}") from None
-    try:
-        second = contracts(case, solution)
-    except InputError as error:
-        raise InputError(f"{day}: {error}") from None
-    # without contracts the owners respond to the price of stage one
-    plan = solution.response.cars if second is None else second.v2g
-    terms = Terms(game, case.v2g_sell if second is not None else None, other_load(case, solution), plan)
-    rolled = roll_day(
-        cars, game.day_ahead, real_time, past=past, forecaster=forecaster, known=known, terms=terms, steps=steps
-    )
-    accounts = [*baselines(case), *stages(case, solution, [second])]
-    last = accounts[-1]
-    for name, cost, load in (
-        (ROLLING, rolled.rolling_cost, rolled.rolling_kw),
-        (PERFECT, rolled.perfect_cost, rolled.perfect_kw),
-    ):
-        accounts.append(
-            replace(
-                last,
-                name=name,
-                load_kw=last.load_kw - rolled.position_kw + load,
-                profit=last.profit + rolled.plan_cost - cost,
-            )
-        )
-    grid = grid_rows(accounts, game.base_kw, game.dt_h)
-    return RolledDay(day=day, rolled=rolled, accounts=accounts, status=solution.status, grid=grid)
 
 
 def loss_reduction(

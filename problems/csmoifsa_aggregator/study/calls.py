@@ -144,22 +144,19 @@ def simulate_calls(
         aim = np.where(here, plan.soe_kwh[:, clock], soe)
         for tick in range(ticks):
             hours = left * dt - (tick + 1) * dt / ticks  # after this tick
-            target = aim - (1 - (tick + 1) / ticks) * _stored(planned, cars) * dt
+            target = aim - (1 - (tick + 1) / ticks) * stored(planned, cars) * dt
             base = _restoring(target - soe, planned, own[..., clock].sum(axis=0), cars, here, dt / ticks)
             base = _within_limits(base, planned, own, reserves, cars, market, other_load_kw, clock, here)
             x = signals[:, :, clock * ticks + tick]
             asked = np.where(x[:, :, None] < 0, own[None, :, 0, :, clock], own[None, :, 1, :, clock]) * x[:, :, None]
             asked = asked * here
             call = asked.sum(axis=1)
-            power = _deliverable(base + call, soe, cars, hours, dt / ticks) * here
+            power = deliverable(base + call, soe, cars, hours, dt / ticks) * here
             lost = np.clip(np.where(call > 0, base + call - power, power - base - call), 0.0, np.abs(call)) * here
-            soe = soe + _stored(power, cars) * dt / ticks
+            soe = soe + stored(power, cars) * dt / ticks
             if not counts:
                 continue
-            # what is missed in the direction of the whole call is missed by its products in proportion
-            same = np.where(np.sign(asked) == np.sign(call)[:, None], np.abs(asked), 0.0)
-            whole = same.sum(axis=1)
-            part = np.divide(lost, whole, out=np.zeros(lost.shape), where=whole > 0)[:, None] * same
+            part = missed_by_product(asked, lost)
             energy[0] += np.abs(asked) @ cars.count * dt / ticks
             energy[1] += part @ cars.count * dt / ticks
             given = (asked - np.sign(asked) * part) @ cars.count * dt / ticks
@@ -175,13 +172,24 @@ def simulate_calls(
     return CallsResult(energy[0], energy[1], penalty, (moved * bought).sum(axis=1) + paid + worn, short, course)
 
 
-def _stored(power: np.ndarray, cars: Batteries) -> np.ndarray:
+def missed_by_product(asked: np.ndarray, lost: np.ndarray) -> np.ndarray:
+    """Return what each product misses of what is lost (N, V) of the calls asked (N, J, V), shape (N, J, V) [kW].
+
+    What is missed in the direction of the whole call is missed by its products in proportion.
+    """
+    call = asked.sum(axis=1)
+    same = np.where(np.sign(asked) == np.sign(call)[:, None], np.abs(asked), 0.0)
+    whole = same.sum(axis=1)
+    return np.divide(lost, whole, out=np.zeros(lost.shape), where=whole > 0)[:, None] * same
+
+
+def stored(power: np.ndarray, cars: Batteries) -> np.ndarray:
     """Return the power that enters the battery at a net power at the grid, (..., V) [kW]."""
     return cars.efficiency * np.maximum(power, 0.0) - np.maximum(-power, 0.0) / cars.efficiency
 
 
-def _drawn(stored: np.ndarray, cars: Batteries) -> np.ndarray:
-    """Return the net power at the grid that stores a power, (..., V) [kW]: the inverse of `_stored`."""
+def drawn(stored: np.ndarray, cars: Batteries) -> np.ndarray:
+    """Return the net power at the grid that stores a power, (..., V) [kW]: the inverse of `stored`."""
     return np.maximum(stored, 0.0) / cars.efficiency - np.maximum(-stored, 0.0) * cars.efficiency
 
 
@@ -190,7 +198,7 @@ def _restoring(
 ) -> np.ndarray:
     """Return the power without calls that brings the state of energy nearest to the plan by the end of the tick."""
     low, high = bands[0] - cars.discharge_kw, cars.charge_kw - bands[1]
-    power = np.clip(_drawn(missing / tick_h, cars), np.minimum(low, planned), np.maximum(high, planned))
+    power = np.clip(drawn(missing / tick_h, cars), np.minimum(low, planned), np.maximum(high, planned))
     return np.where(here, power, 0.0)
 
 
@@ -221,10 +229,10 @@ def _within_limits(
     return (planned * here) + more - less
 
 
-def _deliverable(power: np.ndarray, soe: np.ndarray, cars: Batteries, hours: np.ndarray, tick_h: float) -> np.ndarray:
+def deliverable(power: np.ndarray, soe: np.ndarray, cars: Batteries, hours: np.ndarray, tick_h: float) -> np.ndarray:
     """Return powers (N, V) within capacity and floor, that still reach the promise in the hours (V,) left after it."""
     full = cars.efficiency * cars.charge_kw
     least = np.maximum(cars.floor_kwh, cars.departure_kwh - full * hours)
-    low = _drawn((np.minimum(least, soe + full * tick_h) - soe) / tick_h, cars)
-    high = _drawn((cars.capacity_kwh - soe) / tick_h, cars)
+    low = drawn((np.minimum(least, soe + full * tick_h) - soe) / tick_h, cars)
+    high = drawn((cars.capacity_kwh - soe) / tick_h, cars)
     return np.clip(power, np.clip(low, -cars.discharge_kw, cars.charge_kw), np.maximum(high, -cars.discharge_kw))

@@ -5,6 +5,10 @@ same for all. The plan made at day-ahead prices loses L_plan, rolling loses L_ro
 on the account of `costs`. A policy that deviates from it pays the difference of the same account at real-time prices,
 that of its own load less that of the plan, on the same terms of the contract. So the plan adds the same to all
 policies, and paying real-time prices for everything leads to the same losses (reconstruction).
+
+With reserve, or cars that do not keep to their stays, the same calls and cars meet all three: the plan is a dispatcher
+that expects day-ahead prices, and perfect foresight one that knows the prices, but neither calls nor cars. Payments for
+capacity, less what is withheld, penalties, payments for energy called and refunds to drivers belong to the costs.
 """
 
 from __future__ import annotations
@@ -15,13 +19,12 @@ import numpy as np
 
 from csmoifsa.errors import InputError
 from csmoifsa_aggregator.dispatch import forecast as forecasts
-from csmoifsa_aggregator.dispatch.dispatch import DispatchPlan, RollingDispatcher
+from csmoifsa_aggregator.dispatch.dispatch import Commitment, DispatchPlan, RollingDispatcher
 from csmoifsa_aggregator.model.battery import Batteries, Dispatch
 from csmoifsa_aggregator.model.costs import Market, price_ratio, single_price, step_costs
 from csmoifsa_aggregator.solve.plans import plan_cars
-
-KNOWN = ("current", "last", "nothing")
-"""Real-time prices known at a decision: up to this step's, up to the last one's, or none."""
+from csmoifsa_aggregator.solve.reserve import Reserve
+from csmoifsa_aggregator.study.carry import KNOWN, CarriedOut, Events, carry_out, latest_known
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -60,18 +63,25 @@ class DaySteps:
 class RollingResult:
     """Loads and costs of one day carried out by plan, with rolling, and with perfect foresight.
 
-    Costs are those of all cars' energy, paid day-ahead and in real time, wear included [currency].
+    Costs are those of all cars' energy, paid day-ahead and in real time, wear included, and less what reserve earns
+    [currency].
 
     Attributes
     ----------
     position_kw, rolling_kw, perfect_kw : (T,) array
-        Net load of the batteries: planned day-ahead, with rolling, and with perfect foresight [kW].
+        Net load of the batteries: as planned, with rolling, and with perfect foresight [kW].
     plan_cost, rolling_cost, perfect_cost : float
         Cost of the plan, with rolling, and with perfect foresight [currency].
+    planned_cost : float
+        Cost of the plan as expected day-ahead; ``plan_cost`` unless reserve is called [currency].
     soe_kwh : (V, T) array
         State of energy on the rolled day, per vehicle [kWh]; NaN where not plugged in.
     unserved_kwh : float
         Energy promised and not delivered on the rolled day, all vehicles together [kWh].
+    carried : (CarriedOut, CarriedOut)
+        The day as planned, and with rolling.
+    refunds : tuple of three float
+        What is refunded to drivers as planned, with rolling, and with perfect foresight [currency].
     steps : DaySteps, optional
         The day step by step, if it was asked for.
     """
@@ -82,8 +92,11 @@ class RollingResult:
     plan_cost: float
     rolling_cost: float
     perfect_cost: float
+    planned_cost: float
     soe_kwh: np.ndarray
     unserved_kwh: float
+    carried: tuple[CarriedOut, CarriedOut]
+    refunds: tuple[float, float, float]
     steps: DaySteps | None = None
 
     @property
@@ -112,12 +125,15 @@ class Terms:
         Load of the drivers who are not dispatched [kW].
     plan : Dispatch or None
         Planned dispatch of the batteries; the cheapest one at day-ahead prices where left out.
+    reserve : tuple of Reserve
+        Reserve committed by the plan.
     """
 
     market: Market
     sale_price: np.ndarray | None
     other_load_kw: np.ndarray
     plan: Dispatch | None = None
+    reserve: tuple[Reserve, ...] = ()
 
     def ratio(self, day_ahead: np.ndarray) -> np.ndarray:
         """Return the ratio of sale price to price as in `DispatchPlan`, (T,); NaN where nothing can be sold."""
@@ -125,6 +141,21 @@ class Terms:
             return np.full(day_ahead.shape, np.nan)
         above = price_ratio(self.sale_price, day_ahead)
         return np.ones(day_ahead.shape) if above is None else 1.0 + above
+
+    def cost(self, cars: Batteries, carried: CarriedOut, position: CarriedOut, events: Events) -> float:
+        """Return the cost of a day that deviates from a position bought day-ahead, wear included [currency].
+
+        What reserve earns is deducted, what is refunded to drivers added. With two imbalance prices, what is drawn
+        beyond the position is paid at the one, and what is not drawn of it received at the other, net in each step.
+        """
+        real = self.at(events.real_time)
+        ahead = self.energy_cost(*position.settled_kw) - real.energy_cost(*position.settled_kw)
+        energy = ahead + real.energy_cost(*carried.settled_kw) + float(cars.wear @ carried.discharged_kwh(cars))
+        if events.imbalance is not None:
+            away = (carried.settled_kw[0] - carried.settled_kw[1]) - (position.settled_kw[0] - position.settled_kw[1])
+            extra = events.imbalance - events.real_time
+            energy += float(extra[0] @ np.maximum(away, 0.0) - extra[1] @ np.maximum(-away, 0.0)) * cars.dt_h
+        return energy - carried.reserve_gain + carried.refund
 
     def energy_cost(self, taken_kw: np.ndarray, discharge_kw: np.ndarray) -> float:
         """Return the cost of all cars' energy in this market [currency]; powers of the batteries are (T,) [kW]."""
@@ -148,6 +179,8 @@ def roll_day(
     forecaster: str | forecasts.Forecaster = "bias",
     known: str = "last",
     terms: Terms | None = None,
+    events: Events | None = None,
+    imbalance: np.ndarray | None = None,
     steps: bool = False,
 ) -> RollingResult:
     """Carry out one day of rolling dispatch step by step.
@@ -167,6 +200,10 @@ def roll_day(
     terms : Terms, optional
         Market, sale price, other drivers and plan; where left out, these cars are alone, any amount is bought and sold
         at the prices, and the plan is the cheapest one.
+    events : Events, optional
+        What else happens; nothing but ``real_time`` where left out.
+    imbalance : (2, T) array, optional
+        Expected imbalance prices above and below the real-time price, as in `DispatchPlan`.
     steps : bool
         Whether to keep the day step by step.
 
@@ -183,6 +220,7 @@ def roll_day(
     name = forecaster if isinstance(forecaster, str) else None
     if terms is None:
         terms = Terms(single_price(day_ahead, cars.dt_h), day_ahead, np.zeros(cars.n_steps))
+    events = Events(real_time) if events is None else events
     plan = DispatchPlan(
         cars=cars,
         day_ahead=day_ahead,
@@ -192,66 +230,70 @@ def roll_day(
         import_limit_kw=terms.market.import_limit_kw,
         sale_ratio=terms.ratio(day_ahead),
         planned_kw=None if terms.plan is None else np.array([terms.plan.charge_kw, terms.plan.discharge_kw]),
+        base_kw=terms.market.base_kw,
+        reserve=tuple(Commitment(one.product, one.bid_kw) for one in terms.reserve),
+        imbalance=imbalance,
     )
     dispatcher = RollingDispatcher(plan, None if isinstance(forecaster, str) else forecaster)
-    planned = dispatcher.powers()
-    every = np.arange(cars.n_steps)
-    latest = {"current": every, "last": every - 1, "nothing": np.full(cars.n_steps, -1)}[known]
-    expected, net_kw = [], []
-    for now, upto in enumerate(latest.tolist()):
-        dispatcher.step(now, {upto: float(real_time[upto])} if upto >= 0 else None)
-        if steps:
-            expected.append(dispatcher.expected)
-            net_kw.append(dispatcher.net_kw)
-    powers = dispatcher.powers()
-    rolled = _rolled(cars, terms, day_ahead, real_time, planned, powers)
-    if not steps:
-        return rolled
-    charge_kw, discharge_kw = (cars.count[:, None] * one for one in powers[:2])
-    kept = DaySteps(
-        day_ahead=day_ahead,
+    charge, discharge, soe = dispatcher.powers()
+    count = cars.count[:, None]
+    position = CarriedOut.without_calls(count * np.nan_to_num(charge), count * np.nan_to_num(discharge), soe)
+    seen: list[tuple[np.ndarray, np.ndarray]] = []
+    keep = (lambda: seen.append((dispatcher.expected, dispatcher.net_kw))) if steps else None
+    rolled = carry_out(dispatcher, events, known, keep)
+    planned, perfect = position, None
+    if plan.reserve or events.stays is not None:
+        planned = carry_out(RollingDispatcher(replace(plan, forecaster="none")), events, "nothing")
+    if planned is position and events.imbalance is None:
+        real = terms.at(real_time)
+        best = plan_cars(cars, real.market, real.sale_price, terms.other_load_kw)
+        perfect = CarriedOut.without_calls(best.charge_kw, best.discharge_kw, best.soe_kwh)
+    else:
+        sure = replace(plan, forecaster="none", imbalance=_known_imbalance(events))
+        perfect = carry_out(RollingDispatcher(sure, _perfect_forecaster(real_time)), events, "nothing")
+    plan_cost, rolling_cost, perfect_cost = (
+        terms.cost(cars, one, position, events) for one in (planned, rolled, perfect)
+    )
+    return RollingResult(
+        position_kw=planned.net_kw,
+        rolling_kw=rolled.net_kw,
+        perfect_kw=perfect.net_kw,
+        plan_cost=plan_cost,
+        rolling_cost=rolling_cost,
+        perfect_cost=perfect_cost,
+        planned_cost=terms.cost(cars, position, position, events) - sum(one.gain for one in terms.reserve),
+        soe_kwh=rolled.soe_kwh,
+        unserved_kwh=rolled.unserved_kwh,
+        carried=(planned, rolled),
+        refunds=(planned.refund, rolled.refund, perfect.refund),
+        steps=_kept(dispatcher, real_time, known, seen) if steps else None,
+    )
+
+
+def _kept(
+    dispatcher: RollingDispatcher, real_time: np.ndarray, known: str, seen: list[tuple[np.ndarray, np.ndarray]]
+) -> DaySteps:
+    cars = dispatcher.plan.cars
+    expected, net_kw = (np.array(one) for one in zip(*seen, strict=True))
+    charge_kw, discharge_kw = (cars.count[:, None] * one for one in dispatcher.powers()[:2])
+    return DaySteps(
+        day_ahead=dispatcher.plan.day_ahead,
         real_time=real_time,
-        known=latest,
-        expected=np.array(expected),
-        net_kw=np.array(net_kw),
+        known=np.array([latest_known(known, now) for now in range(cars.n_steps)]),
+        expected=expected,
+        net_kw=net_kw,
         classes=cars.names,
         charge_kw=charge_kw,
         discharge_kw=discharge_kw,
     )
-    return replace(rolled, steps=kept)
+
+
+def _known_imbalance(events: Events) -> np.ndarray | None:
+    """Return what imbalances cost above the real-time price, and bring less, (2, T) [currency/kWh], as it comes."""
+    if events.imbalance is None:
+        return None
+    return np.array([events.imbalance[0] - events.real_time, events.real_time - events.imbalance[1]])
 
 
 def _perfect_forecaster(real_time: np.ndarray) -> forecasts.Forecaster:
     return lambda now, known, day_ahead, past: real_time
-
-
-def _rolled(
-    cars: Batteries,
-    terms: Terms,
-    day_ahead: np.ndarray,
-    real_time: np.ndarray,
-    planned: tuple[np.ndarray, ...],
-    rolled: tuple[np.ndarray, ...],
-) -> RollingResult:
-    real = terms.at(real_time)
-    best = plan_cars(cars, real.market, real.sale_price, terms.other_load_kw)
-    flows = [cars.count @ np.nan_to_num(np.array([one[0], one[1]])) for one in (planned, rolled)]
-    flows.append(np.array([best.charge_kw.sum(axis=0), best.discharge_kw.sum(axis=0)]))
-    discharged = [np.nan_to_num(one[1]).sum(axis=1) * cars.count * cars.dt_h for one in (planned, rolled)]
-    discharged.append(best.discharged_kwh(cars))
-    ahead, ahead_at_real_time = terms.energy_cost(*flows[0]), real.energy_cost(*flows[0])
-    costs = [
-        ahead + real.energy_cost(*flow) - ahead_at_real_time + float(cars.wear @ kwh)
-        for flow, kwh in zip(flows, discharged, strict=True)
-    ]
-    final = rolled[2][np.arange(cars.n_classes), cars.start + cars.length - 1]
-    return RollingResult(
-        position_kw=flows[0][0] - flows[0][1],
-        rolling_kw=flows[1][0] - flows[1][1],
-        perfect_kw=best.net_kw,
-        plan_cost=costs[0],
-        rolling_cost=costs[1],
-        perfect_cost=costs[2],
-        soe_kwh=rolled[2],
-        unserved_kwh=float(cars.count @ np.maximum(cars.departure_kwh - final, 0.0)),
-    )

@@ -60,6 +60,12 @@
     Aggregator.drawCurves("plans_load", D.plans_load[k]);
     Aggregator.fillPlans($("plans"), one.plans);
     Aggregator.fillGrid(one);
+    $("rolled_reserve").hidden = !one.reserve;
+    fillTable($("reserve_table"), [T.way, unit(T.payment), unit(T.withheld), unit(T.penalty), unit(T.activation), T.called, `${T.missed} [%]`, T.missing_h],
+      (one.reserve || []).map((row) => [
+        T.plans[row.plan], money(row.payment), money(row.withheld), money(row.penalty), money(row.activation), number(row.called_kwh, 0),
+        trimmed(100 * row.missed_share, 2), trimmed(row.missing_h, 2),
+      ]), 1);
     fillTable($("table"), [T.day, unit(T.plan_loss_day), unit(T.rolling_loss_day), unit(T.gain_axis), T.unserved, T.stage_one], days.day.map((day, row) => [
       day, money(days.plan_loss[row]), money(days.rolling_loss[row]), money(days.gain[row]), trimmed(days.unserved_kwh[row], 1), T.statuses[days.stage_one[row]],
     ]), 1);
@@ -67,17 +73,28 @@
     fillList($("late"), [
       T.known[S.known], T.missing_file, T.missing_live, fill(T.learnt, { n: one.training_days }),
       fill(one.unserved_kwh > 1e-6 ? T.unserved_some : T.unserved_none, { kwh: trimmed(one.unserved_kwh, 1) }),
+      ...(S.assumptions.attendance ? [fill(T.attendance, {
+        late: percent(S.assumptions.attendance.late_share), late_h: trimmed(S.assumptions.attendance.late_h, 2),
+        early: percent(S.assumptions.attendance.early_share), early_h: trimmed(S.assumptions.attendance.early_h, 2),
+        absent: percent(S.assumptions.attendance.absent_share), n: number(one.absent_per_day, 0), refund: money(one.refund_per_day), money: D.money,
+      })] : []),
       fill(T.proven_days, { n: one.stage_one_proven_days, days: one.days }),
     ]);
   }
   const daysCsv = () => Aggregator.csv(D.days[state.node]);
+
+  function settled() {
+    const two = S.assumptions.imbalance;
+    if (!two) return T.deviations;
+    return two.files ? T.deviations_files : fill(T.deviations_two, { short: trimmed(two.short_ratio, 3), long: trimmed(two.long_ratio, 3) });
+  }
 
   S.nodes.forEach((one, k) => addOption($("node"), k, one.node));
   $("node").addEventListener("change", (event) => show(Number(event.target.value)));
   $("csv_days").addEventListener("click", () => save("days.csv", daysCsv(), "text/csv"));
   drawRho();
   show(0);
-  Aggregator.fillAssumptions([...(S.assumptions.all_under_direct_control ? [T.all_under_direct_control] : []), T.ratios_kept, T.begin.replace("{hour}", D.hours[0].slice(0, 5)), T.deviations]);
+  Aggregator.fillAssumptions([...(S.assumptions.all_under_direct_control ? [T.all_under_direct_control] : []), T.ratios_kept, T.begin.replace("{hour}", D.hours[0].slice(0, 5)), settled()]);
   state.ready = true;
   window.study = { state, show, daysCsv, copy: () => Aggregator.copyTable($("table")) };
 })();
