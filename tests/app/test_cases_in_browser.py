@@ -13,14 +13,13 @@ pytest.importorskip("starlette")
 
 from app_walk import UNNAMED, price_files
 
-from app.test_cases import hard_case
-from app.test_in_browser import Server, fill, goto
-from app.test_in_browser import page as page  # fixtures
-from app.test_in_browser import pytestmark as pytestmark
+from app.cases import hard_case
+from app.served import NEEDS_BROWSER, Server, fill, goto
 from csmoifsa_app.case_folder import CaseFolder
 from csmoifsa_app.studies import Studies
 from ev.browser import Browser
 
+pytestmark = NEEDS_BROWSER
 FOCUSED = "(({ id, name, textContent }) => id || name || textContent.trim())(document.activeElement)"
 HOME = "location.pathname === '/' && document.readyState === 'complete'"
 

@@ -23,12 +23,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from app.test_in_browser import Server, fill, goto
+from app.cases import hard_case
+from app.served import Server, fill, goto
 from csmoifsa_app.case_folder import CaseFolder
 from csmoifsa_app.studies import Studies
 from ev.browser import Browser
 
-COLOURS = 128
+COLOURS = 256
 """Colours of a picture in the documents."""
 
 PAINTED = """
@@ -71,6 +72,7 @@ class Walk:
     def __init__(self, folder: Path) -> None:
         studies = Studies(folder / "studies")
         self.case = studies.new_from_case("portfolio", CaseFolder)
+        self.hard = studies.new_from_case_file("Quarter hours with supply blocks.toml", hard_case())
         self.study = studies.new_from_case("paper-2022")
         for which, content in price_files().items():
             studies.get(self.case, CaseFolder).add_prices(which, f"{which}.csv", content)
@@ -89,7 +91,7 @@ class Walk:
             "what-if": (f"/studies/{self.study}/what-if", "window.app && app.ready && app.state.shown"),
             "search": (f"/studies/{self.study}/search", "window.app && app.state.report"),
             "portfolio": (f"/cases/{self.case}/portfolio", "window.app && app.ready"),
-            "proof": (f"/cases/{self.case}/price", "window.app && app.state.report"),
+            "day": (f"/cases/{self.case}/price", "window.app && app.state.report"),
             "replay": (f"/cases/{self.case}/replay", "window.app && app.state.day"),
         }
 
@@ -109,7 +111,7 @@ class Walk:
     def work(self) -> None:
         """Search a tariff, find a price and roll two days."""
         self.start("search", "document.getElementById('result')")
-        self.start("proof", "document.getElementById('whole')")
+        self.start("day", "document.getElementById('whole')")
         goto(self.page, self.server, self.pages["replay"][0], "window.app && app.state.report")
         fill(self.page, "[name=days]", "2025-06-22:2025-06-23")
         self.page.run("document.getElementById('start').click()")
@@ -120,7 +122,7 @@ class Walk:
         goto(self.page, self.server, "/")
         if self.page.run("document.documentElement.lang") != language:
             self.page.run("document.querySelector('form[action=\"/language\"] button').click()")
-            self.page.wait(f"document.documentElement.lang === '{language}' && document.readyState === 'complete'")
+            self.page.wait(f"document.documentElement?.lang === '{language}' && document.readyState === 'complete'")
 
     def close(self) -> None:
         """End browser and server."""
@@ -161,7 +163,7 @@ def pictures(walk: Walk, folder: Path) -> None:
     page = walk.page
     walk.work()
     page.resize(1280, 800)
-    scroll = {"search": "result", "proof": "result", "replay": "steps"}
+    scroll = {"search": "result", "day": "result", "replay": "steps"}
     for name in walk.pages:
         walk.goto(name)
         if name == "replay":
@@ -171,6 +173,12 @@ def pictures(walk: Walk, folder: Path) -> None:
             page.run(f"document.getElementById('{scroll[name]}').scrollIntoView()")
         time.sleep(1.5)
         take(page, folder / f"{name}.png")
+    goto(page, walk.server, f"/cases/{walk.hard}/price", "window.app && app.state.report")
+    page.run("document.getElementById('start').click()")
+    page.wait("(app.state.report.proof || []).length > 6", 120)
+    take(page, folder / "proof.png")
+    page.run("document.getElementById('cancel').click()")
+    page.wait("document.readyState === 'complete' && !!window.app && app.state.report?.state === 'new'")
     walk.speak("zh")
     walk.goto("what-if")
     take(page, folder / "what-if-zh.png")
