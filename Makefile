@@ -24,7 +24,7 @@ test: $(STAMP)
 quick: $(STAMP)
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m "not slow and not long"
 
-# Thousands of random cases against slow oracles, killed runs, all notebooks; CI runs them after `make test`.
+# Thousands of random cases against slow oracles, killed runs, the app in a browser, all notebooks; CI runs them after `make test`.
 test-long: $(STAMP)
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m long
 

@@ -8,7 +8,7 @@ pytest.importorskip("starlette")
 
 from app.served import MAIN, NEEDS_BROWSER, fill, goto, wait_file, wait_path
 
-pytestmark = NEEDS_BROWSER
+pytestmark = [*NEEDS_BROWSER, pytest.mark.long]
 
 
 def test_from_a_case_to_a_result(server, page, tmp_path, run_python):

@@ -17,7 +17,7 @@ from csmoifsa_app.studies import Studies
 from csmoifsa_ev.output.finished import read_finished
 from csmoifsa_ev.study.study import run_study
 
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(os.name == "nt", reason="signals")]
+pytestmark = [pytest.mark.long, pytest.mark.skipif(os.name == "nt", reason="signals")]
 
 
 @pytest.fixture

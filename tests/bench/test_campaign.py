@@ -224,7 +224,7 @@ def expected(tmp_path):
     return content(tmp_path / "expected.sqlite")
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_killed_coordinator_loses_and_doubles_nothing(tmp_path, start, expected):
     first = start()
     first.wait_for(10)
@@ -248,7 +248,7 @@ def test_a_killed_coordinator_loses_and_doubles_nothing(tmp_path, start, expecte
     assert content(first.path) == expected
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_killed_workers_run_is_made_again(start, expected):
     process = start()
     process.wait_for(10)
@@ -261,7 +261,7 @@ def test_a_killed_workers_run_is_made_again(start, expected):
     assert content(process.path) == expected
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_ctrl_c_stops_cleanly_and_keeps_what_is_done(start):
     runs, wanted = ("--runs", "120"), 10 * WANTED  # long enough not to end before the signal comes
     process = start(*runs)
@@ -306,7 +306,7 @@ def dask_cluster(tmp_path):
             process.wait()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_dask_cluster_gives_the_same_though_a_worker_is_killed(start, dask_cluster, expected):
     address, workers = dask_cluster
     process = start("--backend", "dask", "--address", address)
@@ -348,7 +348,7 @@ def ray_cluster(monkeypatch):
         shutil.rmtree(folder, ignore_errors=True)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_ray_cluster_gives_the_same(start, ray_cluster, expected):
     process = start("--backend", "ray", "--address", ray_cluster)
     answer = process.answer()
@@ -358,7 +358,7 @@ def test_a_ray_cluster_gives_the_same(start, ray_cluster, expected):
 
 
 # ------------------------------------------------------------------------------------------ ten thousand
-@pytest.mark.slow
+@pytest.mark.long
 def test_ten_thousand_runs_cost_little_and_memory_stays_flat(tmp_path, monkeypatch):
     """Coordinator alone: what the workers do is replaced by a front of 100 points, ready made."""
     F = np.random.default_rng(1).random((100, 2))
@@ -387,7 +387,7 @@ def test_ten_thousand_runs_cost_little_and_memory_stays_flat(tmp_path, monkeypat
     assert time.process_time() - before < 10  # finding out that nothing is missing
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_thousand_tiny_runs_in_processes_cost_the_coordinator_little(tmp_path):
     tiny = suite(budget=4, snapshots=[], pop_size=4, runs=500, problems=[{"name": "zdt1", "params": {"n_var": 2}}])
     run_campaign(tiny.narrowed(runs=10), tmp_path / "r.sqlite", jobs=2)  # workers start and import
