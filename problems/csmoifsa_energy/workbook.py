@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
+from unicodedata import east_asian_width
 
 import numpy as np
 
@@ -17,6 +19,12 @@ if TYPE_CHECKING:
 WIDEST = 60
 """Largest width of a column [characters]; longer texts wrap."""
 
+PAGE = 200
+"""Width that a sheet of A4 across takes in print that can be read [characters]; wider tables run over several."""
+
+LINE = 15.0
+"""Height of a line of text [points]."""
+
 LONGEST_NAME = 31
 """Largest length of a sheet's name, that of Excel [characters]."""
 
@@ -25,7 +33,8 @@ def write_workbook(path: Path, tables: Mapping[str, DataFrame]) -> None:
     """Write tables as the sheets of an Excel workbook, in their order.
 
     Numbers are stored whole and only shown rounded; texts stay texts, also those that begin with an equals sign. The
-    first row is bold and stays in view, columns are as wide as what they hold, and sheets print on A4 across.
+    first row is bold and stays in view, columns are as wide as what they hold, and sheets print on A4 across, wide ones
+    on several with their first column on each.
 
     Parameters
     ----------
@@ -78,6 +87,8 @@ def _fill(sheet: Any, table: DataFrame) -> None:
     from openpyxl.styles import Alignment, Font
     from openpyxl.utils import get_column_letter
 
+    lines: dict[int, int] = {}  # lines of text of rows that wrap
+    across = 0
     for k, name in enumerate(table.columns, start=1):
         column = cast("Series", table[name])
         head = sheet.cell(1, k)
@@ -93,16 +104,32 @@ def _fill(sheet: Any, table: DataFrame) -> None:
             cell = sheet.cell(row, k)
             _put(cell, value)
             cell.number_format = shown[row - 2]
-            width = max(width, len(f"{value:,.2f}" if numbers else str(value)) + 2)
-            if not numbers and len(str(value)) > WIDEST:
+            needed = len(f"{value:,.2f}") if numbers else _width(str(value))
+            width = max(width, needed + 2)
+            if not numbers and needed + 2 > WIDEST:
                 cell.alignment = Alignment(wrap_text=True, vertical="top")
-        sheet.column_dimensions[get_column_letter(k)].width = min(width, WIDEST)
+                lines[row] = max(lines.get(row, 1), ceil((needed + 2) / (WIDEST - 6)))  # lines end at words
+        width = min(width, WIDEST)
+        sheet.column_dimensions[get_column_letter(k)].width = width
+        lines[1] = max(lines.get(1, 1), ceil(_width(str(name)) / (width - 2)))
+        across += width
+    for row, n in lines.items():
+        sheet.row_dimensions[row].height = LINE * n
+        for cell in sheet[row]:
+            cell.alignment = Alignment(wrap_text=cell.alignment.wrap_text, vertical="top")
     sheet.freeze_panes = "A2"
     sheet.print_title_rows = "1:1"
     sheet.page_setup.paperSize = sheet.PAPERSIZE_A4
     sheet.page_setup.orientation = "landscape"
+    sheet.print_title_cols = "A:A"
+    sheet.page_setup.fitToWidth = ceil(across / PAGE)
     sheet.page_setup.fitToHeight = 0
     sheet.sheet_properties.pageSetUpPr.fitToPage = True
+
+
+def _width(text: str) -> int:
+    """Return the width of a text in a sheet [characters]; those of Chinese count twice."""
+    return sum(2 if east_asian_width(one) in "WF" else 1 for one in text)
 
 
 def _formats(column: Series, table: DataFrame) -> list[str]:

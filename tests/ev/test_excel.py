@@ -133,6 +133,17 @@ def test_texts_never_become_formulas(tmp_path):
     assert [found.cell(k, 1).value for k in range(2, 6)] == texts[:4]
 
 
+def test_long_texts_have_room(tmp_path):
+    table = pd.DataFrame({"a": ["short", "word " * 40, "车辆" * 60], "b": ["负荷率", "x", "y"]})
+    write_workbook(tmp_path / "w.xlsx", {"t": table})
+    found = openpyxl.load_workbook(tmp_path / "w.xlsx").worksheets[0]
+    assert found.column_dimensions["A"].width == 60
+    assert found.column_dimensions["B"].width == 8  # three characters of double width, and a margin
+    assert found.row_dimensions[1].height == 15.0
+    assert found.row_dimensions[2].height is None
+    assert [found.row_dimensions[row].height for row in (3, 4)] == [60.0, 75.0]  # 4 and 5 lines
+
+
 def test_the_workbook_of_a_study_holds_its_tables(tmp_path, run_cli):
     out = tmp_path / "study"
     answer = run_cli("ev", "price", "--n-eval", "200", "--no-figures", "--no-report", "--out", out)
