@@ -1,5 +1,9 @@
 """How long pricing takes, beside its bars: ``python benchmarks/perf/pricing.py`` (``--large`` adds 80 million cars).
 
+With ``--year LOAD.csv`` it prints instead the time and memory of a study of 2016 on an hourly load, with other hours on
+weekends and on winter weekdays: by 24 representative days, and by all days; and the time that the limits of what parked
+cars can shift take with two to six periods.
+
 With ``--seeds 10`` it prints instead what is recommended over seeds, evaluations and populations, for the bundled cases
 and for each scenario file named with ``--scenario``; ``--out PAGE.md`` writes that as a page.
 
@@ -17,11 +21,13 @@ import resource
 import time
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 
 from csmoifsa_ev.inputs.scenario import build_day, load_scenario
 from csmoifsa_ev.model.fleet_sums import sum_fleet
+from csmoifsa_ev.model.tariff import Period, Windows
 from csmoifsa_ev.problem.pricing import EVPricing
 from csmoifsa_ev.study.study import run_study
 
@@ -82,6 +88,54 @@ def time_fleets(sizes: list[int]) -> list[dict]:
     return rows
 
 
+YEAR = """
+[load]
+csv = "{load}"
+first_day = 2016-01-01
+last_day = 2016-12-31
+{representative}
+[[tariff.days]]
+name = "weekend"
+which = "weekends"
+windows = {{ valley = ["0-24"] }}
+[[tariff.days]]
+name = "winter weekday"
+which = "weekdays"
+months = [1, 2, 3, 11, 12]
+windows = {{ flat = ["16-21"], valley = ["21-16"] }}
+"""
+
+
+def time_year(load: Path) -> None:
+    """Print the time and the memory of a study of a year, by representative days and by all."""
+    with TemporaryDirectory() as name:
+        for label, representative in (("24 days", "representative = 24"), ("all days", "")):
+            path = Path(name) / "year.toml"
+            path.write_text(YEAR.format(load=load.resolve(), representative=representative), encoding="utf-8")
+            sum_fleet.cache_clear()
+            used, begin = time.process_time(), time.perf_counter()
+            study = run_study(load_scenario(path), n_eval=10_000, pop_size=100)
+            wall, used = time.perf_counter() - begin, time.process_time() - used
+            memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0
+            print(
+                f"year by {label}: {study.day.n_days} day(s) in {len(study.day.kinds)} kind(s), 10,000 tariffs: "
+                f"{wall:.1f} s, {used:.1f} s of processor, {memory:,.0f} MB"
+            )
+
+
+def time_periods() -> None:
+    """Print the processor time of the fleet's sums with two to six periods."""
+    scenario = load_scenario()
+    hours = {2: (16, 21), 3: (7, 16, 21), 4: (7, 14, 17, 21), 5: (4, 8, 14, 17, 21), 6: (4, 8, 12, 15, 18, 22)}
+    for n, begins in hours.items():
+        ends = [*begins[1:], begins[0]]
+        windows = [(f"{a}-{b}",) for a, b in zip(begins, ends, strict=True)]
+        periods = tuple(Period(name=f"p{k}", windows=one) for k, one in enumerate(windows))
+        used = time.process_time()
+        sum_fleet(scenario.fleet, Windows(periods=periods), 24, scenario.v2g.depth)
+        print(f"{n} periods, {scenario.fleet.n_ev:,} cars: {time.process_time() - used:.1f} s of processor")
+
+
 def seeds_page(seeds: int, scenarios: list[str]) -> str:
     """Return a page with the recommended tariff of each case over seeds, and over evaluations and populations."""
     command = f"python benchmarks/perf/pricing.py --seeds {seeds} --out docs/results/recommendation.md"
@@ -126,7 +180,13 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, help="print what is recommended over so many seeds instead")
     parser.add_argument("--scenario", action="append", default=[], help="with --seeds: one more scenario file")
     parser.add_argument("--out", type=Path, help="with --seeds: write the page there")
+    parser.add_argument("--year", type=Path, metavar="LOAD.csv", help="print times of a year on this load instead")
     options = parser.parse_args()
+    if options.year:
+        check_values()
+        time_year(options.year)
+        time_periods()
+        return
     if options.seeds:
         page = seeds_page(options.seeds, options.scenario)
         if options.out:

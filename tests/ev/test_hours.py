@@ -11,12 +11,14 @@ import pandas as pd
 import pytest
 
 from csmoifsa.errors import InputError
+from csmoifsa_energy.page import LANGUAGES
 from csmoifsa_ev.inputs.scenario import build_day, load_scenario
 from csmoifsa_ev.model.candidates import MOST_HOURS, candidates, windows_by_kind, with_hours
 from csmoifsa_ev.model.hours import WindowChoice
 from csmoifsa_ev.model.outcome import acceptable_bill, evaluate
 from csmoifsa_ev.model.tariff import DayWindows, Period, Windows
 from csmoifsa_ev.output.tables import tariff_table, urdb_of, write_tables
+from csmoifsa_ev.output.workbook import columns_table
 from csmoifsa_ev.problem.pricing import EVPricing
 from csmoifsa_ev.study.hours import choose_hours
 from csmoifsa_ev.study.sensitivity import draw_days
@@ -273,6 +275,9 @@ def test_a_study_shows_the_hours_chosen_everywhere(tmp_path):
         hour for hour, name in enumerate(by_hour(chosen)) if name == "peak"
     ]
     summary = write_tables(study, tmp_path / "out")
+    for language in LANGUAGES:
+        meanings = columns_table(tmp_path / "out", dict(summary), language).to_numpy()
+        assert [row for row in meanings if not row[2]] == []
     rows = pd.read_csv(tmp_path / "out" / "hours.csv")
     assert len(rows) == 7  # six sets of hours, and those in force
     assert rows["chosen"].tolist() == [True] + [False] * 6

@@ -64,9 +64,10 @@ def hours_of(tariff: Windows) -> dict[str, str]:
 def hours_table(study: Study) -> pd.DataFrame:
     """Return all sets of hours, one a row, the one chosen first, then by falling score.
 
-    Columns are the hours of each period; ``chosen``, ``in_force``, ``allowed``, ``searched`` (in full; else the score
-    is that of a short search) and ``nearly_equal``; ``score``, the largest on these hours; and prices and `FIGURES` of
-    the tariff that the rule of the choice takes there, of nearly equal hours and of those in force.
+    Columns are the hours of each period (``hours_peak`` and so on); ``chosen``, ``in_force``, ``allowed``, ``searched``
+    (in full; else the score is that of a short search) and ``nearly_equal``; ``score``, the largest on these hours; and
+    prices and `FIGURES` of the tariff that the rule of the choice takes there, of nearly equal hours and of those in
+    force.
     """
     options = [] if study.hours is None else study.hours.options
     return pd.DataFrame([_row(one, study) for one in options])
@@ -80,7 +81,7 @@ def _row(option: HoursOption, study: Study) -> dict[str, object]:
     prices = np.full(len(variables), np.nan) if found is None else found.tariff
     figures = np.full(len(FIGURES), np.nan) if option.quantities is None else signs * option.quantities[columns]
     return {
-        **hours_of(option.tariff),
+        **{f"hours_{name}": hours for name, hours in hours_of(option.tariff).items()},
         "chosen": study.hours is not None and option is study.hours.options[0],
         "in_force": option.in_force,
         "allowed": option.allowed,
@@ -122,8 +123,8 @@ def hours_lines(hours: HoursSummary, money: str) -> list[str]:
     rows = hours["rows"]
 
     def named(row: dict[str, object]) -> str:
-        moved = [name for name in periods if any(other[name] != row[name] for other in rows)]
-        return ", ".join(f"{name} {row[name]}" for name in moved or periods)
+        moved = [name for name in periods if any(other[f"hours_{name}"] != row[f"hours_{name}"] for other in rows)]
+        return ", ".join(f"{name} {row[f'hours_{name}']}" for name in moved or periods)
 
     near = [row for row in rows[1:] if row["nearly_equal"]]
     shown = "; ".join(f"{named(row)} ({row['score']:.3f})" for row in near[:4])

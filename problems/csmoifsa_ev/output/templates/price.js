@@ -163,7 +163,7 @@
     const marks = (one) => ["chosen", "in_force"].filter((name) => one[name]).map((name) => T.hours_marks[name]).join(", ") || (one.nearly_equal ? T.hours_marks.nearly_equal : "");
     const shown = found.rows.filter((one, k) => k < 20 || one.in_force);
     fillTable($("hours_table"), [...PERIODS, "", T.hours_score, ...figures.map(quantity)], shown.map((one) =>
-      [...D.periods.map((name) => one[name]), marks(one), score(one.score), ...figures.map((name) => amount(one[name]))]), P + 1);
+      [...D.periods.map((name) => one[`hours_${name}`]), marks(one), score(one.score), ...figures.map((name) => amount(one[name]))]), P + 1);
   }
 
   function fillV2g() {
