@@ -31,10 +31,11 @@ class Counter:
 
     def __enter__(self) -> Counter:
         self.count, self._plain = 0, EVPricing.quantities
+        counter, plain = self, self._plain
 
-        def counted(problem: EVPricing, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-            self.count += len(X)
-            return self._plain(problem, X)
+        def counted(self: EVPricing, X: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            counter.count += len(X)
+            return plain(self, X)
 
         EVPricing.quantities = counted
         return self

@@ -132,7 +132,7 @@ def main() -> None:
         "Made by `python benchmarks/perf/tariffs.py --out docs/results/tariffs.md`; do not edit. Each tariff is read "
         f"for every day of a year and priced for {CARS:,} cars on the bundled load of paper-2022 on every day, with "
         f"{N_EVAL:,} tariffs tried, seed 1. Prices in hundredths of its currency per kWh, from the dearest period to "
-        "the cheapest; peak-valley difference in MW; changes are those of the recommended tariff against the tariff in force.",
+        "the cheapest; peak-valley difference in MW; changes are against the tariff in force.",
         "",
         "| tariff | periods | kinds of days | charge prices in force | recommended | difference | bill |",
         "|---|---:|---:|---|---|---:|---:|",

@@ -75,7 +75,7 @@ def sample_customers(fleet: Fleet, day: PricingDay, most: int = SAMPLE) -> Custo
         recorded = read_sessions(fleet.sessions, fleet)
         number = min(most, recorded.n_car_days)
         kept = np.unique(np.linspace(0, recorded.n_car_days - 1, number).round().astype(np.int64))
-        sessions = _rows(recorded.sessions, np.isin(recorded.sessions.car, kept))
+        sessions = recorded.sessions.rows(np.isin(recorded.sessions.car, kept))
     car = np.unique(sessions.car, return_inverse=True)[1]
     used, free = _energies(sessions, PeriodClock(day.period, day.n_periods))
     first = np.unique(car, return_index=True)[1]
@@ -87,10 +87,6 @@ def sample_customers(fleet: Fleet, day: PricingDay, most: int = SAMPLE) -> Custo
         kind=_kinds(sessions, fleet)[first],
         weight=fleet.n_ev / number,
     )
-
-
-def _rows(sessions: Sessions, rows: np.ndarray) -> Sessions:
-    return Sessions(**{name: getattr(sessions, name)[rows] for name in Sessions.__dataclass_fields__})
 
 
 def _energies(sessions: Sessions, clock: PeriodClock) -> tuple[np.ndarray, np.ndarray]:

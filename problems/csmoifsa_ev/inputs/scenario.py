@@ -19,6 +19,7 @@ from csmoifsa_energy.checks import MADE, Parameters
 from csmoifsa_energy.explain import check_values
 from csmoifsa_energy.readers.faults import MendableError, choose
 from csmoifsa_energy.readers.series import DailySeries
+from csmoifsa_ev.inputs.day_sessions import KindSessions, sessions_by_kind
 from csmoifsa_ev.inputs.filing import Filing, resampled
 from csmoifsa_ev.inputs.imported import drop_prices, import_files
 from csmoifsa_ev.inputs.load import GridInput, Load
@@ -274,6 +275,7 @@ class DaySource:
         fleet = scenario.fleet
         notes = [*scenario.notes, *self.load.notes, *open_notes(scenario)]
         self._recorded = None
+        self._by_kind: dict[int, KindSessions] = {}
         if fleet.sessions is None:
             shares = np.array([vehicle.share for vehicle in fleet.vehicles])
             self._capacity = float((shares * [vehicle.battery_kwh for vehicle in fleet.vehicles]).sum() / shares.sum())
@@ -283,6 +285,9 @@ class DaySource:
             self._capacity = float(self._recorded.sessions.battery_kwh.mean())
             notes += self._recorded.notes
             notes.append(f"{source.file}: {self._recorded.n_car_days:,} car-days stand for {fleet.n_ev:,} cars")
+            if source.by_kind and scenario.tariff.days:
+                self._by_kind, more = sessions_by_kind(self._recorded, scenario.tariff)
+                notes += more
         self._price = None
         if scenario.grid.day_ahead is not None:
             market = scenario.grid.day_ahead.read_file("grid.day_ahead")
@@ -290,12 +295,15 @@ class DaySource:
             notes += market.notes
         self._notes = notes
 
-    def _sums_of(self, windows: Windows) -> FleetSums:
+    def _sums_of(self, kind: int, windows: Windows) -> FleetSums:
         """Return the fleet's sums over the periods of one kind of days."""
         fleet, depth, n_steps = self._scenario.fleet, self._scenario.v2g.depth, self.load.values.shape[1]
         if self._recorded is None:
             return sum_fleet(fleet, windows, n_steps, depth)
-        return sum_sessions(self._recorded.sessions, fleet, windows, n_steps, depth).scaled(fleet.n_ev)
+        if not self._by_kind:
+            return sum_sessions(self._recorded.sessions, fleet, windows, n_steps, depth).scaled(fleet.n_ev)
+        own = self._by_kind[kind]
+        return sum_sessions(own.sessions, fleet, windows, n_steps, depth).coming(fleet.n_ev, own.activity)
 
     def day(self, tariff: Windows, in_force: PricingDay | None = None) -> PricingDay:
         """Return the days on the hours of a tariff.
@@ -346,8 +354,8 @@ class DaySource:
         return day
 
 
-def _kinds_of_days(tariff: Windows, load: DailySeries, sums_of: Callable[[Windows], FleetSums]) -> list[DayKind]:
-    """Return the kinds of days that the load has, the usual one first; ``sums_of`` gives the fleet for hours."""
+def _kinds_of_days(tariff: Windows, load: DailySeries, sums_of: Callable[[int, Windows], FleetSums]) -> list[DayKind]:
+    """Return the kinds of days that the load has, the usual one first; ``sums_of`` gives the fleet of each."""
     n_days, n_steps = load.values.shape
     if tariff.days and len(load.dates) != n_days:
         raise MendableError(
@@ -364,7 +372,7 @@ def _kinds_of_days(tariff: Windows, load: DailySeries, sums_of: Callable[[Window
                 share=float((of_day == k).mean()),
                 period=np.array(own)[windows.period_of_step(n_steps)],
                 days_mw=load.values[of_day == k],
-                fleet=sums_of(windows).among(own, len(tariff.names)),
+                fleet=sums_of(int(k), windows).among(own, len(tariff.names)),
             )
         )
     return kinds

@@ -36,6 +36,8 @@ class Recorded:
     ----------
     sessions : Sessions
         Cars are car-days of the record.
+    dates : (n,) array of datetime64[D]
+        Day of arrival of each session on the drivers' clock.
     n_car_days : int
         Number of car-days.
     notes : list of str
@@ -43,6 +45,7 @@ class Recorded:
     """
 
     sessions: Sessions
+    dates: np.ndarray
     n_car_days: int
     notes: list[str]
 
@@ -279,4 +282,5 @@ def _table(path: Path, rows: list[_Row], fleet: Fleet) -> Recorded:
         charge_kw=power,
         discharge_kw=np.full(len(rows), kind.discharge_kw),
     )
-    return Recorded(sessions, number_of_cars, notes)
+    dates = np.array([row.arrival.date() for row in rows], dtype="datetime64[D]")
+    return Recorded(sessions, dates, number_of_cars, notes)

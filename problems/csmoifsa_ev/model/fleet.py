@@ -106,6 +106,9 @@ class SessionsFile(Parameters):
         Names of its columns, for a file of no known form.
     sheet : str, optional
         The sheet of an Excel file that has several.
+    by_kind : bool
+        Whether days of each kind of ``[[tariff.days]]`` have the sessions that were recorded on such days, and as many
+        cars as came on them; false: all days share all sessions.
     """
 
     file: str
@@ -114,6 +117,7 @@ class SessionsFile(Parameters):
     date_order: Literal["day-first", "month-first"] | None = None
     columns: SessionColumns | None = None
     sheet: str | None = None
+    by_kind: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -228,6 +232,10 @@ class Sessions:
 
     def __len__(self) -> int:
         return len(self.car)
+
+    def rows(self, chosen: np.ndarray) -> Sessions:
+        """Return some of the sessions, those that a mask or an index (k,) chooses."""
+        return Sessions(**{name: values[chosen] for name, values in vars(self).items()})
 
 
 def draw_sessions(fleet: Fleet, first: int, count: int) -> Sessions:

@@ -97,6 +97,14 @@ class FleetSums:
         region = None if self.region is None else self.region.scaled(factor)
         return replace(self, n_ev=n_ev, n_sessions=round(self.n_sessions * factor), region=region, **sums)
 
+    def coming(self, n_ev: int, activity: float) -> FleetSums:
+        """Return the sums of ``n_ev`` cars on days on which ``activity`` times as many come; shares are of ``n_ev``."""
+        scaled = self.scaled(n_ev)
+        grow = ("profile_mw", "connected_mw", "energy_mwh", "movable_mwh", "flow_limit_mwh", "eligible", "eligible_any")
+        sums = {name: getattr(scaled, name) * activity for name in grow}
+        region = None if scaled.region is None else scaled.region.scaled(activity)
+        return replace(scaled, n_sessions=round(scaled.n_sessions * activity), region=region, **sums)
+
     def among(self, own: Sequence[int], n_periods: int) -> FleetSums:
         """Return the sums with ``n_periods`` periods, of which these are the ones numbered ``own``, rising.
 
