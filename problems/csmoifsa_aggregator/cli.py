@@ -180,7 +180,7 @@ def roll(
     node: list[str] = _NODES,
     days: str | None = typer.Option(None, "--days", help="From:to, such as 2025-06-01:2025-06-30; all if left out."),
     forecast: str = typer.Option(
-        "bias", "--forecast", help="bias, ar1, none, perfect, or your own as module:function."
+        "bias", "--forecast", help="bias, ar1, quantile, none, perfect, or your own as module:function."
     ),
     known: str = typer.Option(
         "last", "--known", help="Latest real-time price known: last (of the step before), current, nothing."

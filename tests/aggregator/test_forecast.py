@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.optimize import linprog
 
 from csmoifsa_aggregator.dispatch import forecast
 from csmoifsa_aggregator.study.backtest import loss_reduction
@@ -29,6 +30,43 @@ def test_the_bias_forecast_is_that_of_a_plain_loop(seed):
         shrunk = 0.0 if abs(deviation) <= size else deviation - np.copysign(size, deviation)
         assert found[t] == pytest.approx(ahead[t] + shrunk, abs=1e-12)
     assert forecast.bias(now, known, ahead, past[:0]) is ahead
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_the_median_line_has_the_least_absolute_deviations(seed):
+    """A linear program of scipy's finds no line with less."""
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(2, 30))
+    x, y = np.round(rng.normal(size=n), 1), rng.standard_t(2, n)
+    start, slope = forecast.median_line(x, y)
+    ones = np.ones((n, 1))
+    sides = np.block([[ones, x[:, None], -np.eye(n)], [-ones, -x[:, None], -np.eye(n)]])
+    free = [(None, None)] * 2 + [(0, None)] * n
+    best = linprog(np.r_[0, 0, np.ones(n)], sides, np.r_[y, -y], bounds=free)
+    assert np.abs(y - start - slope * x).sum() == pytest.approx(best.fun, abs=1e-7)
+    assert forecast.median_line(np.ones(n), y) == (np.median(y), 0.0)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_quantile_forecast_is_that_of_a_plain_loop(seed):
+    rng = np.random.default_rng(seed)
+    past, ahead, known = rng.normal(0.01, 0.03, (12, 24)), rng.uniform(0.02, 0.09, 24), np.full(24, np.nan)
+    now = int(rng.integers(0, 24))
+    known[:now] = ahead[:now] + rng.normal(0, 0.08, now)
+    found = forecast.quantile(now, known, ahead, past)
+    lines = {t: (float(np.median(past[:, t])), 0.0) for t in range(24)}
+    at = 0.0
+    if now:
+        lines |= {t: forecast.median_line(past[:, now - 1], past[:, t]) for t in range(now, 24)}
+        own = sorted(past[:, now - 1])
+        at = min(max(known[now - 1] - ahead[now - 1], np.quantile(own, 0.05)), np.quantile(own, 0.95))
+    x = past[:, now - 1] if now else np.zeros(12)
+    sizes = [abs(past[d, t] - lines[t][0] - lines[t][1] * x[d]) for d in range(12) for t in range(24)]
+    for t in range(now, 24):
+        expected = lines[t][0] + lines[t][1] * at
+        beyond = max(abs(expected) - float(np.median(sizes)), 0.0)
+        assert found[t] == pytest.approx(ahead[t] + np.copysign(beyond, expected), abs=1e-12)
+    assert forecast.quantile(now, known, ahead, past[:1]) is ahead
 
 
 def test_neighbouring_days_that_are_alike_widen_the_interval():

@@ -52,7 +52,7 @@ class RollingDispatcher(Horizon):
     def __init__(self, plan: DispatchPlan, forecaster: forecasts.Forecaster | None = None) -> None:
         self._forecast = forecaster or forecasts.find_forecaster(plan.forecaster)
         if self._forecast is None:
-            raise InputError("no perfect forecast exists in real time; choose bias, ar1, none or module:function")
+            raise InputError("no perfect forecast exists in real time; choose another, or module:function")
         super().__init__(plan)
         cars = plan.cars
         self._answers: dict[str, Any] | None = None

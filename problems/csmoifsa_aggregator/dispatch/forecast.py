@@ -17,7 +17,7 @@ from csmoifsa.errors import InputError
 
 Forecaster = Callable[[int, np.ndarray, np.ndarray, np.ndarray], np.ndarray]
 
-NAMES = ("bias", "ar1", "none", "perfect")
+NAMES = ("bias", "ar1", "quantile", "none", "perfect")
 
 _CLIP = 0.05, 0.95
 """Quantiles of past residuals to which `bias` clips the last one: a spike says little about the next hours."""
@@ -64,6 +64,45 @@ def bias(now: int, known: np.ndarray, day_ahead: np.ndarray, past: np.ndarray) -
     return day_ahead + np.sign(deviation) * np.maximum(np.abs(deviation) - np.median(np.abs(residuals)), 0.0)
 
 
+def quantile(now: int, known: np.ndarray, day_ahead: np.ndarray, past: np.ndarray) -> np.ndarray:
+    """Return the day-ahead price plus the median of the deviation given the last known one, shape (T,).
+
+    For each later step a line is fitted on the past days by quantile regression at the median (Koenker and Bassett
+    1978): the deviation of the step over that of the last known step. As in `bias`, the last known deviation is clipped
+    to the 5 % and 95 % quantiles of its past ones, and only what exceeds the median size of residuals counts. Without a
+    known price the line is the median of the step. Without two past days, the forecast is the day-ahead price.
+    """
+    if len(past) < 2:
+        return day_ahead
+    seen = np.flatnonzero(np.isfinite(known))
+    expected = np.median(past, axis=0)
+    residuals = past - expected
+    if seen.size:
+        last = int(seen[-1])
+        x = past[:, last]
+        at = np.clip(known[last] - day_ahead[last], *np.quantile(x, _CLIP))
+        for t in range(last + 1, past.shape[1]):
+            start, slope = median_line(x, past[:, t])
+            expected[t], residuals[:, t] = start + slope * at, past[:, t] - start - slope * x
+    return day_ahead + np.sign(expected) * np.maximum(np.abs(expected) - np.median(np.abs(residuals)), 0.0)
+
+
+def median_line(x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
+    """Return start and slope of the line of least absolute deviations through points (n,), (n,).
+
+    Such a line passes through two points with different x, if there are any: all pairs are tried.
+    """
+    i, j = np.triu_indices(len(x), 1)
+    apart = x[i] != x[j]
+    if not apart.any():
+        return float(np.median(y)), 0.0
+    i, j = i[apart], j[apart]
+    slope = (y[j] - y[i]) / (x[j] - x[i])
+    start = y[i] - slope * x[i]
+    best = int(np.abs(y - start[:, None] - slope[:, None] * x).sum(axis=1).argmin())
+    return float(start[best]), float(slope[best])
+
+
 def fit_phi(past: np.ndarray) -> float:
     """Return the first-order autocorrelation of past deviations (d, T), clipped to [0, 0.99]; 0 without past days."""
     if past.size == 0 or past.shape[1] < 2:
@@ -73,7 +112,7 @@ def fit_phi(past: np.ndarray) -> float:
     return float(np.clip(earlier @ later / energy, 0.0, 0.99)) if energy > 0 else 0.0
 
 
-_BUNDLED: dict[str, Forecaster] = {"bias": bias, "ar1": ar1, "none": none}
+_BUNDLED: dict[str, Forecaster] = {"bias": bias, "ar1": ar1, "quantile": quantile, "none": none}
 
 
 def find_forecaster(name: str) -> Forecaster | None:

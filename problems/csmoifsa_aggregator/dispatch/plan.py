@@ -49,7 +49,8 @@ class DispatchPlan:
     past : (d, T) array
         Deviations real-time minus day-ahead of earlier days, for the forecaster [currency/kWh]; may have no rows.
     forecaster : str
-        Name of the forecaster: ``"bias"``, ``"ar1"``, ``"none"``, or a function of your own as ``module:function``.
+        Name of the forecaster: ``"bias"``, ``"ar1"``, ``"quantile"``, ``"none"``, or a function of your own as
+        ``module:function``.
     other_load_kw : (T,) array, optional
         Load of the drivers who are not dispatched [kW]; 0 where left out.
     import_limit_kw : (T,) array, optional
