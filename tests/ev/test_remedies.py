@@ -49,6 +49,10 @@ LOADS = {  # header, rows, settings, keys of the remedies with their values
                 {"decimal": ("point", "comma")}),
     "24:00": ("time,load_mw", [f"2024-03-05 {h + 1:02d}:00,{h}" for h in range(24)], KNOWN, {"stamp": ("ending",)}),
     "UTC": ("time,load_mw", rows("2024-03-{d:02d}T{h:02d}:00Z"), {"stamp": "beginning"}, {"time_zone": ("UTC",)}),
+    "cut off": ("time,load_mw", rows(days=(5, 6, 7, 8))[:-20], KNOWN | {"first_day": "2024-03-05"},
+                {"last_day": (date(2024, 3, 7),)}),
+    "begins late": ("time,load_mw", rows(days=(5, 6, 7))[5:], KNOWN | {"last_day": "2024-03-07"},
+                    {"first_day": (date(2024, 3, 6),)}),
     "no weekends": ("time,load_mw", rows(), KNOWN | {"which_days": "weekends", "first_day": "2024-03-05"},
                     {"which_days": ("all",)}),
 }  # fmt: skip

@@ -231,12 +231,27 @@ class _Series:
             self.faults.stop()
         dates = choice.pick(self.path, self.calendar.days, self.key)
         faults = Faults(self.path)
+        dates = self._without_cut_off(dates, faults)
         values = self.reader.read(dates, faults)
         for one in [] if faults.count else self.minus:
             values = values - one.read(dates, faults)
         if faults.count:
             raise InputFaultsError([*self.faults.each, *faults.each])
         return self._days(values, dates, {})
+
+    def _without_cut_off(self, dates: list[date], faults: Faults) -> list[date]:
+        """Return the days of a span without a first or last one of which the file holds a part; these are faults."""
+        there, kept = self.calendar.days, list(dates)
+        for at, name, beside in ((-1, "last_day", -2), (0, "first_day", 1)):
+            day = dates[at]
+            if len(dates) > 1 and day == there[at] and self.reader.edge(day, Faults(self.path), last=at == -1):
+                other = dates[beside]
+                faults.add(
+                    f"of {day} the file holds a part; leave that day out with {self.key}.{name} = {other}",
+                    choose(self.key, name, other),
+                )
+                kept.remove(day)
+        return kept
 
     def whole(self, required: tuple[date, date] | None) -> DailySeries:
         """Return every whole day; a required day that is not whole is a fault."""
