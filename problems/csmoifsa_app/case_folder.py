@@ -27,7 +27,7 @@ from csmoifsa_aggregator.inputs.market import (
     settings_by_file,
 )
 from csmoifsa_app.base_folder import DATA_SUFFIXES, EDITS, InputFolder, Work
-from csmoifsa_app.fields import FormField, Layers, form_fields, parse_entered, shown
+from csmoifsa_app.fields import FormField, Layers, form_fields, parse_entered, set_keys, shown
 from csmoifsa_energy.cases import CaseFiles
 
 CASE = "case.toml"
@@ -177,7 +177,7 @@ class CaseFolder(InputFolder[CaseWork]):
         Raises
         ------
         InputError
-            The kind of file is not known.
+            The kind of file is not known, or as `change`; the file is not kept then.
         """
         suffix = "".join(name.lower().rpartition(".")[1:])
         if which not in FILES:
@@ -185,24 +185,21 @@ class CaseFolder(InputFolder[CaseWork]):
         if suffix not in DATA_SUFFIXES[:2]:
             raise InputError(f"prices are a {' or '.join(DATA_SUFFIXES[:2])} file, not {suffix or name!r}")
         with EDITS:
+            self.set_prices(which, {"csv": f"{which}{suffix}"})
             for other in DATA_SUFFIXES:
                 (self.path / f"{which}{other}").unlink(missing_ok=True)
             (self.path / f"{which}{suffix}").write_bytes(content)
-            self.set_prices(which, {"csv": f"{which}{suffix}"})
 
     def set_prices(self, which: str, settings: Mapping[str, str]) -> None:
-        """Set keys of ``[roll] day_ahead`` or ``real_time``; a blank value takes the key out."""
+        """Set keys of ``[roll] day_ahead`` or ``real_time``; a blank value takes the key out.
+
+        Raises
+        ------
+        InputError
+            As `change`.
+        """
         with EDITS:
-            document = tomlkit.parse(self.text)
-            roll = document.setdefault("roll", tomlkit.table())
-            own = roll.get(which)
-            table = tomlkit.inline_table()
-            table.update({**(own if isinstance(own, dict) else {}), **{k: v for k, v in settings.items() if v}})
-            for key, value in settings.items():
-                if not value:
-                    table.pop(key, None)
-            roll[which] = table
-            self.change(tomlkit.dumps(document))
+            self.change(set_keys(self.text, {("roll", which, key): value or None for key, value in settings.items()}))
 
     def markets(self) -> tuple[MarketPrices, ...]:
         """Return day-ahead and real-time prices; raises `InputError` if a file is not named or has faults."""

@@ -102,6 +102,7 @@ def study_of(request: Request) -> StudyFolder:
 
 def home(request: Request) -> Response:
     """Return the list of studies."""
+    request.app.state.opened.set()
     jobs = jobs_of(request)
     rows = [_row(entry, jobs) for entry in studies_of(request).list()]
     deleted = request.query_params.get("deleted", "")

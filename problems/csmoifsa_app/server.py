@@ -49,6 +49,9 @@ STATIC = {
 }
 """Files that pages load by name: package, folder and type; those of the report are the report's own."""
 
+LONGEST_WAIT_S = 10.0
+"""Time after which what sliders and searches need is loaded though no page was opened [s]."""
+
 
 @cache
 def _static(name: str) -> tuple[bytes, str, str]:
@@ -136,7 +139,7 @@ def make_app(studies: Studies, *, token: str, host: str) -> Guard:
 
     @asynccontextmanager
     async def life(app: Starlette) -> AsyncIterator[None]:
-        threading.Thread(target=_prepare, args=(studies, jobs), daemon=True).start()
+        threading.Thread(target=_prepare, args=(studies, jobs, app.state.opened), daemon=True).start()
         yield
         jobs.close()
         campaigns.close()
@@ -144,15 +147,16 @@ def make_app(studies: Studies, *, token: str, host: str) -> Guard:
     handlers = {InputError: pages.refused, NotThereError: pages.not_found, 404: pages.not_found}
     app = Starlette(routes=ROUTES, exception_handlers=handlers, lifespan=life)  # type: ignore[arg-type]
     app.state.studies, app.state.jobs, app.state.what_if = studies, jobs, None
-    app.state.campaigns = campaigns
+    app.state.campaigns, app.state.opened = campaigns, threading.Event()
     return Guard(app, token, host)
 
 
-def _prepare(studies: Studies, jobs: Jobs) -> None:
+def _prepare(studies: Studies, jobs: Jobs, opened: threading.Event) -> None:
     """Go on with interrupted searches, remove what was deleted long ago, and load what sliders and searches need."""
     jobs.resume_all()
     studies.remove_old()
-    time.sleep(1.0)  # the first page comes first
+    opened.wait(LONGEST_WAIT_S)  # the first page comes first, with the files that it loads
+    time.sleep(0.5)
     jobs.warm()
     importlib.import_module("csmoifsa_app.what_if")
 

@@ -240,6 +240,11 @@ def test_prices_are_uploaded_and_a_day_is_taken(client, studies, portfolio, pric
     assert "NORTH" in folder.text
     assert "NORTH" in client.get(f"/cases/{portfolio}/replay").text
     assert client.post(f"/cases/{portfolio}/prices/day_ahead", files={"file": ("a.exe", b"MZ")}).status_code == 422
+    folder.write_search(replace(folder.search, state="running"))
+    answer = client.post(f"/cases/{portfolio}/prices/day_ahead", files={"file": ("a.csv", b"x")})
+    assert answer.status_code == 422
+    assert (folder.path / "day_ahead.csv").read_bytes() == price_files[0].read_bytes()  # a run reads it
+    folder.write_search(replace(folder.search, state="new"))
     assert client.post(f"/cases/{portfolio}/prices/other", files={"file": ("a.csv", b"x")}).status_code == 422
 
 

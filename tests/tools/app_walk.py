@@ -32,6 +32,9 @@ from ev.browser import Browser
 COLOURS = 256
 """Colours of a picture in the documents."""
 
+SETTLE_S = 12.0
+"""Time until the program has loaded what comes after its first page [s]; sliders are measured then."""
+
 PAINTED = """
 window.times = [];
 window.armed = null;
@@ -206,25 +209,39 @@ def look(walk: Walk, folder: Path) -> None:
     print(f"errors in the console: {page.errors}")
 
 
-def latency(walk: Walk, presses: int) -> None:
-    """Print the table of times."""
+def arrow(page: Browser, *, forth: bool) -> None:
+    """Press the right or the left arrow key."""
+    name, code = ("ArrowRight", 39) if forth else ("ArrowLeft", 37)
+    for kind in ("keyDown", "keyUp"):
+        page.send("Input.dispatchKeyEvent", type=kind, key=name, code=name, windowsVirtualKeyCode=code)
+
+
+def key_to_picture(walk: Walk, name: str, control: str, chart: str, presses: int) -> tuple[str, list[float]]:
+    """Return the times from a key on a slider to the frame with its picture [ms]; the first three warm up."""
     page = walk.page
-    walk.work()
-    rows = []
-    for name, control, chart in (
-        ("what-if", "#sliders input", "day"),
-        ("replay", "#step", "load"),
-    ):
-        walk.goto(name)
-        page.run(PAINTED)
-        page.run(f"document.getElementById('{chart}').on('plotly_afterplot', window.painted)")
-        page.run(f"document.querySelector('{control}').focus()")
-        for k in range(presses + 3):  # the first ones warm up
-            page.key("ArrowRight")
-            page.wait(f"window.times.length > {k} || window.armed === null")
-            page.wait(f"window.times.length > {k}")
-        rows.append((f"{name}: key to picture", page.run("window.times")[3:]))
-    for name in walk.pages:
+    walk.goto(name)
+    page.run(PAINTED)
+    page.run(f"document.getElementById('{chart}').on('plotly_afterplot', window.painted)")
+    page.run(f"document.querySelector('{control}').focus()")
+    for k in range(presses + 3):
+        arrow(page, forth=k % 2 == 0)
+        page.wait(f"window.times.length > {k}")
+    return f"{name}: key to picture", page.run("window.times")[3:]
+
+
+def latency(walk: Walk, presses: int, *, whole: bool) -> None:
+    """Print the table of times: of start and sliders of prices, and if ``whole`` of all else."""
+    page = walk.page
+    time.sleep(SETTLE_S)
+    rows = [
+        ("start: program to link", [1000 * walk.link_seconds]),
+        ("start: link to first page", [1000 * walk.page_seconds]),
+        key_to_picture(walk, "what-if", "#sliders input", "day", presses),
+    ]
+    if whole:
+        walk.work()
+        rows.append(key_to_picture(walk, "replay", "#step", "load", presses))
+    for name in walk.pages if whole else ():
         times = []
         for _ in range(5):
             begin = time.perf_counter()
@@ -237,14 +254,11 @@ def latency(walk: Walk, presses: int) -> None:
         begin = time.perf_counter()
         subprocess.run([sys.executable, "-c", "import csmoifsa.cli"], check=True)
         bare.append(1000 * (time.perf_counter() - begin))
-    rows += [
-        ("start: program to link", [1000 * walk.link_seconds]),
-        ("start: link to first page", [1000 * walk.page_seconds]),
-        ("for comparison: import of the command line", bare),
-    ]
+    rows.append(("for comparison: import of the command line", bare))
     print("| what | n | median [ms] | most [ms] |\n|---|---|---|---|")
     for what, times in rows:
         print(f"| {what} | {len(times)} | {statistics.median(times):.0f} | {max(times):.0f} |")
+    print(f"errors in the console: {page.errors}")
 
 
 def main() -> None:
@@ -253,6 +267,7 @@ def main() -> None:
     asked.add_argument("--pictures", type=Path, metavar="DIR")
     asked.add_argument("--look", type=Path, metavar="DIR")
     asked.add_argument("--latency", action="store_true")
+    asked.add_argument("--quick", action="store_true", help="measure start and sliders of prices only")
     asked.add_argument("--presses", type=int, default=40)
     options = asked.parse_args()
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
@@ -263,7 +278,7 @@ def main() -> None:
             if options.look:
                 look(walk, options.look)
             if options.latency:
-                latency(walk, options.presses)
+                latency(walk, options.presses, whole=not options.quick)
         finally:
             walk.close()
 

@@ -2,6 +2,7 @@
 // Sliders of the prices: one request at a time, the latest position wins, charts and tables follow.
 (async function () {
   const { D, T, $, number, digits, fill, fillTable, fillImpact, fillList } = Page;
+  const REST_MS = 120; // the clock of prices is drawn when the slider rests, so that it delays no picture of the day
   const state = { day: null, tariff: [], shown: null, busy: false, again: false, latency: [] };
   window.app = { ready: false, state };
   const inputs = () => [...document.querySelectorAll("#sliders input")];
@@ -75,8 +76,8 @@
     state.shown = found;
     const data = { ...state.day, ...found };
     Charts.day("day", data, 0, 1);
-    cancelAnimationFrame(state.later);
-    state.later = requestAnimationFrame(() => Charts.clock("clock", data, 0));  // after the day is painted
+    clearTimeout(state.later);
+    state.later = setTimeout(() => Charts.clock("clock", data, 0), REST_MS);
     const rows = Object.entries(found.figures).map(([name, [now, before]]) => {
       const n = Math.max(digits(now), digits(before));
       return [quantity(name), number(before, n), number(now, n), (now > before ? "+" : "") + number(now - before, n)];
