@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import cache
 from urllib.parse import urlencode
 from zoneinfo import available_timezones
@@ -31,21 +32,20 @@ def data(request: Request) -> Response:
     try:
         found = recognise(folder)
     except InputError as error:
-        others = [folder.shortened(one.sentence) for one in faults_of(error)]
+        others = [replace(one, sentence=folder.shortened(one.sentence)) for one in faults_of(error)]
     known = {one.sentence for part in found for one in part.faults}
     facts = None
     if known:
-        others = [one for one in folder.faults() if one not in known]
+        others = [Fault(one) for one in folder.faults() if one not in known]
     elif found:
-        faults, _, facts = folder.inspect()
-        others = [one.sentence for one in faults]
+        others, _, facts = folder.inspect()
     query = request.query_params
     at = query.get("at", "")
     refusal = {at if at in SOURCES else "": visible(query.get("fault", ""))[:500]}
     return study_page(
         request, folder, "data.html.j2", {"plots": {one.source.name: one.plot for one in found if one.plot}},
-        found=[_card(one, texts) for one in found], others=others, facts=facts, refusal=refusal,
-        can_undo=can_undo(folder), zones=_zones(), selected="data",
+        found=[_card(one, texts) for one in found], others=[_fault(one, texts) for one in others], facts=facts,
+        refusal=refusal, can_undo=can_undo(folder), zones=_zones(), selected="data",
     )  # fmt: skip
 
 

@@ -181,6 +181,17 @@ def test_sessions_tariff_and_prices_are_recognised(client, studies, small):
     assert load_scenario(studies.get(small).path / "scenario.toml").grid.day_ahead is not None
 
 
+def test_what_concerns_two_parts_has_its_remedy_too(client, studies):
+    kinds = b'[[tariff.days]]\nname = "weekend"\nwhich = "weekends"\nwindows = { flat = ["7-23"], valley = ["23-7"] }\n'
+    flat = f"[load]\nvalues_mw = {[1000.0] * 12 + [1200.0] * 12}\n".encode()
+    id = studies.new_from_file("a.toml", b"[fleet]\nn_ev = 2000\n" + flat + kinds)
+    text = client.get(f"/studies/{id}/data").text
+    assert "their kind is unknown; give load.day" in text
+    assert [path for paths, _ in forms_of(text) for path in paths] == [["load", "day"]]
+    mend(client, id, (["load", "day"], "2024-06-05"))
+    assert "their kind is unknown" not in client.get(f"/studies/{id}/data").text
+
+
 def test_an_excel_file_asks_for_its_sheet(client, studies, small):
     book = openpyxl.Workbook()
     for name in ("Summary", "Hours & more"):
