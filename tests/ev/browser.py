@@ -110,8 +110,12 @@ class Browser:
     def wait(self, expression, timeout=30.0):
         limit = time.monotonic() + timeout
         while time.monotonic() < limit:
-            if self.run(expression):
-                return
+            try:
+                if self.run(expression):
+                    return
+            except RuntimeError as error:  # the page was left while it was asked: the next one is
+                if "navigated" not in str(error):
+                    raise
             time.sleep(0.05)
         raise TimeoutError(f"never true: {expression}; errors {self.errors}")
 
