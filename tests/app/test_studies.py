@@ -21,7 +21,7 @@ from csmoifsa_app.studies import Studies
 from csmoifsa_app.what_if import WhatIf, reachable
 from csmoifsa_energy.page import page_texts
 from csmoifsa_ev.inputs.scenario import load_scenario
-from csmoifsa_ev.model.constraints import OVER_THE_DAY
+from csmoifsa_ev.model.constraints import OVER_THE_DAY, REVENUE
 from csmoifsa_ev.output.beside import collect
 from csmoifsa_ev.output.tables import write_tables
 from csmoifsa_ev.study.study import run_study
@@ -337,7 +337,7 @@ def test_labels_of_the_app_hide_none_of_the_report():
         base, own = page_texts("csmoifsa_energy", "base", language), page_texts("csmoifsa_app", "app", language)
         report = page_texts("csmoifsa_ev.output", "price", language, ("charts",))
         assert not (own.keys() - base.keys()) & (report.keys() - base.keys())
-        assert set(labels(language)["constraints"]) == set(OVER_THE_DAY)
+        assert set(labels(language)["constraints"]) == {*OVER_THE_DAY, REVENUE}
 
 
 def test_every_page_in_both_languages(client, studies, small):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from csmoifsa_ev.inputs.sessions import read_sessions
-from csmoifsa_ev.model.bill import Use
+from csmoifsa_ev.model.bill import DAYS_A_MONTH, Use, monthly_bills
 from csmoifsa_ev.model.day import PricingDay
 from csmoifsa_ev.model.fleet import Fleet, Sessions, draw_sessions
 from csmoifsa_ev.model.fleet_sums import PeriodClock
@@ -106,3 +107,23 @@ def _kinds(sessions: Sessions, fleet: Fleet) -> np.ndarray:
         for one in fleet.vehicles
     ]
     return np.array([one.name for one in fleet.vehicles])[np.argmin(apart, axis=0)]
+
+
+def joined_use(uses: Sequence[Use], shares: Sequence[float]) -> Use:
+    """Return the use of the same customers over kinds of days: mean energies by shares of days, highest powers."""
+    kwh = np.sum([share * one.kwh for share, one in zip(shares, uses, strict=True)], axis=0)
+    return Use(kwh=kwh, kw=np.max([one.kw for one in uses], axis=0))
+
+
+def mean_charges(fleet: Fleet, day: PricingDay) -> tuple[float, float]:
+    """Return what a sampled customer pays beside prices by period, on the present and the proposed rate [currency/day].
+
+    It is the mean at today's uncontrolled charging, without minimum bills and taxes.
+    """
+    found = []
+    for terms, on in ((day.bill.present, day.in_force), (day.bill.proposed, day)):
+        sampled = [sample_customers(fleet, kind) for kind in on.kinds]
+        use = joined_use([one.use(one.used_kwh) for one in sampled], on.shares)
+        bills = monthly_bills(terms, np.zeros(on.n_periods), use, on.names, on.prices.units_per_currency)
+        found.append(float((bills.tiers + bills.demand + bills.fixed).mean()) / DAYS_A_MONTH)
+    return found[0], found[1]

@@ -19,6 +19,7 @@ from csmoifsa_energy.checks import MADE, Parameters
 from csmoifsa_energy.explain import check_values
 from csmoifsa_energy.readers.faults import MendableError, choose
 from csmoifsa_energy.readers.series import DailySeries
+from csmoifsa_ev.inputs.customers import mean_charges
 from csmoifsa_ev.inputs.day_sessions import KindSessions, sessions_by_kind
 from csmoifsa_ev.inputs.filing import Filing, resampled
 from csmoifsa_ev.inputs.imported import drop_prices, import_files
@@ -351,6 +352,8 @@ class DaySource:
             raise InputError(
                 f"prices.reference: the mean price drivers pay now must be above 0, not {day.reference_level}"
             )
+        if scenario.limits.max_revenue_change is not None and scenario.bill.stated:
+            day = replace(day, other_revenue=mean_charges(fleet, day))
         return day
 
 

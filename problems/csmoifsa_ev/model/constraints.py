@@ -73,9 +73,18 @@ def constraint_names(periods: Sequence[str], orders: Sequence[Sequence[int]] | N
     )
 
 
+REVENUE = "revenue within max_revenue_change"
+"""What the constraint on the operator's revenue asks for."""
+
+
 def names_of(day: PricingDay) -> tuple[str, ...]:
-    """Return what each constraint on tariffs of a day asks for: `constraint_names`, then the `rules.Rules`."""
-    return (*constraint_names(day.names, [kind.own.tolist() for kind in day.kinds]), *day.rules.names())
+    """Return what each constraint on tariffs of a day asks for.
+
+    These are `constraint_names`, `REVENUE` where the revenue has a limit, and the names of the `rules.Rules`.
+    """
+    names = constraint_names(day.names, [kind.own.tolist() for kind in day.kinds])
+    revenue = () if day.limits.max_revenue_change is None else (REVENUE,)
+    return (*names, *revenue, *day.rules.names())
 
 
 def discharge_ends(orders: Sequence[Sequence[int]]) -> list[tuple[int, int]]:
@@ -97,6 +106,7 @@ def constraint_values(
     rise: np.ndarray,
     g1_mw: np.ndarray,
     most: float,
+    revenue: tuple[float, float] | None,
     day: PricingDay,
 ) -> np.ndarray:
     """Return the constraints in the order of `names_of`, shape (n, m), kept where <= 0.
@@ -121,6 +131,8 @@ def constraint_values(
         Peak load over all days [MW].
     most : float
         Highest bill of all drivers that is allowed [currency/day], or infinity.
+    revenue : (float, float), optional
+        Lowest and highest mean price paid that the limit of the revenue allows [price unit per kWh].
     day : PricingDay
         Load, fleet and terms.
     """
@@ -141,6 +153,7 @@ def constraint_values(
         -v2g_gain / money if day.limits.v2g_must_pay else np.zeros(len(X)),
         np.full(len(X), -1.0) if day.limits.max_bill_rise is None else rise - day.limits.max_bill_rise - ROUNDING,
         np.full(len(X), -1.0) if max_load is None else (g1_mw - max_load) / day.before.g1_mw - ROUNDING,
+        *([] if revenue is None else [np.maximum(revenue[0] - mean_price, mean_price - revenue[1]) / level - ROUNDING]),
         *day.rules.values(X, day.names, level),
     )
     return np.stack(columns, axis=1)

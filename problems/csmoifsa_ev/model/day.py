@@ -97,6 +97,9 @@ class PricingDay:
         How one tariff is chosen among nearly equal ones.
     price_per_mwh : (T,) array, optional
         Market prices that replace the marginal cost of generation [currency per MWh].
+    other_revenue : (float, float)
+        What a car pays beside prices by period on the present and on the proposed rate, in the mean and without taxes
+        and minimum bills [currency/day]; 0 where ``limits.max_revenue_change`` does not need it.
     notes : tuple of str
         Sentences on values averaged at clock changes or filled on request while reading.
     title, share : str, float
@@ -125,6 +128,7 @@ class PricingDay:
     bill: Bill = field(default_factory=Bill)
     choice: Choice = field(default_factory=Choice)
     price_per_mwh: np.ndarray | None = None
+    other_revenue: tuple[float, float] = (0.0, 0.0)
     notes: tuple[str, ...] = ()
     title: str = ""
     share: float = 1.0

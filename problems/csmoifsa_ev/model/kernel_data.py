@@ -6,7 +6,7 @@ import numpy as np
 
 from csmoifsa_ev.model.constraints import discharge_ends, price_order
 from csmoifsa_ev.model.day import PricingDay
-from csmoifsa_ev.model.outcome import QUANTITIES, max_bill
+from csmoifsa_ev.model.outcome import QUANTITIES, max_bill, revenue_bounds
 from csmoifsa_ev.model.response import RECOVERIES
 
 
@@ -59,6 +59,7 @@ def kernel_data(day: PricingDay, objectives: tuple[str, ...]) -> np.ndarray:
             "max_bill_rise": np.inf if day.limits.max_bill_rise is None else day.limits.max_bill_rise,
             "max_load": np.inf if day.limits.max_load_mw is None else day.limits.max_load_mw,
             "v2g_must_pay": day.limits.v2g_must_pay,
+            "mean_price_bounds": revenue_bounds(day) or (-np.inf, np.inf),
         },
         pairs,
         ends,

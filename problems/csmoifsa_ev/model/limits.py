@@ -33,6 +33,11 @@ class Limits(Parameters):
         10 %, 0 forbids a rise; no limit if left out.
     max_load_mw : float, optional
         Highest total load in any step of any day, such as the limit of a feeder [MW]; no limit if left out.
+    max_revenue_change : float, optional
+        Largest change, up or down, of what the operator earns by charging against the tariff in force, as a share of
+        it: 0.01 keeps it within 1 %; no limit if left out. It is that of all customers after their answer to the
+        prices, with the fixed and demand charges and tiers of ``bill`` in the hours before any price; taxes, minimum
+        bills and discharging do not count.
     v2g_must_pay : bool
         Whether discharging must bring the operator and the drivers together at least what it costs them: the cost of
         supply it avoids is at least the fee and the wear of batteries.
@@ -42,6 +47,7 @@ class Limits(Parameters):
     max_bill_change: float | None = None
     max_bill_rise: float | None = None
     max_load_mw: float | None = None
+    max_revenue_change: float | None = None
     v2g_must_pay: bool = True
 
     def __post_init__(self) -> None:
@@ -49,8 +55,9 @@ class Limits(Parameters):
             share = getattr(self, name)
             if share is not None and not share > -1:
                 raise InputError(f"{name} must be a share above -1, such as 0 or -0.05, not {share}")
-        if self.max_load_mw is not None:
-            require_positive(self, "max_load_mw")
+        for name in ("max_load_mw", "max_revenue_change"):
+            if getattr(self, name) is not None:
+                require_positive(self, name)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -204,7 +204,9 @@ def evaluate(X: np.ndarray, day: PricingDay) -> TariffOutcome:
         largest_bill_rise=rise,
         rebound_mw=all_days.inside_mw - all_days.outside_mw,
         paid_per_day=np.stack(payments, axis=1),
-        constraints=constraint_values(X, discharging, mean_price, profit, bill, gain, rise, g1, max_bill(day), day),
+        constraints=constraint_values(
+            X, discharging, mean_price, profit, bill, gain, rise, g1, max_bill(day), revenue_bounds(day), day
+        ),
     )
 
 
@@ -376,3 +378,18 @@ def acceptable_bill(day: PricingDay) -> float:
 def max_bill(day: PricingDay) -> float:
     """Return the highest bill of all drivers that ``limits.max_bill_change`` allows [currency/day], or infinity."""
     return float("inf") if day.limits.max_bill_change is None else acceptable_bill(day)
+
+
+def revenue_bounds(day: PricingDay) -> tuple[float, float] | None:
+    """Return the lowest and the highest mean price paid that ``limits.max_revenue_change`` allows; None without it.
+
+    Drivers charge the same energy at any prices, so that the mean price [price unit per kWh] stands for the revenue.
+    """
+    share = day.limits.max_revenue_change
+    if share is None:
+        return None
+    present, proposed = (day.fleet.n_ev * one for one in day.other_revenue)
+    in_force = bill_in_force(day) + present
+    per_price = day.total_energy_mwh * day.prices.per_mwh
+    low, high = ((in_force + sign * share * abs(in_force) - proposed) / per_price for sign in (-1.0, 1.0))
+    return low, high

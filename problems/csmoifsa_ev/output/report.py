@@ -59,7 +59,7 @@ def write_report(study: Study, path: Path, *, language: str = "en", pdf: bool = 
         data,
         title=title,
         language=language,
-        parts=("charts", "customers", "filing"),
+        parts=("charts", "customers", "revenue", "filing"),
     )
     fault = print_page(path, path.with_suffix(".pdf")) if pdf else None
     if fault is not None:
@@ -102,6 +102,9 @@ def report_data(study: Study) -> dict[str, object]:
         "tornado": study.tornado,
         "customer_groups": winners_and_losers(study.customers).replace({np.nan: None}).to_dict("records"),
         "bill_parts": bill_parts(study.customers),
+        "revenue": study.revenue,
+        "share_choosing": study.day.bill.share_choosing,
+        "max_revenue_change": study.day.limits.max_revenue_change,
         "filing": filing_data(study),
         "notes": study.notes,
         "inputs": input_rows(study.asked),

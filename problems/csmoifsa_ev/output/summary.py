@@ -9,6 +9,7 @@ from csmoifsa_ev.study.comparison import PaperRow
 from csmoifsa_ev.study.held_out import HeldOutRow, PromiseRow
 from csmoifsa_ev.study.impact import Rebound
 from csmoifsa_ev.study.redundancy import RedundantPair
+from csmoifsa_ev.study.revenue import RevenueRow
 
 
 class NoEffect(TypedDict):
@@ -122,6 +123,7 @@ class Summary(TypedDict):
     checks: Checks
     rounded: dict[str, float] | None
     stakeholder_impact: list[dict[str, object]]
+    revenue: list[RevenueRow]
     robustness: dict[str, object]
     robust: RobustSummary | None
     hours: HoursSummary | None

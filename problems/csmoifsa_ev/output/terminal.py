@@ -9,6 +9,7 @@ from rich.table import Table
 from csmoifsa.console import stdout
 from csmoifsa_ev.inputs.inspection import Inspection
 from csmoifsa_ev.inputs.scenario import Scenario
+from csmoifsa_ev.output.account import account_lines, account_table
 from csmoifsa_ev.output.holding import robust_lines, robust_table
 from csmoifsa_ev.output.hours import hours_lines, hours_of
 from csmoifsa_ev.output.summary import Summary
@@ -34,6 +35,10 @@ def show_study(study: Study, summary: Summary) -> None:
     console.print(_tariff_table(study))
     console.print()
     console.print(_impact_table(study))
+    console.print()
+    console.print(account_table(summary["revenue"], study.scenario))
+    for line in account_lines(summary["revenue"], study.scenario):
+        console.print(line, soft_wrap=True)
     if summary["robust"]:
         console.print()
         console.print(robust_table(summary["robust"], study.scenario.prices.currency))

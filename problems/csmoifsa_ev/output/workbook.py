@@ -15,6 +15,7 @@ ORDER = (
         "tariff",
         "stakeholder_impact",
         "customer_groups",
+        "revenue",
         "cost_to_serve",
         "alignment",
         "period_energy",

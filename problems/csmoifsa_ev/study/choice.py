@@ -13,7 +13,7 @@ import numpy as np
 
 from csmoifsa_ev.model.outcome import OBJECTIVE_SETS, QUANTITIES, acceptable_bill
 from csmoifsa_ev.problem.pricing import EVPricing
-from csmoifsa_ev.study.direct import Goal, Sample, refine_tariff, sample_tariffs, search_everywhere, search_tariff
+from csmoifsa_ev.study.direct import BILL, Goal, Sample, refine_tariff, sample_tariffs, search_everywhere, search_tariff
 from csmoifsa_ev.study.no_effect import normalise_prices
 
 NEARNESS = 0.01
@@ -29,7 +29,6 @@ EXACT = 1e-7
 """Scores that differ by no more are equal."""
 
 PROFIT = QUANTITIES.index("operator_profit_per_day")
-BILL = QUANTITIES.index("driver_bill_per_day")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,7 +15,7 @@ import pandas as pd
 from scipy.optimize import brentq, linprog
 from scipy.sparse import csr_matrix, hstack, identity, kron
 
-from csmoifsa_ev.inputs.customers import Customers, sample_customers
+from csmoifsa_ev.inputs.customers import Customers, joined_use, sample_customers
 from csmoifsa_ev.inputs.scenario import Scenario
 from csmoifsa_ev.model.bill import DAYS_A_MONTH, Bill, BillTerms, MonthlyBills, Use, monthly_bills
 from csmoifsa_ev.model.day import PricingDay
@@ -163,7 +163,7 @@ def sampled_use(
         kind=customers.kind,
         in_force=before.use(old),
         proposed=customers.use(new),
-        today=customers.use(old if in_force is None else customers.summed(customers.used_kwh)),
+        today=customers.use(old if in_force is None else customers.used_kwh),
         missed=max(missed, missed_later),
     )
 
@@ -182,16 +182,11 @@ def study_use(scenario: Scenario, day: PricingDay, tariffs: tuple[np.ndarray, np
         parts.append(sampled_use(sample_customers(scenario.fleet, kind), (before, after), kind, same))
     if len(parts) == 1:
         return parts[0]
-
-    def together(uses: list[Use]) -> Use:
-        kwh = np.sum([share * one.kwh for share, one in zip(day.shares, uses, strict=True)], axis=0)
-        return Use(kwh=kwh, kw=np.max([one.kw for one in uses], axis=0))
-
     return SampledUse(
         kind=parts[0].kind,
-        in_force=together([one.in_force for one in parts]),
-        proposed=together([one.proposed for one in parts]),
-        today=together([one.today for one in parts]),
+        in_force=joined_use([one.in_force for one in parts], day.shares),
+        proposed=joined_use([one.proposed for one in parts], day.shares),
+        today=joined_use([one.today for one in parts], day.shares),
         missed=max(one.missed for one in parts),
     )
 

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.stats import qmc
 
+from csmoifsa_ev.model.outcome import QUANTITIES, revenue_bounds
 from csmoifsa_ev.problem.pricing import EVPricing
 
 Goal = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -32,6 +33,8 @@ _SAMPLE = 16
 
 _POINTS, _BASES, _AGREE = 128, 12, 1e-7
 """Number of points of `evolve`, of the best ones that it moves from, and relative spread of costs at which it ends."""
+
+BILL = QUANTITIES.index("driver_bill_per_day")
 
 INFEASIBLE = 1e6
 """Added to the violation of a tariff, so that every tariff within the constraints is better; goals are of order 1."""
@@ -216,10 +219,24 @@ def sample_tariffs(problem: EVPricing, *, seed: int = 0) -> Sample:
         charge[:, own] = cheapest + (charge[:, own] - cheapest) * unit[:, 2 * n : 2 * n + 1]
         discharge[:, own] = -np.sort(-discharge[:, own], axis=1)
     discharge = discharge * (unit[:, 2 * n + 1 :] < 0.5)
-    X = problem.allowed(low + (high - low) * np.hstack([charge, discharge]))
+    X = problem.allowed(levelled(problem, low + (high - low) * np.hstack([charge, discharge])))
     Q, G = problem.quantities(X)
     kept = (G <= 0).all(axis=1)
     return Sample(X[kept], Q[kept])
+
+
+def levelled(problem: EVPricing, X: np.ndarray) -> np.ndarray:
+    """Return tariffs (n, 2 P) at the level of charge prices that a limit of the revenue asks for, within the bounds.
+
+    All charge prices of a tariff rise or fall alike, which moves no load; without such a limit tariffs are as they are.
+    """
+    bounds, day = revenue_bounds(problem.day), problem.day
+    if bounds is None:
+        return X
+    mean = problem.quantities(X)[0][:, BILL] / (day.total_energy_mwh * day.prices.per_mwh)
+    moved = X.copy()
+    moved[:, : day.n_periods] += (0.5 * sum(bounds) - mean)[:, None]
+    return np.clip(moved, *problem.price_bounds)
 
 
 def search_everywhere(

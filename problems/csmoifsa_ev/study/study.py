@@ -25,11 +25,13 @@ from csmoifsa_ev.model.response import RECOVERIES
 from csmoifsa_ev.problem.pricing import EVPricing
 from csmoifsa_ev.study.choice import Recommendation, nearly_equal, recommend, rule_goal, within_tolerance
 from csmoifsa_ev.study.customers import SampledUse, bill_notes, customer_bills, sample_notes, study_use
+from csmoifsa_ev.study.direct import levelled
 from csmoifsa_ev.study.filing import FilingTables, filing_tables
 from csmoifsa_ev.study.held_out import HELD_OUT, HeldOutRow, PromiseRow, compare_held_out
 from csmoifsa_ev.study.hours import TIGHTENINGS, WORK, HoursChoice, choose_hours
 from csmoifsa_ev.study.impact import load_limit_notes, stakeholder_impact
 from csmoifsa_ev.study.no_effect import no_effect_ranges, normalise_prices
+from csmoifsa_ev.study.revenue import RevenueRow, revenue_notes, revenue_table
 from csmoifsa_ev.study.robust import RobustChoice, recommend_robustly
 from csmoifsa_ev.study.rounding import round_tariff
 from csmoifsa_ev.study.sensitivity import Robustness, robustness, tornado
@@ -185,6 +187,11 @@ class Study:
         return customer_bills(self.use, (self.choices["start"], self.choices[self.offered]), self.day)
 
     @cached_property
+    def revenue(self) -> list[RevenueRow]:
+        """The operator's account on the present and on the offered rate: see `revenue.revenue_table`."""
+        return revenue_table(self.use, (self.choices["start"], self.choices[self.offered]), self.day)
+
+    @cached_property
     def filing(self) -> FilingTables:
         """Tables of a filing for the offered tariff: see `filing.filing_tables`."""
         in_force = self.day.prices.in_force  # by its mean prices, where other hours are recommended
@@ -200,6 +207,7 @@ class Study:
             *self.rates.notes,
             *sample_notes(self.use),
             *bill_notes(self.day.bill),
+            *revenue_notes(self.revenue, self.day.limits),
             *limit,
         ]
         if self.day.hours_in_force is not None:
@@ -414,7 +422,7 @@ def initial_population(problem: EVPricing, pop_size: int, seed: int) -> np.ndarr
 
     Prices fall from the dearest to the cheapest period, and the dearest's discharge price lies between the cost of
     discharging and its charge price, if the bounds allow it. The first is the reference tariff, under which nobody
-    changes hours.
+    changes hours. With a limit of the revenue all are at its level of prices.
     """
     low, high = problem.price_bounds
     n = problem.day.n_periods
@@ -428,4 +436,4 @@ def initial_population(problem: EVPricing, pop_size: int, seed: int) -> np.ndarr
         X[:, dear] = least + (most - least) * (X[:, dear] - low[dear]) / (high[dear] - low[dear])
         X[:, n + own] = -np.sort(-np.minimum(X[:, n + own], X[:, dear : dear + 1]), axis=1)
     X[0] = np.clip([*problem.day.reference, *low[n:]], low, high)
-    return X
+    return levelled(problem, X)

@@ -31,6 +31,7 @@ from csmoifsa_ev.model.kernels.layout import (
     MAX_BILL,
     MAX_BILL_RISE,
     MAX_LOAD,
+    MEAN_PRICE,
     MIN_PROFIT,
     MONEY,
     MUST_PAY,
@@ -107,7 +108,11 @@ def constraints(
     g[k + 3] = -gain / data[BILL_BEFORE] if data[MUST_PAY] > 0.0 else 0.0
     g[k + 4] = rise - data[MAX_BILL_RISE] - ROUNDING if data[MAX_BILL_RISE] < np.inf else -1.0
     g[k + 5] = (peak - data[MAX_LOAD]) / data[G1_BEFORE] - ROUNDING if data[MAX_LOAD] < np.inf else -1.0
-    rules(x, data, k + 6, g)
+    k += 6
+    if data[MEAN_PRICE + 1] < np.inf:
+        g[k] = max(data[MEAN_PRICE] - mean_price, mean_price - data[MEAN_PRICE + 1]) / level - ROUNDING
+        k += 1
+    rules(x, data, k, g)
 
 
 @jit(borrows=True)

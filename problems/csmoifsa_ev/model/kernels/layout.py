@@ -44,6 +44,7 @@ NUMBERS = {
     "max_bill_rise": 1,  # infinite without a limit
     "max_load": 1,  # infinite without a limit
     "v2g_must_pay": 1,
+    "mean_price_bounds": 2,  # lowest and highest that the limit of the revenue allows; the latter infinite without one
 }
 """Name and number of values of each parameter at the beginning of ``data``, in order; `pack` writes them.
 
@@ -83,7 +84,7 @@ HEADER = sum(NUMBERS.values())
 STEPS, PERIODS, KINDS, PAIRS, ENDS, DT, RECOVERY = (
     AT[n] for n in ("n_steps", "n_periods", "n_kinds", "n_pairs", "n_ends", "dt_h", "recovery")
 )
-RATIOS, PRICE_STEP = AT["n_ratios"], AT["price_step"]
+RATIOS, PRICE_STEP, MEAN_PRICE = AT["n_ratios"], AT["price_step"], AT["mean_price_bounds"]
 SHARE, SHARE_OF_ENERGY, DEAREST, CHEAPEST, PARKING = range(2, len(KIND))
 OBJECTIVES, MIN_PROFIT, MAX_BILL, MUST_PAY = (AT[n] for n in ("objectives", "min_profit", "max_bill", "v2g_must_pay"))
 MAX_BILL_RISE, MAX_LOAD, ENROLMENT = AT["max_bill_rise"], AT["max_load"], AT["enrolment"]
