@@ -63,7 +63,7 @@ class CaseWork(Work):
     time_limit: float = 120.0
     integers: bool = True
     margin: float | None = None
-    forecast: Literal["bias", "ar1", "none", "perfect"] = "bias"  # never code: that is for the command line
+    forecast: Literal["bias", "ar1", "quantile", "none", "perfect"] = "bias"  # never code: that is for the command line
     known: Literal["last", "current", "nothing"] = "last"
     days: str = ""
 
