@@ -72,7 +72,7 @@ class FilingTables:
 
 
 def filing_tables(
-    scenario: Scenario, day: PricingDay, rates: FilingRates, tariffs: tuple[np.ndarray, np.ndarray]
+    scenario: Scenario, day: PricingDay, rates: FilingRates, tariffs: tuple[np.ndarray, np.ndarray], *, seed: int = 0
 ) -> FilingTables:
     """Return the tables of a filing for a tariff in force and an offered one.
 
@@ -86,6 +86,8 @@ def filing_tables(
         Its hourly rates, from `filing.read_rates`.
     tariffs : two (2 P,) arrays
         The tariff in force and the offered one [price unit per kWh].
+    seed : int
+        Random seed of the draws behind the intervals.
     """
     X, filing = np.stack(tariffs), scenario.filing
     outcomes = outcomes_of(X, day)
@@ -93,7 +95,7 @@ def filing_tables(
     parts = [marginal_costs(filing, rates, day, one) for one in years]
     costs = (np.sum(list(parts[0].values()), axis=0), np.sum(list(parts[1].values()), axis=0))
     stated = day_effects(day, outcomes, rates.emissions)
-    drawn = drawn_effects(X, day, rates.emissions, draws=DRAWS)
+    drawn = drawn_effects(X, day, rates.emissions, draws=DRAWS, seed=seed)
     revenue = _revenue(day, outcomes)
     return FilingTables(
         marginal_cost=hourly_table(day, years, (parts[0], parts[1]), tariffs),

@@ -186,6 +186,11 @@ class Study:
         """Bills of sampled customers in force and under the offered tariff: see `customers.customer_bills`."""
         return customer_bills(self.use, (self.choices["start"], self.choices[self.offered]), self.day)
 
+    @property
+    def _other_draws(self) -> int:
+        """Random seed of draws that chose no tariff."""
+        return 0 if self.robust is None else HELD_OUT
+
     @cached_property
     def revenue(self) -> list[RevenueRow]:
         """The operator's account on the present and on the offered rate: see `revenue.revenue_table`."""
@@ -195,7 +200,8 @@ class Study:
     def filing(self) -> FilingTables:
         """Tables of a filing for the offered tariff: see `filing.filing_tables`."""
         in_force = self.day.prices.in_force  # by its mean prices, where other hours are recommended
-        return filing_tables(self.scenario, self.day, self.rates, (in_force, self.choices[self.offered]))
+        tariffs = (in_force, self.choices[self.offered])
+        return filing_tables(self.scenario, self.day, self.rates, tariffs, seed=self._other_draws)
 
     @property
     def notes(self) -> list[str]:
@@ -234,8 +240,8 @@ class Study:
 
         A tariff that was chosen over draws is shown over others.
         """
-        seed = 0 if self.robust is None else HELD_OUT
-        return robustness(self.front, self.chosen["compromise"], self.day, self.problem.objective_set, seed=seed)
+        row, objectives = self.chosen["compromise"], self.problem.objective_set
+        return robustness(self.front, row, self.day, objectives, seed=self._other_draws)
 
     @cached_property
     def held_out(self) -> tuple[list[HeldOutRow], list[PromiseRow]]:
