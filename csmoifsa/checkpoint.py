@@ -30,7 +30,7 @@ Facts: TypeAlias = dict[str, Any]
 """Values of a checkpoint beside its arrays, by name; whoever reads a file checks their types."""
 
 FORMAT = "csmoifsa-checkpoint"
-VERSION = 2
+VERSION = 3
 _MARK = b"sha256:"
 _COMMENT = len(_MARK) + 64
 

@@ -288,7 +288,9 @@ class ImmuneFishSwarm(Engine):
         super().__init__(n_var, n_obj, settings=settings or Settings(), **options)
         s: Settings = self.settings
         enabled = np.array([name in s.behaviours for name in BEHAVIOURS])
-        self._memory = Memory(credit=np.full(len(BEHAVIOURS), 0.1), step_lengths=np.zeros(s.memory_size))
+        self._memory = Memory(
+            credit=np.full(len(BEHAVIOURS), 0.1), success=np.full(1, 0.1), step_lengths=np.zeros(s.memory_size)
+        )
         self._task = Task(self.free, self.xl, self.xu, enabled, self.seed)
         self._parameters = parameters_of(s)
 

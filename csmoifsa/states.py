@@ -31,6 +31,7 @@ _RULES = {
     "next_CV": "positive",
     "population_n_uses": "positive",
     "credit": "share",
+    "success": "share",
     "affinity": "share",
     "step_lengths": "positive",
     "population_crowding": "room",

@@ -126,7 +126,7 @@ def test_types_follow_the_annotations():
 
     task = records.Task(np.zeros(1, np.int64), np.zeros(2), np.ones(2), np.zeros(3, bool), 7)
     assert jit.record_type(records.Task) == typeof(task)
-    memory = records.Memory(np.zeros(2), np.zeros(3))
+    memory = records.Memory(np.zeros(2), np.zeros(1), np.zeros(3))
     assert jit.record_type(records.Memory) == typeof(memory)
     assert [jit.record_type(kind) for kind in (int, float, bool)] == [typeof(1), typeof(1.0), typeof(True)]
 

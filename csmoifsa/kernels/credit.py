@@ -11,6 +11,9 @@ from csmoifsa.kernels.records import Memory, Offspring, Population
 from csmoifsa.settings import Settings
 
 LONG = 0.01  # least length of a step that is kept, as a share of a variable's range
+LEAST_GAIN = 1e-4  # improvement over the parent, in extents of the first front, that counts as a success
+RISEN = 0.5  # least credit of every behaviour where nothing succeeds, as a share of min_forage_credit
+SLOWER = 10.0  # by how much the share of successes of all behaviours is smoothed more slowly than a credit
 
 
 @jit(borrows=True, forceinline=True)
@@ -56,8 +59,8 @@ def remember_step(displacement: Vector, step_lengths: Vector) -> None:
 
 @jit(borrows=True, forceinline=True)
 def count_successes(
-    population: Population, count: int, offspring: Offspring, n: int, extent: Vector, memory: Memory,
-    settings: Settings, trials: Vector, successes: Vector,
+    population: Population, count: int, offspring: Offspring, n: int, extent: Vector, memory: Memory, trials: Vector,
+    successes: Vector,
 ) -> None:  # fmt: skip
     """Write each behaviour's number of ``trials`` and of ``successes`` (n_behaviours,) among the offspring.
 
@@ -72,7 +75,7 @@ def count_successes(
             population.n_uses[parent] += 1.0
         gain = improvement(population, count + q, parent, extent)
         trials[b] += 1.0
-        successes[b] += gain > settings.gain_tolerance
+        successes[b] += gain > LEAST_GAIN
         if REMEMBERS_STEPS[b] and gain > 0.0:
             remember_step(offspring.displacement[q], memory.step_lengths)
 
@@ -83,29 +86,39 @@ def update_credit(
 ) -> None:
     """Smooth each behaviour's credit towards its share of successes among the ``n`` rows of ``offspring``.
 
-    A success is a child, in row ``count + q`` of the population, that is better than its own parent by more than
-    ``gain_tolerance`` of the front's extent; without this bound tiny gains on a local front would keep the credit of
-    greedy behaviours. Also counts the uses of parents, and keeps long steps of behaviours with REMEMBERS_STEPS.
+    The share of successes of all behaviours together is smoothed likewise, but more slowly. A success is a child, in
+    row ``count + q`` of the population, that is better than its own parent by more than ``LEAST_GAIN`` of the front's
+    extent; without this bound tiny gains on a local front would keep the credit of greedy behaviours. Also counts the
+    uses of parents, and keeps long steps of behaviours with REMEMBERS_STEPS.
     """
     credit = memory.credit
     extent, trials, successes = np.empty(population.F.shape[1]), np.empty(credit.size), np.empty(credit.size)
     front_extent(population, count, extent)
-    count_successes(population, count, offspring, n, extent, memory, settings, trials, successes)
+    count_successes(population, count, offspring, n, extent, memory, trials, successes)
+    total = 0.0
     for b in range(credit.size):
+        total += successes[b]
         if trials[b] > 0.0:
             credit[b] += settings.credit_rate * (successes[b] / trials[b] - credit[b])
+    memory.success[0] += settings.credit_rate / SLOWER * (total / n - memory.success[0])
 
 
 @jit(borrows=True, forceinline=True)
-def operator_probabilities(credit: Vector, enabled: Flags, settings: Settings, probabilities: Vector) -> None:
+def operator_probabilities(
+    credit: Vector, success: float, enabled: Flags, settings: Settings, probabilities: Vector
+) -> None:
     """Write the probabilities (n_behaviours,): ``min_probability`` each, the rest in proportion to credit ** 1.5.
 
-    Raises ``credit`` (n_behaviours,) in place to the least credit of each behaviour. A behaviour that is not
-    ``enabled`` (n_behaviours,) gets 0.
+    Raises ``credit`` (n_behaviours,) in place to the least credit of each behaviour. Where the share of successes of
+    all behaviours, ``success``, is below ``rare_success``, the least credits rise towards half of ``min_forage_credit``
+    or stay above it: otherwise those with the greatest least credit would make nearly all children of a search that
+    has almost converged, however seldom they succeed. A behaviour that is not ``enabled`` (n_behaviours,) gets 0.
     """
-    total, n, floor = 0.0, 0, settings.min_probability
+    total, n, floor, rarity = 0.0, 0, settings.min_probability, 0.0
+    if success < settings.rare_success:
+        rarity = 1.0 - success / settings.rare_success
     for b in range(credit.size):
-        credit[b] = max(credit[b], MIN_CREDIT[b] * settings.min_forage_credit)
+        credit[b] = max(credit[b], max(MIN_CREDIT[b], RISEN * rarity) * settings.min_forage_credit)
         probabilities[b] = 0.0
         if enabled[b]:
             probabilities[b] = credit[b] ** 1.5

@@ -55,7 +55,7 @@ def plan_offspring(
     """
     n, n_behaviours = settings.n_offsprings, memory.credit.size
     shares = np.empty(n_behaviours)
-    operator_probabilities(memory.credit, task.enabled, settings, shares)
+    operator_probabilities(memory.credit, memory.success[0], task.enabled, settings, shares)
     for b in range(1, n_behaviours):
         shares[b] += shares[b - 1]
     parents = choose_parents(population, count, settings)

@@ -35,6 +35,7 @@ class Memory(NamedTuple):
     """Success rates and step lengths of the run so far; the kernels change them in place."""
 
     credit: Vector  # (n_behaviours,) smoothed share of successes of each behaviour
+    success: Vector  # (1,) share of successes of all behaviours together, smoothed more slowly
     step_lengths: Vector  # (memory_size,) long steps that succeeded, the latest first, 0 = none yet
 
 

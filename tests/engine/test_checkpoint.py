@@ -116,7 +116,7 @@ def taken_up(kind, path, problem):
 def test_each_flipped_byte_of_a_checkpoint_is_noticed():
     whole, path = small(CSMOIFSA, load_problem("zdt1", n_var=2)), Path("run.npz")
     facts, arrays = checkpoint._parse(whole, path)
-    assert (facts["seed"], len(arrays)) == (3, 16)
+    assert (facts["seed"], len(arrays)) == (3, 17)
     for place in range(len(whole)):
         broken = bytearray(whole)
         broken[place] ^= 0xFF
@@ -149,6 +149,7 @@ FORGED = {
     "offspring_behaviour": -1,
     "offspring_displacement": np.inf,
     "credit": np.nan,
+    "success": 1.5,
     "step_lengths": -1.0,
 }
 

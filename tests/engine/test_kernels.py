@@ -206,7 +206,7 @@ def test_accepting_offspring_by_hand(competition):
     F = np.array([[1.0, 2.0], [2.0, 1.0], [0.5, 2.0], [3.0, 1.0]])
     population = population_of(F, np.zeros(4))
     selection.environmental_selection(population, 0, np.zeros(2, bool), 4, 4)
-    memory = Memory(np.full(len(BEHAVIOURS), 0.1), np.zeros(2))
+    memory = Memory(np.full(len(BEHAVIOURS), 0.1), np.full(1, 0.1), np.zeros(2))
     numbers = parameters_of(Settings(pop_size=4, n_offsprings=2, competition=competition, credit_rate=0.5))
     count = generation.accept_offspring(population, 2, offspring_of([0, 1], np.array([1, 2])), memory, numbers)
     left = [[0.5, 2.0], [2.0, 1.0]] if competition else [[0.5, 2.0], [1.0, 2.0], [2.0, 1.0], [3.0, 1.0]]
@@ -267,7 +267,7 @@ def test_every_behaviour_equals_the_plain_one(seed, count, n_obj, b, n_var, know
     selection.environmental_selection(population, 0, np.zeros(count, bool), count, count)
     chosen = Settings(n_offsprings=8, n_active=5, n_leaders=3)
     offspring = Offspring(np.zeros((8, n_var)), np.zeros((8, n_var)), np.zeros(8, np.int64), np.zeros(8, np.int64))
-    memory = Memory(np.full(4, 0.1), np.zeros(4))
+    memory = Memory(np.full(4, 0.1), np.full(1, 0.1), np.zeros(4))
     memory.step_lengths[:known] = rng.uniform(0.01, 0.5, known)
     task = Task(np.arange(n_var), np.zeros(n_var), np.ones(n_var), np.arange(4) == b, seed)
     generation.plan_offspring(population, count, 6, memory, task, parameters_of(chosen), offspring)
@@ -283,13 +283,13 @@ def test_each_row_draws_its_behaviour_from_the_probabilities():
     F, CV = random_rows(1, 20, 2)
     population, n = population_of(F, CV), 4000
     selection.environmental_selection(population, 0, np.zeros(20, bool), 20, 20)
-    memory = Memory(np.array([0.2, 0.4, 0.1, 0.8]), np.zeros(4))
+    memory = Memory(np.array([0.2, 0.4, 0.1, 0.8]), np.array([0.3]), np.zeros(4))
     task = Task(np.arange(3), np.zeros(3), np.ones(3), np.array([True, True, False, True]), 5)
     offspring = offspring_of(np.zeros(n, np.int64))
     numbers = parameters_of(Settings(n_offsprings=n))
     generation.plan_offspring(population, 20, 1, memory, task, numbers, offspring)
     probabilities = np.empty(4)
-    credit.operator_probabilities(memory.credit, task.enabled, numbers, probabilities)
+    credit.operator_probabilities(memory.credit, 0.3, task.enabled, numbers, probabilities)
     assert np.bincount(offspring.behaviour, minlength=4) / n == pytest.approx(probabilities, abs=0.025)
 
 
@@ -322,10 +322,11 @@ def test_credit_by_hand():
     clone, swarm, forage = (BEHAVIOURS.index(name) for name in ("clone", "swarm", "forage"))
     steps = np.array([[0.2, 0, 0], [0, 0, 0], [0, -0.3, 0], [0, 0, 0.005]])
     offspring = offspring_of([2, 2, 2, 2], np.array([clone, clone, swarm, forage]), steps)
-    memory, numbers = Memory(np.full(4, 0.2), np.zeros(2)), parameters_of(Settings(credit_rate=0.5))
+    memory, numbers = Memory(np.full(4, 0.2), np.full(1, 0.4), np.zeros(2)), parameters_of(Settings(credit_rate=0.5))
     credit.update_credit(population, 3, offspring, 4, memory, numbers)
     # of two clones one gains more than the tolerance; none follows; the third is worse; the forager gains 0.05
     np.testing.assert_allclose(memory.credit, [0.35, 0.2, 0.1, 0.6])
+    np.testing.assert_allclose(memory.success, 0.4 + 0.05 * (2 / 4 - 0.4))  # a tenth as fast, over all four children
     assert memory.step_lengths.tolist() == [0.0, 0.0]  # its step was too short to remember
     assert population.n_uses[:3].tolist() == [0.0, 0.0, 3.0]  # two clones and a forager
     offspring.behaviour[0] = forage
@@ -348,13 +349,26 @@ def test_gain_counts_violation_first():
 def test_operator_probabilities_by_hand():
     values, probabilities = np.array([0.01, 0.4, 0.9, 0.05]), np.empty(4)
     numbers = parameters_of(Settings(min_probability=0.1, min_forage_credit=0.1))
-    credit.operator_probabilities(values, np.array([True, True, False, True]), numbers, probabilities)
+    credit.operator_probabilities(values, 0.02, np.array([True, True, False, True]), numbers, probabilities)
     parts = np.array([0.05, 0.4, 0.0, 0.1]) ** 1.5
     np.testing.assert_allclose(probabilities, np.where(parts > 0, 0.1 + 0.7 * parts / parts.sum(), 0.0))
     assert values.tolist() == [0.05, 0.4, 0.9, 0.1]  # foraging has the least credit, cloning half of it
     numbers = parameters_of(Settings(min_probability=0.1, min_forage_credit=0.0))
-    credit.operator_probabilities(np.zeros(4), np.array([True, True, False, False]), numbers, probabilities)
+    credit.operator_probabilities(np.zeros(4), 0.02, np.array([True, True, False, False]), numbers, probabilities)
     np.testing.assert_allclose(probabilities, [0.5, 0.5, 0.0, 0.0])
+
+
+@pytest.mark.parametrize(
+    ("success", "least"),
+    [(1, [0.05, 0, 0, 0.1]), (0.04, [0.05, 0, 0, 0.1]), (0.01, [0.05, 0.0375, 0.0375, 0.1]), (0, [0.05] * 3 + [0.1])],
+)
+def test_least_credits_rise_as_successes_die_out(success, least):
+    values, numbers = np.zeros(4), parameters_of(Settings(min_forage_credit=0.1, rare_success=0.04))
+    credit.operator_probabilities(values, success, np.ones(4, bool), numbers, np.empty(4))
+    np.testing.assert_allclose(values, least, rtol=1e-14)
+    values, numbers = np.zeros(4), parameters_of(Settings(min_forage_credit=0.1, rare_success=0.0))
+    credit.operator_probabilities(values, success, np.ones(4, bool), numbers, np.empty(4))
+    np.testing.assert_allclose(values, [0.05, 0, 0, 0.1])
 
 
 @given(SEEDS, st.integers(1, 20), st.booleans())

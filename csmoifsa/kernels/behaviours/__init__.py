@@ -26,7 +26,7 @@ offspring : Offspring
 Its module may set three constants, 0 or False by default:
 
 MIN_CREDIT
-    Least credit, as a share of the setting ``min_forage_credit``.
+    Least credit, as a share of the setting ``min_forage_credit``; it is raised where successes are rare.
 TIRES_PARENTS
     Whether an individual's crowding distance counts less each time it was a parent here (setting ``reuse_penalty``).
 REMEMBERS_STEPS
