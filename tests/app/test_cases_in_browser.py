@@ -77,6 +77,7 @@ def test_a_price_with_proof_and_a_replay(server, page, studies, portfolio):
     assert len(page.run("Array.from(document.getElementById('points').rows)")) == 4
     page.run("document.getElementById('hindsight').click()")
     page.wait("document.getElementById('prices').data.length === 4")
+    assert page.run(UNNAMED) == []
     assert page.errors == []
     for path in ("day/report", "roll/report"):
         page.open(f"{server.place}/cases/{portfolio}/{path}", "!!document.querySelector('.js-plotly-plot')")
