@@ -112,7 +112,7 @@ def test_every_label_asked_for_is_there():
     pages = (
         (ours, "aggregate", ("aggregator",)),
         (ours, "roll", ("aggregator",)),
-        ("csmoifsa_ev.output", "price", ("charts", "customers", "filing")),
+        ("csmoifsa_ev.output", "price", ("charts", "customers", "filing", "revenue")),
     )
     for package, page, parts in pages:
         texts = page_texts(package, page, "en", parts)

@@ -164,8 +164,8 @@ def test_rolling_is_that_of_the_command(studies, jobs, portfolio, price_files, r
     assert "滚动" in (folder.path / "roll" / "report.html").read_text(encoding="utf-8")
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="signals")
+@pytest.mark.long
 def test_a_long_proof_is_watched_cancelled_killed_and_begun_again(studies, jobs):
     id = studies.new_from_case_file("hard.toml", hard_case())
     folder = studies.get(id, CaseFolder)

@@ -19,7 +19,7 @@ from csmoifsa_app.case_folder import CaseFolder
 from csmoifsa_app.studies import Studies
 from ev.browser import Browser
 
-pytestmark = NEEDS_BROWSER
+pytestmark = [*NEEDS_BROWSER, pytest.mark.long]
 FOCUSED = "(({ id, name, textContent }) => id || name || textContent.trim())(document.activeElement)"
 HOME = "location.pathname === '/' && document.readyState === 'complete'"
 

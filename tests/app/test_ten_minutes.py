@@ -13,7 +13,7 @@ pytest.importorskip("starlette")
 
 from app.served import MAIN, NEEDS_BROWSER, fill, goto, wait_path
 
-pytestmark = NEEDS_BROWSER
+pytestmark = [*NEEDS_BROWSER, pytest.mark.long]
 
 READY = "document.readyState === 'complete' && !!window.app && app.ready"
 CARD = "document.querySelector('[data-source=load]')"

@@ -235,6 +235,7 @@ start = { peak = 40, valley = 15 }
     assert not ours["14-20"].allowed
 
 
+@pytest.mark.long
 def test_every_set_of_hours_searched_in_full_gives_the_same_choice(tmp_path, monkeypatch):
     """The short searches leave out nothing: the choice is that of a margin so wide that all hours are searched."""
     scenario = scenario_of(tmp_path, PEAK.replace("[15, 17]", "[16, 18]"), cars=30_000)

@@ -63,10 +63,12 @@ def test_the_constraint_is_that_of_customers_one_by_one(case, billed):
     _, G = problem.evaluate(X, return_values_of=["F", "G"])
     np.testing.assert_allclose(problem.outcome(X).constraints, G, rtol=1e-9, atol=1e-9)
     level, energy = problem.day.reference_level, problem.day.total_energy_mwh
+    in_force = study_use(scenario, problem.day, (start, X[0])).in_force
+    old = fleet_revenue(present, start, in_force, whole=False)
     seen = set()
     for tariff, g in zip(X, G[:, -1], strict=True):
         use = study_use(scenario, problem.day, (start, tariff))
-        old = fleet_revenue(present, start, use.in_force, whole=False)
+        np.testing.assert_array_equal(use.in_force.kwh, in_force.kwh)
         new = fleet_revenue(proposed, tariff, use.proposed, whole=False)
         # both in prices: a change of the mean price by 1 is a revenue of 1 x energy
         want = (abs(new - old) - share * old) / (energy * problem.day.prices.per_mwh) / level
