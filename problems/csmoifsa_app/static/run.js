@@ -21,40 +21,15 @@ const Run = (function () {
       if (mine()) show(report);
     }
 
-    function watch(reload) {
-      const events = new EventSource(`/studies/${D.id}/events`);
-      events.onmessage = (event) => {
-        const report = JSON.parse(event.data);
-        shown(report);
-        if (report.state === "running") reload = true;
-        else {
-          events.close();
-          if (reload && report.state === "done") location.reload();
-        }
-      };
-      events.onerror = () => ($("told").textContent = T.gone);
-    }
-
-    async function told(path, values) {
-      $("fault").textContent = "";
-      try {
-        await ask(path, values);
-        return true;
-      } catch (error) {
-        $("fault").textContent = error.message;
-        return false;
-      }
-    }
-
     $("form").addEventListener("submit", async (event) => {
       event.preventDefault();
       const values = { act, ...Object.fromEntries(new FormData($("form"))) };
-      if (!(await told(`/cases/${D.id}/run`, values))) return;
+      if (!(await send(`/cases/${D.id}/run`, values))) return;
       D.search.act = act;
-      watch(true);
+      follow(shown, true);
     });
-    $("cancel").addEventListener("click", async () => (await told(`/studies/${D.id}/cancel`, {})) && location.reload());
-    watch(false);
+    $("cancel").addEventListener("click", async () => (await send(`/studies/${D.id}/cancel`, {})) && location.reload());
+    follow(shown, false);
   }
   return { begin, state };
 })();

@@ -37,39 +37,16 @@
     if (front.length) drawFront(front);
   }
 
-  function watch(reload) {
-    const events = new EventSource(`/studies/${D.id}/events`);
-    events.onmessage = (event) => {
-      const report = JSON.parse(event.data);
-      show(report);
-      if (report.state === "running") reload = true;
-      else {
-        events.close();
-        if (reload && report.state === "done") location.reload();
-      }
-    };
-    events.onerror = () => ($("told").textContent = T.gone);
-  }
-
-  async function act(name, values) {
-    $("fault").textContent = "";
-    try {
-      await ask(`/studies/${D.id}/${name}`, values || {});
-      return true;
-    } catch (error) {
-      $("fault").textContent = error.message;
-      return false;
-    }
-  }
+  const act = (name, values) => send(`/studies/${D.id}/${name}`, values || {});
 
   $("form").addEventListener("submit", async (event) => {
     event.preventDefault();
     const values = Object.fromEntries(new FormData($("form")));
     if (!(await act("search", values))) return;
     D.search = { ...D.search, ...values, n_eval: Number(values.n_eval || D.search.n_eval) };
-    watch(true);
+    follow(show, true);
   });
   $("pause").addEventListener("click", () => act("pause"));
   $("cancel").addEventListener("click", async () => (await act("cancel")) && location.reload());
-  watch(false);
+  follow(show, false);
 })();

@@ -18,3 +18,30 @@ async function ask(path, values) {
   if (!answer.ok) throw Object.assign(new Error(found.fault), { status: answer.status });
   return found;
 }
+
+// Send values; a fault is shown on the page. Tells whether the server took them.
+async function send(path, values) {
+  Page.$("fault").textContent = "";
+  try {
+    await ask(path, values);
+    return true;
+  } catch (error) {
+    Page.$("fault").textContent = error.message;
+    return false;
+  }
+}
+
+// Show the reports of a study's work as they come; load the page again when work that was seen running is done.
+function follow(show, running) {
+  const events = new EventSource(`/studies/${Page.D.id}/events`);
+  events.onmessage = (event) => {
+    const report = JSON.parse(event.data);
+    show(report);
+    if (report.state === "running") running = true;
+    else {
+      events.close();
+      if (running && report.state === "done") location.reload();
+    }
+  };
+  events.onerror = () => (Page.$("told").textContent = Page.T.gone);
+}
