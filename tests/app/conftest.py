@@ -10,6 +10,7 @@ pytest.importorskip("httpx2")
 from starlette.testclient import TestClient
 
 from app.served import Server
+from csmoifsa_app.jobs import Jobs
 from csmoifsa_app.server import make_app
 from csmoifsa_app.studies import Studies
 from ev.browser import Browser
@@ -22,6 +23,13 @@ SMALL = '# my comment\ntitle = "Small"\n[fleet]\nn_ev = 2000  # few\n'
 @pytest.fixture
 def studies(tmp_path):
     return Studies(tmp_path / "studies")
+
+
+@pytest.fixture
+def jobs(studies):
+    jobs = Jobs(studies)
+    yield jobs
+    jobs.close()
 
 
 @pytest.fixture

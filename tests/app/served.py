@@ -59,6 +59,17 @@ def goto(page, server, path, ready="true"):
     page.open(url, f"document.readyState === 'complete' && location.href === '{url}' && !!({ready})")
 
 
+def wait_report(jobs, id, condition, seconds=120):
+    """Return the first report of a study's work that meets the condition."""
+    limit = time.monotonic() + seconds
+    while time.monotonic() < limit:
+        report = jobs.report(id)[1]
+        if condition(report):
+            return report
+        time.sleep(0.02)
+    raise AssertionError(jobs.report(id))
+
+
 def wait_path(page, pattern):
     page.wait(f"/{pattern}/.test(location.pathname) && document.readyState === 'complete'")
 

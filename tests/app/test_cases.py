@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from dataclasses import replace
 from typing import get_args, get_type_hints
 
@@ -14,6 +13,7 @@ pytest.importorskip("starlette")
 
 from aggregator.test_commands import price_files as price_files  # a fixture
 from app.cases import hard_case
+from app.served import wait_report
 from csmoifsa.errors import InputError
 from csmoifsa_aggregator.dispatch.forecast import NAMES
 from csmoifsa_aggregator.inputs.case import load_case
@@ -25,26 +25,9 @@ from csmoifsa_app.studies import Studies
 
 
 @pytest.fixture
-def jobs(studies):
-    jobs = Jobs(studies)
-    yield jobs
-    jobs.close()
-
-
-@pytest.fixture
 def portfolio(studies):
     """Identifier of a study of the bundled portfolio."""
     return studies.new_from_case("portfolio", CaseFolder)
-
-
-def wait(jobs, id, condition, seconds=120):
-    limit = time.monotonic() + seconds
-    while time.monotonic() < limit:
-        report = jobs.report(id)[1]
-        if condition(report):
-            return report
-        time.sleep(0.02)
-    raise AssertionError(jobs.report(id))
 
 
 def ended(report):
@@ -126,7 +109,7 @@ def test_settings_hold_no_code(studies, portfolio):
 def test_a_day_is_that_of_the_command(studies, jobs, portfolio, run_cli, tmp_path):
     folder = studies.get(portfolio, CaseFolder)
     jobs.start(portfolio, "en")
-    report = wait(jobs, portfolio, ended)
+    report = wait_report(jobs, portfolio, ended)
     assert report["state"] == "done"
     *_, (_, profit, bound) = report["proof"]
     summary = folder.summary()
@@ -148,14 +131,14 @@ def test_rolling_is_that_of_the_command(studies, jobs, portfolio, price_files, r
     folder = studies.get(portfolio, CaseFolder)
     folder.write_search(replace(folder.search, act="roll"))
     jobs.start(portfolio, "en")
-    report = wait(jobs, portfolio, ended)
+    report = wait_report(jobs, portfolio, ended)
     assert report["state"] == "failed"
     assert "name the file of day-ahead prices" in report["fault"]
     for which, path in zip(("day_ahead", "real_time"), price_files, strict=True):
         folder.add_prices(which, "My prices.CSV", path.read_bytes())
     folder.write_search(replace(folder.search, act="roll", days="2025-06-04:2025-06-05"))
     jobs.start(portfolio, "zh")
-    assert wait(jobs, portfolio, ended)["state"] == "done"
+    assert wait_report(jobs, portfolio, ended)["state"] == "done"
     command = folder.command.splitlines()[1].split()
     command[3], command[-1] = folder.path / "case.toml", tmp_path / "by-command"
     assert run_cli(*command[1:]).code == 0
@@ -171,7 +154,7 @@ def test_a_long_proof_is_watched_cancelled_killed_and_begun_again(studies, jobs)
     folder = studies.get(id, CaseFolder)
     assert folder.faults() == []
     jobs.start(id, "en")
-    report = wait(jobs, id, lambda report: len(report.get("proof", ())) > 1)
+    report = wait_report(jobs, id, lambda report: len(report.get("proof", ())) > 1)
     assert all(profit is None or bound is None or profit <= bound + 1e-9 for _, profit, bound in report["proof"])
     with pytest.raises(InputError, match="cannot be paused"):
         jobs.pause(id)
@@ -179,15 +162,15 @@ def test_a_long_proof_is_watched_cancelled_killed_and_begun_again(studies, jobs)
     assert folder.search.state == "new"
 
     jobs.start(id, "en")
-    wait(jobs, id, lambda report: "proof" in report)
+    wait_report(jobs, id, lambda report: "proof" in report)
     jobs._jobs[id].process.kill()  # as the system does when memory is short
-    report = wait(jobs, id, ended, 20)
+    report = wait_report(jobs, id, ended, 20)
     assert (report["state"], report["fault"]) == ("failed", "the run was ended from outside; start it again")
 
     folder.write_search(replace(folder.search, state="running", fault=""))  # the program was killed while it ran
     again = Jobs(Studies(studies.root))
     again.resume_all()
-    wait(again, id, lambda report: "proof" in report)
+    wait_report(again, id, lambda report: "proof" in report)
     again.close()
     assert folder.search.state == "running"  # begins again at the next start
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from dataclasses import replace
 
 import pytest
@@ -11,6 +10,7 @@ import pytest
 pytest.importorskip("starlette")
 
 from app.conftest import SMALL
+from app.served import wait_report
 from csmoifsa.errors import InputError
 from csmoifsa_app.jobs import Jobs
 from csmoifsa_app.studies import Studies
@@ -20,28 +20,11 @@ from csmoifsa_ev.study.study import run_study
 pytestmark = [pytest.mark.long, pytest.mark.skipif(os.name == "nt", reason="signals")]
 
 
-@pytest.fixture
-def jobs(studies):
-    jobs = Jobs(studies)
-    yield jobs
-    jobs.close()
-
-
 def begin(studies, n_eval):
     id = studies.new_from_file("small.toml", SMALL.encode())
     folder = studies.get(id)
     folder.write_search(replace(folder.search, n_eval=n_eval, pop_size=20))
     return id, folder
-
-
-def wait(jobs, id, condition, seconds=120):
-    limit = time.monotonic() + seconds
-    while time.monotonic() < limit:
-        report = jobs.report(id)[1]
-        if condition(report):
-            return report
-        time.sleep(0.02)
-    raise AssertionError(jobs.report(id))
 
 
 def searching(report):
@@ -53,16 +36,16 @@ def test_paused_and_gone_on_with_is_as_never_paused(studies, jobs):
     jobs.start(id, "en")
     with pytest.raises(InputError, match="runs already"):
         jobs.start(id, "en")
-    wait(jobs, id, searching)
+    wait_report(jobs, id, searching)
     jobs.pause(id)
-    report = wait(jobs, id, lambda report: report["state"] != "running")
+    report = wait_report(jobs, id, lambda report: report["state"] != "running")
     assert report["state"] == "paused"
     assert 0 < report["n_eval"] < 60_000
     assert (folder.path / "search.npz").is_file()
     with pytest.raises(InputError, match="no search of this study runs"):
         jobs.pause(id)
     jobs.start(id, "en")
-    wait(jobs, id, lambda report: report["state"] == "done")
+    wait_report(jobs, id, lambda report: report["state"] == "done")
     assert not (folder.path / "search.npz").exists()  # the next search begins anew
 
     study = run_study(folder.scenario(), n_eval=60_000, pop_size=20)
@@ -74,20 +57,20 @@ def test_paused_and_gone_on_with_is_as_never_paused(studies, jobs):
 def test_cancelled_killed_and_failed(studies, jobs):
     id, folder = begin(studies, 2_000_000)
     jobs.start(id, "en")
-    wait(jobs, id, searching)
+    wait_report(jobs, id, searching)
     jobs.cancel(id)
     assert folder.search.state == "new"
     assert not (folder.path / "search.npz").exists()
 
     jobs.start(id, "zh")
-    wait(jobs, id, searching)
+    wait_report(jobs, id, searching)
     jobs._jobs[id].process.kill()  # as the system does when memory is short
-    wait(jobs, id, lambda report: report["state"] == "paused", 20)
+    wait_report(jobs, id, lambda report: report["state"] == "paused", 20)
 
     again = Jobs(Studies(studies.root))  # the program was killed while a search ran
     folder.write_search(replace(folder.search, state="running", n_eval=2_000_000))
     again.resume_all()
-    wait(again, id, searching)
+    wait_report(again, id, searching)
     assert folder.search.language == "zh"  # that of the page on which it was started, for its report
     with pytest.raises(InputError, match="search runs; pause or cancel"):
         folder.change(SMALL)
@@ -100,6 +83,6 @@ def test_cancelled_killed_and_failed(studies, jobs):
     assert folder.search.state == "new"
     folder.write_search(replace(folder.search, n_eval=200))
     jobs.start(id, "en")
-    report = wait(jobs, id, lambda report: report["state"] not in ("running",))
+    report = wait_report(jobs, id, lambda report: report["state"] not in ("running",))
     assert report["state"] == "failed"
     assert "no tariff was found that keeps all constraints" in report["fault"]
