@@ -17,10 +17,10 @@ import sys
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint, EntryPoints, entry_points
 from pathlib import Path
 from types import FunctionType, ModuleType
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from csmoifsa.errors import InputError, did_you_mean
 
@@ -244,14 +244,20 @@ def _registered(group: str) -> tuple[dict[str, tuple[object, str]], list[str]]:
 
 @cache
 def _entries(group: str, places: tuple[tuple[str, int], ...]) -> list[tuple[str, EntryPoint]]:
-    """Return (package, entry point) of a group.
-
-    The answer is cached, because the metadata of all installed packages are read for it. ``places`` are the folders of
-    the search path and the times of their last change, so that a package installed meanwhile is found.
-    """
-    entries = [(_package(entry), entry) for entry in entry_points(group=group)]
+    """Return (package, entry point) of a group."""
+    entries = [(_package(entry), entry) for entry in _all_entries(places).select(group=group)]
     # this package first, so that no plugin replaces its zdt1
     return sorted(entries, key=lambda pair: (pair[0] != "csmoifsa", pair[0], pair[1].name))
+
+
+@cache
+def _all_entries(places: tuple[tuple[str, int], ...]) -> EntryPoints:
+    """Return the entry points of all installed packages, whose metadata are read for it.
+
+    ``places`` are the folders of the search path and the times of their last change, so that a package installed
+    meanwhile is found.
+    """
+    return cast("EntryPoints", entry_points())  # in Python 3.11 of another type with the same method
 
 
 def _changed(place: str) -> int:

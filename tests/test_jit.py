@@ -23,7 +23,7 @@ def adding(number: float):
 
 
 def test_without_a_writable_cache_functions_still_compile(monkeypatch):
-    def refuse(function):
+    def refuse(function, stamp):
         raise RuntimeError(f"cannot cache function {function.__name__!r}: no locator available")
 
     monkeypatch.setattr(jit, "KernelCache", refuse)
@@ -198,3 +198,58 @@ def test_machine_code_from_the_cache_needs_no_rules_of_compilation(tmp_path):
     assert second.stdout.split()[0] == "False"
     assert first.stdout.split()[1:] == second.stdout.split()[1:]
     assert second.stdout.split()[-1] == "True"
+
+
+def in_processes(program: str, folder, n: int) -> list[str]:
+    """Return what ``n`` processes print, one after another, that share a cache in ``folder``."""
+    import os
+    import subprocess
+
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(folder / "cache"), "PYTHONPATH": str(folder)}
+    run = [sys.executable, "-c", program]
+    return [subprocess.run(run, env=environment, capture_output=True, text=True, check=True).stdout for _ in range(n)]
+
+
+def test_machine_code_from_the_cache_is_whole(tmp_path):
+    """It returns arrays, raises errors with texts, and can be called by other compiled functions."""
+    (tmp_path / "some_kernels.py").write_text(
+        "import numpy as np\n"
+        "from numba import njit\n"
+        "from csmoifsa.jit import jit\n"
+        "@jit\n"
+        "def halves(x):\n"
+        "    if x.size == 0:\n"
+        "        raise ValueError('no values')\n"
+        "    return x / 2.0, 'halves'\n"
+        "@njit\n"
+        "def told(x):\n"
+        "    print(x.size)\n"
+        "    return halves(x)\n"
+        "@jit\n"
+        "def calling(x):\n"
+        "    return told(x)\n"
+    )
+    program = (
+        "import numpy as np\n"
+        "from numba import njit\n"
+        "from some_kernels import calling, halves\n"
+        "print(calling(np.arange(3.0)))\n"
+        "try:\n"
+        "    calling(np.empty(0))\n"
+        "except ValueError as error:\n"
+        "    print(error)\n"
+        "print(calling.stats.cache_hits.total(), njit(lambda x: halves(x)[0].sum())(np.arange(3.0)))\n"
+    )
+    first, second = in_processes(program, tmp_path, 2)
+    assert first == "3\n(array([0. , 0.5, 1. ]), 'halves')\n0\nno values\n0 1.5\n"
+    assert second == first.replace("0 1.5", "1 1.5")
+
+
+def test_a_file_that_changes_before_its_first_compile_is_compiled_anew(tmp_path):
+    """Machine code of the old text must not be found under the new one."""
+    file = tmp_path / "some_kernels.py"
+    old = "from csmoifsa.jit import jit\n@jit\ndef more(x):\n    return x + 1.0\n"
+    file.write_text(old)
+    change = f"import pathlib, some_kernels; pathlib.Path({str(file)!r}).write_text({old.replace('1.0', '2.0')!r}); "
+    assert in_processes(change + "print(some_kernels.more(0.0))", tmp_path, 1) == ["1.0\n"]
+    assert in_processes("import some_kernels; print(some_kernels.more(0.0))", tmp_path, 1) == ["2.0\n"]
