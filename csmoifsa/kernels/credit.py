@@ -6,7 +6,7 @@ import numpy as np
 
 from csmoifsa.jit import Flags, Vector, jit
 from csmoifsa.kernels.behaviours import MIN_CREDIT, REMEMBERS_STEPS, TIRES_PARENTS
-from csmoifsa.kernels.dominance import compare
+from csmoifsa.kernels.dominance import compare, front_box
 from csmoifsa.kernels.records import Memory, Offspring, Population
 from csmoifsa.settings import Settings
 
@@ -30,19 +30,8 @@ def improvement(population: Population, child: int, parent: int, extent: Vector)
         return 1.0 - CV[child] / CV[parent]
     total = 0.0
     for k in range(extent.size):
-        total += (F[parent, k] - F[child, k]) / extent[k]
+        total += (F[parent, k] - F[child, k]) / max(extent[k], 1e-300)
     return total
-
-
-@jit(borrows=True, forceinline=True)
-def front_extent(population: Population, count: int, extent: Vector) -> None:
-    """Write each objective's range over the non-dominated of the first ``count`` rows into ``extent`` (n_obj,)."""
-    for k in range(extent.size):
-        low, high = np.inf, -np.inf
-        for i in range(count):
-            if population.rank[i] == 0:
-                low, high = min(low, population.F[i, k]), max(high, population.F[i, k])
-        extent[k] = max(high - low, 1e-300)
 
 
 @jit(borrows=True, forceinline=True)
@@ -92,8 +81,9 @@ def update_credit(
     uses of parents, and keeps long steps of behaviours with REMEMBERS_STEPS.
     """
     credit = memory.credit
-    extent, trials, successes = np.empty(population.F.shape[1]), np.empty(credit.size), np.empty(credit.size)
-    front_extent(population, count, extent)
+    n_obj = population.F.shape[1]
+    ideal, extent, trials, successes = np.empty(n_obj), np.empty(n_obj), np.empty(credit.size), np.empty(credit.size)
+    front_box(population.F, population.rank, count, ideal, extent)
     count_successes(population, count, offspring, n, extent, memory, trials, successes)
     total = 0.0
     for b in range(credit.size):

@@ -12,6 +12,20 @@ from csmoifsa.jit import Flags, Indices, Matrix, Vector, jit
 MANY = 50
 
 
+@jit(borrows=True, forceinline=True)
+def front_box(F: Matrix, rank: Indices, count: int, ideal: Vector, extent: Vector) -> None:
+    """Write each objective's least value and range over the non-dominated of the first ``count`` rows.
+
+    rank : (rows,) 0 for the non-dominated; ideal, extent : (n_obj,).
+    """
+    for k in range(F.shape[1]):
+        low, high = np.inf, -np.inf
+        for i in range(count):
+            if rank[i] == 0:
+                low, high = min(low, F[i, k]), max(high, F[i, k])
+        ideal[k], extent[k] = low, high - low
+
+
 @jit(borrows=True)
 def compare(F: Matrix, CV: Vector, i: int, other_F: Matrix, other_CV: Vector, j: int) -> int:
     """Return 1 if row i of one table is better than row j of another, -1 if it is worse, 0 if neither.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from csmoifsa.jit import Indices, Vector, jit
+from csmoifsa.kernels.dominance import front_box
 from csmoifsa.kernels.records import Parents, Population
 from csmoifsa.settings import Settings
 
@@ -80,4 +81,6 @@ def choose_parents(population: Population, count: int, settings: Settings) -> Pa
     else:
         active = least_crowded(population.rank, crowding, count, settings.n_active)
     leaders = active[: min(settings.n_leaders, active.size)]
-    return Parents(count, active, leaders, clone_shares_of(crowding, active))
+    ideal, extent = np.empty(population.F.shape[1]), np.empty(population.F.shape[1])
+    front_box(population.F, population.rank, count, ideal, extent)
+    return Parents(count, active, leaders, clone_shares_of(crowding, active), ideal, extent)

@@ -46,6 +46,8 @@ class Parents(NamedTuple):
     active: Indices  # (n,) rows of the active individuals: the least crowded, the least crowded first
     leaders: Indices  # (n_leaders,) rows of the first active individuals, which others follow
     clone_shares: Vector  # (n,) cumulative probability of each active individual to be cloned
+    ideal: Vector  # (n_obj,) least value of each objective over the non-dominated
+    extent: Vector  # (n_obj,) range of each objective over the non-dominated
 
 
 class Task(NamedTuple):

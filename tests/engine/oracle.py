@@ -163,7 +163,9 @@ def child(population, count, behaviour, settings, step_lengths, stream):
     else:
         i = stream.randint(count)
         a, b = leaders[stream.randint(len(leaders))], leaders[stream.randint(len(leaders))]
-        angle = {e: F[i] @ F[e] / np.linalg.norm(F[e]) if F[e].any() else 0.0 for e in (a, b)}
+        extent = np.ptp(F[first], axis=0)
+        scaled = ((F - F[first].min(axis=0)) / np.where(extent > 0, extent, 1.0)) * (extent > 0)
+        angle = {e: scaled[i] @ scaled[e] / np.linalg.norm(scaled[e]) if scaled[e].any() else 0.0 for e in (a, b)}
         leader = b if angle[b] > angle[a] + 1e-15 else a
         y, v = X[i].copy(), population.displacement[i].copy()
         for k in range(n_var):

@@ -291,6 +291,30 @@ def test_a_subclass_with_its_own_evaluation_is_not_run_with_the_inherited_kernel
     assert result.F.min() >= 1.0
 
 
+@algorithms
+@pytest.mark.parametrize("name", ["zdt3", "bnh", "dtlz2"])
+def test_units_of_the_objectives_change_nothing(make, name):
+    from csmoifsa import load_problem
+
+    class Units(Problem):
+        """The problem with objectives in other units; powers of two, so that nothing is rounded."""
+
+        def __init__(self, inner, units):
+            bounds = {"xl": inner.xl, "xu": inner.xu}
+            super().__init__(n_var=inner.n_var, n_obj=inner.n_obj, n_ieq_constr=inner.n_ieq_constr, **bounds)
+            self.inner, self.units = inner, units[: inner.n_obj]
+
+        def _evaluate(self, X, out, *args, **kwargs):
+            self.inner._evaluate(X, out)
+            out["F"] = out["F"] * self.units
+
+    plain, scaled = (
+        minimize(Units(load_problem(name), np.array(units)), make(pop_size=30), ("n_eval", 3000), seed=4)
+        for units in ([1.0, 1.0, 1.0], [2.0**30, 2.0**-20, 64.0])
+    )
+    assert np.array_equal(plain.X, scaled.X)
+
+
 @pytest.mark.parametrize("name", ["zdt1", "zdt4-shifted", "zdt6-rotated"])
 @pytest.mark.parametrize("n_eval", [100, 995, 3000])
 def test_compiled_loop_and_batch_path_give_the_same_front(name, n_eval):

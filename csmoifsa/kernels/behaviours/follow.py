@@ -11,14 +11,22 @@ from csmoifsa.settings import Settings
 
 
 @jit(borrows=True)
-def nearer_leader(F: Matrix, i: int, a: int, b: int) -> int:
-    """Return which of the rows a, b of ``F`` (rows, n_obj) is nearer in angle to row i, seen from the origin."""
+def nearer_leader(F: Matrix, ideal: Vector, extent: Vector, i: int, a: int, b: int) -> int:
+    """Return which of the rows a, b of ``F`` (rows, n_obj) is nearer in angle to row i, or a if neither is.
+
+    The angle is that at the point ``ideal`` (n_obj,), in units of ``extent`` (n_obj,): so it does not depend on the
+    units of the objectives. Objectives without extent do not count.
+    """
     dot_a, dot_b, norm_a, norm_b = 0.0, 0.0, 1e-300, 1e-300
     for k in range(F.shape[1]):
-        dot_a += F[i, k] * F[a, k]
-        dot_b += F[i, k] * F[b, k]
-        norm_a += F[a, k] * F[a, k]
-        norm_b += F[b, k] * F[b, k]
+        low, unit = ideal[k], extent[k]
+        if unit == 0.0:
+            continue
+        own, at_a, at_b = (F[i, k] - low) / unit, (F[a, k] - low) / unit, (F[b, k] - low) / unit
+        dot_a += own * at_a
+        dot_b += own * at_b
+        norm_a += at_a * at_a
+        norm_b += at_b * at_b
     return b if dot_b / np.sqrt(norm_b) > dot_a / np.sqrt(norm_a) else a
 
 
@@ -47,7 +55,7 @@ def fill(
         y, v, stream = offspring.X[q], offspring.displacement[q], streams[q : q + 1]
         i = randint(stream, parents.count)
         a, b = parents.leaders[randint(stream, n_leaders)], parents.leaders[randint(stream, n_leaders)]
-        leader = nearer_leader(population.F, i, a, b)
+        leader = nearer_leader(population.F, parents.ideal, parents.extent, i, a, b)
         for k in range(y.size):
             v[k] = population.displacement[i, k]
         fly(y, v, X[i], X[leader], stream)
