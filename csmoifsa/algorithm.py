@@ -39,11 +39,12 @@ from csmoifsa.hyperparameters import variables_of, with_values
 from csmoifsa.moafsa import FishSwarm, SwarmSettings
 from csmoifsa.operators import Operators, batch_for, first_individuals
 from csmoifsa.options import OPERATORS, split_settings
-from csmoifsa.requirements import evaluated, n_eval_budget, offers_kernel, refuse_unsuitable
+from csmoifsa.requirements import n_eval_budget, offers_kernel, outputs_of, refuse_unsuitable
 from csmoifsa.results import EngineResult, View
 from csmoifsa.resume import Saved, load_run, save_run
 from csmoifsa.settings import Settings
 from csmoifsa.typing import ArrayLike
+from csmoifsa.typing import Problem as CompiledProblem
 from csmoifsa.variables import coding_of
 
 Sampling: TypeAlias = ArrayLike | Population | Operator | None
@@ -220,8 +221,12 @@ class EngineAlgorithm(Algorithm):
             self._initialize()
             self.is_initialized = True
         left = self._evaluations_left(n)
+        engine, problem = self._engine, self._problem
+        compiled = None
+        if isinstance(engine, ImmuneFishSwarm) and self.operators.reference_point is None and offers_kernel(problem):
+            compiled = engine, problem
         while left > 0:
-            done = self._run_compiled(left) or self._evaluate(left)
+            done = (_run_compiled(*compiled, left) if compiled else 0) or self._evaluate(engine, self._problem, left)
             self.evaluator.n_eval += done
             left -= done
         self.n_iter = (self.n_iter or 1) + n - 1
@@ -229,26 +234,15 @@ class EngineAlgorithm(Algorithm):
         if self._termination.has_terminated():
             self.finalize()
 
-    def _run_compiled(self, most: int) -> int:
-        """Run whole generations if the problem offers a compiled evaluator; return the number of evaluations."""
-        problem = self._problem
-        by_preference = self.operators.reference_point is not None
-        if by_preference or not isinstance(self.engine, ImmuneFishSwarm) or not offers_kernel(problem):
-            return 0
-        return self.engine.run_generations(
-            problem.kernel, problem.kernel_data, most, n_ieq=problem.n_ieq_constr, tolerance=EQUALITY_TOLERANCE
-        )
-
-    def _evaluate(self, most: int) -> int:
+    def _evaluate(self, engine: Engine, problem: Problem, most: int) -> int:
         """Evaluate the offspring of one generation through the problem; return the number of evaluations."""
-        problem = self._problem
-        X = self._engine.ask(most)
-        out = evaluated(problem, X, algorithm=self)
-        F, G, H = (out.pop(name) for name in "FGH")
-        if out or G.size or H.size or self.operators.change_results:
-            self._exchange.report(Values(X, F, np.column_stack([G, H])), rows_of(out, len(X)))
+        X = engine.ask(most)
+        out = outputs_of(problem, X, algorithm=self)
+        if len(out) == 1 and not self.operators.change_results:
+            engine.tell(out["F"])  # nothing but objectives, of the rows as they were asked for
         else:
-            self._engine.tell(F)  # nothing but objectives, of the rows as they were asked for
+            F, *constraints = (out.pop(name) if name in out else np.empty((len(X), 0)) for name in "FGH")
+            self._exchange.report(Values(X, F, np.column_stack(constraints)), rows_of(out, len(X)))
         return len(X)
 
     def _evaluations_left(self, generations: int = 1) -> int:
@@ -442,3 +436,10 @@ class MOAFSA(EngineAlgorithm):
     def __init__(self, pop_size: int = 100, *, sampling: Sampling = None, **settings: Any):
         mine, options = split_settings(SwarmSettings, settings)
         super().__init__(FishSwarm, SwarmSettings(pop_size=pop_size, **mine), sampling=sampling, **options)
+
+
+def _run_compiled(engine: ImmuneFishSwarm, problem: CompiledProblem, most: int) -> int:
+    """Run whole generations with the problem's compiled evaluator; return the number of evaluations, perhaps 0."""
+    return engine.run_generations(
+        problem.kernel, problem.kernel_data, most, n_ieq=problem.n_ieq_constr, tolerance=EQUALITY_TOLERANCE
+    )

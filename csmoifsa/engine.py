@@ -17,13 +17,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import asdict
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeGuard
 
 import numpy as np
 
 from csmoifsa.board import BulletinBoard, Front
 from csmoifsa.errors import InputError
-from csmoifsa.kernels.generation import accept_offspring, plan_offspring, run_generations
+from csmoifsa.kernels.generation import accept_rows, plan_rows, run_generations
 from csmoifsa.kernels.records import Memory, Offspring, Task, parameters_of
 from csmoifsa.kernels.space import latin_hypercube, place
 from csmoifsa.settings import BEHAVIOURS, Settings
@@ -126,7 +126,7 @@ class Engine(ABC):
             if most < 1:
                 raise InputError(f"ask for at least one candidate, got most = {most}")
             self.n_asked = min(self.n_asked, most)
-        return self.place(self.offspring.X[self.n_told : self.n_told + self.n_asked])
+        return self._candidates()
 
     def tell(self, F: ArrayLike, CV: ArrayLike | None = None, extra: ArrayLike | None = None) -> None:
         """Record the results of the rows that the last `ask` returned.
@@ -171,6 +171,10 @@ class Engine(ABC):
         X = np.empty((len(U), self.n_var))
         place(U, self.free, self.xl, self.xu, X)
         return X
+
+    def _candidates(self) -> np.ndarray:
+        """Return the rows asked for, (n_asked, n_var), within the bounds."""
+        return self.place(self.offspring.X[self.n_told : self.n_told + self.n_asked])
 
     # --------------------------------------------------------------------------------------------------- subclasses
     @abstractmethod
@@ -293,25 +297,49 @@ class ImmuneFishSwarm(Engine):
         )
         self._task = Task(self.free, self.xl, self.xu, enabled, self.seed)
         self._parameters = parameters_of(s)
+        self._placed: np.ndarray | None = None
+        # what compiled code reads at a call from Python: see `plan_rows`
+        self._records = tuple(self.board.population), tuple(self.offspring), tuple(self._memory)
+        self._bounds, self._numbers = tuple(self._task[:-1]), tuple(self._parameters)
 
     def _max_planned(self) -> int:
         return self.settings.n_offsprings
 
     def _plan(self) -> int:
-        plan_offspring(
-            self.board.population, self.board.count, self.generation, self._memory, self._task, self._parameters,
-            self.offspring,
-        )  # fmt: skip
+        self._placed = np.empty((self.settings.n_offsprings, self.n_var))
+        numbers = self._numbers, self.seed, self.board.count, self.generation
+        plan_rows(*self._records, self._bounds, *numbers, self._placed)
         return self.settings.n_offsprings
+
+    def _candidates(self) -> np.ndarray:
+        placed, self._placed = self._placed, None  # those of the generation planned just now, in this call of `ask`
+        return super()._candidates() if placed is None else placed[: self.n_asked]
+
+    def tell(self, F: ArrayLike, CV: ArrayLike | None = None, extra: ArrayLike | None = None) -> None:
+        """Do what `Engine.tell` does; a whole generation without constraints takes one call of compiled code."""
+        n = self.settings.n_offsprings
+        whole = self.n_asked == self.n_planned and self.n_told == 0 < self.generation
+        if not (whole and CV is None and not self.n_extra and _is_table(F, n, self.n_obj)):
+            return super().tell(F, CV, extra)
+        self.board.population.CV[self.board.count : self.board.count + n] = 0.0
+        if not self._accepts(F):
+            return super().tell(F)  # which raises
+        self.n_told, self.n_asked = n, 0
+        self.n_eval += n
+
+    def _accepts(self, F: np.ndarray) -> bool:
+        """Record objectives (n_offsprings, n_obj) and select survivors; return False if a value is not finite."""
+        count = accept_rows(*self._records, self._numbers, self.board.count, F)
+        if count >= 0:
+            self.board.count = count
+        return count >= 0
 
     def _accept(self) -> None:
         board = self.board
         if self.generation == 0:  # the first population has no parents
             board.select(self.n_planned)
         else:
-            board.count = accept_offspring(
-                board.population, board.count, self.offspring, self._memory, self._parameters
-            )  # fmt: skip
+            self._accepts(board.population.F[board.count : board.count + self.n_planned])
 
     def _arrays(self) -> dict[str, np.ndarray]:
         return self._memory._asdict()
@@ -359,3 +387,10 @@ class ImmuneFishSwarm(Engine):
         self.n_asked = 0
         self.n_eval += done * n_offsprings
         return done * n_offsprings
+
+
+def _is_table(values: ArrayLike, n: int, n_columns: int) -> TypeGuard[np.ndarray]:
+    """Return whether values are an array (n, n_columns) that compiled code takes as it is."""
+    if type(values) is not np.ndarray or values.dtype != np.float64 or values.shape != (n, n_columns):
+        return False
+    return values.flags.c_contiguous and values.flags.writeable and values.flags.aligned

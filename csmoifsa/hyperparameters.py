@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from copy import copy
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, TypeVar
 
@@ -14,9 +15,17 @@ if TYPE_CHECKING:
     S = TypeVar("S", bound=DataclassInstance)
 
 
-def variables_of(settings: DataclassInstance) -> dict[str, Variable]:
+class Hyperparameters(dict[str, Variable]):
+    """Variables by the names of their settings. A deep copy copies each variable once: its values are never changed."""
+
+    def __deepcopy__(self, memo: object) -> Hyperparameters:
+        # pymoo's minimize copies the algorithm, and these would take half of that time
+        return Hyperparameters({name: copy(variable) for name, variable in self.items()})
+
+
+def variables_of(settings: DataclassInstance) -> Hyperparameters:
     """Return a variable for each setting that declares a range worth searching (``search`` in its field)."""
-    found: dict[str, Variable] = {}
+    found = Hyperparameters()
     for field in fields(settings):
         if "search" in field.metadata:
             kind = {bool: Binary, int: Integer}.get(type(field.default), Real)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TypeGuard, cast
+from typing import Any, TypeGuard, cast
 
 import numpy as np
 from pymoo.core.problem import Problem
@@ -41,15 +41,24 @@ def bounds_of(problem: Problem) -> tuple[np.ndarray, np.ndarray]:
     return np.asarray(problem.xl, dtype=float), np.asarray(problem.xu, dtype=float)
 
 
-def evaluated(problem: Problem, X: np.ndarray, **options: object) -> dict[str, np.ndarray]:
+def outputs_of(problem: Problem, X: np.ndarray, **options: object) -> dict[str, Any]:
+    """Return what a problem computes of candidates ``X`` (n, n_var), by name, an array each.
+
+    It is asked for ``F``, and for ``G`` and ``H`` where it has such constraints: pymoo takes its time for empty arrays.
+    A wrapper with a ``do`` of its own may need all three.
+    """
+    every, names = type(problem).do is not Problem.do, ["F"]
+    if every or problem.n_ieq_constr:
+        names.append("G")
+    if every or problem.n_eq_constr:
+        names.append("H")
+    return cast("dict[str, Any]", problem.evaluate(X, return_values_of=names, return_as_dictionary=True, **options))
+
+
+def evaluated(problem: Problem, X: np.ndarray) -> dict[str, np.ndarray]:
     """Return the objectives ``F``, inequality values ``G`` and equality values ``H`` of candidates ``X`` (n, n_var)."""
-    numbers = {"F": problem.n_obj, "G": problem.n_ieq_constr, "H": problem.n_eq_constr}
-    if type(problem).do is Problem.do:  # a wrapper may need all three
-        numbers = {name: number for name, number in numbers.items() if number}  # pymoo takes its time for empty arrays
-    names = [*numbers]
-    values = problem.evaluate(X, return_values_of=names, return_as_dictionary=True, **options)
     empty = np.empty((*X.shape[:-1], 0))
-    return {"G": empty, "H": empty, **cast("dict[str, np.ndarray]", values)}
+    return {"G": empty, "H": empty, **outputs_of(problem, X)}
 
 
 def n_eval_budget(termination: object) -> float:

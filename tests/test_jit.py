@@ -47,7 +47,7 @@ def test_compilation_is_announced_once_and_only_if_it_happens():
 KERNELS = {
     "dominance": ["rank_rows", "better_rows"],
     "fish": ["affinities_among", "find_neighbours", "concentrations"],
-    "generation": ["plan_offspring", "accept_offspring", "run_generations"],
+    "generation": ["plan_rows", "accept_rows", "run_generations"],
     "selection": ["environmental_selection"],
     "space": ["latin_hypercube", "place", "total_violation"],
 }

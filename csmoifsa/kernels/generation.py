@@ -13,7 +13,7 @@ from csmoifsa.kernels.behaviours import fill_rows
 from csmoifsa.kernels.credit import operator_probabilities, update_credit
 from csmoifsa.kernels.parents import choose_parents, pick
 from csmoifsa.kernels.random import open_stream, uniform
-from csmoifsa.kernels.records import Memory, Offspring, Parameters, Population, Task
+from csmoifsa.kernels.records import Arrays, Memory, Numbers, Offspring, Parameters, Population, Task
 from csmoifsa.kernels.selection import compete_with_parents, environmental_selection
 from csmoifsa.kernels.space import place, total_violation
 from csmoifsa.settings import Settings
@@ -134,3 +134,40 @@ def run_generations(
         counters[0] = accept_offspring(population, count, offspring, memory, settings)
         counters[1] += 1
     return n_generations
+
+
+# --------------------------------------------------------------------------------------------- entries for ask and tell
+@jit
+def plan_rows(
+    population: Arrays, offspring: Arrays, memory: Arrays, task: Arrays, settings: Numbers, seed: int, count: int,
+    generation: int, X: Matrix,
+) -> None:  # fmt: skip
+    """Do `plan_offspring` and write the positions between the bounds into ``X`` (n_offsprings, n_var).
+
+    The records come as plain tuples, `Task` without its seed: at a call from Python numba takes five times as long to
+    read named tuples, which is as long as planning.
+    """
+    now, made, run = Population(*population), Offspring(*offspring), Task(task[0], task[1], task[2], task[3], seed)
+    plan_offspring(now, count, generation, Memory(*memory), run, Parameters(*settings), made)
+    place(made.X[: X.shape[0]], run.free, run.xl, run.xu, X)
+
+
+@jit
+def accept_rows(
+    population: Arrays, offspring: Arrays, memory: Arrays, settings: Numbers, count: int, F: Matrix
+) -> int:  # fmt: skip
+    """Record the objectives ``F`` (n_offsprings, n_obj) of the offspring, and do `accept_offspring`.
+
+    Violations and further columns are in the population already. Arguments as for `plan_rows`. Returns -1, and records
+    nothing, if a value is not finite.
+    """
+    now, made = Population(*population), Offspring(*offspring)
+    for i in range(F.shape[0]):
+        for k in range(F.shape[1]):
+            if not np.isfinite(F[i, k]):
+                return -1
+    for i in range(F.shape[0]):
+        for k in range(F.shape[1]):
+            now.F[count + i, k] = F[i, k]
+    append_offspring(now, count, made, F.shape[0])
+    return accept_offspring(now, count, made, Memory(*memory), Parameters(*settings))

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, get_type_hints
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias, get_type_hints
 
 from csmoifsa.jit import Flags, Indices, Matrix, Vector
 from csmoifsa.settings import Settings
+
+if TYPE_CHECKING:
+    import numpy as np
+
+Arrays: TypeAlias = "tuple[np.ndarray, ...]"  # the arrays of one of the named tuples below
+Numbers: TypeAlias = "tuple[int | float | bool, ...]"  # those of the settings
 
 
 class Population(NamedTuple):
