@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, TypeGuard, cast
+from typing import TypeGuard, cast
 
 import numpy as np
 from pymoo.core.problem import Problem
@@ -41,7 +41,7 @@ def bounds_of(problem: Problem) -> tuple[np.ndarray, np.ndarray]:
     return np.asarray(problem.xl, dtype=float), np.asarray(problem.xu, dtype=float)
 
 
-def outputs_of(problem: Problem, X: np.ndarray, **options: object) -> dict[str, Any]:
+def outputs_of(problem: Problem, X: np.ndarray, **options: object) -> dict[str, np.ndarray]:
     """Return what a problem computes of candidates ``X`` (n, n_var), by name, an array each.
 
     It is asked for ``F``, and for ``G`` and ``H`` where it has such constraints: pymoo takes its time for empty arrays.
@@ -52,7 +52,9 @@ def outputs_of(problem: Problem, X: np.ndarray, **options: object) -> dict[str, 
         names.append("G")
     if every or problem.n_eq_constr:
         names.append("H")
-    return cast("dict[str, Any]", problem.evaluate(X, return_values_of=names, return_as_dictionary=True, **options))
+    return cast(
+        "dict[str, np.ndarray]", problem.evaluate(X, return_values_of=names, return_as_dictionary=True, **options)
+    )
 
 
 def evaluated(problem: Problem, X: np.ndarray) -> dict[str, np.ndarray]:
