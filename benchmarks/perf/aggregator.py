@@ -249,7 +249,7 @@ def fleet(n_ev: int) -> None:
                 leader,
                 f"{tuned.profit:,.0f}",
                 f"{bound:,.0f}",
-                f"{100 * (1 - tuned.profit / bound):.1f} %",
+                f"{100 * (1 - tuned.profit / bound):.2g} %",
                 f"{tuned.bills:,.0f}",
                 f"{tuned.load_kw.max() / 1e3:,.0f}",
                 f"{middle - begin:.1f}",

@@ -14,16 +14,21 @@ from dataclasses import replace
 import numpy as np
 
 from csmoifsa_aggregator.inputs.reserve import load_products
-from csmoifsa_aggregator.model.battery import Batteries
-from csmoifsa_aggregator.model.many import Cars, classes_of, draw_cars
+from csmoifsa_aggregator.model.like_cars import Terms, contract_classes
+from csmoifsa_aggregator.model.many import classes_of, draw_cars
 from csmoifsa_aggregator.solve.contracts import stage_two
 from csmoifsa_aggregator.solve.fleet import tune
 
+SHARE = 0.4
+"""Share of the cars under contract."""
 
-def pool(n_ev: int, time_limit: float) -> None:
+TERMS = Terms(capacity_kwh=60.0, floor_kwh=12.0, departure_kwh=54.0, efficiency=0.95, wear=0.01)
+
+
+def pool(n_ev: int, time_limit: float, n_classes: int) -> None:
     """Tune a price on every car with a supply curve, then plan V2G and reserve of two fifths of them by classes."""
-    names = ["EVs", "steps", "under contract", "classes", "tuned", "V2G", "reserve adds", "gap", "greatest bid in MW"]
-    names += ["CPU s of tuning", "of the plan", "of both", "seconds"]
+    names = ["EVs", "steps", "under contract", "of two fifths", "classes", "stay kept", "tuned", "V2G", "reserve adds"]
+    names += ["gap", "greatest bid in MW", "CPU s of tuning", "of the plan", "of both", "seconds"]
     print("| " + " | ".join(names) + " |")
     print("| --- " * len(names) + "|")
     for steps in (24, 96):
@@ -35,17 +40,20 @@ def pool(n_ev: int, time_limit: float) -> None:
         wall, begin = time.perf_counter(), time.process_time()
         _, tuned = tune(cars, game, game.day_ahead)
         middle = time.process_time()
-        group = batteries_of_fleet(cars, 0.4, 45)
+        group, owner = contract_classes(cars, TERMS, n_classes, share=SHARE)
         product = replace(load_products(["pjm-regulation"])[0].product(steps, game.dt_h), injection_allowed=True)
+        others_kw = (1.0 - SHARE) * tuned.load_kw
         terms = (group, game, game.day_ahead)
-        alone = stage_two(*terms, other_load_kw=0.6 * tuned.load_kw)
-        both = stage_two(*terms, other_load_kw=0.6 * tuned.load_kw, products=[product], time_limit=time_limit)
+        alone = stage_two(*terms, other_load_kw=others_kw)
+        both = stage_two(*terms, other_load_kw=others_kw, products=[product], time_limit=time_limit)
         end = time.process_time()
         cells = (
             f"{n_ev:,}",
             steps,
             f"{group.count.sum():,.0f}",
+            f"{100 * (owner >= 0).mean():.1f} %",
             group.n_classes,
+            f"{100 * group.count @ group.length / (SHARE * cars.length[owner >= 0].sum()):.0f} %",
             f"{tuned.profit:,.0f}",
             f"{alone.surplus:,.0f}",
             f"{both.surplus - alone.surplus:,.0f}",
@@ -59,49 +67,13 @@ def pool(n_ev: int, time_limit: float) -> None:
         print("| " + " | ".join(str(cell) for cell in cells) + " |", flush=True)
 
 
-def batteries_of_fleet(cars: Cars, share: float, n_classes: int) -> Batteries:
-    """Return a share of the cars as about ``n_classes`` classes of like stay; a class stays while all its cars do.
-
-    Batteries hold 60 kWh, leave with 54, come with what they charge less, and keep 12; classes whose common stay is too
-    short for their energy are left out.
-    """
-    _, owner = classes_of(cars, n_classes)
-    names = np.unique(owner)
-    start, end = np.zeros((2, names.size), dtype=int)
-    mean = {key: np.zeros(names.size) for key in ("energy_kwh", "power_kw")}
-    for k, name in enumerate(names):
-        mine = owner == name
-        start[k] = cars.start[mine].max()
-        end[k] = (cars.start + cars.length)[mine].min()
-        for key, values in mean.items():
-            values[k] = getattr(cars, key)[mine].mean()
-    dt = 24.0 / cars.n_steps
-    energy = np.minimum(0.95 * mean["energy_kwh"], 42.0)
-    keep = (end > start) & (0.95 * mean["power_kw"] * (end - start) * dt > energy)
-    return Batteries(
-        names=tuple(f"class {name}" for name in names[keep]),
-        count=share * np.bincount(owner, minlength=names.max() + 1)[names][keep],
-        charge_kw=mean["power_kw"][keep],
-        discharge_kw=mean["power_kw"][keep],
-        capacity_kwh=np.full(keep.sum(), 60.0),
-        floor_kwh=np.full(keep.sum(), 12.0),
-        arrival_kwh=54.0 - energy[keep],
-        departure_kwh=np.full(keep.sum(), 54.0),
-        efficiency=np.full(keep.sum(), 0.95),
-        wear=np.full(keep.sum(), 0.01),
-        start=start[keep] % cars.n_steps,
-        length=(end - start)[keep],
-        n_steps=cars.n_steps,
-        dt_h=dt,
-    )
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--n-ev", type=int, default=3_000_000)
     parser.add_argument("--time-limit", type=float, default=15.0, help="seconds for the plan with reserve")
+    parser.add_argument("--classes", type=int, default=80, help="greatest number of classes under contract")
     options = parser.parse_args()
-    pool(options.n_ev, options.time_limit)
+    pool(options.n_ev, options.time_limit, options.classes)
 
 
 if __name__ == "__main__":

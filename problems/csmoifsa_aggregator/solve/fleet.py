@@ -18,6 +18,7 @@ from csmoifsa_aggregator.model.many import Cars, FleetProfit, profit_on_all
 from csmoifsa_aggregator.solve.alternation import fit_mean
 from csmoifsa_aggregator.solve.bounds import add_prices
 from csmoifsa_aggregator.solve.lp import Program
+from csmoifsa_aggregator.solve.ranked_bound import ranked_bound
 from csmoifsa_aggregator.solve.ranking import search_rankings
 
 APART = 1e-6
@@ -118,12 +119,17 @@ def _start(cars: Cars, game: Game, price: np.ndarray) -> np.ndarray:
     return price
 
 
-def upper_bound(cars: Cars, game: Game, price: np.ndarray, *, rounds: int = 150) -> float:
-    """Return an upper bound of the profit of any price on these cars: greatest sum of bills less least cost [currency].
+def upper_bound(cars: Cars, game: Game, price: np.ndarray, *, rounds: int = 150, ranked: bool = True) -> float:
+    """Return an upper bound of the profit of any price on these cars [currency].
 
-    The sum of bills is concave in the price, and the load at a price is its slope there. Cutting planes are added
+    Where few steps have price bounds that overlap, as on 24 steps, it is the greatest profit of any ranking of the
+    steps by price (`ranked_bound`), exact but for the rule on the mean price. It holds for prices that leave no car
+    indifferent, such as that of `tune`, and where cars fill steps of equal price in one order, the same for all.
+
+    Otherwise it is the greatest sum of bills less the least cost, each at a price of its own, whatever indifferent cars
+    do. The sum of bills is concave in the price, and the load at a price is its slope there. Cutting planes are added
     half-way between the best price known and the planes' own optimum. The least cost of any load on a supply curve is
-    bounded in the same way. What import limits and demand charges add to the cost is left out.
+    bounded in the same way. What import limits and demand charges add to the cost is left out of both.
 
     Parameters
     ----------
@@ -135,6 +141,9 @@ def upper_bound(cars: Cars, game: Game, price: np.ndarray, *, rounds: int = 150)
         Price to start from [currency/kWh]; a good one saves rounds.
     rounds : int
         Greatest number of cutting planes; the bound holds after any number of them.
+    ranked : bool
+        Whether to bound rankings of the steps alone; if False, the bound also holds where indifferent cars are told
+        which of several equal steps to take.
 
     Raises
     ------
@@ -143,6 +152,9 @@ def upper_bound(cars: Cars, game: Game, price: np.ndarray, *, rounds: int = 150)
     """
     price = _start(cars, game, price)
     stays = stays_of(cars)
+    exact = ranked_bound(stays.start, stays.length, stays.take_kwh, game) if ranked else None
+    if exact is not None:
+        return exact
     bound, _ = _most_bills(stays, game, price, lambda program: add_prices(program, game), rounds)
     return bound - _least_cost(stays, game, rounds)
 
