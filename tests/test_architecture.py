@@ -27,9 +27,9 @@ BENCH = [  # each may import those before it
 ]
 APP = "csmoifsa_app"  # shows and runs the packages below; nothing knows it
 APP_MODULES = [  # each may import those before it
-    *("guard", "fields", "base_folder", "following", "folder", "case_folder", "sources", "studies", "recognised"),
-    *("what_if", "case_work", "worker", "jobs", "pages", "data_page", "actions", "beside_page", "case_pages"),
-    *("campaigns", "campaign_pages", "server", "cli"),
+    *("guard", "fields", "base_folder", "following", "folder", "cars_file", "case_folder", "sources"),
+    *("studies", "recognised", "what_if", "case_work", "worker", "jobs", "pages", "data_page", "actions"),
+    *("beside_page", "case_pages", "campaigns", "campaign_pages", "server", "cli"),
 ]
 TOP = {"csmoifsa.cli"}
 SHARED = "csmoifsa_energy"  # what the energy problems share; knows none of them

@@ -20,7 +20,9 @@ _CASE = typer.Argument(
     ".toml or .json file.",
 )
 _OUT = typer.Option(None, "--out", "-o", metavar="DIR", help="Write tables, summary.json and figures/ there.")
-_AHEAD = typer.Option(None, "--day-ahead", metavar="FILE", help="Day-ahead prices, CSV or Excel; or in CASE: [roll].")
+_AHEAD = typer.Option(
+    None, "--day-ahead", metavar="FILE", help="Day-ahead prices, CSV, Excel or JSON; or in CASE: [roll]."
+)
 _REAL = typer.Option(None, "--real-time", metavar="FILE", help="Real-time prices, in their own step and form.")
 _SET = typer.Option([], "--set", metavar="FILE.KEY=VALUE", help="For one file, such as real_time.node=NORTH.")
 _STEP = typer.Option(None, "--step", min=5, max=60, help="Minutes of a step; the shortest of case and files.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import re
 import threading
 import zipfile
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -25,7 +26,7 @@ from csmoifsa_app.base_folder import EDITS, ChangedError, InputFolder, NotThereE
 from csmoifsa_app.case_folder import CaseFolder
 from csmoifsa_app.fields import set_value
 from csmoifsa_app.folder import RESULT, StudyFolder
-from csmoifsa_app.pages import any_study_of, jobs_of, labels, language_of, studies_of, study_of
+from csmoifsa_app.pages import any_study_of, first_page, jobs_of, labels, language_of, studies_of, study_of
 from csmoifsa_energy.explain import check_values
 from csmoifsa_energy.page import LANGUAGES
 from csmoifsa_energy.paper import find_browser, print_page
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
     from csmoifsa_app.what_if import WhatIf
 
 _first_use = threading.Lock()
+
+PAGES = ("data", "assumptions", "portfolio", "replay")
+"""Pages on which the last change of the input file can be undone."""
 
 EVENT_SECONDS = 0.2
 """Time between two looks at a search that is watched [s]."""
@@ -108,10 +112,19 @@ async def restore(request: Request) -> Response:
     return RedirectResponse("/", 303)
 
 
+async def undo(request: Request) -> Response:
+    """Exchange the input file with that before its last change, and lead back to the page."""
+    folder, page = any_study_of(request), await _form_text(request, "page")
+    await run_in_threadpool(folder.undo)
+    first = first_page(folder)
+    return RedirectResponse(f"{first.rpartition('/')[0]}/{page}" if page in PAGES else first, 303)
+
+
 async def set_language(request: Request) -> Response:
-    """Keep the language of the pages in a cookie."""
-    language = await _form_text(request, "language")
-    answer = RedirectResponse("/", 303)
+    """Keep the language of the pages in a cookie, and lead back to the page."""
+    async with request.form(max_files=0, max_fields=10) as form:
+        language, here = str(form.get("language") or ""), str(form.get("here") or "")
+    answer = RedirectResponse(here if re.fullmatch(r"/(?![/\\])[\w/?=&.%-]*", here) else "/", 303)
     if language in LANGUAGES:
         answer.set_cookie("csmoifsa-language", language, samesite="strict", httponly=True)
     return answer
@@ -166,11 +179,7 @@ async def set_text(request: Request) -> Response:
     def write() -> None:
         with EDITS:
             folder.expect(values.get("version"))
-            before = folder.text
-            folder.change(text)
-            if faults := folder.faults():
-                folder.write_text(before)
-                raise InputError("\n".join(faults))
+            folder.check_change(text)
 
     await run_in_threadpool(write)
     return JSONResponse({"saved": True})

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from pathlib import Path
@@ -26,7 +26,11 @@ State = Literal["new", "running", "paused", "done", "failed"]
 
 SEARCH = "search.json"
 
+PREVIOUS = ".previous.toml"
+"""Input file before its last change."""
+
 DATA_SUFFIXES = (".csv", ".xlsx", ".json")
+"""Kinds of tables that are read."""
 
 EDITS = threading.RLock()
 """Held while an input file is read, changed and written, so that edits of two pages at once both count."""
@@ -111,6 +115,11 @@ class InputFolder(ABC, Generic[W]):
     def command(self) -> str:
         """Command that repeats the study in its folder."""
 
+    @property
+    def stoppable(self) -> bool:
+        """Whether the work may be stopped before its end: to go on later, or with the result found so far."""
+        return self.RESUMABLE
+
     # ---- the input file ----
 
     @property
@@ -144,7 +153,9 @@ class InputFolder(ABC, Generic[W]):
             file.write(text)
 
     def change(self, text: str) -> None:
-        """Replace the input file after a change of what is computed; work that was paused begins anew.
+        """Replace the input file after a change of what is computed, and keep the one before.
+
+        Work that was paused begins anew.
 
         Raises
         ------
@@ -155,8 +166,37 @@ class InputFolder(ABC, Generic[W]):
             search = self.search
             if search.state == "running":
                 raise InputError("the search runs; pause or cancel it before you change the scenario")
+            before = self.text
             self.write_text(text)
+            self.keep(before)
             self.forget(search)
+
+    @property
+    def previous(self) -> str:
+        """Text of the input file before its last change, blank if there is none."""
+        path = self.path / PREVIOUS
+        return path.read_text(encoding="utf-8") if path.is_file() else ""
+
+    def keep(self, before: str) -> None:
+        """Keep a text as that before the last change; a blank one takes it away."""
+        if not before:
+            (self.path / PREVIOUS).unlink(missing_ok=True)
+            return
+        with atomic_write(self.path / PREVIOUS) as file:
+            file.write(before)
+
+    def undo(self) -> None:
+        """Exchange the input file with that before its last change.
+
+        Raises
+        ------
+        InputError
+            Nothing can be undone, or as `change`.
+        """
+        with EDITS:
+            if not self.previous:
+                raise InputError("no change of this study can be undone")
+            self.change(self.previous)
 
     def expect(self, version: object) -> None:
         """Raise ChangedError if a page holds another version of the input file than this one; None holds none."""
@@ -171,12 +211,18 @@ class InputFolder(ABC, Generic[W]):
         InputError
             As `change`, or the new faults.
         """
+        self.check_change(text, but=self.faults())
+
+    def check_change(self, text: str, but: Sequence[str] = ()) -> None:
+        """Replace the input file unless it then has faults other than ``but``; raises `InputError` with them."""
         with EDITS:
-            before, known = self.text, self.faults()
+            if text == self.text:
+                return
+            before, earlier = self.text, self.previous
             self.change(text)
-            faults = [one for one in self.faults() if one not in known]
-            if faults:
+            if faults := [one for one in self.faults() if one not in but]:
                 self.write_text(before)
+                self.keep(earlier)
                 raise InputError("\n".join(faults))
 
     def forget(self, search: W) -> None:

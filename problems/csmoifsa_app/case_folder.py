@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import ClassVar, Literal
 
 import tomlkit
@@ -16,6 +19,7 @@ from tomlkit.items import AoT
 
 from csmoifsa.errors import InputError
 from csmoifsa.files import parse_toml
+from csmoifsa.text import visible
 from csmoifsa_aggregator.inputs.case import CASES, Case, load_case
 from csmoifsa_aggregator.inputs.keys import CaseKeys, ClassKeys
 from csmoifsa_aggregator.inputs.market import (
@@ -27,12 +31,17 @@ from csmoifsa_aggregator.inputs.market import (
     settings_by_file,
 )
 from csmoifsa_app.base_folder import DATA_SUFFIXES, EDITS, InputFolder, Work
+from csmoifsa_app.cars_file import read_cars
 from csmoifsa_app.fields import FormField, Layers, form_fields, parse_entered, set_keys, shown
 from csmoifsa_energy.cases import CaseFiles
+from csmoifsa_energy.readers.faults import faults_of
 
 CASE = "case.toml"
 DAY = "day"
 ROLL = "roll"
+
+PARTS = ("customers", "load", "reserve", "storage")
+"""Tables that a case may do without and that a bundled case shows."""
 
 Act = Literal["aggregate", "roll"]
 
@@ -102,6 +111,11 @@ class CaseFolder(InputFolder[CaseWork]):
         """Settings and state of the run; those of a new study if there are none."""
         return self.read_search(CaseWork)
 
+    @property
+    def stoppable(self) -> bool:
+        """Whether the search of a price runs, which may end with the best one so far; rolling may only be cancelled."""
+        return self.search.act == "aggregate"
+
     def case(self) -> Case:
         """Return the case, read anew; raises `InputError` as `load_case`."""
         self.check_paths(parse_toml(self.text, CASE))
@@ -134,6 +148,29 @@ class CaseFolder(InputFolder[CaseWork]):
         found = [one for one in form_fields(CaseKeys, layers, case) if one.key not in ("classes", "roll.day_ahead")]
         folder = f"{self.path}/"
         return [replace(one, value=one.value.removeprefix(folder)) for one in found if one.key != "roll.real_time"]
+
+    # ---- parts that a case may have ----
+
+    def parts(self) -> dict[str, str]:
+        """Return the parts that the case lacks, each with the bundled case that shows one."""
+        layers, _ = self.layers()
+        return {name: case for name in PARTS if name not in layers.merged for case in [_shown_by(name)] if case}
+
+    def add_part(self, name: str) -> None:
+        """Put a part of a bundled case into the case file.
+
+        Raises
+        ------
+        InputError
+            The part is there or unknown, or as `try_change`.
+        """
+        case = self.parts().get(name)
+        if case is None:
+            raise InputError(f"{name[:40]!r} cannot be added to this case: it is there already, or no part of a case")
+        with EDITS:
+            document = tomlkit.parse(self.text)
+            document[name] = CASES.read(CASES.path_of(case))[name]
+            self.try_change(tomlkit.dumps(document))
 
     # ---- classes of drivers ----
 
@@ -169,6 +206,31 @@ class CaseFolder(InputFolder[CaseWork]):
         document["classes"] = tables
         return tomlkit.dumps(document)
 
+    def read_cars(self, name: str, content: bytes, labels: Mapping[str, str]) -> list[dict[str, str]]:
+        """Return the classes of an uploaded list of cars, which is not kept; the case stays as it is.
+
+        Raises
+        ------
+        InputError
+            The kind of file is not known, or as `cars_file.read_cars`.
+        """
+        suffix = Path(name).suffix.lower()
+        if suffix not in DATA_SUFFIXES:
+            raise InputError(f"a list of cars is a {', '.join(DATA_SUFFIXES)} file, not {suffix or name!r}")
+        try:
+            step = round(60 * self.case().game.dt_h)
+        except InputError:
+            step = 60
+        columns, _ = self.classes()
+        with TemporaryDirectory() as place:
+            path = Path(place) / f"cars{suffix}"
+            path.write_bytes(content)
+            try:
+                return read_cars(path, [one.key for one in columns], labels, step)
+            except InputError as error:
+                told = "\n".join(one.sentence for one in faults_of(error))
+                raise InputError(told.replace(str(path), visible(name)[:80])) from None
+
     # ---- prices ----
 
     def add_prices(self, which: str, name: str, content: bytes) -> None:
@@ -179,11 +241,13 @@ class CaseFolder(InputFolder[CaseWork]):
         InputError
             The kind of file is not known, or as `change`; the file is not kept then.
         """
-        suffix = "".join(name.lower().rpartition(".")[1:])
+        suffix = Path(name).suffix.lower()
         if which not in FILES:
             raise InputError(f"prices must be {' or '.join(FILES)}")
-        if suffix not in DATA_SUFFIXES[:2]:
-            raise InputError(f"prices are a {' or '.join(DATA_SUFFIXES[:2])} file, not {suffix or name!r}")
+        if not name:
+            raise InputError("choose a file of prices first")
+        if suffix not in DATA_SUFFIXES:
+            raise InputError(f"prices are a {', '.join(DATA_SUFFIXES)} file, not {suffix or name!r}")
         with EDITS:
             self.set_prices(which, {"csv": f"{which}{suffix}"})
             for other in DATA_SUFFIXES:
@@ -230,3 +294,9 @@ class CaseFolder(InputFolder[CaseWork]):
     def summary(self) -> dict[str, object] | None:
         """Return ``summary.json`` of the day, None without one."""
         return self.read_summary(DAY)
+
+
+@cache
+def _shown_by(part: str) -> str:
+    """Return the name of the first bundled case that has a part, blank if there is none."""
+    return next((name for name in sorted(CASES.names()) if part in CASES.read(CASES.path_of(name))), "")

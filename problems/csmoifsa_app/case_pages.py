@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, cast
+from urllib.parse import urlencode
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
@@ -23,7 +25,7 @@ from csmoifsa_app.case_folder import CASE, DAY, ROLL, CaseFolder
 from csmoifsa_app.fields import set_value
 from csmoifsa_app.pages import jobs_of, labels, language_of, render, studies_of
 from csmoifsa_energy.explain import check_values
-from csmoifsa_energy.page import page_texts
+from csmoifsa_energy.page import LANGUAGES, page_texts
 from csmoifsa_energy.readers.faults import faults_of
 
 if TYPE_CHECKING:
@@ -48,7 +50,7 @@ def _page(request: Request, folder: CaseFolder, selected: str, data: dict[str, o
     return render(
         request, f"{selected}.html.j2", {**data, "id": id, "money": money}, 200, case_labels(language_of(request)),
         id=id, title=visible(folder.title), selected=selected, money=money, place=str(folder.path),
-        files=list(folder.files()), command=folder.command, **values,
+        files=list(folder.files()), command=folder.command, can_undo=bool(folder.previous), **values,
     )  # fmt: skip
 
 
@@ -69,9 +71,9 @@ def portfolio(request: Request) -> Response:
     folder = case_of(request)
     faults = folder.faults()
     try:
-        form, (columns, rows) = folder.form(), folder.classes()
+        form, (columns, rows), parts = folder.form(), folder.classes(), folder.parts()
     except InputError as error:
-        form, columns, rows = [], [], []
+        form, columns, rows, parts = [], [], [], {}
         faults = list(dict.fromkeys([*_shortened(folder, error), *faults]))
     sections: dict[str, list[object]] = {}
     for one in form:
@@ -83,8 +85,9 @@ def portfolio(request: Request) -> Response:
         "rows": rows,
     }
     return _page(
-        request, folder, "portfolio", data, sections=sections, columns=columns, faults=faults, text=folder.text
-    )
+        request, folder, "portfolio", data, sections=sections, columns=columns, faults=faults, text=folder.text,
+        parts=parts,
+    )  # fmt: skip
 
 
 async def set_classes(request: Request) -> Response:
@@ -99,6 +102,28 @@ async def set_classes(request: Request) -> Response:
 
     await run_in_threadpool(write)
     return JSONResponse({"saved": True})
+
+
+async def add_part(request: Request) -> Response:
+    """Put a part of a bundled case into the case file."""
+    folder = case_of(request)
+    async with request.form(max_files=0, max_fields=10) as form:
+        part = str(form.get("part") or "")
+    await run_in_threadpool(folder.add_part, part)
+    return RedirectResponse(f"/cases/{folder.path.name}/portfolio#s-{part}", 303)
+
+
+async def read_cars(request: Request) -> Response:
+    """Return the classes of an uploaded list of cars, for the page's table; nothing is saved yet."""
+    folder = case_of(request)
+    async with request.form(max_files=1, max_fields=10) as form:
+        file = form.get("file")
+        if not isinstance(file, UploadFile) or not file.filename:
+            raise InputError("choose a list of cars first")
+        name, content = file.filename, await file.read()
+    named = [cast("dict[str, str]", page_texts("csmoifsa_app", "case", one)["class_names"]) for one in LANGUAGES]
+    labels = {label: key for one in named for key, label in one.items()}
+    return JSONResponse({"rows": await run_in_threadpool(folder.read_cars, name, content, labels)})
 
 
 # ------------------------------------------------------------------------------------------------- price with a proof
@@ -151,7 +176,8 @@ async def report(request: Request) -> Response:
 def replay(request: Request) -> Response:
     """Return the page of the rolling test: its price files, its settings, and its days step by step."""
     folder = case_of(request)
-    texts, fault, markets, dates, named, nodes = case_labels(language_of(request)), "", {}, [], {}, {}
+    texts, markets, dates, named, nodes = case_labels(language_of(request)), {}, [], {}, {}
+    fault = refusal = visible(request.query_params.get("fault", ""))[:500]
     try:
         case = folder.case()
         own = {which: getattr(case.roll, which) for which in FILES}
@@ -162,7 +188,7 @@ def replay(request: Request) -> Response:
             markets = {which: _told(one, texts) for which, one in zip(FILES, found[:2], strict=True)}
             dates = [str(one) for one in found[0].days]
     except InputError as error:
-        fault = " ".join(_shortened(folder, error))
+        fault = refusal or " ".join(_shortened(folder, error))
     summary = cast("RollingSummary | None", folder.read_summary(ROLL))
     days: list[str] = []
     figures = []
@@ -193,10 +219,18 @@ async def add_prices(request: Request) -> Response:
     folder, which = case_of(request), request.path_params["which"]
     async with request.form(max_files=1, max_fields=10) as form:
         file = form.get("file")
-        if not isinstance(file, UploadFile) or not file.filename:
-            raise InputError("choose a file of prices first")
-        await run_in_threadpool(folder.add_prices, which, file.filename, await file.read())
-    return RedirectResponse(f"/cases/{folder.path.name}/replay", 303)
+        name, content = (file.filename or "", await file.read()) if isinstance(file, UploadFile) else ("", b"")
+    return await _done(folder, lambda: folder.add_prices(which, name, content), "replay")
+
+
+async def _done(folder: CaseFolder, act: Callable[[], None], page: str) -> Response:
+    """Do something and lead to a page; with the sentence of a fault to the page of price files."""
+    query = ""
+    try:
+        await run_in_threadpool(act)
+    except InputError as error:
+        page, query = "replay", "?" + urlencode({"fault": " ".join(_shortened(folder, error))})
+    return RedirectResponse(f"/cases/{folder.path.name}/{page}{query}", 303)
 
 
 async def set_node(request: Request) -> Response:
@@ -205,8 +239,8 @@ async def set_node(request: Request) -> Response:
     if which not in FILES:
         raise NotThereError(which)
     async with request.form(max_files=0, max_fields=10) as form:
-        await run_in_threadpool(folder.set_prices, which, {"node": str(form.get("node") or "").strip()})
-    return RedirectResponse(f"/cases/{folder.path.name}/replay", 303)
+        node = str(form.get("node") or "").strip()
+    return await _done(folder, lambda: folder.set_prices(which, {"node": node}), "replay")
 
 
 async def take_day(request: Request) -> Response:
@@ -220,8 +254,7 @@ async def take_day(request: Request) -> Response:
             field = next(one for one in folder.form() if one.key == "market.day_ahead")
             folder.try_change(set_value(folder.text, field, _prices_of(folder, folder.case(), day)))
 
-    await run_in_threadpool(write)
-    return RedirectResponse(f"/cases/{folder.path.name}/portfolio", 303)
+    return await _done(folder, write, "portfolio")
 
 
 def _prices_of(folder: CaseFolder, case: Case, day: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -28,20 +29,25 @@ MOST_STATES = 400
 
 
 class Proof:
-    """Collects the states of a proof and sends them on.
+    """Collects the states of a proof, sends them on, and ends it when asked to.
 
     Parameters
     ----------
     emit : callable
         See `Emit`.
+    stop : threading.Event
+        Set when the search is to end with the best price so far.
     """
 
-    def __init__(self, emit: Emit) -> None:
-        self._emit, self._begin, self._next = emit, time.monotonic(), 0.0
+    def __init__(self, emit: Emit, stop: threading.Event) -> None:
+        self._emit, self._begin, self._next, self._stop = emit, time.monotonic(), 0.0, stop
         self._states: list[tuple[float, float | None, float | None]] = []
 
-    def __call__(self, state: ProofState) -> None:
-        """Take a state; it is sent if it changes what is known, and at the latest after `EVENT_SECONDS`."""
+    def __call__(self, state: ProofState) -> bool:
+        """Take a state and return whether to end.
+
+        It is sent if it changes what is known, and at the latest after `EVENT_SECONDS`.
+        """
         now = time.monotonic()
         row = (round(now - self._begin, 3), _finite(state.profit), _finite(state.bound))
         same = bool(self._states) and self._states[-1][1:] == row[1:]
@@ -54,17 +60,21 @@ class Proof:
         if not same or now >= self._next:
             self._next = now + EVENT_SECONDS
             self._emit(phase="proof", stage=state.stage, proof=self._states)
+        return self._stop.is_set()
 
 
 def _finite(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None
 
 
-def run_case(folder: CaseFolder, emit: Emit) -> None:
-    """Run what the study's settings ask for and write its result; events say how it went and ended."""
+def run_case(folder: CaseFolder, emit: Emit, stop: threading.Event) -> None:
+    """Run what the study's settings ask for and write its result; events say how it went and ended.
+
+    ``stop`` is set when the search of a price is to end with the best one so far; rolling does not look at it.
+    """
     try:
         if folder.search.act == "aggregate":
-            _run_day(folder, emit)
+            _run_day(folder, emit, stop)
         else:
             _run_roll(folder, emit)
     except InputError as error:
@@ -73,10 +83,10 @@ def run_case(folder: CaseFolder, emit: Emit) -> None:
         emit(phase="done")
 
 
-def _run_day(folder: CaseFolder, emit: Emit) -> None:
-    asked = folder.search
+def _run_day(folder: CaseFolder, emit: Emit, stop: threading.Event) -> None:
+    asked, watch = folder.search, Proof(emit, stop)
     study = run_day(
-        folder.case(), margin=asked.margin, time_limit=asked.time_limit, integers=asked.integers, watch=Proof(emit)
+        folder.case(), margin=asked.margin, time_limit=asked.time_limit, integers=asked.integers, watch=watch
     )
     emit(phase="report")
     write_day_folder(study, folder.path / DAY, language=asked.language)

@@ -18,7 +18,7 @@ from csmoifsa.errors import InputError
 from csmoifsa.text import visible
 from csmoifsa_app.pages import labels, language_of, study_of, study_page
 from csmoifsa_app.recognised import Recognised, recognise
-from csmoifsa_app.sources import SOURCES, can_undo, mend, source_named, store, take_out, undo
+from csmoifsa_app.sources import SOURCES, mend, source_named, store, take_out
 from csmoifsa_energy.readers.faults import Fault, Remedy, Setting, faults_of
 
 MOST_BUTTONS = 6
@@ -45,7 +45,7 @@ def data(request: Request) -> Response:
     return study_page(
         request, folder, "data.html.j2", {"plots": {one.source.name: one.plot for one in found if one.plot}},
         found=[_card(one, texts) for one in found], others=[_fault(one, texts) for one in others], facts=facts,
-        refusal=refusal, can_undo=can_undo(folder), zones=_zones(), selected="data",
+        refusal=refusal, zones=_zones(), selected="data",
     )  # fmt: skip
 
 
@@ -73,12 +73,6 @@ async def mend_fault(request: Request) -> Response:
     at = next((one.name for one in SOURCES.values() if paths and tuple(paths[0][: len(one.table)]) == one.table), "")
     values = list(zip(paths, texts[1], strict=False))
     return await _done(request, lambda: mend(folder, values), at)
-
-
-async def undo_change(request: Request) -> Response:
-    """Take back the last change of data."""
-    folder = study_of(request)
-    return await _done(request, lambda: undo(folder), "")
 
 
 async def _done(request: Request, act: Callable[[], None], at: str) -> Response:

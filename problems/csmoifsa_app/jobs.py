@@ -116,17 +116,19 @@ class Jobs:
             self.warm()
 
     def pause(self, id: str) -> None:
-        """Ask a search to stop after its generation, saved; it goes on with `start`.
+        """Ask a search to stop: one of tariffs after its generation, saved, so that it goes on with `start`.
+
+        A search of a price ends with the best one so far and writes its result.
 
         Raises
         ------
         InputError
-            None runs, or it cannot be paused.
+            None runs, or it can only be cancelled.
         """
         job = self._running(id)
-        if not job.folder.RESUMABLE:
-            raise InputError("this run cannot be paused; cancel it, or wait for its time limit")
-        job.wanted = "paused"
+        if not job.folder.stoppable:
+            raise InputError("this run cannot be stopped before its end; cancel it, or wait")
+        job.wanted = "paused" if job.folder.RESUMABLE else None
         if job.process.stdin is not None:
             job.process.stdin.write("pause\n")
             job.process.stdin.flush()

@@ -74,7 +74,7 @@ def render(
             language=language,
             version=__version__,
             data=script_json({**data, "texts": texts, "language": language}),
-            here=request.url.path,
+            here=f"{request.url.path}?{request.url.query}".rstrip("?") if request.method == "GET" else "/",
         )
     )
     return HTMLResponse(page, status)
@@ -146,6 +146,7 @@ def search(request: Request) -> Response:
         "search": asdict(settings),
         "objectives": list(OBJECTIVE_SETS[settings.objectives]),
         "front": [] if summary is None or settings.state != "done" else _front(folder, settings.objectives),
+        "recommended": _recommended(summary, settings.objectives),
         "money": _money(folder),
     }
     return study_page(
@@ -187,7 +188,8 @@ def study_page(
 ) -> Response:
     """Return a page of a study, with its tabs; the rest as in `render`."""
     id = folder.path.name
-    return render(request, template, {**data, "id": id}, 200, None, id=id, title=visible(folder.title), **values)
+    values = {"id": id, "title": visible(folder.title), "can_undo": bool(folder.previous), **values}
+    return render(request, template, {**data, "id": id}, 200, None, **values)
 
 
 def _row(entry: Entry, jobs: Jobs) -> dict[str, object]:
@@ -240,6 +242,14 @@ def _front(folder: StudyFolder, objectives: str) -> list[list[float]]:
 
     front = read_finished(folder.path / RESULT, "result").front
     return [[float(f"{value:.6g}") for value in row] for row in front[list(OBJECTIVE_SETS[objectives])].to_numpy()]
+
+
+def _recommended(summary: Mapping[str, object] | None, objectives: str) -> list[float] | None:
+    """Return the objectives of the recommended tariff, None where the result has others."""
+    after = summary.get("after") if summary else None
+    values = [after.get(name) for name in OBJECTIVE_SETS[objectives]] if isinstance(after, dict) else []
+    found = [float(one) for one in values if isinstance(one, int | float)]
+    return found if len(found) == len(OBJECTIVE_SETS[objectives]) else None
 
 
 def _money(folder: StudyFolder) -> str:

@@ -136,7 +136,7 @@ def _tariff(scenario: Scenario, found: Recognised) -> None:
     if not windows.known:  # `tariff.choose` lets the search find them
         return
     found.facts = [
-        (name, f"{' '.join(windows.hours_of(name))}: {prices.start[name]:g} {prices.unit}") for name in windows.names
+        (name, f"{', '.join(windows.hours_of(name))}: {prices.start[name]:g} {prices.unit}") for name in windows.names
     ]
     kinds = []
     for k in range(len(windows.days) + 1):

@@ -83,7 +83,6 @@ ROUTES = [
     Route("/studies/{id}", pages.study),
     Route("/studies/{id}/data", data_page.data),
     Route("/studies/{id}/data/mend", data_page.mend_fault, methods=["POST"]),
-    Route("/studies/{id}/data/undo", data_page.undo_change, methods=["POST"]),
     Route("/studies/{id}/data/{source}", data_page.upload, methods=["POST"]),
     Route("/studies/{id}/data/{source}/remove", data_page.remove, methods=["POST"]),
     Route("/studies/{id}/assumptions", pages.assumptions),
@@ -111,6 +110,8 @@ ROUTES = [
     Route("/campaigns/{id}/forget", campaign_pages.forget_campaign, methods=["POST"]),
     *(Route(f"/cases/{{id}}/{name}", getattr(case_pages, name)) for name in ("portfolio", "price", "replay", "steps")),
     Route("/cases/{id}/classes", case_pages.set_classes, methods=["POST"]),
+    Route("/cases/{id}/part", case_pages.add_part, methods=["POST"]),
+    Route("/cases/{id}/cars", case_pages.read_cars, methods=["POST"]),
     Route("/cases/{id}/run", case_pages.start_run, methods=["POST"]),
     Route("/cases/{id}/prices/{which}", case_pages.add_prices, methods=["POST"]),
     Route("/cases/{id}/node/{which}", case_pages.set_node, methods=["POST"]),
@@ -118,7 +119,7 @@ ROUTES = [
     Route("/cases/{id}/{result}/report", case_pages.report),
     *(
         Route(f"/studies/{{id}}/{name}", getattr(actions, name), methods=["POST"])
-        for name in ("duplicate", "rename", "delete", "restore")
+        for name in ("duplicate", "rename", "delete", "restore", "undo")
     ),
 ]
 

@@ -1,7 +1,6 @@
 """Data files of a study: stored under names of the app's own, and mended by settings of the scenario.
 
-An uploaded file is put beside the one that it replaces, and the scenario before the last change of data is kept, so
-that the change can be undone.
+An uploaded file is put beside the one that it replaces, so that the change can be undone (`InputFolder.undo`).
 """
 
 from __future__ import annotations
@@ -15,12 +14,9 @@ from csmoifsa.errors import InputError
 from csmoifsa.files import atomic_write
 from csmoifsa.text import visible
 from csmoifsa.typing import TomlValue
-from csmoifsa_app.base_folder import EDITS, NotThereError
+from csmoifsa_app.base_folder import DATA_SUFFIXES, NotThereError
 from csmoifsa_app.fields import set_keys
 from csmoifsa_app.folder import StudyFolder
-
-PREVIOUS = ".previous.toml"
-"""Scenario before the last change of data."""
 
 
 @dataclass(frozen=True)
@@ -50,15 +46,13 @@ class Source:
         return (*self.table, self.key)
 
 
-_TABLES = (".csv", ".xlsx")
-
 SOURCES = {
     one.name: one
     for one in (
-        Source("load", ("load",), "csv", _TABLES),
+        Source("load", ("load",), "csv", DATA_SUFFIXES),
         Source("tariff", ("tariff",), "file", (".json",)),
-        Source("sessions", ("fleet", "sessions"), "file", (*_TABLES, ".json")),
-        Source("prices", ("grid", "day_ahead"), "csv", _TABLES),
+        Source("sessions", ("fleet", "sessions"), "file", DATA_SUFFIXES),
+        Source("prices", ("grid", "day_ahead"), "csv", DATA_SUFFIXES),
     )
 }
 """Kinds of data files by name, in the order of the page."""
@@ -107,14 +101,14 @@ def store(folder: StudyFolder, source: Source, name: str, content: bytes) -> Non
         raise InputError(f"{what}; files that can be read here are {', '.join(source.suffixes)}")
     before = folder.text
     text = set_keys(before, {source.table: None})
-    taken = folder.named(before) | folder.named(_previous(folder))
+    taken = folder.named(before) | folder.named(folder.previous)
     stored = next(one for k in ("", "-2", "-3") if (one := f"{source.name}{k}{suffix}") not in taken)
     called = visible(name.replace("\\", "/").rpartition("/")[2])[:80]
     text = set_keys(text, {source.path: stored}, {source.path: called})
     with atomic_write(folder.path / stored, "wb") as file:
         file.write(content)
     try:
-        _change_data(folder, text)
+        folder.change(text)
     except InputError:
         (folder.path / stored).unlink()
         raise
@@ -126,7 +120,7 @@ def store(folder: StudyFolder, source: Source, name: str, content: bytes) -> Non
 
 def take_out(folder: StudyFolder, source: Source) -> None:
     """Let a study do without a data file; its case's values hold again."""
-    _change_data(folder, set_keys(folder.text, {source.table: None}))
+    folder.change(set_keys(folder.text, {source.table: None}))
 
 
 def mend(folder: StudyFolder, values: Sequence[tuple[Sequence[str], str]]) -> None:
@@ -155,33 +149,7 @@ def mend(folder: StudyFolder, values: Sequence[tuple[Sequence[str], str]]) -> No
         *table, name = path
         text = set_keys(text, {(*table, other): None for other in INSTEAD.get(name, ())})
         text = set_keys(text, {tuple(path): _value(key, name, entered.strip())})
-    _change_data(folder, text)
-
-
-def undo(folder: StudyFolder) -> None:
-    """Exchange the scenario with that before the last change of data; raises `InputError` if there is none."""
-    text = _previous(folder)
-    if not text:
-        raise InputError("no change of the data of this study can be undone")
-    _change_data(folder, text)
-
-
-def can_undo(folder: StudyFolder) -> bool:
-    """Return whether a change of data can be undone."""
-    return bool(_previous(folder))
-
-
-def _change_data(folder: StudyFolder, text: str) -> None:
-    with EDITS:
-        before = folder.text
-        folder.change(text)
-        with atomic_write(folder.path / PREVIOUS) as file:
-            file.write(before)
-
-
-def _previous(folder: StudyFolder) -> str:
-    path = folder.path / PREVIOUS
-    return path.read_text(encoding="utf-8") if path.is_file() else ""
+    folder.change(text)
 
 
 def _value(key: str, name: str, entered: str) -> TomlValue:

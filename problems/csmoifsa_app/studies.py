@@ -25,7 +25,7 @@ from csmoifsa_app.base_folder import EDITS, SEARCH, InputFolder, NotThereError
 from csmoifsa_app.case_folder import CaseFolder
 from csmoifsa_app.fields import FormField, set_value
 from csmoifsa_app.folder import SCENARIO, StudyFolder
-from csmoifsa_app.sources import PREVIOUS, SOURCES, store
+from csmoifsa_app.sources import SOURCES, store
 
 INDEX = "studies.sqlite"
 TRASH = ".deleted"
@@ -107,7 +107,7 @@ class Studies:
         return self._add({kind.FILE: f"base = {json.dumps(case)}\ntitle = {title}\n".encode()})
 
     def new_from_file(self, name: str, content: bytes) -> str:
-        """Begin a study with an uploaded scenario (TOML) or load (CSV, XLSX); return its identifier.
+        """Begin a study with an uploaded scenario (TOML) or load (CSV, XLSX, JSON); return its identifier.
 
         The scenario of a load that can be read has the number of cars and the costs that suit it; one of a load with
         faults names the file, so that the faults are shown and can be mended.
@@ -130,7 +130,7 @@ class Studies:
         except InputError:
             shutil.rmtree(self.root / id)
             raise
-        (self.root / id / PREVIOUS).unlink()
+        self.get(id).keep("")
         return id
 
     def new_from_case_file(self, name: str, content: bytes) -> str:

@@ -2,8 +2,9 @@
 
 It runs the functions of the commands, so that the result is that of the command. The process waits with all
 modules imported until a line of JSON names the folder. Lines on its standard output are events (JSON); the word
-``pause`` on its input stops it after the next generation. If its input ends, the server is gone: the process ends at
-once, and the search goes on from the last checkpoint when the server is back.
+``pause`` on its input stops a search of tariffs after the next generation, and ends the search of a price with the
+best one so far. If its input ends, the server is gone: the process ends at once, and the search goes on from the last
+checkpoint when the server is back.
 """
 
 from __future__ import annotations
@@ -135,7 +136,7 @@ def main() -> None:
     if isinstance(folder, StudyFolder):
         search(folder, Reporting(folder.path / CHECKPOINT, folder.search.objectives, out, pause), out)
     elif isinstance(folder, CaseFolder):
-        run_case(folder, lambda **event: emit(out, **event))
+        run_case(folder, lambda **event: emit(out, **event), pause)
     out.close()
     os._exit(0)  # without waiting for the thread that listens
 

@@ -30,7 +30,7 @@ _ONLY = typer.Option([], "--only", metavar="COLUMN=VALUE", help="Read only rows 
 
 
 LOAD_OPTIONS = {
-    "load": ("FILE", "The load, CSV or Excel, in place of the scenario's; a relative path starts here."),
+    "load": ("FILE", "The load, CSV, Excel or JSON, in place of the scenario's; a relative path starts here."),
     "day": ("DATE", "The day to price, such as 2014-06-05; for several days use --first-day and --last-day."),
     "first_day": ("DATE", "The first of several days to price."),
     "last_day": ("DATE", "The last of several days to price."),

@@ -10,7 +10,10 @@ from aggregator.test_backtest import series
 from aggregator.test_commands import price_files as price_files  # a fixture
 from csmoifsa_aggregator.dispatch.forecast import bias
 from csmoifsa_aggregator.inputs.case import load_case
+from csmoifsa_aggregator.model.customers import Customers
 from csmoifsa_aggregator.model.generate import random_game
+from csmoifsa_aggregator.solve.alternation import verify
+from csmoifsa_aggregator.solve.customers import solve_customers
 from csmoifsa_aggregator.solve.stackelberg import solve_game
 from csmoifsa_aggregator.study.backtest import backtest
 from csmoifsa_aggregator.study.study import run_day
@@ -31,6 +34,32 @@ def test_the_solver_tells_its_bound_before_it_ends():
     game = random_game(48, 6, 5)
     check(seen, solve_game(game, time_limit=6.0, watch=seen.append))
     assert sum(one.stage == "branch and bound" for one in seen) > 1
+
+
+@pytest.mark.parametrize("after", [1, 2, 3, 6])
+@pytest.mark.parametrize("customers", [False, True])
+def test_a_stopped_search_ends_at_once_with_a_true_price_and_bound(after, customers):
+    seen = []
+
+    def watch(state):
+        seen.append(state)
+        return len(seen) >= after
+
+    game = random_game(48, 6, 5)
+    if customers:
+        mean = float(game.day_ahead.mean())
+        lost = Customers(competitor=mean, share_at_equal=0.8, sensitivity=8 / mean)
+        kept = solve_customers(game, lost, time_limit=600.0, watch=watch)
+        solution, game = kept.solution, kept.game
+    else:
+        solution = solve_game(game, time_limit=600.0, watch=watch)
+    assert len(seen) <= after + 3  # each part of the search ends when it is told to
+    again = verify(game, solution.price)
+    assert solution.objective <= solution.upper_bound * (1 + 1e-9)
+    if not customers:
+        best = solve_game(game, time_limit=20.0)
+        assert best.objective <= solution.upper_bound + 1e-6 * abs(best.objective)
+        assert again.profit == pytest.approx(solution.objective)
 
 
 def check(seen, solution):

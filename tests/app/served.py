@@ -56,7 +56,7 @@ class Server:
 
 def goto(page, server, path, ready="true"):
     url = server.place + path
-    page.open(url, f"document.readyState === 'complete' && location.href === '{url}' && !!({ready})")
+    page.open(url, f"document.readyState === 'complete' && location.href.split('#')[0] === '{url}' && !!({ready})")
 
 
 def wait_report(jobs, id, condition, seconds=120):

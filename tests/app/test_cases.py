@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import os
 from dataclasses import replace
@@ -15,8 +16,10 @@ from aggregator.test_commands import price_files as price_files  # a fixture
 from app.cases import hard_case
 from app.served import wait_report
 from csmoifsa.errors import InputError
+from csmoifsa.files import read_csv
 from csmoifsa_aggregator.dispatch.forecast import NAMES
 from csmoifsa_aggregator.inputs.case import load_case
+from csmoifsa_aggregator.solve.alternation import verify
 from csmoifsa_aggregator.study.rolling import KNOWN
 from csmoifsa_app.case_folder import CaseFolder, CaseWork
 from csmoifsa_app.case_pages import case_labels
@@ -149,17 +152,27 @@ def test_rolling_is_that_of_the_command(studies, jobs, portfolio, price_files, r
 
 @pytest.mark.skipif(os.name == "nt", reason="signals")
 @pytest.mark.long
-def test_a_long_proof_is_watched_cancelled_killed_and_begun_again(studies, jobs):
+def test_a_long_proof_is_watched_cancelled_stopped_killed_and_begun_again(studies, jobs):
     id = studies.new_from_case_file("hard.toml", hard_case())
     folder = studies.get(id, CaseFolder)
     assert folder.faults() == []
     jobs.start(id, "en")
     report = wait_report(jobs, id, lambda report: len(report.get("proof", ())) > 1)
     assert all(profit is None or bound is None or profit <= bound + 1e-9 for _, profit, bound in report["proof"])
-    with pytest.raises(InputError, match="cannot be paused"):
-        jobs.pause(id)
     jobs.cancel(id)
     assert folder.search.state == "new"
+
+    jobs.start(id, "en")
+    wait_report(jobs, id, lambda report: len(report.get("proof", ())) > 1)
+    jobs.pause(id)  # the search of a price ends with the best one so far
+    assert wait_report(jobs, id, ended, 60)["state"] == "done"
+    summary = folder.summary()
+    assert summary is not None
+    assert summary["status"] != "proven"
+    assert summary["objective"] <= summary["upper_bound"]
+    table = read_csv(folder.path / "day" / "price.csv")
+    price = table["price"].to_numpy()
+    assert verify(folder.case().game, price).profit == pytest.approx(summary["objective"], rel=1e-6)
 
     jobs.start(id, "en")
     wait_report(jobs, id, lambda report: "proof" in report)
@@ -218,17 +231,101 @@ def test_prices_are_uploaded_and_a_day_is_taken(client, studies, portfolio, pric
     rows = price_files[0].read_text().splitlines()[1 + 48 : 1 + 72]
     assert folder.case().game.day_ahead.tolist() == pytest.approx([float(one.split(",")[1]) / 1000 for one in rows])
     for day in ("2025-07-03", "x"):
-        assert client.post(f"/cases/{portfolio}/take", data={"day": day}).status_code == 422
+        assert day in refusal(client, client.post(f"/cases/{portfolio}/take", data={"day": day}))
     client.post(f"/cases/{portfolio}/node/real_time", data={"node": "NORTH"})
     assert "NORTH" in folder.text
     assert "NORTH" in client.get(f"/cases/{portfolio}/replay").text
-    assert client.post(f"/cases/{portfolio}/prices/day_ahead", files={"file": ("a.exe", b"MZ")}).status_code == 422
+    answer = client.post(f"/cases/{portfolio}/prices/day_ahead", files={"file": ("a.exe", b"MZ")})
+    assert ".csv, .xlsx, .json" in refusal(client, answer)
+    assert "choose a file" in refusal(client, client.post(f"/cases/{portfolio}/prices/day_ahead", data={"a": "b"}))
     folder.write_search(replace(folder.search, state="running"))
     answer = client.post(f"/cases/{portfolio}/prices/day_ahead", files={"file": ("a.csv", b"x")})
-    assert answer.status_code == 422
+    assert "the search runs" in refusal(client, answer)
     assert (folder.path / "day_ahead.csv").read_bytes() == price_files[0].read_bytes()  # a run reads it
     folder.write_search(replace(folder.search, state="new"))
-    assert client.post(f"/cases/{portfolio}/prices/other", files={"file": ("a.csv", b"x")}).status_code == 422
+    assert refusal(client, client.post(f"/cases/{portfolio}/prices/other", files={"file": ("a.csv", b"x")}))
+    records = [dict(zip(("stamp", "price"), line.split(","), strict=True)) for line in rows]
+    file = {"file": ("da.json", json.dumps({"data": records}).encode())}
+    assert client.post(f"/cases/{portfolio}/prices/day_ahead", files=file).status_code == 303
+    assert set(folder.files()) == {"case.toml", "day_ahead.json", "real_time.csv"}
+
+
+def refusal(client, answer):
+    """Return the sentence that the page of price files shows after an act that was refused."""
+    assert answer.status_code == 303
+    page = client.get(answer.headers["location"]).text
+    assert page.count('class="wrong" role="alert">') == 1
+    return html.unescape(page.split('class="wrong" role="alert">')[1].split("<")[0])
+
+
+CARS = """name,arrival,departure,power [kW],energy_kwh
+a,2025-06-01 17:42,2025-06-02 07:05,11,12.5
+b,18:00,07:00,11,12.5
+c,08:10,16:59,3.7,6
+d,17:10,07:30,11,12.5
+"""
+
+
+def test_a_list_of_cars_becomes_classes(client, studies, portfolio):
+    folder = studies.get(portfolio, CaseFolder)
+
+    def read(name, content):
+        return client.post(f"/cases/{portfolio}/cars", files={"file": (name, content)})
+
+    rows = read("cars.csv", CARS.encode()).json()["rows"]
+    # whole hours within the stay; three cars are alike
+    assert rows == [
+        {"name": "", "window": "18:00-07:00", "count": "3", "power_kw": "11", "energy_kwh": "12.5"},
+        {"name": "c", "window": "09:00-16:00", "count": "1", "power_kw": "3.7", "energy_kwh": "6"},
+    ]
+    assert folder.classes()[1][0]["name"] == "night, long"  # nothing is saved before the user has looked at it
+    rows = [{**row, "energy_kwh": ""} for row in rows]  # under contract it follows from the battery
+    version = client.get(f"/studies/{portfolio}/form").json()["version"]
+    assert client.post(f"/cases/{portfolio}/classes", json={"rows": rows, "version": version}).status_code == 200
+    assert folder.case().game.n_classes == 2
+    # what the table holds can be saved as CSV, headed by the keys, and is read back
+    classes = "window,count,power_kw\n21:00-06:00,600,7\n21:00-06:00,300,7\n"
+    assert [one["count"] for one in read("c.csv", classes.encode()).json()["rows"]] == ["900"]
+    assert [one["count"] for one in read("c.csv", classes.replace("count", "车辆数").encode()).json()["rows"]] == [
+        "900"
+    ]
+    as_json = json.dumps([{"window": "21:00-06:00", "count": 5, "power_kw": 7.5}])
+    assert read("c.json", as_json.encode()).json()["rows"][0]["power_kw"] == "7.5"
+    for name, content, told in (
+        ("c.exe", b"MZ", ".csv, .xlsx, .json"),
+        ("c.csv", b"window,pover_kw\n21:00-06:00,7\n", "power_kw"),
+        ("c.csv", b"power_kw\n7\n", "no column window"),
+        ("c.csv", b"window,arrival,departure\n1,2,3\n", "say the same"),
+        ("c.csv", b"window,power_kw\n21:00-06:00,seven\n", "c.csv, line 2, column 'power_kw'"),
+        ("c.csv", b"arrival,departure,power_kw\n17:10,17:50,7\n", "no whole step"),
+        ("c.csv", b"arrival,departure,power_kw\n25:10,17:50,7\n", "time of day"),
+        ("c.csv", b"window,power_kw\n", "no rows"),
+        ("c.csv", b"", "c.csv"),
+        ("c.csv", ("window,power_kw\n" + "".join(f"21:00-06:00,{k}\n" for k in range(1, 700))).encode(), "699 classes"),
+    ):
+        answer = read(name, content)
+        assert answer.status_code == 422, name
+        assert told in answer.json()["fault"], (content, answer.json())
+        assert "/tmp" not in answer.json()["fault"]
+
+
+def test_the_last_change_is_undone_and_done_again(client, studies, portfolio):
+    folder = studies.get(portfolio, CaseFolder)
+    assert 'id="undo" class="row" method="post" action="/studies/' in client.get(f"/cases/{portfolio}/portfolio").text
+    assert client.post(f"/studies/{portfolio}/undo").status_code == 422  # nothing was changed yet
+    first = folder.text
+    path = f"/studies/{portfolio}/assumptions"
+    assert client.post(path, json={"key": "contract.wear", "value": "0.02", "was": "0.01"}).status_code == 200
+    second = folder.text
+    assert client.post(path, json={"key": "contract.wear", "value": "-1", "was": "0.02"}).status_code == 422
+    assert (folder.text, folder.previous) == (second, first)  # what is refused is no change
+    assert client.post(f"/studies/{portfolio}/text", json={"text": second}).status_code == 200  # nor is this
+    answer = client.post(f"/studies/{portfolio}/undo", data={"page": "portfolio"})
+    assert answer.headers["location"] == f"/cases/{portfolio}/portfolio"
+    assert folder.text == first
+    client.post(f"/studies/{portfolio}/undo", data={"page": "//evil"})
+    assert folder.text == second
+    assert set(folder.files()) == {"case.toml"}
 
 
 def test_settings_of_a_run_are_checked(client, portfolio):
@@ -268,3 +365,24 @@ def test_edits_of_two_pages_both_count_and_none_is_overwritten(client, studies, 
     assert client.post(f"/cases/{portfolio}/classes", json={"rows": rows, "version": now["version"]}).status_code == 200
     assert client.post(f"/studies/{portfolio}/text", json={"text": first["text"]}).status_code == 200  # meant
     assert studies.get(portfolio, CaseFolder).text == first["text"]
+
+
+def test_parts_are_added_as_bundled_cases_show_them(client, studies, portfolio):
+    folder = studies.get(portfolio, CaseFolder)
+    assert folder.parts() == {
+        "customers": "portfolio-customers",
+        "load": "portfolio-grid",
+        "reserve": "portfolio-reserve",
+        "storage": "wei-storage",
+    }
+    assert 'name="part" value="load"' in client.get(f"/cases/{portfolio}/portfolio").text
+    for part in ("customers", "load", "reserve"):
+        answer = client.post(f"/cases/{portfolio}/part", data={"part": part})
+        assert answer.headers["location"] == f"/cases/{portfolio}/portfolio#s-{part}"
+    case, shown = folder.case(), load_case("portfolio-customers")
+    assert case.customers == shown.customers
+    assert set(folder.parts()) == {"storage"}
+    before = folder.text
+    for part in ("load", "classes", "", "../x"):  # there already, no part
+        assert client.post(f"/cases/{portfolio}/part", data={"part": part}).status_code == 422
+    assert folder.text == before

@@ -216,10 +216,10 @@ def test_a_change_of_data_is_undone_and_done_again(client, studies, small):
     assert sentences(page_of(client, small, "load"))
     folder = studies.get(small)
     assert values(studies, small)["load"]["csv"] == "load-2.csv"
-    client.post(f"/studies/{small}/data/undo")
+    client.post(f"/studies/{small}/undo")
     assert folder.text == with_order
     assert (folder.path / "load.csv").read_bytes() == load_csv()
-    client.post(f"/studies/{small}/data/undo")
+    client.post(f"/studies/{small}/undo")
     assert values(studies, small)["load"]["csv"] == "load-2.csv"
     for k in range(5):  # files of earlier changes do not pile up
         upload(client, small, "load", f"{k}.csv", load_csv())
@@ -277,14 +277,14 @@ def test_broken_uploads_are_one_sentence_and_lose_nothing(client, studies, small
         assert len(sentences(card)[0]) < 4_200, name
         assert "\x1b" not in re.sub(r'value="[^"]*"', "", card), name
         assert str(studies.root) not in card, name
-        client.post(f"/studies/{small}/data/{'undo' if source != 'sessions' else 'sessions/remove'}")
+        client.post(f"/studies/{small}/{'undo' if source != 'sessions' else 'data/sessions/remove'}")
         assert tomllib.loads(folder.text) == tomllib.loads(before), name
         count += 1
     assert count >= 13
     upload(client, small, source, "odd" + suffix, content)
     for page in ("assumptions", "search"):
         assert client.get(f"/studies/{small}/{page}").status_code == 200
-    client.post(f"/studies/{small}/data/undo")
+    client.post(f"/studies/{small}/undo")
     assert (folder.path / "keep.txt").read_text(encoding="utf-8") == "mine"
     assert folder.faults() == []
 
@@ -374,3 +374,57 @@ def test_the_command_line_reads_what_the_page_wrote(client, studies, small):
     read = load_scenario(studies.get(small).path / "scenario.toml").load
     assert isinstance(read, Load)
     assert read.read().values[0].tolist() == [value_of(5, h) for h in range(24)]
+
+
+def test_a_load_in_json_is_taken_as_the_command_takes_it(client, studies, small, run_cli, tmp_path):
+    scenario = tmp_path / "s.toml"
+    scenario.write_text(SMALL, encoding="utf-8")
+    hours = [f"2024-07-10 {h:02d}:00" for h in range(24)]
+    values = [9_000.5 + 100 * h for h in range(24)]
+    records = [{"time": one, "load": value, "unit": "MW"} for one, value in zip(hours, values, strict=True)]
+    forms = {
+        "list": records,
+        "within": {"response": {"total": 24, "data": records}},
+        "columns": {"hourly": {"time": hours, "load": values}},
+    }
+    for name, form in forms.items():
+        path = tmp_path / f"{name}.json"
+        path.write_text(json.dumps(form), encoding="utf-8")
+        upload(client, small, "load", path.name, path.read_bytes())
+        for key, value in (("time_zone", "local"), ("stamp", "beginning")):
+            mend(client, small, (["load", key], value))
+        assert sentences(page_of(client, small, "load")) == [], name
+        load = studies.get(small).scenario().load.read()
+        assert load.values.ravel().tolist() == values
+        options = ("--load", path, "--time-zone", "local", "--stamp", "beginning")
+        assert run_cli("ev", "check", scenario, *options).code == 0
+    id = studies.new_from_file("load.json", json.dumps(records).encode())
+    assert forms_of(page_of(client, id, "load"))  # what it does not show is asked for
+
+
+@pytest.mark.parametrize(
+    ("form", "told"),
+    [
+        ({"a": 1}, "holds no table"),
+        ([], "holds no table"),
+        ([1, 2], "holds no table"),
+        ({"a": [{"b": 1}], "c": [{"d": 1}]}, "several tables (a, c)"),
+        ([{"a": {"b": 1}}], "nothing but objects"),
+        ([{"time": "2024-07-10 00:00", "load": 1}, {"time": "2024-07-10 01:00", "load": "x"}], "record 2"),
+    ],
+)
+def test_json_without_one_table_is_refused(client, studies, small, form, told):
+    upload(client, small, "load", "odd.json", json.dumps(form).encode())
+    for key, value in (("time_zone", "local"), ("stamp", "beginning"), ("value_column", "load")):
+        mend(client, small, (["load", key], value))
+    found = sentences(page_of(client, small, "load"))
+    assert any(told in one for one in found), found
+
+
+def test_the_language_is_changed_where_the_user_is(client, small):
+    path = f"/studies/{small}/data"
+    assert f'name="here" value="{path}"' in client.get(path).text
+    for here, there in ((path, path), ("//evil.org", "/"), ("https://evil.org", "/"), ("/\\evil.org", "/"), ("", "/")):
+        answer = client.post("/language", data={"language": "zh", "here": here})
+        assert answer.headers["location"] == there
+    assert 'lang="zh"' in client.get(path).text

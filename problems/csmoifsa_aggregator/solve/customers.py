@@ -172,6 +172,7 @@ class _Search:
         self.found = FoundPrice(None, -np.inf, 0, "certificate", "linear programs")
         self.closed = -np.inf  # greatest bound among ranges that are not split further
         self.heap: list[_Range] = []
+        self.state = ProofState("customers", -np.inf, np.inf)
 
     @property
     def best_profit(self) -> float:
@@ -202,15 +203,19 @@ class _Search:
             left = None if deadline is None else deadline - time.perf_counter()
             if left is not None and left <= 0:
                 break
-            self._treat(heapq.heappop(self.heap), left)
-            if watch is not None:
-                watch(ProofState("customers", self.best_profit + self.alone, self.bound + self.alone))
+            self._treat(heapq.heappop(self.heap), left, watch)
+            self.state = ProofState("customers", self.best_profit + self.alone, self.bound + self.alone)
+            if watch is not None and watch(self.state):
+                break
 
     def _enough(self) -> float:
         return self.best_profit + (PROVEN if self.game.separable else NEAR) * abs(self.best_profit)
 
-    def _treat(self, one: _Range, left: float | None) -> None:
-        """Solve the program of a range; close it, tighten its tangents, or split it."""
+    def _treat(self, one: _Range, left: float | None, watch: Watch | None) -> None:
+        """Solve the program of a range; close it, tighten its tangents, or split it.
+
+        ``watch`` is asked whether to end, and told what was known before this range.
+        """
         weight, share, game = self._weight, self.customers.share(one.low), self._program(one)
         assert game.forgone is not None
         start = None if self.best is None else verify(game, self.best.price.price)
@@ -222,6 +227,7 @@ class _Search:
                 integers=one.exact and self.integers,
                 tries=self.tries,
                 start=start,
+                watch=None if watch is None else lambda _: watch(self.state),
             )
         except NoPlanError:
             return  # not even the fewest customers of this range can be served

@@ -179,17 +179,20 @@ class Session:
             rows.size, rows.ravel().astype(np.int32), lower.ravel().astype(float), upper.ravel().astype(float)
         )
 
-    def run(self, progress: Callable[[float, float], None] | None = None) -> ProgramSolution:
+    def run(self, progress: Callable[[float, float], bool | None] | None = None) -> ProgramSolution:
         """Solve from the last basis and return the solution.
 
         ``progress`` is called now and then while a mixed-integer program is solved, with the objective of its best
-        solution and its proven bound so far; both are infinite before they are known.
+        solution and its proven bound so far; both are infinite before they are known. It returns True to end the
+        program with what is known.
         """
         highs = self._highs
         if progress is not None and self._integer:
-            highs.setCallback(
-                lambda kind, text, out, back, user: progress(out.mip_primal_bound, out.mip_dual_bound), None
-            )
+
+            def told(kind, text, out, back, user) -> None:
+                back.user_interrupt = bool(progress(out.mip_primal_bound, out.mip_dual_bound))
+
+            highs.setCallback(told, None)
             highs.startCallback(highspy.cb.HighsCallbackType.kCallbackMipInterrupt)
         highs.run()
         status, info = highs.getModelStatus(), highs.getInfo()

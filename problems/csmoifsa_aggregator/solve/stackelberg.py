@@ -130,7 +130,8 @@ def solve_game(
         Number of rankings to search where the linear programs' bounds do not meet; where left out, 8,000 for games so
         large that a mixed-integer program needs a good start, else none.
     watch : callable, optional
-        Function called with the profit found and the upper bound as they change.
+        Function called with the profit found and the upper bound as they change; it returns True to end the search
+        with the best price so far.
 
     Raises
     ------
@@ -191,16 +192,16 @@ def find_price(
     begin = time.perf_counter()
     bound, best = certify(game, margin)
     best = start if earns_more(start, best) else best
-    _tell(watch, "linear programs", best, bound)
+    stop = _tell(watch, "linear programs", best, bound)
     binaries, method = supply_binaries(game), "certificate"
     evidence = "linear programs" if binaries == 0 else "linear programs, the supply's with binaries"
     if not meets_bound(best, bound):
         method = "alternation"
-        if best is not None:
+        if best is not None and not stop:
             rounds = (8000 if game.window.sum() > 1000 else 0) if tries is None else tries
             best = improve(game, best, margin, bound, rounds)
-            _tell(watch, "rankings", best, bound)
-        if not meets_bound(best, bound) and integers:
+            stop = _tell(watch, "rankings", best, bound)
+        if not meets_bound(best, bound) and integers and not stop:
             end = begin + (np.inf if time_limit is None else time_limit)
             if best is not None and game.window.sum() > 1000:
                 quarter = time.perf_counter() + (end - time.perf_counter()) / 4
@@ -217,9 +218,9 @@ def find_price(
     return FoundPrice(best, bound, binaries, method, evidence)
 
 
-def _tell(watch: Watch | None, stage: Stage, best: VerifiedPrice | None, bound: float) -> None:
-    if watch is not None:
-        watch(ProofState(stage, -np.inf if best is None else best.profit, bound))
+def _tell(watch: Watch | None, stage: Stage, best: VerifiedPrice | None, bound: float) -> bool:
+    """Tell a state, and return whether the search is to end."""
+    return watch is not None and bool(watch(ProofState(stage, -np.inf if best is None else best.profit, bound)))
 
 
 def _within(watch: Watch | None, best: VerifiedPrice | None, bound: float) -> Watch | None:
@@ -228,9 +229,9 @@ def _within(watch: Watch | None, best: VerifiedPrice | None, bound: float) -> Wa
         return None
     known = -np.inf if best is None else best.profit
 
-    def told(state: ProofState) -> None:
+    def told(state: ProofState) -> bool | None:
         profit = max(state.profit, known)
-        watch(ProofState(state.stage, profit, max(profit, min(state.bound, bound))))
+        return watch(ProofState(state.stage, profit, max(profit, min(state.bound, bound))))
 
     return told
 
@@ -258,7 +259,8 @@ def search(
                 found = alternate(game, found.response, margin, bound)
             improved = earns_more(found, best, 1e-5)
             best = found if found is not None and improved else best
-            _tell(watch, "branch and bound", best, bound)
+            if _tell(watch, "branch and bound", best, bound):
+                return best
     return best
 
 

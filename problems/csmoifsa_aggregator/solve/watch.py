@@ -31,5 +31,5 @@ class ProofState:
     bound: float
 
 
-Watch = Callable[[ProofState], None]
-"""Function that is called with each new state of a search."""
+Watch = Callable[[ProofState], bool | None]
+"""Function that is called with each new state of a search; it returns True to end it with the best price so far."""

@@ -5,7 +5,7 @@
   const { D, T, $, fill, fillList } = Page;
   const fields = [...document.querySelectorAll(".field")];
   const state = { saved: $("text").value, version: D.version };
-  const shownBy = (field) => field.querySelector("input, select");
+  const shownBy = (field) => field.querySelector("input, select, .row button");
   const known = new Map(fields.map((field) => [field.dataset.key, shownBy(field).value])); // as the file has it
 
   function showFaults(faults) {
@@ -28,7 +28,7 @@
   function take(found, but) {
     for (const field of fields) {
       const [value, changed] = found.form[field.dataset.key] || ["", false], input = shownBy(field);
-      if (input !== but && (input.value === known.get(field.dataset.key) || input !== document.activeElement)) input.value = value;
+      if (input !== but && input.type !== "submit" && (input.value === known.get(field.dataset.key) || input !== document.activeElement)) input.value = value;
       known.set(field.dataset.key, value);
       field.classList.toggle("changed", changed);
       field.querySelector(".reset").hidden = !changed;
@@ -46,6 +46,7 @@
       shownBy(field).value = found.field.value;
       take(found);
       $("told").textContent = T.saved;
+      if ($("undo")) $("undo").hidden = false;
     } catch (error) {
       $("told").textContent = T.not_saved;
       if (error.status !== 409) return wrong(field, error.message);
@@ -82,7 +83,7 @@
 
   for (const field of fields) {
     const input = shownBy(field);
-    input.addEventListener("change", () => input.readOnly || send(field, input.value));
+    input.addEventListener("change", () => input.readOnly || send(field, input.value)); // a button adds a part instead
     field.querySelector(".reset").addEventListener("click", () => send(field, null));
   }
   $("form").addEventListener("submit", (event) => event.preventDefault());
@@ -105,6 +106,11 @@
     state.saved = $("text").value;
     location.reload();
   });
+  const named = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  if (named instanceof HTMLDetailsElement) {
+    named.open = true;
+    named.scrollIntoView();
+  }
   addEventListener("focus", follow);
   document.addEventListener("visibilitychange", follow);
   addEventListener("beforeunload", (event) => $("text").value !== state.saved && event.preventDefault());

@@ -51,7 +51,7 @@
         margin: { l: 65, r: 10, t: 10, b: 40 }, showlegend: drawn.length > 1 || plot.kind !== "tariff", barmode: "group",
         xaxis: Page.axis({ title: { text: T.hour }, range: [0, 24], dtick: 3 }),
         yaxis: Page.axis({ title: { text: plain(plot.unit || T.number_of_sessions) }, rangemode: plot.kind === "days" ? "normal" : "tozero" }),
-        legend: { orientation: "h", y: -0.25, font: { size: 11 } },
+        legend: { orientation: "h", y: 1, yanchor: "bottom", font: { size: 11 } },
       }), { ...config, displayModeBar: false });
     }
   }

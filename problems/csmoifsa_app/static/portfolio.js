@@ -5,6 +5,8 @@
 
   // ---- classes -------------------------------------------------------------------------------------------------------
   const body = $("rows") ? $("rows").tBodies[0] : null;
+  const all = () => JSON.stringify([...body.rows].map(read));
+  let saved = "";
   const names = D.columns.map((one) => one.key);
   const read = (row) => Object.fromEntries(names.map((name, k) => [name, row.cells[k].firstChild.value]));
 
@@ -27,7 +29,7 @@
     D.columns.forEach((column) => {
       const input = document.createElement("input");
       input.value = values[column.key] || "";
-      input.size = column.key === "name" || column.key === "window" ? 15 : 7;
+      input.size = column.key === "name" || column.key === "window" ? 12 : 5;
       if (column.kind === "number") input.inputMode = "decimal";
       row.insertCell().append(input);
     });
@@ -40,13 +42,53 @@
     return row;
   }
 
+  // rows are saved together: what differs from the file is told, can be dropped, and is not left without a question
+  function compare() {
+    const same = all() === saved;
+    $("drop-rows").hidden = same;
+    if (same || !$("rows-told").textContent) $("rows-told").textContent = same ? "" : T.unsaved;
+  }
+  function fillRows(rows) {
+    body.replaceChildren();
+    rows.forEach((one) => add(one));
+  }
+  async function readCars(file) {
+    $("rows-wrong").textContent = "";
+    const form = new FormData();
+    form.append("file", file);
+    try {
+      const { rows } = await ask(`/cases/${D.id}/cars`, form);
+      fillRows(rows);
+      const cars = rows.reduce((sum, one) => sum + Number(one.count), 0);
+      $("rows-told").textContent = fill(T.cars_read, { n: rows.length, cars: Page.number(cars, 0), file: file.name });
+      compare();
+      $("classes").scrollIntoView();
+    } catch (error) {
+      $("rows-wrong").textContent = error.message;
+    }
+  }
+
   if (body) {
-    D.rows.forEach((one) => add(one));
-    $("add").addEventListener("click", () => add({}).cells[0].firstChild.focus());
+    fillRows(D.rows);
+    saved = all();
+    body.addEventListener("input", compare);
+    $("rows").addEventListener("click", compare);
+    $("drop-rows").addEventListener("click", () => { fillRows(D.rows); $("rows-wrong").textContent = ""; compare(); });
+    addEventListener("beforeunload", (event) => all() !== saved && event.preventDefault());
+    $("cars-file").addEventListener("change", () => $("cars-file").files.length && readCars($("cars-file").files[0]));
+    for (const kind of ["dragenter", "dragover"]) $("cars").addEventListener(kind, (event) => event.preventDefault());
+    $("cars").addEventListener("drop", (event) => {
+      event.preventDefault();
+      if (event.dataTransfer.files.length) readCars(event.dataTransfer.files[0]);
+    });
+    $("save-cars").addEventListener("click", () => Page.save("classes.csv",
+      [names, ...[...body.rows].map((row) => Object.values(read(row)))].map((row) => row.map(Page.quoted).join(",")).join("\n") + "\n", "text/csv"));
+    $("add").addEventListener("click", () => { add({}).cells[0].firstChild.focus(); compare(); });
     $("save-rows").addEventListener("click", async () => {
       $("rows-wrong").textContent = "";
       try {
         await ask(`/cases/${D.id}/classes`, { rows: [...body.rows].map(read), version: app.version() });
+        saved = all();
         location.reload();
       } catch (error) {
         $("rows-wrong").textContent = error.status === 409 ? T.text_changed : error.message;

@@ -28,7 +28,7 @@
       line(T.upper_bound, seconds, bound, { color: "#d55e00", dash: "dash" }),
       { ...line(T.profit_found, seconds, profit, { color: "#0072b2" }), fill: "tonexty", fillcolor: "rgba(213, 94, 0, 0.13)" },
     ], Page.themed({
-      margin: { l: 75, r: 10, t: 10, b: 45 }, legend: { orientation: "h", y: -0.25 }, showlegend: true,
+      margin: { l: 75, r: 10, t: 10, b: 45 }, legend: { orientation: "h", y: 1, yanchor: "bottom" }, showlegend: true,
       xaxis: Page.axis({ title: { text: T.seconds_axis }, rangemode: "tozero" }), yaxis: Page.axis({ title: { text: plain(fill(T.money_axis, { money: D.money })) }, range: [low - room, high + room] }),
     }), { ...config, displayModeBar: false });
   });

@@ -23,7 +23,7 @@
     const every = n() > 24 ? n() / 8 : 3;
     const ticks = [...Array(n()).keys()].filter((one) => one % every === 0);
     Plotly.react(id, traces, Page.themed({
-      margin: { l: 62, r: 10, t: 8, b: 42 }, hovermode: "x unified", showlegend: true, legend: { orientation: "h", y: -0.22, font: { size: 11 } },
+      margin: { l: 62, r: 10, t: 8, b: 42 }, hovermode: "x unified", showlegend: true, legend: { orientation: "h", y: 1, yanchor: "bottom", font: { size: 11 } },
       xaxis: Page.axis({ title: { text: T.hour_axis }, range: [0, 24], tickvals: ticks.map((one) => one * width()), ticktext: ticks.map((one) => clock(state.day.hours[one])) }),
       yaxis: Page.axis({ title: { text: plain(title) } }),
       shapes: [{ type: "rect", xref: "x", yref: "paper", x0: k * width(), x1: (k + 1) * width(), y0: 0, y1: 1, line: { width: 0 }, fillcolor: "rgba(230, 159, 0, 0.22)", layer: "below" }],
@@ -62,6 +62,7 @@
       now: number(day.rolling_kw[k], 0), planned: number(day.planned_kw[k], 0),
     });
     state.shown = k;
+    history.replaceState(null, "", `#${$("day").value},${k}`);
   }
 
   const to = (k) => {
@@ -97,5 +98,10 @@
   $("play").addEventListener("click", play);
   $("hindsight").addEventListener("change", show);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => state.day && show());
+  const [day, step] = location.hash.slice(1).split(","); // a page that is loaded again shows the same step
+  if (D.days.includes(day)) {
+    $("day").value = day;
+    state.step = Math.max(Number.parseInt(step) || 0, 0);
+  }
   open();
 })();

@@ -14,6 +14,8 @@ const Run = (function () {
       const running = report.state === "running";
       $("start").hidden = running;
       $("cancel").hidden = !running;
+      if ($("stop")) $("stop").hidden = !running || report.phase !== "proof" || D.search.act !== act;
+      if ($("stop") && !running) $("stop").disabled = false;
       [...$("form").elements].filter((one) => one.name).forEach((one) => (one.disabled = running));
       const phase = T.case_phases[report.phase] || report.phase;
       $("told").textContent = running ? fill(phase, { days: report.days || 0 }) : report.state === "new" ? "" : T.case_states[report.state];
@@ -29,6 +31,7 @@ const Run = (function () {
       follow(shown, true);
     });
     $("cancel").addEventListener("click", async () => (await send(`/studies/${D.id}/cancel`, {})) && location.reload());
+    $("stop")?.addEventListener("click", async () => ($("stop").disabled = await send(`/studies/${D.id}/pause`, {})));
     follow(shown, false);
   }
   return { begin, state };

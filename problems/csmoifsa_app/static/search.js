@@ -8,19 +8,24 @@
 
   function drawFront(points) {
     const [depth, upward, across] = D.objectives;
+    const star = D.recommended && !state.searching ? [{
+      type: "scatter", mode: "markers", name: T.recommended, x: [D.recommended[2]], y: [D.recommended[1]],
+      marker: { symbol: "star", size: 17, color: "#d55e00", line: { color: Page.colour("--paper", "#ffffff"), width: 1.5 } },
+      hovertemplate: `%{x:,.4~g}; %{y:,.4~g}<extra>${plain(T.recommended)}</extra>`, showlegend: true,
+    }] : [];
     Plotly.react("front", [{
-      type: "scatter", mode: "markers", x: points.map((one) => one[2]), y: points.map((one) => one[1]),
+      type: "scatter", mode: "markers", showlegend: false, x: points.map((one) => one[2]), y: points.map((one) => one[1]),
       marker: { size: 8, color: points.map((one) => one[0]), colorscale: "Cividis", colorbar: { title: { text: plain(quantity(depth)), side: "right", font: { size: 11 } }, thickness: 12 }, line: { color: Page.colour("--ink", "#000000"), width: 0.5 } },
       hovertemplate: "%{x:,.4~g}; %{y:,.4~g}<extra></extra>",
-    }], Page.themed({
-      margin: { l: 75, r: 10, t: 10, b: 50 }, hovermode: "closest",
-      xaxis: Page.axis({ title: { text: plain(quantity(across)) } }), yaxis: Page.axis({ title: { text: plain(quantity(upward)) } }),
+    }, ...star], Page.themed({
+      margin: { l: 75, r: 10, t: 38, b: 50 }, hovermode: "closest", legend: { orientation: "h", x: 0, y: 1, yanchor: "bottom" },
+      xaxis: Page.axis({ title: { text: plain(quantity(across)).replace(/[(（]/, "<br>$&"), standoff: 8 }, automargin: true }), yaxis: Page.axis({ title: { text: plain(quantity(upward)) } }),
     }), config);
   }
 
   function show(report) {
     state.report = report;
-    const running = report.state === "running";
+    const running = (state.searching = report.state === "running");
     for (const id of ["pause", "cancel"]) $(id).hidden = !running;
     $("cancel").hidden = !running && report.state !== "paused";
     $("start").hidden = running;

@@ -1,7 +1,8 @@
 "use strict";
-// Requests of the pages' scripts: JSON there and back; a fault is an Error with its sentence.
+// Requests of the pages' scripts: JSON or a form with a file there, JSON back; a fault is an Error with its sentence.
 async function ask(path, values) {
-  const options = values === undefined ? {} : { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(values) };
+  const json = { method: "POST", headers: { "content-type": "application/json" } };
+  const options = values === undefined ? {} : values instanceof FormData ? { method: "POST", body: values } : { ...json, body: JSON.stringify(values) };
   let answer;
   try {
     answer = await fetch(path, { ...options, headers: { accept: "application/json", ...options.headers } });

@@ -62,6 +62,7 @@
         const asked = state.asked;
         state.asked = undefined;
         draw(await ask(`/studies/${D.id}/evaluate`, { tariff: state.tariff }));
+        history.replaceState(null, "", `#${state.tariff.map((one) => Number(one.toPrecision(6))).join(",")}`);
         state.latency.push(performance.now() - asked);
       }
       $("fault").hidden = true;
@@ -121,7 +122,9 @@
   $("offered").addEventListener("click", () => set(state.day.offered));
   $("snap").addEventListener("click", () => set(nearest()));
   state.tariff = [];
-  set(state.day.offered || state.day.in_force);
+  const kept = location.hash.slice(1).split(",").map(Number); // a page that is loaded again shows the same prices
+  const whole = kept.length === state.day.low.length && location.hash.length > 1 && kept.every(Number.isFinite);
+  set(whole ? kept : state.day.offered || state.day.in_force);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => state.shown && draw(state.shown));
   window.app.ready = true;
 })();

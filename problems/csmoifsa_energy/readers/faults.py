@@ -167,7 +167,10 @@ class Faults:
         group = self._kinds.get(key)
         if group is None:
             place = "".join(
-                (f", line {line}" if line is not None else "", f", column {column!r}" if column is not None else "")
+                (
+                    f", {self._row} {line}" if line is not None else "",
+                    f", column {column!r}" if column is not None else "",
+                )
             )
             first = Fault(f"{self.path}{place}: {what}", remedies)
             self._kinds[key] = _Kind(first, 1, [] if line is None else [line], line)
@@ -180,7 +183,12 @@ class Faults:
     @property
     def each(self) -> list[Fault]:
         """One for each kind of fault: the sentence of the first, with the number of such faults and their lines."""
-        return [replace(group.first, sentence=_sentence(group)) for group in self._kinds.values()]
+        return [replace(group.first, sentence=_sentence(group, self._row)) for group in self._kinds.values()]
+
+    @property
+    def _row(self) -> str:
+        """What a row of the file is called: in JSON, lines say nothing."""
+        return "record" if self.path.suffix.lower() == ".json" else "line"
 
     def stop(self) -> None:
         """Raise an error that lists the faults, if there are any.
@@ -194,15 +202,15 @@ class Faults:
             raise InputFaultsError(self.each)
 
 
-def _sentence(group: _Kind) -> str:
+def _sentence(group: _Kind, row: str) -> str:
     first = group.first.sentence
     if group.count == 1:
         return first
     if not group.lines or group.last is None:
         return f"{first} ({group.count:,} such)"
     if len(group.lines) == group.count:
-        return f"{first} ({group.count} such, in lines {', '.join(map(str, group.lines))})"
-    return f"{first} ({group.count:,} such, in lines {group.lines[0]} to {group.last})"
+        return f"{first} ({group.count} such, in {row}s {', '.join(map(str, group.lines))})"
+    return f"{first} ({group.count:,} such, in {row}s {group.lines[0]} to {group.last})"
 
 
 def faults_of(error: InputError) -> list[Fault]:

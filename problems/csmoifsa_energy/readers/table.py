@@ -1,4 +1,4 @@
-"""A table of a text file or of an Excel sheet as text, every cell with its line; numbers and names are read strictly.
+"""A table of a text, Excel or JSON file as text, every cell with its line; numbers and names are read strictly.
 
 Text files are opened by `csmoifsa.files.read_text` alone.
 """
@@ -16,6 +16,7 @@ from csmoifsa.errors import InputError, did_you_mean
 from csmoifsa.files import read_text
 from csmoifsa_energy.readers.faults import Faults, MendableError, choose
 from csmoifsa_energy.readers.layout import data_lines, find_separator
+from csmoifsa_energy.readers.records import read_records
 from csmoifsa_energy.readers.sheets import read_sheet
 
 MOST_COLUMNS = 1_000
@@ -35,13 +36,13 @@ class Table:
     columns : list of str
         Its header.
     lines : list of int
-        Number of the line on which each row ends; the header is line 1.
+        Number of the line on which each row ends, the header's 1; in a JSON file the number of the record, from 1.
     rows : list of list of str
         Cells, as many in each row as there are columns.
     cut_short : bool
         The last line has no line end: perhaps the file was cut off.
     separator : str
-        Character between columns; ``""`` in a sheet.
+        Character between columns; ``""`` in a sheet or a JSON file.
     notes : list of str
         Sentences on lines left out.
     """
@@ -78,14 +79,14 @@ class Table:
 
 
 def read_table(path: Path, what: str = "file", *, sheet: str | None = None, key: str = "") -> Table:
-    """Read a table with a header line: UTF-8 text with commas, semicolons, tabs or bars between columns, or Excel.
+    """Read a table with a header line: UTF-8 text with commas, semicolons, tabs or bars between columns, Excel or JSON.
 
     Report files whose lines begin with C (comment), H (header), D (data) or T (total) are read by their D lines.
 
     Parameters
     ----------
     path : Path
-        The file; ``.xlsx`` and ``.xlsm`` are Excel files.
+        The file; ``.xlsx`` and ``.xlsm`` are Excel files, ``.json`` is read by `read_records`.
     what : str
         What the file is called in messages.
     sheet : str, optional
@@ -99,7 +100,10 @@ def read_table(path: Path, what: str = "file", *, sheet: str | None = None, key:
         No such file, no text, no header, or rows of another length than the header; such rows are named.
     """
     faults = Faults(path)
-    if path.suffix.lower() in (".xlsx", ".xlsm"):
+    notes: list[str] = []
+    if path.suffix.lower() == ".json":
+        (records, notes), separator, cut_short = read_records(path, what), "", False
+    elif path.suffix.lower() in (".xlsx", ".xlsm"):
         records, separator, cut_short = read_sheet(path, what, sheet, key), "", False
     elif path.suffix.lower() in (".xls", ".xlsb", ".ods"):
         raise InputError(f"the {what} {path} is a spreadsheet of another form; save it as .xlsx, or the sheet as CSV")
@@ -107,7 +111,8 @@ def read_table(path: Path, what: str = "file", *, sheet: str | None = None, key:
         text = read_text(path, what)
         separator = find_separator(text)
         records, cut_short = _records(text, separator, faults), bool(text) and not text.endswith(("\n", "\r"))
-    records, notes = data_lines(path, records)
+    records, told = data_lines(path, records)
+    notes += told
     if not records:
         faults.stop()
         raise InputError(f"{path} is empty; a header line was expected")

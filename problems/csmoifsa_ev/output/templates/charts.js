@@ -59,9 +59,9 @@ const Charts = (function () {
     if (limited.length) traces.push({ type: "scatter", mode: "lines", x: [0, 24], y: [limited[0], limited[0]], name: T.max_load, line: { width: 1.5, color: "#d55e00", dash: "longdashdot" } });
     const low = Math.min(...data.base), high = Math.max(...data.before, ...data.after[row], ...limited);
     Plotly.react(id, traces, themed({
-      margin: { l: 60, r: 10, t: 10, b: 40 }, xaxis: axis({ title: { text: T.hour }, range: [0, 24], dtick: 3 }),
+      margin: { l: 60, r: 10, t: 10, b: 30 }, xaxis: axis({ ticksuffix: " h", range: [0, 24], dtick: 3 }),
       yaxis: axis({ title: { text: T.load }, range: [low - 0.1 * (high - low), high + 0.08 * (high - low)] }),
-      legend: { orientation: "h", y: -0.2, font: { size: 11 } },
+      legend: { orientation: "h", y: -0.14, font: { size: 11 } },
     }), config);
   }
 
