@@ -328,18 +328,15 @@ class ImmuneFishSwarm(Engine):
         self.n_eval += n
 
     def _accepts(self, F: np.ndarray) -> bool:
-        """Record objectives (n_offsprings, n_obj) and select survivors; return False if a value is not finite."""
+        """Record objectives (n, n_obj) of a whole generation and select; return False if a value is not finite."""
         count = accept_rows(*self._records, self._numbers, self.board.count, F)
         if count >= 0:
             self.board.count = count
         return count >= 0
 
     def _accept(self) -> None:
-        board = self.board
-        if self.generation == 0:  # the first population has no parents
-            board.select(self.n_planned)
-        else:
-            self._accepts(board.population.F[board.count : board.count + self.n_planned])
+        start = self.board.count
+        self._accepts(self.board.population.F[start : start + self.n_planned])
 
     def _arrays(self) -> dict[str, np.ndarray]:
         return self._memory._asdict()
@@ -373,20 +370,26 @@ class ImmuneFishSwarm(Engine):
         int
             The number of evaluations made.
         """
-        n_offsprings = self.settings.n_offsprings
-        if self.n_told < self.n_planned or n_eval < n_offsprings:
+        n, first = self.settings.n_offsprings, 0
+        if self.board.count == 0 and self.n_told == 0:
+            first = self.n_planned  # the first population, which is no generation of offspring
+        elif self.n_told < self.n_planned:
+            return 0
+        most = (n_eval - first) // n + (first > 0) if n_eval >= first else 0
+        if most == 0:
             return 0
         counters = np.array([self.board.count, self.generation])
         done = run_generations(
             evaluate, data, self.board.population, self.offspring, self._memory, self._task, self._parameters,
-            n_ieq, tolerance, counters, n_eval // n_offsprings,
+            n_ieq, tolerance, counters, most,
         )  # fmt: skip
         self.board.count, self.generation = int(counters[0]), int(counters[1])
         if done:
-            self.n_planned = self.n_told = n_offsprings
+            self.n_planned = self.n_told = first if first and done == 1 else n
         self.n_asked = 0
-        self.n_eval += done * n_offsprings
-        return done * n_offsprings
+        made = first + (done - 1) * n if first and done else done * n
+        self.n_eval += made
+        return made
 
 
 def _is_table(values: ArrayLike, n: int, n_columns: int) -> TypeGuard[np.ndarray]:

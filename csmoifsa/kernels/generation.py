@@ -73,14 +73,16 @@ def accept_offspring(
 ) -> int:
     """Credit the behaviours and select who survives; return the new number of individuals.
 
-    The evaluated offspring are in the rows from ``count`` on of the population, ``n_offsprings`` of them.
+    The evaluated offspring are in the rows from ``count`` on of the population, ``n_offsprings`` of them. With a
+    ``count`` of 0 they are the first population, ``pop_size`` rows without parents.
     """
-    n = settings.n_offsprings
+    n = settings.n_offsprings if count > 0 else settings.pop_size
     eliminated = np.empty(count + n, np.bool_)
     for i in range(eliminated.size):
         eliminated[i] = False
-    update_credit(population, count, offspring, n, memory, settings)
-    if settings.competition:
+    if count > 0:
+        update_credit(population, count, offspring, n, memory, settings)
+    if count > 0 and settings.competition:
         compete_with_parents(population, count, offspring, n, eliminated)
     return environmental_selection(population, count, eliminated, settings.pop_size, count + n)
 
@@ -118,21 +120,24 @@ def run_generations(
 
     The loop is compiled once for all problems: ``evaluate`` is a first-class function (`csmoifsa.jit.EVALUATOR`), which
     gets its parameters ``data`` (k,) and writes the constraints into ``extra``. ``counters`` (2,), the number of
-    individuals and of the next generation, is updated in place, like population, offspring and memory.
+    individuals and of the next generation, is updated in place, like population, offspring and memory. With no
+    individuals yet the first generation is the first population, which is in ``offspring`` already.
     """
-    n = settings.n_offsprings
-    X: Matrix = np.empty((n, task.xl.size))
+    X: Matrix = np.empty((offspring.X.shape[0], task.xl.size))
     for done in range(n_generations):
-        count = counters[0]
-        plan_offspring(population, count, counters[1], memory, task, settings, offspring)
+        count, n = counters[0], settings.pop_size
+        if count > 0:
+            n = settings.n_offsprings
+            plan_offspring(population, count, counters[1], memory, task, settings, offspring)
+            counters[1] += 1
         place(offspring.X[:n], task.free, task.xl, task.xu, X)
         rows = slice(count, count + n)
-        evaluate(X, data, population.F[rows], population.extra[rows])
+        evaluate(X[:n], data, population.F[rows], population.extra[rows])
         total_violation(population.extra[rows], n_ieq, equality_tolerance, population.CV[rows])
         if not append_offspring(population, count, offspring, n):
+            counters[1] -= count > 0
             return done
         counters[0] = accept_offspring(population, count, offspring, memory, settings)
-        counters[1] += 1
     return n_generations
 
 
@@ -156,7 +161,7 @@ def plan_rows(
 def accept_rows(
     population: Arrays, offspring: Arrays, memory: Arrays, settings: Numbers, count: int, F: Matrix
 ) -> int:  # fmt: skip
-    """Record the objectives ``F`` (n_offsprings, n_obj) of the offspring, and do `accept_offspring`.
+    """Record the objectives ``F`` (n, n_obj) of the offspring or of the first population, and do `accept_offspring`.
 
     Violations and further columns are in the population already. Arguments as for `plan_rows`. Returns -1, and records
     nothing, if a value is not finite.

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from csmoifsa.engine import ImmuneFishSwarm
 from csmoifsa.errors import InputError
 from csmoifsa.moafsa import FishSwarm, SwarmSettings
+from csmoifsa.plugins import load_problem
 from csmoifsa.settings import Settings
 
 KINDS = {
@@ -244,3 +245,18 @@ def test_interpreted_code_agrees_with_compiled(tmp_path):
         subprocess.run([sys.executable, "-c", SCRIPT.format(path=path), file], check=True, env=environment)
         fronts.append(np.load(file))
     np.testing.assert_allclose(fronts[0], fronts[1], rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize(("pop_size", "n_offsprings", "budget"), [(20, 10, 57), (6, 10, 30), (20, 7, 20), (20, 10, 19)])
+def test_the_compiled_loop_begins_with_the_first_population(pop_size, n_offsprings, budget):
+    """It evaluates whole generations only, and ends in the state of ask and tell."""
+    problem = load_problem("zdt1")
+    options = {"seed": 5, "settings": Settings(pop_size=pop_size, n_offsprings=n_offsprings)}
+    compiled, plain = (ImmuneFishSwarm(problem.n_var, 2, **options) for _ in range(2))
+    made = compiled.run_generations(problem.kernel, problem.kernel_data, budget, n_ieq=0, tolerance=0.0)
+    whole = pop_size + (budget - pop_size) // n_offsprings * n_offsprings
+    assert made == compiled.n_eval == (whole if budget >= pop_size else 0)
+    while plain.n_eval < made:
+        plain.tell(problem.evaluate(plain.ask()))
+    for name, column in plain.state.items():
+        assert np.array_equal(compiled.state[name], column), name
