@@ -86,8 +86,7 @@ class Settings:
         Least credit of foraging, so that it takes over when nothing else succeeds; cloning has at least half of it.
     rare_success : float
         Share of successes among all children below which the least credits of the other behaviours rise, too, up to
-        half of that of foraging where nothing succeeds; 0 = they never rise. 0.02 suits runs of some 50,000
-        evaluations on problems with coupled variables.
+        half of that of foraging where nothing succeeds; 0 = they never rise.
     credit_rate : float
         Smoothing of each behaviour's success rate, 0 (frozen) to 1 (last generation only).
     competition : bool
@@ -113,7 +112,7 @@ class Settings:
     memory_size: int = setting(10, 1, 1000, search=(1, 30))
     min_probability: float = setting(0.03, 0.0, 1.0, search=(0.0, 0.2))
     min_forage_credit: float = setting(0.1, 0.0, 1.0, search=(0.0, 0.5))
-    rare_success: float = setting(0.0, 0.0, 1.0, search=(0.0, 0.1))
+    rare_success: float = setting(0.02, 0.0, 1.0, search=(0.0, 0.1))
     credit_rate: float = setting(0.05, 0.0, 1.0, search=(0.01, 0.3))
     competition: bool = field(default=True, metadata={"search": (False, True)})
     behaviours: tuple[str, ...] = BEHAVIOURS

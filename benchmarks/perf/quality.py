@@ -51,7 +51,7 @@ ABLATION = [
     *(Contender(f"no {name}", settings={"behaviours": [b for b in BEHAVIOURS if b != name]}) for name in BEHAVIOURS),
     Contender("no competition", settings={"competition": False}),
     Contender("mates among the active", settings={"outbreeding_rate": 0.0}),
-    Contender("rising least credits", settings={"rare_success": 0.02}),
+    Contender("steady least credits", settings={"rare_success": 0.0}),
     Contender("no reuse penalty", settings={"reuse_penalty": 0.0}),
     Contender("1 offspring", settings={"n_offsprings": 1}),
     Contender("20 offspring", settings={"n_offsprings": 20}),
