@@ -26,7 +26,7 @@ def test_backtest():
     test = backtest(load_case("portfolio"), ahead, actual, training=4)
     assert test.days[0].day == date(2025, 6, 5)
     assert len(test.days) == 7  # of 12, four to learn from, and the last has no night after it
-    assert all(one.status == "proven" for one in test.days)
+    assert all(one.first.solution.status == "proven" for one in test.days)
     names = [one.name for one in mean_accounts(test.days)]
     assert names[:3] == ["uncontrolled charging", "flat price", "day-ahead price"]
     assert names[3:] == ["stage one", "with V2G", "with rolling", "perfect foresight"]

@@ -80,8 +80,6 @@ def test_a_day_accounts_for_those_who_stay_and_those_who_leave(tmp_path):
     first, last = study.accounts[0], study.accounts[-1]
     assert summary["gain"]["aggregator"] == pytest.approx(last.profit - first.profit)
     assert summary["gain"]["drivers"] == pytest.approx(first.driver_cost - last.driver_cost)
-    with pytest.raises(InputError, match="leave it out to carry the case to other days"):
-        case.at_prices(case.game.day_ahead)
 
 
 def test_the_screen_and_the_page_say_who_stays_and_a_certificate_holds(run_cli, tmp_path):

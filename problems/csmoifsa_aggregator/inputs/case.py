@@ -118,19 +118,15 @@ class Case:
     def at_prices(self, day_ahead: np.ndarray, begin: int = 0) -> Case:
         """Return the case at other day-ahead prices, shape (T,) [currency/kWh], of a day that begins at step ``begin``.
 
-        Other prices, bounds and the mean keep their ratio to the day-ahead price; those of reserve stay. Stays are cut
-        at the ends of that day; a V2G class keeps the longer part.
+        Other prices, bounds, the mean and the competitor's price keep their ratio to the day-ahead price, and customers
+        answer to prices relative to it; prices of reserve stay. Stays are cut at the ends of that day; a V2G class
+        keeps the longer part.
 
         Raises
         ------
         InputError
-            All day-ahead prices of this case are 0, its number of customers depends on the price, or the day does not
-            begin with a block of each reserve product.
+            All day-ahead prices of this case are 0, or the day does not begin with a block of each reserve product.
         """
-        if self.customers is not None:
-            raise InputError(
-                "[customers] holds for one day's price alone; leave it out to carry the case to other days"
-            )
         game, old = self.game, np.roll(self.game.day_ahead, -begin)
         if not old.any():
             raise InputError("a case whose day-ahead prices are all 0 has no ratios to carry over to another day")
@@ -139,10 +135,20 @@ class Case:
             return keep_ratio(np.roll(series, -begin), old, day_ahead)
 
         series = {name: moved(getattr(game, name)) for name in ("buy", "sell", "lower", "upper")}
-        mean = float(keep_ratio(np.array([game.mean]), old.mean(keepdims=True), day_ahead.mean(keepdims=True))[0])
+
+        def at_mean(price: float) -> float:
+            return float(keep_ratio(np.array([price]), old.mean(keepdims=True), day_ahead.mean(keepdims=True))[0])
+
+        mean = at_mean(game.mean)
         if game.mean_weight == "time":
             mean = float(np.clip(mean, series["lower"].mean(), series["upper"].mean()))
         cars = None if self.cars is None else self.cars.from_step(begin)
+        customers = self.customers
+        if customers is not None:
+            level = float(np.abs(old).mean() / np.abs(day_ahead).mean()) if day_ahead.any() else 1.0
+            customers = replace(
+                customers, competitor=at_mean(customers.competitor), sensitivity=level * customers.sensitivity
+            )
         return replace(
             self,
             game=replace(
@@ -157,6 +163,7 @@ class Case:
             ),
             cars=cars,
             v2g_sell=moved(self.v2g_sell),
+            customers=customers,
             reserve=tuple(one.from_step(begin, game.n_steps, game.dt_h) for one in self.reserve),
         )
 

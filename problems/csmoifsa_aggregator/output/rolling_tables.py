@@ -10,12 +10,13 @@ import pandas as pd
 
 from csmoifsa_aggregator.inputs.case import Case
 from csmoifsa_aggregator.output.replay import replay_tables
-from csmoifsa_aggregator.output.summary import NodeSummary, RolledReserve, RollingSummary
+from csmoifsa_aggregator.output.summary import NodeSummary, RolledCustomers, RolledReserve, RollingSummary
 from csmoifsa_aggregator.output.tables import assumptions, write_results
+from csmoifsa_aggregator.solve.customers import mean_paid
 from csmoifsa_aggregator.study.backtest import Backtest, mean_accounts
 from csmoifsa_aggregator.study.baselines import WITH_RESERVE
 from csmoifsa_aggregator.study.grid import both_gain, grid_effect, mean_rows
-from csmoifsa_aggregator.study.rolled_day import ROLLING
+from csmoifsa_aggregator.study.rolled_day import ROLLING, RolledDay
 
 DEPENDS = (
     "rho is a property of the price process and of what is known when: it rises with the persistence of deviations "
@@ -38,6 +39,7 @@ def summarise_rolling(tests: list[Backtest], *, case: Case, forecast: str, known
         "assumptions": {
             **assumptions(case),
             "all_under_direct_control": case.cars is None,
+            "customers": None if case.customers is None else asdict(case.customers),
             "attendance": None if case.attendance is None else asdict(case.attendance),
             "imbalance": _imbalance(case),
         },
@@ -74,7 +76,7 @@ def _node(test: Backtest) -> NodeSummary:
         "gain_per_day": float((plan - rolled).mean()),
         "days_gained": int((plan > rolled).sum()),
         "phi": test.phi,
-        "stage_one_proven_days": sum(one.status == "proven" for one in test.days),
+        "stage_one_proven_days": sum(one.first.solution.status == "proven" for one in test.days),
         "unserved_kwh": float(sum(one.rolled.unserved_kwh for one in test.days)),
         "absent_per_day": float(np.mean([one.rolled.carried[1].absent for one in test.days])),
         "refund_per_day": float(np.mean([one.rolled.carried[1].refund for one in test.days])),
@@ -83,9 +85,23 @@ def _node(test: Backtest) -> NodeSummary:
         "grid": grid,
         "grid_effect": grid_effect(loads),
     }
+    if test.days[0].first.case.customers is not None:
+        answer["customers"] = _customers(test)
     if any(one.rolled.carried[1].payment for one in test.days):
         answer["reserve"] = [_reserve(test, k, name) for k, name in enumerate((WITH_RESERVE, ROLLING))]
     return answer
+
+
+def _customers(test: Backtest) -> RolledCustomers:
+    shares = [one.first.share for one in test.days]
+    cars = [float(one.first.case.game.count.sum()) for one in test.days]
+    return {
+        "share": float(np.mean(shares)),
+        "cars": float(np.mean(cars)),
+        "left": float(np.mean([kept * (1.0 / share - 1.0) for kept, share in zip(cars, shares, strict=True)])),
+        "least_share": min(shares),
+        "greatest_share": max(shares),
+    }
 
 
 def _reserve(test: Backtest, k: int, name: str) -> RolledReserve:
@@ -108,12 +124,25 @@ def _reserve(test: Backtest, k: int, name: str) -> RolledReserve:
     }
 
 
+def _kept(day: RolledDay) -> dict[str, float]:
+    """Return the share of the customers kept on a day, and what decides it; nothing where nobody leaves."""
+    terms = day.first.case.customers
+    if terms is None:
+        return {}
+    return {
+        "share": day.first.share,
+        "mean_paid": mean_paid(day.first.case.game, day.first.solution.price),
+        "competitor": terms.competitor,
+        "sensitivity": terms.sensitivity,
+    }
+
+
 def write_rolling(tests: list[Backtest], summary: RollingSummary, folder: Path) -> None:
     """Write summary.json, rho.csv, plans.csv, grid.csv, days.csv and plans_load.csv; with reserve also reserve.csv.
 
     Days that were kept step by step are written as `replay` describes.
     """
-    apart = ("plans", "gain", "grid", "grid_effect", "reserve")
+    apart = ("plans", "gain", "grid", "grid_effect", "reserve", "customers")
     rho = pd.DataFrame([{key: value for key, value in node.items() if key not in apart} for node in summary["nodes"]])
     grid = [{"node": node["node"], **row} for node in summary["nodes"] for row in node["grid"]]
     plans = [{"node": node["node"], **row} for node in summary["nodes"] for row in node["plans"]]
@@ -126,7 +155,8 @@ def write_rolling(tests: list[Backtest], summary: RollingSummary, folder: Path) 
             "gain": one.rolled.plan_loss - one.rolled.rolling_loss,
             "unserved_kwh": one.rolled.unserved_kwh,
             "refund": one.rolled.carried[1].refund,
-            "stage_one": one.status,
+            "stage_one": one.first.solution.status,
+            **_kept(one),
         }
         for test in tests
         for one in test.days

@@ -220,6 +220,24 @@ class RolledReserve(TypedDict):
     missing_h: float
 
 
+class RolledCustomers(TypedDict):
+    """Customers kept at the prices of rolled days.
+
+    Attributes
+    ----------
+    share, cars, left : float
+        Mean share of the customers kept, and mean numbers of their cars and of cars that leave.
+    least_share, greatest_share : float
+        Share kept on the day on which it is least, and greatest.
+    """
+
+    share: float
+    cars: float
+    left: float
+    least_share: float
+    greatest_share: float
+
+
 class NodeSummary(TypedDict):
     """Rolling test at one node; losses and gain in currency. Figures of the grid are means of those of the days.
 
@@ -249,6 +267,7 @@ class NodeSummary(TypedDict):
     gain: Gain
     grid: list[GridRow]
     grid_effect: GridEffect
+    customers: NotRequired[RolledCustomers]
     reserve: NotRequired[list[RolledReserve]]
 
 

@@ -226,6 +226,14 @@ def show_rolling(summary: RollingSummary) -> None:
         console.print(f"{node['node']}, mean day {node['first']} to {node['last']}")
         console.print(plans_table(node["plans"], money))
         _show_grid(node["grid"])
+        if "customers" in node:
+            kept = node["customers"]
+            console.print(
+                f"{kept['cars']:,.1f} cars ({100 * kept['share']:.1f} %) stay on the mean day and {kept['left']:,.1f} "
+                f"leave; by day from {100 * kept['least_share']:.1f} to {100 * kept['greatest_share']:.1f} % stay. "
+                "Profits are of those who stay, what drivers pay is of all.",
+                soft_wrap=True,
+            )
         if node["absent_per_day"] or node["refund_per_day"]:
             console.print(
                 f"{node['absent_per_day']:,.0f} cars a day under contract do not come; with those that come late or "

@@ -28,7 +28,15 @@ from csmoifsa_aggregator.model.follower import bills
 from csmoifsa_aggregator.model.game import Game
 from csmoifsa_aggregator.solve.alternation import PROVEN, NoPlanError, VerifiedPrice, verify
 from csmoifsa_aggregator.solve.bounds import FollowerResponse, best_price, greatest_bills
-from csmoifsa_aggregator.solve.stackelberg import FoundPrice, Solution, describe, find_price, no_price, strict_margin
+from csmoifsa_aggregator.solve.stackelberg import (
+    FoundPrice,
+    Solution,
+    describe,
+    find_price,
+    no_price,
+    solve_game,
+    strict_margin,
+)
 from csmoifsa_aggregator.solve.supply import procure
 from csmoifsa_aggregator.solve.watch import ProofState, Watch
 
@@ -110,6 +118,11 @@ def solve_customers(
             "[limits], market.demand_charge and a sale price below the price of energy"
         )
     search = _Search(game, customers, strict_margin(game, margin), integers=integers, tries=tries)
+    share = customers.share(search.low)
+    if share == customers.share(search.high):  # the price loses nobody: the game of those who stay anyway
+        kept = game.scaled(share)
+        solution = solve_game(kept, margin=margin, time_limit=time_limit, integers=integers, tries=tries, watch=watch)
+        return KeptSolution(share=share, game=kept, solution=solution)
     search.run(None if time_limit is None else begin + time_limit, watch)
     best = search.best
     if best is None:

@@ -9,13 +9,13 @@ import numpy as np
 
 from csmoifsa.errors import InputError
 from csmoifsa_aggregator.inputs.case import Case
-from csmoifsa_aggregator.solve.stackelberg import solve_game
 from csmoifsa_aggregator.study.attendance import draw_attendance
 from csmoifsa_aggregator.study.baselines import DayAccount, baselines, contracts, other_load, stages
 from csmoifsa_aggregator.study.calls import draw_signal, ticks_of
 from csmoifsa_aggregator.study.carry import Events, Stays
 from csmoifsa_aggregator.study.grid import GridRow, grid_rows
 from csmoifsa_aggregator.study.rolling import RollingResult, Terms, roll_day
+from csmoifsa_aggregator.study.stage_one import StageOne, price_case
 
 ROLLING, PERFECT = "with rolling", "perfect foresight"
 
@@ -35,8 +35,8 @@ class RolledDay:
         Dispatch as planned, with rolling, and with perfect foresight.
     accounts : list of DayAccount
         Accounts of every way to run the day, for the table of baselines.
-    status : str
-        Status of the solution of stage one.
+    first : StageOne
+        Price of the day, and the case of the customers who stay at it.
     grid : list of GridRow
         Figures of the load of base and cars of every way to run the day.
     """
@@ -44,7 +44,7 @@ class RolledDay:
     day: date
     rolled: RollingResult
     accounts: list[DayAccount]
-    status: str
+    first: StageOne
     grid: list[GridRow]
 
 
@@ -80,23 +80,18 @@ class Rules:
     steps: bool = False
 
 
-def run_rolled_day(case: Case, day: date, prices: DayPrices, rules: Rules) -> RolledDay:
-    """Price and plan a day of a case at its day-ahead prices, and roll it.
+def run_rolled_day(everybody: Case, day: date, prices: DayPrices, rules: Rules) -> RolledDay:
+    """Price and plan a day of a case at its day-ahead prices, and roll it with the customers who stay at that price.
 
     Raises
     ------
     InputError
         The day cannot be priced or planned; the message begins with it.
     """
+    first = _price(everybody, day, rules.margin)
+    case, solution = first.case, first.solution
     game, cars = case.game, case.cars
     assert cars is not None
-    try:
-        solution = solve_game(game, margin=rules.margin)
-    except InputError:  # a day whose bounds leave no room for the margin, or on which it breaks the import limit
-        try:
-            solution = solve_game(game, margin=0.0)
-        except InputError as error:
-            raise InputError(f"{day}: {error}") from None
     try:
         alone = contracts(case, solution)
         second = contracts(case, solution, reserve=True, time_limit=PLAN_LIMIT) if alone and case.reserve else alone
@@ -108,7 +103,8 @@ def run_rolled_day(case: Case, day: date, prices: DayPrices, rules: Rules) -> Ro
     reserve = () if second is None else second.reserve
     per, rng = ticks_of(game.dt_h), np.random.default_rng([1, day.toordinal()])
     signals = [draw_signal(one.product, per * game.n_steps, game.dt_h / per, 1, rng)[0] for one in reserve]
-    accounts = [*baselines(case), *stages(case, solution, [alone, second] if reserve else [second])]
+    plans = [alone, second] if reserve else [second]
+    accounts = [*baselines(everybody), *stages(everybody, solution, plans, case)]
     last, stays, own = accounts[-1], None, plan
     if case.attendance is not None:
         drawn = draw_attendance(cars, case.attendance, np.random.default_rng([case.attendance.seed, day.toordinal()]))
@@ -147,4 +143,15 @@ def run_rolled_day(case: Case, day: date, prices: DayPrices, rules: Rules) -> Ro
         for name, cost, load, refund in ways
     ]
     grid = grid_rows(accounts, game.base_kw, game.dt_h)
-    return RolledDay(day=day, rolled=rolled, accounts=accounts, status=solution.status, grid=grid)
+    return RolledDay(day=day, rolled=rolled, accounts=accounts, first=first, grid=grid)
+
+
+def _price(case: Case, day: date, margin: float | None) -> StageOne:
+    """Return the price of a day; without margin where the bounds leave no room for it, or it breaks a limit."""
+    try:
+        return price_case(case, margin=margin)
+    except InputError:
+        try:
+            return price_case(case, margin=0.0)
+        except InputError as error:
+            raise InputError(f"{day}: {error}") from None

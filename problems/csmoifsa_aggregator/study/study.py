@@ -13,11 +13,11 @@ from csmoifsa_aggregator.inputs.case import Case
 from csmoifsa_aggregator.model.costs import import_excess
 from csmoifsa_aggregator.model.follower import duality_gap
 from csmoifsa_aggregator.solve.contracts import StageTwo
-from csmoifsa_aggregator.solve.customers import solve_customers
-from csmoifsa_aggregator.solve.stackelberg import Solution, solve_game
+from csmoifsa_aggregator.solve.stackelberg import Solution
 from csmoifsa_aggregator.solve.watch import Watch
 from csmoifsa_aggregator.study.baselines import DayAccount, baselines, contracts, other_load, stages
 from csmoifsa_aggregator.study.calls import CallsResult, draw_signal, simulate_calls, ticks_of
+from csmoifsa_aggregator.study.stage_one import price_case
 
 SIMULATED_DAYS = 200
 """Number of days of simulated calls of reserve."""
@@ -165,14 +165,9 @@ def run_day(
     ``margin`` is the strict margin of stage one [currency/kWh], ``time_limit`` limits the mixed-integer
     programs [s], ``integers`` says whether they are used, and ``watch`` is told the state of stage one as it changes.
     """
-    everybody, share = case, 1.0
-    if case.customers is None:
-        solution = solve_game(case.game, margin=margin, time_limit=time_limit, integers=integers, watch=watch)
-    else:
-        found = solve_customers(
-            case.game, case.customers, margin=margin, time_limit=time_limit, integers=integers, watch=watch
-        )
-        solution, share, case = found.solution, found.share, case.kept(found.share)
+    everybody = case
+    first = price_case(case, margin=margin, time_limit=time_limit, integers=integers, watch=watch)
+    case, solution = first.case, first.solution
     second, alone, unused = None, None, ""
     try:
         second = contracts(case, solution)
@@ -189,5 +184,5 @@ def run_day(
                 f"batteries would cost {lost:,.2f} {case.currency} more than at stage one."
             )
     return DayStudy(
-        case=case, solution=solution, second=second, unused=unused, everybody=everybody, share=share, alone=alone
+        case=case, solution=solution, second=second, unused=unused, everybody=everybody, share=first.share, alone=alone
     )

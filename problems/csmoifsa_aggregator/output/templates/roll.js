@@ -73,6 +73,10 @@
     fillList($("late"), [
       T.known[S.known], T.missing_file, T.missing_live, fill(T.learnt, { n: one.training_days }),
       fill(one.unserved_kwh > 1e-6 ? T.unserved_some : T.unserved_none, { kwh: trimmed(one.unserved_kwh, 1) }),
+      ...(one.customers ? [fill(T.customers_kept, {
+        cars: number(one.customers.cars, 1), share: percent(one.customers.share, 1), left: number(one.customers.left, 1),
+        least: percent(one.customers.least_share, 1), greatest: percent(one.customers.greatest_share, 1),
+      })] : []),
       ...(S.assumptions.attendance ? [fill(T.attendance, {
         late: percent(S.assumptions.attendance.late_share), late_h: trimmed(S.assumptions.attendance.late_h, 2),
         early: percent(S.assumptions.attendance.early_share), early_h: trimmed(S.assumptions.attendance.early_h, 2),
