@@ -260,9 +260,6 @@ def test_what_cannot_be_solved_is_refused_in_a_sentence():
     store = Storage(power_kw=2.0, capacity_kwh=4.0, initial_kwh=1.0, efficiency=0.9)
     with pytest.raises(InputError, match="beside a storage whose best use depends on the cars"):
         solve_customers(replace(game, storage=store, sell=0.5 * game.day_ahead), picky)
-    portfolio = load_case("portfolio")
-    with pytest.raises(InputError, match="V2G drivers answer the price with their batteries"):
-        solve_customers(replace(portfolio.game, cars=portfolio.cars), picky)
     with pytest.raises(InputError, match="margin must be from 0 up, not -1"):
         solve_customers(game, picky, margin=-1.0)
     flat = replace(game, lower=np.full(24, 0.5), upper=np.full(24, 0.5), mean=0.5)

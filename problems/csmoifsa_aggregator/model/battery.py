@@ -168,6 +168,11 @@ class Batteries:
         late = tail > head
         return replace(self, start=np.where(late, 0, start), length=np.where(late, tail, head))
 
+    @cached_property
+    def needed_kwh(self) -> np.ndarray:
+        """Energy that all vehicles of a class must draw for what they are promised, (V,) [kWh]."""
+        return self.count * np.maximum(self.departure_kwh - self.arrival_kwh, 0.0) / self.efficiency
+
     def only_charging(self) -> Batteries:
         """Return the same classes without discharging."""
         return replace(self, discharge_kw=np.zeros(self.n_classes))

@@ -94,6 +94,11 @@ class Game(Market):
         """Number of charge-only classes K."""
         return len(self.energy_kwh)
 
+    @property
+    def n_cars(self) -> float:
+        """Number of vehicles, V2G classes included."""
+        return float(self.count.sum()) + (0.0 if self.cars is None else float(self.cars.count.sum()))
+
     @cached_property
     def step_kwh(self) -> np.ndarray:
         """Greatest energy that each class charges in one step, P_k dt, shape (K,) [kWh]."""
@@ -130,9 +135,17 @@ class Game(Market):
         return self.storage is None or bool((apart | ~self.window.any(axis=0)).all())
 
     @cached_property
+    def needed_kwh(self) -> float:
+        """Energy that all drivers need, V2G classes included [kWh]; the mean price paid is what they bear for it."""
+        return float(self.energy_kwh.sum()) + (0.0 if self.cars is None else float(self.cars.needed_kwh.sum()))
+
+    @cached_property
     def bill_range(self) -> tuple[float, float]:
-        """Least and greatest sum of all bills that the rules on the mean price paid allow [currency]; inf: none."""
-        energy = float(self.energy_kwh.sum())
+        """Least and greatest sum of all bills that the rules on the mean price paid allow [currency]; inf: none.
+
+        Of V2G classes the wear that they bear is part of the bill.
+        """
+        energy = self.needed_kwh
         low, high = -np.inf, np.inf
         if self.mean_weight == "load":
             high = self.mean * energy
@@ -145,8 +158,13 @@ class Game(Market):
 
     def scaled(self, share: float) -> Game:
         """Return the game with a share of every class, above 0."""
+        cars = None if self.cars is None else replace(self.cars, count=share * self.cars.count)
         return replace(
-            self, energy_kwh=share * self.energy_kwh, power_kw=share * self.power_kw, count=share * self.count
+            self,
+            energy_kwh=share * self.energy_kwh,
+            power_kw=share * self.power_kw,
+            count=share * self.count,
+            cars=cars,
         )
 
     @cached_property
@@ -224,10 +242,10 @@ def _check_prices(game: Game) -> None:
         raise InputError(f"mean_weight must be 'time' or 'load', not {game.mean_weight!r}")
     if game.most_paid is not None and not np.isfinite(game.most_paid):
         raise InputError(f"most_paid must be a number, not {game.most_paid}")
-    if game.cars is not None and np.isfinite(game.bill_range).any():
+    if game.cars is not None and (game.mean_weight == "load" or game.most_paid is not None):
         raise InputError(
             "the mean price paid cannot be ruled where V2G drivers answer the price with their batteries; set "
-            "mean_weight = 'time' without [customers], or contract.stage_one = 'charging'"
+            "mean_weight = 'time', or contract.stage_one = 'charging'"
         )
     _check_mean(game)
     if game.import_limit_kw is not None and not (game.import_limit_kw >= 0).all():

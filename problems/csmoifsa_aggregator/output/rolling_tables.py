@@ -94,7 +94,7 @@ def _node(test: Backtest) -> NodeSummary:
 
 def _customers(test: Backtest) -> RolledCustomers:
     shares = [one.first.share for one in test.days]
-    cars = [float(one.first.case.game.count.sum()) for one in test.days]
+    cars = [one.first.case.game.n_cars for one in test.days]
     return {
         "share": float(np.mean(shares)),
         "cars": float(np.mean(cars)),

@@ -133,8 +133,10 @@ class CustomersKept(TypedDict):
     ----------
     share, cars, left : float
         Share of the customers kept, number of their cars, and number of cars that leave.
+    mean_paid : float
+        Mean price paid that decides: what drivers pay and bear in wear, for the energy that they need [currency/kWh].
     competitor : float
-        Competitor's price [currency/kWh]; ``price_rules`` holds the mean price paid.
+        Competitor's price [currency/kWh].
     model, share_at_equal, sensitivity
         As in the case's table ``[customers]``.
     """
@@ -142,6 +144,7 @@ class CustomersKept(TypedDict):
     share: float
     cars: float
     left: float
+    mean_paid: float
     competitor: float
     share_at_equal: float
     sensitivity: float

@@ -13,6 +13,7 @@ from csmoifsa.folders import result_folder
 from csmoifsa_aggregator.inputs.case import Case
 from csmoifsa_aggregator.output.summary import Contracts, DaySummary, ReserveOffered, RollingSummary
 from csmoifsa_aggregator.solve.contracts import StageTwo
+from csmoifsa_aggregator.solve.customers import mean_paid
 from csmoifsa_aggregator.study.grid import both_gain, grid_effect, grid_rows
 from csmoifsa_aggregator.study.impact import stakeholder_impact
 from csmoifsa_aggregator.study.study import DayStudy
@@ -69,12 +70,13 @@ def summarise_day(study: DayStudy) -> DaySummary:
         "assumptions": assumptions(study.everybody),
     }
     if study.case.customers is not None:
-        everybody, cars = float(study.everybody.game.count.sum()), study.accounts[-1].cars
+        everybody, cars = study.everybody.game.n_cars, study.accounts[-1].cars
         terms = study.case.customers
         answer["customers"] = {
             "share": study.share,
             "cars": cars,
             "left": everybody - cars,
+            "mean_paid": mean_paid(study.everybody.game, study.solution.price),
             "competitor": terms.competitor,
             "share_at_equal": terms.share_at_equal,
             "sensitivity": terms.sensitivity,

@@ -81,7 +81,7 @@ def _customers(summary: DaySummary) -> list[str]:
     kept, money = summary["customers"], f"{summary['currency']}/kWh"
     return [
         f"{kept['cars']:,.1f} cars ({100 * kept['share']:.1f} %) stay at a mean price paid of "
-        f"{summary['price_rules']['mean_paid']:.4g} {money}, {kept['left']:,.1f} leave for the competitor, who asks "
+        f"{kept['mean_paid']:.4g} {money}, {kept['left']:,.1f} leave for the competitor, who asks "
         f"{kept['competitor']:.4g} {money}; profits are of those who stay, what drivers pay is of all."
     ]
 

@@ -73,17 +73,18 @@ def verify(game: Game, price: np.ndarray, response: FollowerResponse | None = No
     response = best_response(game, price) if response is None else response
     load = response.load_kw(game)
     bills = float(load @ price) * game.dt_h
-    discharged = None
-    if response.cars is not None:
+    discharged, wear = None, 0.0
+    if game.cars is not None and response.cars is not None:
         bills += float(response.cars.net_kw @ price) * game.dt_h
+        wear = float(game.cars.wear @ response.cars.discharged_kwh(game.cars))
         load, discharged = load + response.cars.charge_kw.sum(axis=0), response.cars.discharge_kw.sum(axis=0)
     supply = procure(load, game, discharged, may_lose=False)
     feasible = import_excess(response.net_kw(game), game) <= 1e-6 * max(1.0, float(load.max()))
     low, high = game.bill_range
     slack = PROVEN * max(abs(bills), 1e-3 * game.price_scale * float(game.energy_kwh.sum()))
-    feasible &= low - slack <= bills <= high + slack
+    feasible &= low - slack <= bills + wear <= high + slack
     feasible &= game.cars is None or response.cars is not None
-    forgone = 0.0 if game.forgone is None else game.forgone.at(bills / float(game.energy_kwh.sum()))
+    forgone = 0.0 if game.forgone is None else game.forgone.at((bills + wear) / game.needed_kwh)
     profit = bills - supply.cost - forgone if feasible else -np.inf
     return VerifiedPrice(price, response, profit, bills, supply, supply.ev_cost)
 

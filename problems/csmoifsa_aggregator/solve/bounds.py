@@ -67,23 +67,26 @@ def add_prices(program: Program, game: Game, cost: np.ndarray | float = 0.0) -> 
     return columns
 
 
-def add_bill_rules(program: Program, game: Game, columns: np.ndarray, weights: ArrayLike, unit: float) -> None:
+def add_bill_rules(
+    program: Program, game: Game, columns: np.ndarray, weights: ArrayLike, unit: float, wear: float = 0.0
+) -> None:
     """Hold the sum of all bills within `Game.bill_range`, and subtract `Game.forgone` from a maximisation.
 
-    The sum is weights times columns, in ``unit`` [kWh] of energy. What is forgone is underestimated: convex in the
-    bills, by tangents; concave, where its weight is below zero, by the chord over the range.
+    The sum is weights times columns, in ``unit`` [kWh] of energy, and wear beside them [currency]. What is forgone is
+    underestimated: convex in the bills, by tangents; concave, where its weight is below zero, by the chord over the
+    range.
     """
     low, high = game.bill_range
     if not np.isfinite([low, high]).any():
         return
     money = unit * game.price_scale
     paid = program.columns(1, low / money, high / money)
-    row = program.rows(1, 0.0, 0.0)
+    row = program.rows(1, -wear / money, -wear / money)
     program.add(row, paid, -1.0)
     program.add(row, columns, weights)
     if game.forgone is None or game.forgone.weight == 0.0:
         return
-    one, energy = game.forgone, float(game.energy_kwh.sum())
+    one, energy = game.forgone, game.needed_kwh
     least, most = (one.customers.inverse(end)[0] for end in (one.low, one.high))
     if one.weight < 0 and one.low < one.high:
         lines = [(one.low, least, (most - least) / (one.high - one.low))]
@@ -214,8 +217,7 @@ def greatest_bills(game: Game) -> tuple[float, np.ndarray]:
     lam, omega = add_bills(program, game, price, unit)
     k, _ = np.nonzero(game.window)
     weights = np.concatenate([game.energy_kwh, -game.step_kwh[k]]) / unit
-    # a lower bound of the bills, so `bill_range` is relaxed from above
-    add_bill_rules(program, game, np.concatenate([lam, omega]), weights, unit)
+    columns = np.concatenate([lam, omega])
     if game.cars is not None:
         duals = add_car_duals(program, game, price)
         v, column, weight = duals.objective(game.cars)
@@ -223,6 +225,9 @@ def greatest_bills(game: Game) -> tuple[float, np.ndarray]:
         row = program.rows(1, 0.0, 0.0)
         program.add(row, gain, -1.0)
         program.add(row, column, weight * game.cars.count[v] / unit)
+        columns, weights = np.append(columns, gain), np.append(weights, 1.0)
+    # a lower bound of the bills, so `bill_range` is relaxed from above
+    add_bill_rules(program, game, columns, weights, unit)
     answer = program.solve()
     if not answer.found:
         return -np.inf, game.upper
@@ -382,12 +387,13 @@ def best_price(game: Game, response: FollowerResponse, margin: float = 0.0) -> n
     """
     scale = game.price_scale
     unit = float(game.energy_kwh.mean())
-    income = response.x.T @ game.step_kwh / unit
+    income, wear = response.x.T @ game.step_kwh / unit, 0.0
     program = Program(maximise=True)
     if game.cars is not None and response.cars is not None:
         income = income + response.cars.net_kw * game.dt_h / unit
+        wear = float(game.cars.wear @ response.cars.discharged_kwh(game.cars))
     price = add_prices(program, game, income)
-    add_bill_rules(program, game, price, income, unit)
+    add_bill_rules(program, game, price, income, unit, wear)
     lam = program.columns(game.n_classes, -np.inf, np.inf)
     k, t = np.nonzero(game.window)
     x = response.x[k, t]

@@ -10,6 +10,8 @@ doi:10.1287/mnsc.13.7.492): for a profit F to beat, `stackelberg.find_price` max
 
 With U an upper bound of it, ``f(c) <= max(F, share(a) U)`` for every price c in the range; U and the bound meet at F.
 1 / share is convex in m, and m is linear in the followers' multipliers, so tangents state it within the programs.
+Of V2G drivers who answer the price with their batteries m counts what they bear, bills and wear, and the energy that
+they need, so that it is linear in their multipliers, too.
 Ranges that do not meet F are split (branch and bound).
 """
 
@@ -23,11 +25,14 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from csmoifsa.errors import InputError
+from csmoifsa_aggregator.model.battery import Batteries
 from csmoifsa_aggregator.model.customers import LEAST_SHARE, Customers, Forgone
 from csmoifsa_aggregator.model.follower import bills
 from csmoifsa_aggregator.model.game import Game
 from csmoifsa_aggregator.solve.alternation import PROVEN, NoPlanError, VerifiedPrice, verify
-from csmoifsa_aggregator.solve.bounds import FollowerResponse, best_price, greatest_bills
+from csmoifsa_aggregator.solve.batteries import add_batteries
+from csmoifsa_aggregator.solve.bounds import best_price, greatest_bills, least_cost
+from csmoifsa_aggregator.solve.lp import Program
 from csmoifsa_aggregator.solve.stackelberg import (
     FoundPrice,
     Solution,
@@ -74,8 +79,26 @@ class KeptSolution:
 
 
 def mean_paid(game: Game, price: np.ndarray) -> float:
-    """Return the mean price that drivers pay at a price (T,), weighted by their load [currency/kWh]."""
-    return float(bills(price, game).sum() / game.energy_kwh.sum())
+    """Return the mean price that drivers pay at a price (T,) for the energy that they need [currency/kWh].
+
+    V2G drivers who answer the price with their batteries pay their bill, less what they are paid, and bear the wear.
+    """
+    borne = float(bills(price, game).sum())
+    if game.cars is not None:
+        borne += _least_borne(game.cars, price, price)
+    return borne / game.needed_kwh
+
+
+def _least_borne(cars: Batteries, buy: np.ndarray, sell: np.ndarray) -> float:
+    """Return the least cost of V2G drivers at prices of charging and of discharging (T,), wear included [currency].
+
+    Charging and discharging at once is ruled out by binaries where it pays at different prices but at no equal ones:
+    where they are not below zero.
+    """
+    program = Program()
+    _, t = cars.places
+    add_batteries(program, cars, buy, sell, binaries=cars.circular(buy, sell) & (buy[t] >= 0))
+    return program.solve(gap=1e-9).bound
 
 
 def solve_customers(
@@ -102,20 +125,15 @@ def solve_customers(
     Raises
     ------
     InputError
-        The game has V2G followers, or a storage whose use depends on the load; the margin is not valid; no price
-        within the bounds keeps margin and import limit; hardly anybody stays at any price; or every price loses money
-        by the customers it keeps, so that keeping nobody would be best.
+        The game has a storage whose use depends on the load; the margin is not valid; no price within the bounds keeps
+        margin and import limit, or V2G drivers within what the others take; hardly anybody stays at any price; or every
+        price loses money by the customers it keeps, so that keeping nobody would be best.
     """
     begin = time.perf_counter()
-    if game.cars is not None:
-        raise InputError(
-            "[customers] cannot be used where V2G drivers answer the price with their batteries; set "
-            "contract.stage_one = 'charging'"
-        )
     if game.storage is not None and not game.separable:
         raise InputError(
             "[customers] cannot be used beside a storage whose best use depends on the cars; leave out [storage], or "
-            "[limits], market.demand_charge and a sale price below the price of energy"
+            "[limits], market.demand_charge, a sale price below the price of energy and contract.stage_one = 'battery'"
         )
     search = _Search(game, customers, strict_margin(game, margin), integers=integers, tries=tries)
     share = customers.share(search.low)
@@ -169,8 +187,13 @@ class _Search:
         self.integers, self.tries = integers, tries
         self.plain = replace(game, storage=None)
         self.alone = 0.0 if game.storage is None else -procure(np.zeros(game.n_steps), game).cost
-        energy = float(game.energy_kwh.sum())
-        low, high = (mean_paid(game, end) for end in (game.lower, game.upper))
+        limited = game.import_limit_kw is not None or game.block_kw is not None or game.demand_charge > 0
+        self.linear = game.separable or (game.cars is not None and not limited)
+        energy = game.needed_kwh
+        low, high = (float(bills(end, game).sum()) / energy for end in (game.lower, game.upper))
+        if game.cars is not None:
+            low += _least_borne(game.cars, game.lower, game.upper) / energy
+            high = greatest_bills(self.plain)[0] / energy
         low, high = max(low, game.bill_range[0] / energy), min(high, game.bill_range[1] / energy)
         slack = 1e-9 * game.price_scale
         low, high = low - slack, high + slack
@@ -205,7 +228,12 @@ class _Search:
         if not self.beyond:
             return -np.inf
         most, _ = greatest_bills(self.plain)
-        return LEAST_SHARE * max(0.0, most - float(bills(self.game.least_price, self.game).sum()))
+        price = self.game.least_price
+        least = float(bills(price, self.game).sum())
+        if self.game.cars is not None:
+            free = replace(self.plain, import_limit_kw=None, block_kw=None, block_premium=None, demand_charge=0.0)
+            least, _ = least_cost(replace(free, buy=price))
+        return LEAST_SHARE * max(0.0, most - least)
 
     def run(self, deadline: float | None, watch: Watch | None) -> None:
         """Search until the bounds meet, nothing is left to split, or time or rounds are used up."""
@@ -222,7 +250,7 @@ class _Search:
                 break
 
     def _enough(self) -> float:
-        return self.best_profit + (PROVEN if self.game.separable else NEAR) * abs(self.best_profit)
+        return self.best_profit + (PROVEN if self.linear else NEAR) * abs(self.best_profit)
 
     def _treat(self, one: _Range, left: float | None, watch: Watch | None) -> None:
         """Solve the program of a range; close it, tighten its tangents, or split it.
@@ -298,7 +326,7 @@ class _Search:
     def _polish(self, one: _Range, found: VerifiedPrice) -> tuple[float, ...]:
         """Take a price, then the best prices of its response; return their mean prices paid, the first one first."""
         price, points, tight = found.price, [], 1e-9 * self.game.price_scale
-        response = FollowerResponse(found.response.x)
+        response = found.response
         for _ in range(POLISH):
             kept = self._kept(price)
             earned = kept.price.profit - self.alone
@@ -329,7 +357,8 @@ class _Search:
         if limited and find_price(free, self.margin, None, integers=False).best is not None:
             none = "no price keeps" if proven else "no price was found that keeps"
             return InputError(f"{none} the drivers who stay below limits.import_limit_kw; raise it, or try --margin 0")
-        return no_price(free, None, self.margin, proven=proven)
+        best = None if free.cars is None else find_price(free, self.margin, None, integers=False).best
+        return no_price(free, best, self.margin, proven=proven)
 
 
 def at_share(game: Game, share: float) -> Game:

@@ -40,9 +40,8 @@ def certificate(game: Game, solution: Solution, customers: Customers | None = No
     Where customers leave, the game is that of all drivers, and the solution that of those who stay (`KeptSolution`).
     """
     load = solution.load_kw(game)
-    total = load.sum(axis=0)
-    if customers is not None:
-        total = total * customers.share(mean_paid(game, solution.price))
+    share = 1.0 if customers is None else customers.share(mean_paid(game, solution.price))
+    total = share * load.sum(axis=0)
     if solution.response.cars is not None:
         total = total + solution.response.cars.net_kw
     values: dict[str, object] = {
@@ -51,7 +50,7 @@ def certificate(game: Game, solution: Solution, customers: Customers | None = No
         "margin": float(solution.margin),
         "price": solution.price.tolist(),
         "load_kw": load.tolist(),
-        "v2g": _v2g(game, solution),
+        "v2g": _v2g(game, solution, share),
         "supply": _schedule(game, total, solution),
         "profit": float(solution.objective),
         "upper_bound": float(solution.upper_bound),
@@ -127,10 +126,10 @@ _STORE = ("power_kw", "capacity_kwh", "initial_kwh", "efficiency")
 _CAR = ("count", "charge_kw", "discharge_kw", "efficiency", "wear", "arrival_kwh")
 
 
-def _v2g(game: Game, solution: Solution) -> list[dict[str, object]] | None:
+def _v2g(game: Game, solution: Solution, share: float) -> list[dict[str, object]] | None:
     """Return each V2G class's dispatch [kW] and the value of energy in its battery [currency/kWh] by step of its stay.
 
-    All per vehicle; None without V2G classes.
+    All per vehicle, of which a share is kept; None without V2G classes.
     """
     cars, own = game.cars, solution.response.cars
     if cars is None or own is None:
@@ -139,10 +138,11 @@ def _v2g(game: Game, solution: Solution) -> list[dict[str, object]] | None:
     block = add_batteries(program, cars, solution.price, solution.price, binaries=np.zeros(0, dtype=bool))
     value = program.solve().row_duals[block.flow]
     v, t = cars.places
+    kept = share * cars.count
     return [
         {
-            "charge_kw": (own.charge_kw[i, t[v == i]] / cars.count[i]).tolist(),
-            "discharge_kw": (own.discharge_kw[i, t[v == i]] / cars.count[i]).tolist(),
+            "charge_kw": (own.charge_kw[i, t[v == i]] / kept[i]).tolist(),
+            "discharge_kw": (own.discharge_kw[i, t[v == i]] / kept[i]).tolist(),
             "value": (-value[v == i] / cars.count[i]).tolist(),
         }
         for i in range(cars.n_classes)

@@ -98,14 +98,15 @@ class _Milp:
             (self.lam, lam_cost),
             (self.omega, -game.step_kwh[self.k] / self.unit),
         ]
-        columns, weights = (np.concatenate(part) for part in zip(*bills, strict=True))
-        add_bill_rules(program, game, columns, weights, self.unit)
         self.constant = 0.0
         self.block: Block | None = None
         if game.separable:
             self._buy_separately(always_used)
         else:
-            self._buy_together()
+            gain = self._buy_together()
+            bills.append((gain, np.ones(gain.size)))
+        columns, weights = (np.concatenate(part) for part in zip(*bills, strict=True))
+        add_bill_rules(program, game, columns, weights, self.unit)
 
     def _entries(self) -> None:
         """Find the entries that are always used and those that are open, and the big-M values.
@@ -216,7 +217,8 @@ class _Milp:
         price = game.cheapest / game.price_scale
         self.program.columns(1, 1.0, 1.0, -(always_used @ price).sum())  # open steps: cost of their binaries
 
-    def _buy_together(self) -> None:
+    def _buy_together(self) -> np.ndarray:
+        """Buy for all classes together; return the columns of what V2G classes bear, in units of ``money``."""
         game, program = self.game, self.program
         scale = float(game.power_kw.mean())
         least, most = self.always.astype(float), self.always.astype(float)
@@ -231,11 +233,13 @@ class _Milp:
         )
         add_load(program, game, supply, share, scale)
         self.n_binaries += supply.n_binaries
-        if game.cars is not None:
-            self._cars(supply, scale)
+        return np.zeros(0, dtype=int) if game.cars is None else self._cars(supply, scale)
 
-    def _cars(self, supply: Supply, scale: float) -> None:
-        """Add the V2G classes as followers: KKT conditions, and bills by strong duality less the wear they bear."""
+    def _cars(self, supply: Supply, scale: float) -> np.ndarray:
+        """Add the V2G classes as followers: KKT conditions, and bills by strong duality less the wear they bear.
+
+        Return the column of what they bear, in units of ``money``.
+        """
         game, program, cars = self.game, self.program, self.game.cars
         assert cars is not None
         nothing = np.zeros(game.n_steps)
@@ -266,6 +270,7 @@ class _Milp:
             self._at_limit(primal, limit, 0.0 * limit, upper, big)
         self._at_limit(block.soe, high, low, duals.capacity, most[duals.capacity])
         self._at_limit(block.soe, low, high, duals.floor, most[duals.floor])
+        return gain
 
     def _switch(self, primal: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
         on = self.program.columns(primal.size, upper=1.0, integer=True)

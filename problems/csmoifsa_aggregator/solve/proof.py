@@ -91,11 +91,13 @@ def check(values: object) -> Verdict:
     profit, bound, margin = (number(one[key], key) for key in ("profit", "upper_bound", "margin"))
     if one["status"] not in ("proven", "gap"):
         raise InputError("status must be 'proven' or 'gap'")
-    paid = sum((game.fill(k, price) for k in range(game.classes)), Fraction(0)) / sum(game.energy)
+    wrong: list[str] = []
+    cars, borne = _batteries(game, price, one["v2g"], wrong)
+    paid = (sum((game.fill(k, price) for k in range(game.classes)), Fraction(0)) + borne) / game.needed
     faults = [*_price_faults(game, price, paid), *_class_faults(game, price, load, margin)]
     share = Fraction(1) if game.customers is None else game.customers.share(paid)
-    net = [share * sum((row[t] for row in load), Fraction(0)) for t in range(game.steps)]
-    net = _battery_faults(game, price, one["v2g"], net, faults)
+    faults += wrong
+    net = [share * (sum((row[t] for row in load), Fraction(0)) + cars[t]) for t in range(game.steps)]
     if game.import_limit is not None:
         worst = max(load_t - limit for load_t, limit in zip(net, game.import_limit, strict=True))
         if worst > SLACK * max(net):
@@ -156,20 +158,21 @@ def _class_faults(game: ProofGame, price: Series, load: list[Series], margin: Fr
     return faults
 
 
-def _battery_faults(game: ProofGame, price: Series, values: object, net: Series, faults: list[str]) -> Series:
-    """Check dynamics, limits and optimality of the V2G classes; return the net load with them, by step [kW].
+def _batteries(game: ProofGame, price: Series, values: object, faults: list[str]) -> tuple[Series, Fraction]:
+    """Check dynamics, limits and optimality of the V2G classes; return their net load by step [kW] and what they bear.
 
-    Optimality follows from the multipliers of the state of energy by weak duality: the cost of one vehicle is at least
-    the minimum of its Lagrangian over the boxes of its variables.
+    They bear their bills, less what they are paid, and the wear [currency]. Optimality follows from the multipliers of
+    the state of energy by weak duality: the cost of one vehicle is at least the minimum of its Lagrangian over the
+    boxes of its variables.
     """
+    net, borne, dt = [Fraction(0)] * game.steps, Fraction(0), game.dt
     if game.cars is None:
         if values is not None:
             raise InputError("v2g must be null: the game has no V2G classes")
-        return net
+        return net, borne
     rows = entries(values, "v2g")
     if len(rows) != len(game.cars):
         raise InputError(f"v2g must have {len(game.cars)} entries")
-    net, dt = list(net), game.dt
     for v, (car, row) in enumerate(zip(game.cars, rows, strict=True)):
         row = table(row, "an entry of v2g", ("charge_kw", "discharge_kw", "value"))
         ch, dis, value = (series(row[key], key, len(car.places)) for key in ("charge_kw", "discharge_kw", "value"))
@@ -189,7 +192,8 @@ def _battery_faults(game: ProofGame, price: Series, values: object, net: Series,
             least += min((value[i] - after) * car.low[i], (value[i] - after) * car.high[i])
         if cost - least > 3 * SLACK * game.scale * max(car.high):
             faults.append(f"V2G class {v + 1}: its response is not shown to be optimal by {float(cost - least):g}")
-    return net
+        borne += car.count * cost
+    return net, borne
 
 
 def _cost(game: ProofGame, values: object, net: Series, faults: list[str]) -> Fraction:

@@ -110,8 +110,14 @@ class ProofGame:
             if room < self.energy[k] * (1 - SLACK):
                 raise InputError(f"the window of class {k + 1} does not hold its energy")
             self.energy[k] = min(self.energy[k], room)
-        if paid and self.cars is not None:
-            raise InputError("the mean price paid cannot count beside V2G classes")
+        if self.cars is not None and (self.by_load or self.most_paid is not None):
+            raise InputError("the mean price paid cannot be ruled beside V2G classes")
+
+    @property
+    def needed(self) -> Fraction:
+        """Energy that all classes need, that of V2G classes drawn for what their vehicles are promised [kWh]."""
+        own = [car.count * max(car.low[-1] - car.arrival_kwh, Fraction(0)) / car.efficiency for car in self.cars or ()]
+        return sum(self.energy, Fraction(0)) + sum(own, Fraction(0))
 
     def most(self, k: int) -> Series:
         """Return the greatest energy of a class in each step [kWh]."""

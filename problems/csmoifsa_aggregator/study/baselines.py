@@ -158,17 +158,18 @@ def _account(case: Case, name: str, price: np.ndarray, x: np.ndarray, own_kw: np
     """Return the account of a price (T,) and its response: shares x (K, T), and power (V, T) of batteries [kW].
 
     Energy that owners discharge of their own accord serves the other cars; it cannot be sold. Where customers leave,
-    those who stay answer as all would.
+    those who stay answer as all would; owners decide by their bill and the wear that they bear.
     """
     game, own = case.game, np.zeros((1, case.game.n_steps)) if own_kw is None else own_kw
-    everybody = float(game.count.sum()) + (0.0 if game.cars is None else float(game.cars.count.sum()))
     share, elsewhere = 1.0, 0.0
     if case.customers is not None:
-        energy = float(game.energy_kwh.sum())
-        share = case.customers.share(float((x @ price) @ game.step_kwh) / energy)
-        elsewhere = (1.0 - share) * case.customers.competitor * energy
-    taken = share * (game.power_kw @ x) + np.maximum(own, 0.0).sum(axis=0)
-    discharged = None if own_kw is None else np.maximum(-own, 0.0).sum(axis=0)
+        borne = float((x @ price) @ game.step_kwh)
+        if game.cars is not None:
+            borne += float((own @ price).sum() + game.cars.wear @ np.maximum(-own, 0.0).sum(axis=1)) * game.dt_h
+        share = case.customers.share(borne / game.needed_kwh)
+        elsewhere = (1.0 - share) * case.customers.competitor * game.needed_kwh
+    taken = share * (game.power_kw @ x) + share * np.maximum(own, 0.0).sum(axis=0)
+    discharged = None if own_kw is None else share * np.maximum(-own, 0.0).sum(axis=0)
     load = taken if discharged is None else taken - discharged
     bills = float(load @ price) * game.dt_h
     supply = procure(taken, game, discharged)
@@ -180,7 +181,7 @@ def _account(case: Case, name: str, price: np.ndarray, x: np.ndarray, own_kw: np
         storage=supply.ev_cost - supply.cost,
         driver_cost=bills + elsewhere,
         per_car=_bill_per_car(case, price, x, own_kw),
-        cars=share * everybody,
+        cars=share * game.n_cars,
     )
 
 
@@ -204,8 +205,9 @@ def stages(
     """
     response, own = solution.response, None
     kept = case if kept is None else kept
-    if response.cars is not None:
-        own = response.cars.charge_kw - response.cars.discharge_kw
+    if case.cars is not None and kept.cars is not None and response.cars is not None:
+        all_of_kept = (case.cars.count / kept.cars.count)[:, None]  # an account is of all, less those who leave
+        own = all_of_kept * (response.cars.charge_kw - response.cars.discharge_kw)
     first = _account(case, STAGE_ONE, solution.price, response.x, own)
     return [first, *(_stage_two(kept, solution, first, one) for one in plans if one is not None)]
 

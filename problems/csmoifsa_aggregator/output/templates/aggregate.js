@@ -159,7 +159,7 @@
   Aggregator.fillGrid(S);
   const note = [T.plans_note];
   const C = S.customers;
-  if (C) note.push(fill(T.customers_kept, { cars: number(C.cars, 1), share: Aggregator.share(C.share), left: number(C.left, 1), mean: trimmed(S.price_rules.mean_paid, 4), competitor: trimmed(C.competitor, 4), unit: `${D.money}/kWh` }));
+  if (C) note.push(fill(T.customers_kept, { cars: number(C.cars, 1), share: Aggregator.share(C.share), left: number(C.left, 1), mean: trimmed(C.mean_paid, 4), competitor: trimmed(C.competitor, 4), unit: `${D.money}/kWh` }));
   if (S.plans.some((one) => one.hours_outside_bounds > 0)) note.push(T.outside_note);
   const over = S.plans.filter((one) => one.import_excess_kw > 1e-6 * one.peak_kw);
   if (over.length) note.push(fill(T.above_import_limit, { names: over.map((one) => `${planName(one.plan)} (+${number(one.import_excess_kw, 0)} kW)`).join(", ") }));
