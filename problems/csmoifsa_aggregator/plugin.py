@@ -22,8 +22,8 @@ def ev_aggregator(game: str | Path = "wei-2015", base_kw: Sequence[float] | None
     Raises
     ------
     InputError
-        The case has an error, an import limit, a supply curve, a demand charge, V2G followers, or a mean price that is
-        not fixed; or ``base_kw`` is not T finite numbers.
+        The case has an error, an import limit, a supply curve, a demand charge or V2G followers, or no price keeps its
+        rule on the mean price paid; or ``base_kw`` is not T finite numbers.
     """
     case = load_case(game)
     return AggregatorPricing(case.game, base_kw, case.customers)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from aggregator.test_lost_customers import SHAPES, best_of_all, share_of, tiny
+from aggregator.test_lost_customers import SHAPES, agree, best_of_all, share_of, tiny
 from csmoifsa.errors import InputError
 from csmoifsa_aggregator.inputs.case import load_case
 from csmoifsa_aggregator.model.customers import Customers
@@ -158,26 +158,56 @@ def test_a_case_names_what_is_wrong_with_its_customers(tmp_path):
             load_case(path)
 
 
-@pytest.mark.parametrize("shape", SHAPES)
-def test_the_search_keeps_the_same_customers_and_finds_the_proven_profit(shape):
+RULES = [("==", "time"), ("<=", "time"), ("==", "load"), ("<=", "load")]
+
+
+@pytest.mark.parametrize(("sense", "weight"), RULES)
+@pytest.mark.parametrize("shape", [*SHAPES, "everybody"])
+def test_the_search_keeps_rule_and_customers_and_finds_the_proven_profit(shape, sense, weight):
     rng = np.random.default_rng(7)
-    game = replace(tiny(rng), mean_sense="==")
-    customers = SHAPES[shape](float(game.day_ahead.mean()))
-    problem = AggregatorPricing(game, [3.0, 0.0, 1.0, 2.0], customers)
+    game = tiny(rng)
+    low, high = (respond(end, game).T @ game.step_kwh @ end / game.energy_kwh.sum() for end in (game.lower, game.upper))
+    mean = game.mean if weight == "time" else low + 0.4 * (high - low)
+    game = replace(game, mean=float(mean), mean_sense=sense, mean_weight=weight)
+    everybody = Customers(competitor=9.0, share_at_equal=1.0, sensitivity=0.0, model="linear")
+    customers = SHAPES.get(shape, lambda _: everybody)(float(game.day_ahead.mean()))
+    problem = AggregatorPricing(game, [3.0, 0.0, 1.0, 2.0], None if shape == "everybody" else customers)
     X = rng.uniform(problem.xl, problem.xu, (300, 4))
     F, prices = problem.evaluate(X), problem.prices(X)
     energy = game.energy_kwh.sum()
     for f, price in zip(F, prices, strict=True):
         load = respond(price, game, favour=game.cheapest).T @ game.power_kw
         bill = float(load @ price) * game.dt_h
+        ruled = price.mean() if weight == "time" else bill / energy
+        assert ruled <= game.mean + 1e-9
+        assert sense == "<=" or ruled >= game.mean - 1e-9
+        assert (price >= game.lower - 1e-12).all()
+        assert (price <= game.upper + 1e-12).all()
         share = share_of(customers, bill / energy)
         total = np.array([3.0, 0.0, 1.0, 2.0]) + share * load
         assert f[0] == pytest.approx(share * (float(load @ game.cheapest) * game.dt_h - bill), rel=1e-6, abs=1e-9)
         assert f[1] == pytest.approx(share * bill + (1 - share) * customers.competitor * energy, rel=1e-6, abs=1e-9)
         assert f[2] == pytest.approx(np.ptp(total), rel=1e-6)
     best = best_of_all(game, customers, 0.0)
-    assert -F[:, 0].min() <= best + 1e-6 * abs(best)
+    assert -F[:, 0].min() <= best + 1e-6 * max(abs(best), 1e-3)
     assert -F[:, 0].min() >= best - 1e-5 * abs(best)
+
+
+def test_a_mean_price_paid_that_no_price_has_is_refused():
+    game = replace(load_case("wei-2015").game, mean_weight="load", mean=5.0)
+    with pytest.raises(InputError, match="the price bounds exclude a mean price paid of 5: it lies between"):
+        AggregatorPricing(game)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_customers_beside_a_mean_weighted_by_the_load_meet_every_response(shape):
+    rng = np.random.default_rng(13)
+    for margin in (0.0, 2e-3):
+        game = tiny(rng)
+        ends = (respond(end, game).T @ game.step_kwh @ end / game.energy_kwh.sum() for end in (game.lower, game.upper))
+        low, high = ends
+        game = replace(game, mean=float(low + rng.uniform(0.3, 0.7) * (high - low)), mean_weight="load")
+        agree(game, SHAPES[shape](float(game.day_ahead.mean())), margin, 1e-4)
 
 
 def test_the_problem_reads_customers_from_the_case(tmp_path):

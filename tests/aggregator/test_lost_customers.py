@@ -80,6 +80,8 @@ def bills_range(game: Game, x: np.ndarray, margin: float) -> tuple[float, float]
                 right.append(-margin)
     ones, total = np.ones((1, game.n_steps)), game.mean * game.n_steps
     equal = game.mean_sense == "=="
+    if game.mean_weight == "load":  # the sum of bills is ruled, not that of prices
+        ones, total = x.sum(axis=0)[None], game.mean * game.energy_kwh.sum()
     if not equal:
         rows.append(ones[0])
         right.append(total)

@@ -124,10 +124,10 @@ def stays_load(order: np.ndarray, start: np.ndarray, length: np.ndarray, take: n
 
 # ---- the leader's evaluator ----
 
-STEPS, CLASSES, DT, MEAN, MODEL, COMPETITOR, AT_EQUAL, SENSITIVITY = 0, 1, 2, 3, 4, 5, 6, 7
+STEPS, CLASSES, DT, MEAN, MODEL, COMPETITOR, AT_EQUAL, SENSITIVITY, AT_MOST, BY_LOAD = 0, 1, 2, 3, 4, 5, 6, 7, 8, 9
 EVERYBODY, LINEAR, LOGIT = 0, 1, 2  # values of MODEL
 ROUNDS = 5
-HEADER = 8  # then lower, upper, cheapest, base load (T each), energy, step energy (K each), window (K x T)
+HEADER = 10  # then lower, upper, cheapest, base load (T each), energy, step energy (K each), window (K x T)
 
 
 @jit
@@ -177,6 +177,46 @@ def answer(order: np.ndarray, data: np.ndarray, at: int, load: np.ndarray) -> No
                 taken = min(left, one)
                 load[t] += taken
                 left -= taken
+
+
+@jit
+def mean_of(c: np.ndarray, data: np.ndarray, order: np.ndarray, load: np.ndarray) -> float:
+    """Return the mean of a price as the rule weighs it; ``order`` and ``load`` (T,) are work space."""
+    size = int(data[STEPS])
+    if data[BY_LOAD] == 0.0:
+        return c.sum() / size
+    rank(c, data[HEADER + 2 * size : HEADER + 3 * size], order)
+    answer(order, data, HEADER + 4 * size, load)
+    return (c * load).sum() / load.sum()
+
+
+@jit
+def fit_rule(x: np.ndarray, data: np.ndarray, order: np.ndarray, load: np.ndarray, c: np.ndarray) -> None:
+    """Write to ``c`` the price for which a vector stands: cut off at the bounds, and moved until it keeps the rule.
+
+    Where the mean is only bounded above, a price whose mean is low enough is not moved.
+    """
+    size = int(data[STEPS])
+    lower, upper = data[HEADER : HEADER + size], data[HEADER + size : HEADER + 2 * size]
+    if data[AT_MOST] > 0.0:
+        for t in range(size):
+            c[t] = min(max(x[t], lower[t]), upper[t])
+        if mean_of(c, data, order, load) <= data[MEAN]:
+            return
+    if data[BY_LOAD] == 0.0:
+        fit_mean(x, lower, upper, data[MEAN], c)
+        return
+    low, high = (lower - x).min(), (upper - x).max()
+    for _ in range(50):
+        middle = 0.5 * (low + high)
+        for t in range(size):
+            c[t] = min(max(x[t] + middle, lower[t]), upper[t])
+        if mean_of(c, data, order, load) > data[MEAN]:
+            high = middle
+        else:
+            low = middle
+    for t in range(size):
+        c[t] = min(max(x[t] + low, lower[t]), upper[t])
 
 
 @jit
@@ -266,6 +306,18 @@ def best_of_order(
 
 
 @jit
+def ends_of_order(order: np.ndarray, lower: np.ndarray, upper: np.ndarray, cheap: np.ndarray, dear: np.ndarray) -> bool:
+    """Write the lowest and the highest price that keep the ranking of the steps; False if none does."""
+    size = order.shape[0]
+    least, most = -1e300, 1e300
+    for i in range(size):
+        here, there = order[i], order[size - 1 - i]
+        least, most = max(least, lower[here]), min(most, upper[there])
+        cheap[here], dear[there] = least, most
+    return bool((cheap <= dear).all())
+
+
+@jit
 def share_kept(data: np.ndarray, mean_paid: float) -> float:
     """Return the share of the customers kept at a mean price paid; the twin of `customers.Customers.share`."""
     if data[MODEL] == EVERYBODY:
@@ -309,20 +361,48 @@ def mix_to_bills(load: np.ndarray, bills: float, cheap: np.ndarray, c: np.ndarra
 
 
 @jit
-def read_price(x: np.ndarray, data: np.ndarray, best: np.ndarray) -> tuple[float, float, float]:
-    """Write to ``best`` the price found from a vector; return minus profit, drivers' bill and peak-valley.
+def best_price(
+    order: np.ndarray, load: np.ndarray, data: np.ndarray, cost: float, energy: float, cheap: np.ndarray, c: np.ndarray
+) -> bool:
+    """Write to ``c`` the price of greatest profit that keeps the ranking of the steps and the rule on the mean.
 
-    Where customers leave, a ranking's price of greatest profit lies between its prices of least and greatest bills: on
-    this line the load of all drivers is the same, and every possible mean price paid occurs.
+    Where customers leave, or the rule weighs by the load, it lies between the ranking's prices of least and greatest
+    bills: on this line the load of all drivers is the same, and every possible mean price paid occurs. ``cheap`` (T,)
+    is work space. False if no price keeps the ranking.
     """
     size = int(data[STEPS])
     lower, upper = data[HEADER : HEADER + size], data[HEADER + size : HEADER + 2 * size]
+    total = data[MEAN] * size
+    if data[AT_MOST] == 0.0 and data[BY_LOAD] == 0.0:
+        if not best_of_order(order, load, lower, upper, total, c):
+            return False
+        if data[MODEL] == EVERYBODY or not best_of_order(order, -load, lower, upper, total, cheap):
+            return True
+    else:
+        if not ends_of_order(order, lower, upper, cheap, c):
+            return False
+        if data[BY_LOAD] == 0.0 and c.sum() > total and not best_of_order(order, load, lower, upper, total, c):
+            return False
+    low = high = 0.0
+    for t in range(size):
+        low, high = low + cheap[t] * load[t], high + c[t] * load[t]
+    bills = most = max(low, min(high, data[MEAN] * energy)) if data[BY_LOAD] > 0.0 else high
+    if data[MODEL] != EVERYBODY and (data[AT_MOST] > 0.0 or data[BY_LOAD] == 0.0):
+        bills = best_bills(data, low, most, cost, energy)
+    mix_to_bills(load, bills, cheap, c)
+    return True
+
+
+@jit
+def read_price(x: np.ndarray, data: np.ndarray, best: np.ndarray) -> tuple[float, float, float]:
+    """Write to ``best`` the price found from a vector; return minus profit, drivers' bill and peak-valley."""
+    size = int(data[STEPS])
     cheapest, base = data[HEADER + 2 * size : HEADER + 3 * size], data[HEADER + 3 * size : HEADER + 4 * size]
     at = HEADER + 4 * size
     c, load, cheap = np.empty(size), np.empty(size), np.empty(size)
     order = np.empty(size, dtype=np.int64)
     loss, paid, spread = 1e300, 0.0, 0.0
-    fit_mean(x, lower, upper, data[MEAN], c)
+    fit_rule(x, data, order, load, c)
     for _ in range(ROUNDS):
         rank(c, cheapest, order)
         answer(order, data, at, load)
@@ -342,13 +422,8 @@ def read_price(x: np.ndarray, data: np.ndarray, best: np.ndarray) -> tuple[float
         paid = share * bill + (1.0 - share) * data[COMPETITOR] * energy
         for t in range(size):
             best[t] = c[t]
-        if not best_of_order(order, load, lower, upper, data[MEAN] * size, c):
+        if not best_price(order, load, data, cost, energy, cheap, c):
             break
-        if data[MODEL] != EVERYBODY and best_of_order(order, -load, lower, upper, data[MEAN] * size, cheap):
-            low = high = 0.0
-            for t in range(size):
-                low, high = low + cheap[t] * load[t], high + c[t] * load[t]
-            mix_to_bills(load, best_bills(data, low, high, cost, energy), cheap, c)
     return loss, paid, spread
 
 

@@ -1,11 +1,11 @@
 """The pricing game as a multi-objective problem: the leader's price vector, answered exactly by every driver.
 
 A mixed-integer program proves the greatest profit; a search finds the whole trade-off between profit, drivers' bill and
-peak-valley difference. A real vector is accepted as a price: it is shifted as a whole, and clipped to the bounds, so
-that its mean is that of the game. Then the price of greatest revenue with the same ranking of steps replaces it, a few
-times over, as long as profit rises: a vector is the start of a local search whose steps are exact. Among steps of equal
-price, drivers fill those that are best for the leader first (optimistic). Where customers leave, the price of greatest
-profit with the same ranking takes the place of that of greatest revenue.
+peak-valley difference. A real vector is accepted as a price: it is clipped to the bounds and shifted as a whole, so
+that its mean keeps the rule of the game. Then the price of greatest revenue with the same ranking of steps replaces it,
+a few times over, as long as profit rises: a vector is the start of a local search whose steps are exact. Among steps of
+equal price, drivers fill those that are best for the leader first (optimistic). Where customers leave, the price of
+greatest profit with the same ranking takes the place of that of greatest revenue.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from pymoo.core.problem import Problem
 from csmoifsa.errors import InputError
 from csmoifsa.typing import ArrayLike, Evaluator
 from csmoifsa_aggregator.model.customers import Customers
+from csmoifsa_aggregator.model.follower import bills
 from csmoifsa_aggregator.model.game import Game
 
 OBJECTIVES = ("profit", "driver_bill", "peak_valley_kw")
@@ -40,7 +41,8 @@ class AggregatorPricing(Problem):
     Raises
     ------
     InputError
-        The game is not `Game.separable` or its mean price is not fixed, or ``base_kw`` is not T finite numbers.
+        The game is not `Game.separable`, no price keeps its rule on the mean price paid, or ``base_kw`` is not T finite
+        numbers.
     """
 
     def __init__(self, game: Game, base_kw: ArrayLike | None = None, customers: Customers | None = None) -> None:
@@ -50,8 +52,14 @@ class AggregatorPricing(Problem):
                 "the pricing problem accepts no import limit, supply curve, demand charge or V2G followers; use "
                 "'ev aggregate'"
             )
-        if self.game.mean_sense != "==" or self.game.mean_weight != "time":
-            raise InputError("the pricing problem needs a fixed mean over time, mean_sense '==' and mean_weight 'time'")
+        if self.game.mean_weight == "load":
+            least, most = (float(bills(end, game).sum() / game.energy_kwh.sum()) for end in (game.lower, game.upper))
+            if game.mean < least or (game.mean_sense == "==" and game.mean > most):
+                raise InputError(
+                    f"the price bounds exclude a mean price paid of {game.mean:g}: it lies between {least:g} and "
+                    f"{most:g}; change price.mean or mean_ratio, or allow more room: price.band, or price.lower and "
+                    "upper"
+                )
         steps = self.game.n_steps
         self.base_kw = np.array(self.game.base_load_kw if base_kw is None else base_kw, dtype=float)
         if self.base_kw.shape != (steps,) or not np.isfinite(self.base_kw).all():
@@ -69,7 +77,7 @@ class AggregatorPricing(Problem):
 
     @cached_property
     def kernel_data(self) -> np.ndarray:
-        """Parameters of `kernel`, shape (k,): sizes, step, mean, customers, series of the steps, classes."""
+        """Parameters of `kernel`, shape (k,): sizes, step, mean, customers, rule on the mean, series, classes."""
         from csmoifsa_aggregator.model.kernels import EVERYBODY, LINEAR, LOGIT
 
         game, who = self.game, self.customers
@@ -77,6 +85,7 @@ class AggregatorPricing(Problem):
         if who is not None:
             model = LINEAR if who.model == "linear" else LOGIT
             head[4:] = [model, who.competitor, who.share_at_equal, who.sensitivity]
+        head += [float(game.mean_sense == "<="), float(game.mean_weight == "load")]
         series = (game.lower, game.upper, game.cheapest, self.base_kw, game.energy_kwh, game.step_kwh)
         return np.concatenate([head, *series, game.window.astype(float).ravel()])
 
