@@ -118,7 +118,7 @@ def verify(
     reserve: list[str] = _RESERVE,
     as_json: bool = JSON_OPTION,
 ) -> None:
-    """Check a certificate in exact fractions, or a result folder's contracts and reserve, without any solver.
+    """Check a certificate in exact fractions, or a result folder with its contracts and reserve, without any solver.
 
     The exit code is 1 if something is false, and 2 if it cannot be checked.
 

@@ -1,8 +1,8 @@
-"""Check of a result folder of ``csmoifsa ev aggregate``: contracts, dispatch, reserve and money, without any solver.
+"""Check of a result folder of ``csmoifsa ev aggregate``: response, contracts, reserve and money, without any solver.
 
-Everything is added up again in plain loops from the folder's tables and the case: prices within their bounds, each
-class's energy, batteries step by step, loads and limits, reserve bids with all bands called, the least cost of the
-energy, and the account. That no other plan costs less is not checked: for that, HiGHS is on trust.
+Everything is added up again in plain loops from the folder's tables and the case: prices within their bounds, who
+stays, each class's energy and least bill, batteries step by step, loads and limits, reserve bids with all bands called,
+the least cost of the energy, and the account. That no other price earns more, or plan costs less, is not checked.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ from csmoifsa_aggregator.output.check_reserve import reserve_faults
 from csmoifsa_aggregator.output.summary import DaySummary
 from csmoifsa_energy.figures import read_results, rows_where
 
-_TABLES = ["price", "load", "plans", "plans_load", "v2g", "load_v2g"]
+_TABLES = ["price", "load", "plans", "plans_load"]
+_CONTRACTS = ["v2g", "load_v2g"]
 
 SLACK = 1e-5
 """Greatest relative difference that counts as rounding, of energy, power and money."""
@@ -50,12 +51,13 @@ class DayVerdict:
 
 
 def check_day(folder: Path, case: Case) -> DayVerdict:
-    """Check the contracts of a result folder against the case that they are said to be of.
+    """Check a result folder against the case that it is said to be of, with its contracts if it has any.
 
     Raises
     ------
     InputError
-        A table is missing, damaged or of another shape, or the folder has no contracts.
+        A table is missing, damaged or of another shape, the case has no contracts but the folder has, or its owners
+        answer the price with their batteries.
     """
     try:
         return _check_day(folder, case)
@@ -66,31 +68,56 @@ def check_day(folder: Path, case: Case) -> DayVerdict:
 
 def _check_day(folder: Path, case: Case) -> DayVerdict:
     summary, tables = read_results(folder, _TABLES, "aggregate", DaySummary)
-    if "contracts" not in summary or case.cars is None:
-        raise InputError(f"{folder} has no V2G contracts to check")
+    if case.game.cars is not None:
+        raise InputError(
+            "a folder is not checked where owners answer the price with their batteries; write a certificate with "
+            "'csmoifsa ev aggregate --certificate FILE', and check that"
+        )
+    if "contracts" in summary:
+        if case.cars is None:
+            raise InputError(f"{folder} has V2G contracts, but the case has none; name its case with --case")
+        tables |= read_results(folder, _CONTRACTS, "aggregate", DaySummary)[1]
     faults: list[str] = []
-    share = 1.0
+    if "contracts" not in summary and case.v2g_share.any() and not summary["contracts_unused"]:
+        faults.append("the case has V2G contracts, but the folder says nothing of them")
     if case.customers is not None:
-        share = float(summary["customers"]["share"]) if "customers" in summary else 1.0
-        paid = _paid(tables["price"]["price"].to_numpy(), tables["load"].drop(columns="hour").to_numpy(), case)
-        expected = case.customers.share(paid)
-        if abs(share - expected) > SLACK:
-            faults.append(f"the share of customers kept is {share:.6g}, not {expected:.6g} as at the mean price paid")
-        case = case.kept(share)
+        case = _kept(case, summary, tables, faults)
     day = _Day(folder, summary, tables, case, faults)
     day.check_prices()
     day.check_drivers()
-    charge, discharge = day.check_batteries()
+    charge = discharge = np.zeros((0, case.game.n_steps))
+    if day.contracts is not None:
+        charge, discharge = day.check_batteries()
     bands = None
-    if summary.get("reserve") is not None or case.reserve:
+    if day.contracts is not None and (summary.get("reserve") is not None or case.reserve):
         bands = reserve_faults(folder, case, charge, discharge, day.other_kw, faults)
     day.check_loads(charge, discharge, None if bands is None else bands.down_kw)
     profit, unchecked = float("nan"), ("that no other plan costs less is HiGHS's word",)
+    if day.contracts is None:
+        unchecked = ("that no other price earns more, which is for a certificate to show",)
     if case.game.storage is not None:
-        unchecked = ("money, as the schedule of the own storage beside the contracts is not in the tables", *unchecked)
+        unchecked = ("money, as the schedule of the own storage beside the cars is not in the tables", *unchecked)
     else:
         profit = day.check_money(charge, discharge, 0.0 if bands is None else bands.gain)
     return DayVerdict(tuple(faults), str(tables["plans"]["plan"].iloc[-1]), profit, unchecked)
+
+
+def _kept(case: Case, summary: DaySummary, tables: dict[str, pd.DataFrame], faults: list[str]) -> Case:
+    """Check who stays at the price of stage one; return the case of those whom the folder says to stay."""
+    terms, stated = case.customers, summary.get("customers")
+    assert terms is not None
+    if stated is None:
+        faults.append("summary.json does not say who stays")
+        return case
+    share, n_cars = float(stated["share"]), float(case.game.count.sum())
+    paid = _paid(tables["price"]["price"].to_numpy(), tables["load"].drop(columns="hour").to_numpy(), case)
+    expected = terms.share(paid)
+    if abs(share - expected) > SLACK:
+        faults.append(f"the share of customers kept is {share:.6g}, not {expected:.6g} as at the mean price paid")
+    for key, value in (("mean_paid", paid), ("cars", share * n_cars), ("left", (1.0 - share) * n_cars)):
+        if not abs(float(stated[key]) - value) <= SLACK * max(abs(value), SLACK):
+            faults.append(f"customers.{key} is {float(stated[key]):.6g}, not {value:.6g}")
+    return case.kept(share)
 
 
 def _paid(price: np.ndarray, load: np.ndarray, case: Case) -> float:
@@ -106,12 +133,13 @@ class _Day:
     ) -> None:
         self.folder, self.summary, self.tables, self.case, self.faults = folder, summary, tables, case, faults
         game = case.game
-        for name in ("price", "load", "plans_load", "load_v2g"):
+        self.contracts = summary.get("contracts")
+        for name in ("price", "load", "plans_load", *(("load_v2g",) if self.contracts is not None else ())):
             if len(tables[name]) != game.n_steps:
                 raise InputError(f"{folder / name}.csv has {len(tables[name])} rows for {game.n_steps} steps")
         self.price = self._column("price", "price")
         self.load_kw = np.array([self._column("load", name) for name in game.names])
-        left = 1.0 - case.v2g_share
+        left = 1.0 - case.v2g_share if self.contracts is not None else np.ones(game.n_classes)
         self.other_kw = (self.load_kw * left[:, None]).sum(axis=0)
 
     def _column(self, table: str, name: str) -> np.ndarray:
@@ -139,7 +167,7 @@ class _Day:
             self.faults.append(f"the mean price is {mean:.6g}, not {game.mean:.6g}")
 
     def check_drivers(self) -> None:
-        """Check that each class takes its energy at stage one, within its window and power."""
+        """Check that each class takes its energy at stage one, within its window and power, and at its least bill."""
         game = self.case.game
         for k, name in enumerate(game.names):
             row = self.load_kw[k]
@@ -147,6 +175,12 @@ class _Day:
             if (row < -SLACK * game.power_kw[k]).any() or (row > most + SLACK * game.power_kw[k]).any():
                 self.faults.append(f"{name} charges outside its window or above its power at stage one")
             self._differs(f"the energy of {name} at stage one", row.sum() * game.dt_h, game.energy_kwh[k], row.sum())
+            least, left = 0.0, game.energy_kwh[k]
+            for t in np.argsort(self.price, kind="stable"):
+                taken = min(left, most[t] * game.dt_h)
+                left, least = left - taken, least + taken * self.price[t]
+            if float(row @ self.price) * game.dt_h > least + SLACK * game.energy_kwh[k] * game.price_scale:
+                self.faults.append(f"{name} could pay less at this price")
 
     def check_batteries(self) -> tuple[np.ndarray, np.ndarray]:
         """Check each battery step by step; return charging and discharging power of whole classes, (V, T) [kW]."""
@@ -195,13 +229,14 @@ class _Day:
     def check_loads(self, charge: np.ndarray, discharge: np.ndarray, down_kw: np.ndarray | None) -> None:
         """Check the loads of the groups and of all, and the import limit with all bands down (T,) called."""
         case, cars = self.case, self.case.cars
-        assert cars is not None
         total = self.other_kw + (charge - discharge).sum(axis=0)
         scale = max(float(np.abs(total).max()), float(self.other_kw.max()), 1e-9)
-        groups = {name: charge[v] - discharge[v] for v, name in enumerate(cars.names)}
-        for k, name in enumerate(case.game.names):
-            if case.v2g_share[k] < 1:
-                groups[name] = self.load_kw[k] * (1.0 - case.v2g_share[k])
+        groups = {}
+        if cars is not None and self.contracts is not None:
+            groups = {name: charge[v] - discharge[v] for v, name in enumerate(cars.names)}
+            for k, name in enumerate(case.game.names):
+                if case.v2g_share[k] < 1:
+                    groups[name] = self.load_kw[k] * (1.0 - case.v2g_share[k])
         for name, row in groups.items():
             if not np.abs(self._column("load_v2g", name) - row).max() <= SLACK * scale:
                 self.faults.append(f"the load of {name} in load_v2g.csv is not that of its cars")
@@ -217,12 +252,30 @@ class _Day:
             self.faults.append("the import limit is exceeded, with all bands down called")
 
     def check_money(self, charge: np.ndarray, discharge: np.ndarray, reserve: float) -> float:
-        """Add up the account again; return the aggregator's profit with the contracts [currency]."""
-        case, cars, game = self.case, self.case.cars, self.case.game
-        assert cars is not None
-        assert "contracts" in self.summary
+        """Add up the account again; return the aggregator's profit, with the contracts if there are any [currency]."""
+        case, game = self.case, self.case.game
         bills = float(self.load_kw.sum(axis=0) @ self.price) * game.dt_h
         scale = max(abs(bills), float(game.energy_kwh.sum()) * game.price_scale)
+        elsewhere = 0.0
+        if case.customers is not None and "customers" in self.summary:
+            share = self.summary["customers"]["share"]
+            elsewhere = (1.0 - share) / share * float(self.load_kw.sum()) * game.dt_h * case.customers.competitor
+        owners, cost = 0.0, least_cost(game, self.load_kw.sum(axis=0), np.zeros(game.n_steps), game.sell)
+        if self.contracts is not None:
+            owners, cost = self._check_contracts(charge, discharge, reserve, scale)
+        row = self.tables["plans"].iloc[-1]
+        self._differs("the aggregator's profit", float(row["profit"]), bills - cost - owners, scale)
+        self._differs("what drivers pay", float(row["driver_cost"]), bills + elsewhere - owners, scale)
+        self._differs("the number of cars kept", float(row["cars"]), float(game.count.sum()), float(game.count.sum()))
+        return float(bills - cost - owners)
+
+    def _check_contracts(
+        self, charge: np.ndarray, discharge: np.ndarray, reserve: float, scale: float
+    ) -> tuple[float, float]:
+        """Check the money of the contracts; return the owners' share, and the cost without it [currency]."""
+        case, cars, game, stated = self.case, self.case.cars, self.case.game, self.contracts
+        assert cars is not None
+        assert stated is not None
         supply = {
             "alone": least_cost(game, self.other_kw, np.zeros(game.n_steps), case.v2g_sell),
             "smart": least_cost(game, self.other_kw + self.smart_kw.sum(axis=0), np.zeros(game.n_steps), case.v2g_sell),
@@ -230,7 +283,6 @@ class _Day:
         }
         wear = float(cars.wear @ discharge.sum(axis=1)) * game.dt_h
         gain = supply["smart"] - supply["v2g"] - wear + reserve
-        stated = self.summary["contracts"]
         expected = {
             "smart_cost": supply["smart"] - supply["alone"],
             "v2g_cost": supply["v2g"] + wear - supply["alone"],
@@ -257,16 +309,7 @@ class _Day:
                 discharge[v].sum() * game.dt_h,
                 1 + discharge.sum(),
             )
-        elsewhere = 0.0
-        if case.customers is not None:
-            share = self.summary["customers"]["share"] if "customers" in self.summary else 1.0
-            left = (1.0 - share) / share * float(self.load_kw.sum()) * game.dt_h
-            elsewhere = left * case.customers.competitor
-        profit = bills - supply["v2g"] - wear - case.owner_share * gain + reserve
-        row = self.tables["plans"].iloc[-1]
-        self._differs("the aggregator's profit", float(row["profit"]), profit, scale)
-        self._differs("what drivers pay", float(row["driver_cost"]), bills + elsewhere - case.owner_share * gain, scale)
-        return float(profit)
+        return case.owner_share * gain, supply["v2g"] + wear - reserve
 
 
 def least_cost(market: Market, taken_kw: np.ndarray, discharge_kw: np.ndarray, sale_price: np.ndarray) -> float:

@@ -356,7 +356,8 @@ class _Search:
         limited = self.plain.import_limit_kw is not None
         if limited and find_price(free, self.margin, None, integers=False).best is not None:
             none = "no price keeps" if proven else "no price was found that keeps"
-            return InputError(f"{none} the drivers who stay below limits.import_limit_kw; raise it, or try --margin 0")
+            more = ", or try --margin 0" if self.margin > 0 else ""
+            return InputError(f"{none} the drivers who stay below limits.import_limit_kw; raise it{more}")
         best = None if free.cars is None else find_price(free, self.margin, None, integers=False).best
         return no_price(free, best, self.margin, proven=proven)
 
