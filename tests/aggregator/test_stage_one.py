@@ -15,7 +15,7 @@ from csmoifsa_aggregator.model.game import Storage
 from csmoifsa_aggregator.model.generate import random_game
 from csmoifsa_aggregator.solve.alternation import certify, earns_more, verify
 from csmoifsa_aggregator.solve.bounds import greatest_bills
-from csmoifsa_aggregator.solve.integers import ordered_lambdas, solve_milp
+from csmoifsa_aggregator.solve.integers import solve_milp
 from csmoifsa_aggregator.solve.stackelberg import solve_game
 from csmoifsa_aggregator.solve.supply import procure
 
@@ -329,19 +329,6 @@ def test_narrow_bounds_make_a_small_program_with_the_same_optimum():
         assert binaries < 0.8 * all_binaries
         assert found.profit == pytest.approx(whole.objective, rel=1e-6)
         assert bound == pytest.approx(whole.objective, rel=1e-6)
-
-
-def test_lambdas_keep_the_order_that_the_program_knows():
-    rng = np.random.default_rng(8)
-    pairs = 0
-    for seed in range(6):
-        game = random_game(24, 20, seed)
-        one, other = ordered_lambdas(game)
-        pairs += one.size
-        for _ in range(50):
-            lam = quantile(rng.uniform(0.1, 1.0, 24), game)
-            assert (lam[one] <= lam[other]).all()
-    assert pairs > 30
 
 
 # ---- followers ----

@@ -26,6 +26,7 @@ from csmoifsa_aggregator.solve.bounds import (
 )
 from csmoifsa_aggregator.solve.lp import Program, ProgramSolution
 from csmoifsa_aggregator.solve.supply import Supply, add_cars, add_load, add_supply, procure
+from csmoifsa_aggregator.solve.thresholds import ThresholdOrder, order_thresholds
 from csmoifsa_aggregator.solve.watch import ProofState, Watch
 
 BRANCHING = {"mip_heuristic_effort": 0.0, "mip_allow_restart": False}
@@ -55,23 +56,6 @@ def solve_milp(
     return milp.read(answer), bound, milp.n_binaries
 
 
-def ordered_lambdas(game: Game) -> tuple[np.ndarray, np.ndarray]:
-    """Return pairs of classes a, b with ``lambda_a <= lambda_b`` at every price, two int arrays, less implied pairs.
-
-    Of the ``ceil(E_b / P_b dt)`` steps up to lambda_b at most ``|W_b - W_a|`` lie outside W_a; where the others are
-    enough for class a, its lambda is no higher.
-    """
-    window = game.window.astype(float)
-    needs = np.ceil(game.energy_kwh / game.step_kwh - 1e-9)
-    outside = window @ (1.0 - window.T)  # |W_b - W_a|
-    below = needs[None, :] - outside.T >= needs[:, None]  # a, b
-    below &= ~(below.T & np.tri(game.n_classes, dtype=bool).T)  # of two classes with equal lambda, one direction
-    np.fill_diagonal(below, False)
-    steps = below.astype(np.float32)  # a product of matrices counts the classes between two
-    one, other = np.nonzero(below & (steps @ steps == 0))
-    return one, other
-
-
 class _Milp:
     """The mixed-integer program, prices in units of `Game.price_scale`, powers in units of the mean class power.
 
@@ -90,9 +74,14 @@ class _Milp:
         self.price = add_prices(program, game, always_used.sum(axis=0))
         lam_cost = game.energy_kwh / self.unit - always_used.sum(axis=1)
         self.lam = program.columns(game.n_classes, self.low, self.high, lam_cost)
-        one, other = ordered_lambdas(game)
-        program.add(program.rows(one.size, upper=0.0)[:, None], self.lam[np.stack([one, other], axis=1)], [[1.0, -1.0]])
+        never = game.window & ~self.always
+        never[self.k, self.t] = False
+        order = order_thresholds(game, self.always, never)
+        row = program.rows(order.lower.size, upper=-order.steps * margin / game.price_scale)
+        program.add(row[:, None], self.lam[np.stack([order.lower, order.higher], axis=1)], [[1.0, -1.0]])
         self._followers()
+        if margin > 0:
+            self._keep_apart(order)
         bills = [
             (self.price, always_used.sum(axis=0)),
             (self.lam, lam_cost),
@@ -133,7 +122,7 @@ class _Milp:
         game, program, k, t = self.game, self.program, self.k, self.t
         size = k.size
         self.omega = omega = program.columns(size, upper=self.most_omega, cost=-game.step_kwh[k] / self.unit)
-        sigma = program.columns(size, upper=self.most_sigma)
+        self.sigma = sigma = program.columns(size, upper=self.most_sigma)
         row = program.rows(size, 0.0, 0.0)
         for columns, sign in ((self.price[t], 1.0), (self.lam[k], -1.0), (omega, 1.0), (sigma, -1.0)):
             program.add(row, columns, sign)
@@ -181,6 +170,31 @@ class _Milp:
             program.add(rows, sigma, 1.0)
             program.add(rows, self.full, weight)
             program.add(rows[part], self.other, weight[part])
+
+    def _keep_apart(self, order: ThresholdOrder) -> None:
+        """Add for classes a, b with ordered thresholds what their distance means for each step of both, rows of a MIP.
+
+        A step that a uses is cheaper for b by the distance: ``omega_b >= omega_a + distance (full_a + part_a)``; one
+        that b leaves is dearer for a: ``sigma_a >= sigma_b + distance (1 - full_b - part_b)``. Every price satisfies
+        them where lambda is the threshold; they cut off fractional uses of steps at prices that tie.
+        """
+        game, program, delta = self.game, self.program, self.margin / self.game.price_scale
+        entry = np.full((game.n_classes, game.n_steps), -1)
+        entry[self.k, self.t] = np.arange(self.k.size)
+        part = np.full(self.k.size, -1)
+        part[self.open] = self.other
+        pair, t = np.nonzero((entry[order.lower] >= 0) & (entry[order.higher] >= 0))
+        a, b = entry[order.lower[pair], t], entry[order.higher[pair], t]
+        apart = order.steps[pair] * delta
+        for row, above, below, user, sign in (
+            (program.rows(pair.size, 0.0), self.omega[b], self.omega[a], a, -1.0),
+            (program.rows(pair.size, apart), self.sigma[a], self.sigma[b], b, 1.0),
+        ):
+            program.add(row, above, 1.0)
+            program.add(row, below, -1.0)
+            program.add(row, self.full[user], sign * apart)
+            some = part[user] >= 0
+            program.add(row[some], part[user[some]], (sign * apart)[some])
 
     def _faces(self, sigma: np.ndarray) -> None:
         """Add shares x anywhere on the face of cheapest responses, full <= x <= 1 - empty."""
