@@ -24,6 +24,10 @@ _TEXTS = {
     ),
     "date_order": ("day-first|month-first", "How dates such as 03/04/2024 are read, where no date shows it."),
     "decimal": ("point|comma", "The decimal mark, where no number shows it."),
+    "unit": (
+        "UNIT",
+        "The unit of the values, such as kW, MWh or ct/kWh, where the name of the column does not say it.",
+    ),
     "fill": ("error|interpolate", "interpolate: fill missing values from their neighbours, and say which."),
 }
 _ONLY = typer.Option([], "--only", metavar="COLUMN=VALUE", help="Read only rows with this value; may be repeated.")

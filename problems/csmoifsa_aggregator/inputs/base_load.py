@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
@@ -15,18 +14,17 @@ from csmoifsa_energy.readers.files import FileSeries
 class BaseLoadKeys(FileSeries):
     """Load beside the cars on the same connection, such as that of a district; none where the table is left out.
 
+    Values of a file are in kW where neither ``unit`` nor the name of their column says otherwise.
+
     Attributes
     ----------
     values_kw : tuple of float, optional
         Mean load of each step of the case [kW], the first beginning at midnight.
-    unit : "kW" or "MW"
-        Unit of the values of the file.
     peak_kw : float, optional
         Greatest load to which the values are scaled [kW]; they are taken as they are where left out.
     """
 
     values_kw: tuple[float, ...] | None = None
-    unit: Literal["kW", "MW"] = "kW"
     peak_kw: float | None = None
 
     def __post_init__(self) -> None:
@@ -53,7 +51,7 @@ class BaseLoadKeys(FileSeries):
                     f"load.values_kw has {load.size} values for {steps} steps: {abs(steps - load.size)} {what}"
                 )
         else:
-            load = self.read_file("load").values.mean(axis=0) * (1000.0 if self.unit == "MW" else 1.0)
+            load = self.read_file("load", wanted="kW").values.mean(axis=0)
             load = _on_steps(load, steps, str(self.csv))
         if self.peak_kw is None:
             return load

@@ -119,7 +119,7 @@ def load_prices(
     time_column, price_column : str, optional
         Names of the columns of time and of price, where the file does not show them.
     per_mwh : bool
-        Whether prices in the file are per MWh, else per kWh.
+        Whether prices in the file are per MWh, else per kWh, where neither ``unit`` nor the file states it.
     days : (date, date), optional
         First and last day that must be whole; other days that are not whole are left out.
     key : str
@@ -134,7 +134,7 @@ def load_prices(
     source = path if isinstance(path, FileSeries) else FileSeries(csv=str(path))
     named = {"node": node, "time_column": time_column, "value_column": price_column}
     source = replace(source, **{name: value for name, value in named.items() if value is not None})
-    read = source.read_whole(key, days)
+    read = source.read_whole(key, days, "per MWh" if per_mwh else "per kWh")
     if not read.dates:
         reason = "".join(f": {why}" for why in list(read.left_out.values())[:1])
         raise InputError(f"{source.csv} holds no whole day{reason}")

@@ -20,14 +20,12 @@ from csmoifsa_energy.explain import check_values
 from csmoifsa_energy.readers import columns as find
 from csmoifsa_energy.readers.calendars import Calendar, Clock, read_calendar
 from csmoifsa_energy.readers.faults import Faults, InputFaultsError, MendableError, choose
+from csmoifsa_energy.readers.formats import Stamp, recognise
 from csmoifsa_energy.readers.numbers import Decimal, NumberStyle, UnclearNumberError, style_of
 from csmoifsa_energy.readers.series import DailySeries, DayChoice, DayReader, Fill, SourceColumn
-from csmoifsa_energy.readers.stamps import DateOrder, StampColumn, UnclearDateError, choose_zone, is_stamp, read_stamps
+from csmoifsa_energy.readers.stamps import DateOrder, StampColumn, UnclearDateError, choose_zone, read_stamps
 from csmoifsa_energy.readers.table import Table, read_table
-
-EASTERN = "America/New_York"
-
-Stamp = Literal["beginning", "ending"]
+from csmoifsa_energy.readers.units import BASE, EXAMPLES, Quantity, find_unit
 
 _ENDING = re.compile(r"\bend(?:ing|s)?\b|^SETTLEMENTDATE$", re.IGNORECASE)
 _BEGINNING = re.compile(r"\b(?:beginning|begin|start(?:ing)?)\b|_beginning", re.IGNORECASE)
@@ -67,6 +65,9 @@ class FileSeries(Parameters):
         Order of day and month in dates such as 03/04/2024; required if no date of the file shows it.
     decimal : "point" or "comma", optional
         Decimal mark; required if no number of the file shows it.
+    unit : str, optional
+        Unit of the values, such as "kW", "MWh" (of each step) or "ct/kWh", where the name of the column does not state
+        it.
     fill : "error" or "interpolate"
         Whether missing and unreadable values are faults or are interpolated and noted.
     """
@@ -88,6 +89,7 @@ class FileSeries(Parameters):
     time_zone: str | None = None
     date_order: DateOrder | None = None
     decimal: Decimal | None = None
+    unit: str | None = None
     fill: Fill = "error"
 
     def __post_init__(self) -> None:
@@ -96,17 +98,19 @@ class FileSeries(Parameters):
         if self.load_column is not None and self.value_column is not None:
             raise InputError("value_column and load_column are two names of one setting; keep one of them")
 
-    def read_file(self, key: str, minus: tuple[str, ...] = ()) -> DailySeries:
-        """Read the chosen days.
+    def read_file(self, key: str, minus: tuple[str, ...] = (), wanted: str | None = None) -> DailySeries:
+        """Read the chosen days: load [MW], prices [currency per MWh] or emissions [kg per MWh].
 
         Parameters
         ----------
         key : str
             The part of the scenario that holds these settings, for messages; values are load if it is ``"load"``,
-            else prices.
+            emissions if it is ``"filing.emissions"``, else prices.
         minus : tuple of str
             Columns of the file to subtract from the column of values, such as solar generation; they may hold negative
             values.
+        wanted : str, optional
+            Another unit of the values returned, in which they are taken to be where nothing states theirs.
 
         Raises
         ------
@@ -114,10 +118,12 @@ class FileSeries(Parameters):
             The file has faults, or neither file nor settings state what its stamps mark.
         """
         choice = DayChoice(day=self.day, first_day=self.first_day, last_day=self.last_day, which_days=self.which_days)
-        return _Series(self, key, prices=key != "load", market=False, minus=minus).chosen(choice)
+        return _Series(self, key, market=False, minus=minus, wanted=wanted).chosen(choice)
 
-    def read_whole(self, key: str, required: tuple[date, date] | None = None) -> DailySeries:
-        """Read every whole day of market prices.
+    def read_whole(
+        self, key: str, required: tuple[date, date] | None = None, wanted: str = BASE["price"]
+    ) -> DailySeries:
+        """Read every whole day of market prices [currency per MWh].
 
         Stamps mark beginnings of steps, on a clock that never changes, unless the file or a setting states otherwise.
 
@@ -128,13 +134,15 @@ class FileSeries(Parameters):
         required : (date, date), optional
             First and last day that must be whole; other days that are not whole are left out. By default every day
             but a cut-off first or last one must be whole.
+        wanted : str
+            Unit of the values returned, in which they are taken to be where nothing states theirs.
 
         Raises
         ------
         InputError
             As `read_file`.
         """
-        return _Series(self, key, prices=True, market=True).whole(required)
+        return _Series(self, key, market=True, wanted=wanted).whole(required)
 
 
 SETTINGS = tuple(
@@ -154,51 +162,17 @@ def series_from(values: Mapping[str, object], key: str) -> FileSeries:
     return check_values(FileSeries, dict(values), place=tuple(key.split(".")), strict=False)
 
 
-@dataclass(frozen=True)
-class _KnownFormat:
-    """Columns, stamps and zones of a file format that is recognised by its header."""
-
-    time: str
-    value: str
-    stamp: Stamp
-    stamp_zone: str
-    time_zone: str
-    date_order: DateOrder | None = None
-    decimal: Decimal | None = None
-
-
-def recognise(table: Table, prices: bool) -> _KnownFormat | None:
-    """Return the format that the header of a table shows; None if it is not one of these.
-
-    * PJM's hourly consumption set: ``Datetime,COMED_MW``, ISO stamps, hour ending, Eastern prevailing time.
-    * PJM Data Miner 2, metered load: ``datetime_beginning_utc, ..., mw``.
-    * PJM Data Miner 2, prices: ``datetime_beginning_utc, ..., total_lmp_da`` (or ``_rt``).
-    * EIA-930, cleaned: ``date_time, ..., cleaned demand (MW), ...``, UTC, hour ending; the local zone is the user's.
-    * EIA-930, balance files: ``..., UTC Time at End of Hour, ..., Demand (MW), ...``.
-    """
-    columns, names = table.columns, set(table.columns)
-    if columns[:1] == ["Datetime"] and len(columns) == 2 and columns[1].endswith("_MW") and not prices:
-        first = next((row[0].strip() for row in table.rows if is_stamp(row[0])), "0000-")
-        return _KnownFormat("Datetime", columns[1], "ending", "local", EASTERN) if first[4] == "-" else None
-    if "datetime_beginning_utc" in names:
-        for value in ("mw", "total_lmp_da", "total_lmp_rt"):
-            if value in names:
-                return _KnownFormat("datetime_beginning_utc", value, "beginning", "UTC", EASTERN, "month-first")
-    if {"date_time", "cleaned demand (MW)"} <= names:
-        return _KnownFormat("date_time", "cleaned demand (MW)", "ending", "UTC", "")
-    if {"UTC Time at End of Hour", "Demand (MW)"} <= names:
-        return _KnownFormat("UTC Time at End of Hour", "Demand (MW)", "ending", "UTC", "", "month-first", "point")
-    return None
-
-
 class _Series:
     """One file with its columns found and its stamps read."""
 
     def __init__(
-        self, settings: FileSeries, key: str, *, prices: bool, market: bool, minus: tuple[str, ...] = ()
+        self, settings: FileSeries, key: str, *, market: bool, minus: tuple[str, ...] = (), wanted: str | None = None
     ) -> None:
         assert settings.csv is not None
         self.settings, self.key, self.market = settings, key, market
+        self.quantity: Quantity = {"load": "load", "filing.emissions": "emissions"}.get(key, "price")
+        self.wanted = wanted or BASE[self.quantity]
+        prices = self.quantity != "load"
         self.path = Path(settings.csv)
         what = "price file" if market else f"{key} file"
         table = read_table(self.path, what, sheet=settings.sheet, key=key)
@@ -412,11 +386,39 @@ class _Series:
             time_column=self.time,
             texts=texts,
             style=self._style(column, texts),
+            factor=self._factor(column),
             fill=self.settings.fill,
             negative=negative,
             key=self.key,
         )
         return DayReader(self.calendar, source)
+
+    def _factor(self, column: str) -> float:
+        """Return what the values of a column are multiplied by to be in the wanted unit, and note it unless it is 1."""
+        named, stated = find.unit_of(self.table, column, self.quantity), self.settings.unit
+        unit = named
+        if stated is not None and (column == self.column or named is None):
+            unit = find_unit(stated, self.quantity)
+            if unit is None:
+                raise MendableError(
+                    f"{self.key}.unit: {stated!r} is no unit of such values; write one such as "
+                    f"{EXAMPLES[self.quantity]}",
+                    choose(self.key, "unit"),
+                )
+            if named is not None and (named.size, named.per_step) != (unit.size, unit.per_step):
+                self.notes.append(f"{self.path}: column {column!r} says {named.text}, but unit is {stated!r}")
+        if unit is None:
+            return 1.0
+        into = find_unit(self.wanted, self.quantity)
+        assert into is not None
+        factor = unit.factor(self.calendar.step) / into.size
+        if factor != 1.0:
+            each = " of each step" if unit.per_step else ""
+            self.notes.append(
+                f"{self.path}: column {column!r} is in {unit.text}{each}; its values are multiplied by {factor:g} to "
+                f"be in {self.wanted}"
+            )
+        return factor
 
     def _style(self, column: str, texts: list[str]) -> NumberStyle:
         try:

@@ -25,6 +25,7 @@ _SHAPES = {
 _GROUPED = re.compile("[, \u00a0\u202f'\u2019]")
 _WHOLE = re.compile(r"[+-]?\d+", re.ASCII)
 _PLAIN = re.compile(rf"[+-]?(?:\d+\.?\d*|\.\d+){_EXPONENT}", re.ASCII)
+_TWO_READINGS = re.compile(r"-?[1-9]\d{0,2}\.\d{3}", re.ASCII)
 _LONG = re.compile(r"[+-]?\d{4}", re.ASCII)
 
 
@@ -71,6 +72,20 @@ class NumberStyle:
         return value if abs(value) < 1e300 else None
 
 
+def typed(value: float) -> str:
+    """Return the text of a number that a file holds as such, not as text: it has one reading, see `style_of`.
+
+    Examples
+    --------
+    >>> typed(4.133), typed(4133.0), typed(4.5)
+    ('4.1330', '4133', '4.5')
+    """
+    if value.is_integer() and abs(value) < 1e15:
+        return str(int(value))
+    text = repr(value)
+    return text + "0" if _TWO_READINGS.fullmatch(text) else text
+
+
 def style_of(texts: Sequence[str], separator: str, stated: Decimal | None = None) -> NumberStyle:
     """Return decimal mark and grouping of a column, from those of its cells that have one reading.
 
@@ -97,7 +112,7 @@ def style_of(texts: Sequence[str], separator: str, stated: Decimal | None = None
     >>> style_of(["4,133", "4,133.6"], ";")
     NumberStyle(decimal='point', group=',')
     """
-    if stated != "comma" and separator not in (";", "\t") and not any(_GROUPED.search(text) for text in texts):
+    if stated != "comma" and separator == "," and not any(_GROUPED.search(text) for text in texts):
         return NumberStyle()
     clear: dict[Decimal, tuple[int, str]] = {}
     unclear: tuple[int, str] | None = None
@@ -122,7 +137,7 @@ def style_of(texts: Sequence[str], separator: str, stated: Decimal | None = None
                 f"the column holds both {clear['point'][1]!r} and {clear['comma'][1]!r}, with two decimal marks",
                 max(row for row, _ in clear.values()),
             )
-        if not clear and unclear is not None and ("," in unclear[1] or separator in (";", "\t")):
+        if not clear and unclear is not None and ("," in unclear[1] or separator != ","):
             raise UnclearNumberError(f"{unclear[1]!r} can be read with a decimal mark or grouped thousands", unclear[0])
     return NumberStyle(decimal, _group(texts, odd, decimal))
 

@@ -32,7 +32,7 @@ class DailySeries:
     Attributes
     ----------
     values : (D, T) array
-        Mean of each of T steps of D days [unit of the file]; the first step begins at midnight.
+        Mean of each of T steps of D days; the first step begins at midnight.
     dates : list of date
         Date of each row of ``values``; empty if unknown.
     notes : list of str
@@ -148,6 +148,8 @@ class SourceColumn:
         The cells of the column of values.
     style : NumberStyle
         Decimal mark and grouping of the numbers.
+    factor : float
+        What each number is multiplied by, to be in the unit wanted.
     fill : "error" or "interpolate"
         Whether a missing or unreadable value is a fault or is interpolated.
     negative : bool
@@ -161,6 +163,7 @@ class SourceColumn:
     time_column: str
     texts: list[str]
     style: NumberStyle
+    factor: float
     fill: Fill
     negative: bool
     key: str
@@ -209,7 +212,7 @@ class DayReader:
             if count and bridged is not None:
                 filled.append(self._clock(index))
         self._note(day, counts, filled)
-        return values
+        return [value * self.source.factor for value in values]
 
     def edge(self, day: date, faults: Faults, *, last: bool) -> bool:
         """Return whether the first (or last) day of a file is cut off at its outer end, and whole otherwise."""

@@ -14,6 +14,7 @@ from zipfile import ZipFile
 from csmoifsa.errors import InputError, did_you_mean
 from csmoifsa.files import read_bytes
 from csmoifsa_energy.readers.faults import MendableError, choose
+from csmoifsa_energy.readers.numbers import typed
 
 LARGEST = 512 * 2**20
 """Largest size of an Excel file after unpacking [bytes]."""
@@ -124,5 +125,5 @@ def _text(value: object) -> str:
     if isinstance(value, date | time):
         return value.isoformat()[:8] if isinstance(value, time) else value.isoformat()
     if isinstance(value, float):
-        return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(float(value))
+        return typed(float(value))
     return str(value).strip()

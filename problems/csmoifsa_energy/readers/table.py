@@ -15,7 +15,7 @@ from pathlib import Path
 from csmoifsa.errors import InputError, did_you_mean
 from csmoifsa.files import read_text
 from csmoifsa_energy.readers.faults import Faults, MendableError, choose
-from csmoifsa_energy.readers.layout import data_lines, find_separator
+from csmoifsa_energy.readers.layout import data_lines, find_separator, split_header
 from csmoifsa_energy.readers.records import read_records
 from csmoifsa_energy.readers.sheets import read_sheet
 
@@ -45,6 +45,8 @@ class Table:
         Character between columns; ``""`` in a sheet or a JSON file.
     notes : list of str
         Sentences on lines left out.
+    units : dict of str to str
+        Unit of columns, where a row below the header states it.
     """
 
     path: Path
@@ -54,6 +56,7 @@ class Table:
     cut_short: bool
     separator: str = ","
     notes: list[str] = field(default_factory=list)
+    units: dict[str, str] = field(default_factory=dict)
 
     def at(self, column: str, key: str = "") -> int:
         """Return the index of a column.
@@ -116,13 +119,18 @@ def read_table(path: Path, what: str = "file", *, sheet: str | None = None, key:
     if not records:
         faults.stop()
         raise InputError(f"{path} is empty; a header line was expected")
-    header_line, header = records[0]
+    (header_line, header), records, units, told = split_header(path, records)
+    notes += told
+    while header and not header[-1].strip() and not any("".join(row[len(header) - 1 :]).strip() for _, row in records):
+        header = header[:-1]  # separators at the end of each line
     if len(header) > MOST_COLUMNS:
         raise InputError(f"{path} has {len(header):,} columns; at most {MOST_COLUMNS:,} are read")
     columns = [cell.strip() for cell in header]
     lines: list[int] = []
     rows: list[list[str]] = []
-    for line, row in records[1:]:
+    for line, row in records:
+        while len(row) > len(columns) and not row[-1].strip():
+            row = row[:-1]
         if len(row) != len(columns):
             faults.add(f"{len(row)} cells where the header has {len(columns)}", line=line)
             continue
@@ -132,7 +140,7 @@ def read_table(path: Path, what: str = "file", *, sheet: str | None = None, key:
     if double:
         faults.add(f"the header names {', '.join(map(repr, double))} more than once", line=header_line)
     faults.stop()
-    return Table(path, columns, lines, rows, cut_short, separator, notes)
+    return Table(path, columns, lines, rows, cut_short, separator, notes, dict(zip(columns, units, strict=False)))
 
 
 def _records(text: str, separator: str, faults: Faults) -> list[tuple[int, list[str]]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from csmoifsa_energy.readers.columns import unit_of
 from csmoifsa_energy.readers.faults import MendableError, Remedy, Setting
 from csmoifsa_energy.readers.table import Table
 from csmoifsa_ev.model.fleet import SessionColumns
@@ -73,13 +74,15 @@ class SessionTexts:
     Attributes
     ----------
     arrival, departure, energy : list of str
-        Stamps, and energy [kWh].
+        Stamps, and energy.
     car : list of str
         Driver or car; empty texts where the file names none, so that each session is a car of its own.
     zones : (list of str, list of str), optional
         Time zone of each arrival and departure, where columns name it.
     stamp_zone : str, optional
         Time zone of all stamps, where the form states it.
+    kwh : float
+        What energies are multiplied by to be in kWh: 0.001 where their column says Wh.
     """
 
     arrival: list[str]
@@ -88,6 +91,7 @@ class SessionTexts:
     car: list[str]
     zones: tuple[list[str], list[str]] | None = None
     stamp_zone: str | None = None
+    kwh: float = 1.0
 
 
 def session_texts(table: Table, named: SessionColumns | None) -> SessionTexts:
@@ -126,6 +130,7 @@ def session_texts(table: Table, named: SessionColumns | None) -> SessionTexts:
         return [" ".join(cell.strip() for cell in row) for row in zip(*parts, strict=True)]
 
     has_car = columns.car is not None and (form is None or columns.car in table.columns)
+    unit = unit_of(table, columns.energy, "energy") if isinstance(columns.energy, str) else None
     has_zones = columns.arrival_zone is not None
     return SessionTexts(
         cells("arrival"),
@@ -134,6 +139,7 @@ def session_texts(table: Table, named: SessionColumns | None) -> SessionTexts:
         cells("car") if has_car else [""] * len(table.rows),
         (cells("arrival_zone"), cells("departure_zone")) if has_zones else None,
         form.stamp_zone if form is not None else None,
+        unit.size if unit is not None else 1.0,
     )
 
 

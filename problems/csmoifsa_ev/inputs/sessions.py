@@ -102,6 +102,7 @@ def read_sessions(source: SessionsFile, fleet: Fleet) -> Recorded:
         label = "" if isinstance(place, int) else f"{place}: "
         times = [_placed(moment, zone, faults, label, line) for moment in moments]
         kwh = style.read(energy)
+        kwh = None if kwh is None else kwh * records.texts.kwh
         if kwh is None or kwh < 0:
             faults.add(f"{label}the energy {energy!r} is not a number of kWh from 0 up", line=line, kind="energy")
         if stamp_zone is None and any(time is not None and time.tzinfo is None for time in times):
@@ -128,6 +129,8 @@ def read_sessions(source: SessionsFile, fleet: Fleet) -> Recorded:
     faults.stop()
     if not rows:
         raise InputError(f"{path} holds no sessions")
+    if records.texts.kwh != 1.0:
+        notes.append(f"{path}: energies are multiplied by {records.texts.kwh:g} to be in kWh, as their column says")
     table = _table(path, rows, fleet)
     return replace(table, notes=notes + table.notes)
 
@@ -194,7 +197,8 @@ def _style(path: Path, records: _Records) -> NumberStyle:
         return style_of(records.texts.energy, records.separator)
     except UnclearNumberError as error:
         place = records.places[error.row]
-        raise InputError(f"{path}, {place}: {error}; write energies with a decimal point") from None
+        where = f"line {place}" if isinstance(place, int) else place
+        raise InputError(f"{path}, {where}: {error}; write energies with a decimal point") from None
 
 
 def _on_clock(stamp: datetime, own: tzinfo | None) -> datetime:
