@@ -11,6 +11,7 @@ import pytest
 
 from csmoifsa.errors import InputError
 from csmoifsa_ev.inputs.customers import Customers, sample_customers
+from csmoifsa_ev.inputs.day_sessions import recorded_by_title
 from csmoifsa_ev.inputs.scenario import build_day, load_scenario
 from csmoifsa_ev.model.bill import DAYS_A_MONTH, Bill, BillTerms, DemandCharge, Tier, Use, monthly_bills
 from csmoifsa_ev.model.fleet import draw_sessions
@@ -29,6 +30,10 @@ PRESENT = BillTerms(
     tax=0.07,
 )
 PROPOSED = dataclasses.replace(PRESENT, fixed_per_month=14.0, tiers=(), tax=0.05)
+
+
+def sampled(scenario, day, **more):
+    return sample_customers(scenario.fleet, day, recorded_by_title(scenario.fleet, scenario.tariff), **more)
 
 
 def bill_by_hand(terms, prices, kwh_day, kw):
@@ -90,7 +95,7 @@ def test_power_of_a_customer_is_its_chargers_in_the_hours_it_charges():
 def test_power_of_drawn_cars_by_minutes(case):
     scenario = case.with_changes(n_ev=60)
     day = build_day(scenario)
-    customers = sample_customers(scenario.fleet, day)
+    customers = sampled(scenario, day)
     use = customers.use(customers.used_kwh)
     cars = draw_sessions(scenario.fleet, 0, 60)
     per_step = 1440 // len(day.period)
@@ -150,7 +155,7 @@ def test_all_customers_pay_what_the_fleet_pays(case):
     scenario = with_bill(case.with_changes(n_ev=250), present=BillTerms(tax=0.1), proposed=BillTerms(tax=0.1))
     day = build_day(scenario)
     outcome = EVPricing(day).outcome(TARIFFS)
-    use = sampled_use(sample_customers(scenario.fleet, day), tuple(outcome.flow_mwh), day)
+    use = sampled_use(sampled(scenario, day), tuple(outcome.flow_mwh), day)
     bills = customer_bills(use, (TARIFFS[0], TARIFFS[1]), day)
     paid = (outcome.charging_mw[1] * TARIFFS[1][day.period]).sum() * day.dt_h * day.prices.per_mwh * DAYS_A_MONTH
     assert bills["bill_proposed"].sum() == pytest.approx(1.1 * paid, rel=1e-6)

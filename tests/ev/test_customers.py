@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from csmoifsa_ev.inputs.customers import Customers, sample_customers
+from csmoifsa_ev.inputs.day_sessions import recorded_by_title
 from csmoifsa_ev.inputs.scenario import build_day, load_scenario
 from csmoifsa_ev.model.flow_region import flow_pairs
 from csmoifsa_ev.model.outcome import evaluate
@@ -41,6 +42,10 @@ CASES = {
 TARIFFS = np.array([[44.5, 24.3, 11.6, 5.0, 5.0, 5.0], [50.0, 30.0, 9.0, 5.0, 5.0, 5.0]])
 
 
+def sampled(scenario, day, **more):
+    return sample_customers(scenario.fleet, day, recorded_by_title(scenario.fleet, scenario.tariff), **more)
+
+
 @pytest.fixture(scope="module", params=list(CASES))
 def priced(request, tmp_path_factory):
     path = tmp_path_factory.mktemp("case") / "case.toml"
@@ -52,7 +57,7 @@ def priced(request, tmp_path_factory):
 
 def test_all_customers_sum_to_the_fleet(priced):
     scenario, day, outcome = priced
-    customers = sample_customers(scenario.fleet, day, most=scenario.fleet.n_ev)
+    customers = sampled(scenario, day, most=scenario.fleet.n_ev)
     assert customers.weight == 1
     use = sampled_use(customers, tuple(outcome.flow_mwh), day)
     bills = customer_bills(use, (TARIFFS[0], TARIFFS[1]), day)
@@ -71,7 +76,7 @@ def test_all_customers_sum_to_the_fleet(priced):
 
 def test_no_session_takes_more_than_it_can(priced):
     scenario, day, outcome = priced
-    customers = sample_customers(scenario.fleet, day)
+    customers = sampled(scenario, day)
     for flows in outcome.flow_mwh:
         after = customers.summed(shifted_kwh(customers, flows, day)[0])
         used, most = customers.summed(customers.used_kwh), customers.summed(customers.used_kwh + customers.free_kwh)
@@ -88,7 +93,7 @@ def test_any_number_of_periods_and_trips(n_periods, trips):
     day = build_day(scenario)
     problem = EVPricing(day)
     outcome = problem.outcome(random_tariffs(problem, 6, seed=n_periods))
-    customers = sample_customers(scenario.fleet, day)
+    customers = sampled(scenario, day)
     together = 0
     for row, flows in enumerate(outcome.flow_mwh):
         after, missed = shifted_kwh(customers, flows, day)
@@ -113,7 +118,7 @@ def test_any_number_of_periods_and_trips(n_periods, trips):
 def test_all_at_once_is_equal_shares_where_nothing_competes():
     scenario = load_scenario().with_changes(n_ev=200)
     day = build_day(scenario)
-    customers = sample_customers(scenario.fleet, day)
+    customers = sampled(scenario, day)
     able = np.array([np.minimum(customers.used_kwh[a], customers.free_kwh[b]) for a, b in flow_pairs(3)])
     wanted = np.array([0.3, 0.0, 0.0]) * able.sum(axis=1)
     np.testing.assert_allclose(_together(customers, able, wanted), able * [[0.3], [0.0], [0.0]], atol=1e-7)
@@ -123,7 +128,7 @@ def test_energies_of_a_session_by_minutes():
     """One session counted minute by minute: what it charges and could charge in each period."""
     scenario = load_scenario()
     day = build_day(scenario.with_changes(n_ev=50))
-    customers = sample_customers(scenario.with_changes(n_ev=50).fleet, day)
+    customers = sampled(scenario.with_changes(n_ev=50), day)
     from csmoifsa_ev.model.fleet import draw_sessions
 
     cars = draw_sessions(scenario.with_changes(n_ev=50).fleet, 0, 50)
@@ -189,10 +194,10 @@ def test_recorded_sessions_are_sampled_by_car_day(tmp_path):
     )
     scenario = load_scenario(tmp_path / "s.toml")
     day = build_day(scenario)
-    customers = sample_customers(scenario.fleet, day)
+    customers = sampled(scenario, day)
     assert (len(customers.kind), customers.weight) == (30, 100.0)
     assert customers.used_kwh.sum() == pytest.approx(sum(float(row.rsplit(",", 1)[1]) for row in rows[1:]), rel=1e-4)
-    few = sample_customers(scenario.fleet, day, most=10)
+    few = sampled(scenario, day, most=10)
     assert (len(few.kind), len(few.car), few.weight) == (10, 20, 300.0)
     outcome = evaluate(TARIFFS, day)
     bills = customer_bills(sampled_use(customers, tuple(outcome.flow_mwh), day), (TARIFFS[0], TARIFFS[1]), day)

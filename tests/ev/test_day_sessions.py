@@ -7,7 +7,10 @@ from datetime import date, timedelta
 import numpy as np
 import pytest
 
+from csmoifsa_ev.inputs.customers import joined_use, sample_customers
+from csmoifsa_ev.inputs.day_sessions import recorded_by_title
 from csmoifsa_ev.inputs.scenario import build_day, load_scenario
+from csmoifsa_ev.study.customers import study_use
 from csmoifsa_ev.study.study import run_study
 
 FIRST, DAYS = date(2021, 3, 1), 28  # a Monday; four weeks
@@ -91,3 +94,32 @@ def test_a_study_of_such_a_record(tmp_path):
     energy = study.choice_outcome.charging_mw.sum(axis=1) * study.day.dt_h
     assert energy == pytest.approx(study.day.total_energy_mwh, rel=1e-6)
     assert study.beyond_sessions < 1e-6
+
+
+def test_customers_charge_what_their_kind_of_days_does(tmp_path):
+    """Oracle: the rows of the record by hand; weekdays 11 and 12 kWh at 8 h, weekends 6 kWh at 19 h."""
+    scenario = write(tmp_path)
+    day = build_day(scenario)
+    recorded = recorded_by_title(scenario.fleet, scenario.tariff)
+    uses = []
+    for kind, energies, activity in zip(day.kinds, ([11, 12], [6]), (2 / (48 / 28), 1 / (48 / 28)), strict=True):
+        customers = sample_customers(scenario.fleet, kind, recorded)
+        assert len(customers.kind) == 40  # the weekdays' car-days; eight weekend ones stand five times
+        kwh = customers.summed(customers.used_kwh).sum(axis=0)
+        assert sorted(set(np.round(kwh, 6))) == energies
+        use = customers.use(customers.used_kwh)
+        assert use.kwh.sum(axis=0) == pytest.approx(kwh * activity)
+        assert use.kwh.sum() * customers.weight / 1000 == pytest.approx(kind.total_energy_mwh, rel=1e-6)
+        uses.append(use)
+    bills = joined_use(uses, day.shares)
+    assert bills.kwh.sum(axis=0).mean() == pytest.approx(1000 * day.total_energy_mwh / 7_000, rel=1e-6)
+
+
+def test_bills_of_kinds_of_days_are_those_counted_by_hand(tmp_path):
+    """At one price everywhere a customer's month costs its energy times the price, whatever the hours."""
+    scenario = write(tmp_path)
+    day = build_day(scenario)
+    use = study_use(scenario, day, (day.prices.start_prices, day.prices.start_prices))
+    energy = use.today.kwh.sum(axis=0)
+    weekday, weekend = 20 / 28 * 2 / (48 / 28), 8 / 28 / (48 / 28)
+    assert sorted(set(np.round(energy, 6))) == pytest.approx([11 * weekday + 6 * weekend, 12 * weekday + 6 * weekend])

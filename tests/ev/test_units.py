@@ -111,7 +111,9 @@ def test_a_stated_unit_holds_and_a_contradiction_is_noted(tmp_path):
 
 
 def test_columns_to_subtract_have_units_of_their_own(tmp_path):
-    rows = [f"{when:%Y-%m-%d %H:%M},{value},{1000 * k},{k}" for k, (when, value) in enumerate(zip(*series(60), strict=True))]
+    rows = [
+        f"{when:%Y-%m-%d %H:%M},{value},{1000 * k},{k}" for k, (when, value) in enumerate(zip(*series(60), strict=True))
+    ]
     path = tmp_path / "net.csv"
     path.write_text("\n".join(["Time,load_mw,solar_kw,wind_mw", *rows]) + "\n", encoding="utf-8")
     read = Load(csv=str(path), minus=("solar_kw", "wind_mw"), **CLOCK).read()
@@ -184,7 +186,7 @@ def test_the_header_is_found_below_titles(tmp_path, head):
 def workbook(path, head, rows):
     book = Workbook()
     for row in (*head, *rows):
-        book.active.append(row)
+        book.worksheets[0].append(row)
     book.save(path)
     return str(path)
 

@@ -8,8 +8,8 @@ from datetime import date
 
 import numpy as np
 
-from csmoifsa_ev.inputs.sessions import Recorded
-from csmoifsa_ev.model.fleet import Sessions
+from csmoifsa_ev.inputs.sessions import Recorded, read_sessions
+from csmoifsa_ev.model.fleet import Fleet, Sessions
 from csmoifsa_ev.model.tariff import Windows
 
 
@@ -66,5 +66,25 @@ def sessions_by_kind(recorded: Recorded, tariff: Windows) -> tuple[dict[int, Kin
             f"fleet.sessions: on {title} days {car_days:,} car-days in {days:,} days, {found[k].activity:.0%} of the "
             "mean of all days"
         )
-    notes.append("fleet.sessions: the bills of sampled customers take the sessions of all days on each kind of days")
     return found, notes
+
+
+def recorded_by_title(fleet: Fleet, tariff: Windows) -> dict[str, KindSessions]:
+    """Return the recorded sessions of each kind of days by its title, as `day.DayKind` has it; none of a drawn fleet.
+
+    Parameters
+    ----------
+    fleet : Fleet
+        The fleet, whose record is read.
+    tariff : Windows
+        Tells the kind of each day.
+    """
+    if fleet.sessions is None:
+        return {}
+    recorded = read_sessions(fleet.sessions, fleet)
+    titles = ["", *(one.name for one in tariff.days)]
+    if fleet.sessions.by_kind and tariff.days:
+        found, _ = sessions_by_kind(recorded, tariff)
+        return {titles[k]: one for k, one in found.items()}
+    every = KindSessions(sessions=recorded.sessions, car_days=recorded.n_car_days, activity=1.0)
+    return dict.fromkeys(titles, every)

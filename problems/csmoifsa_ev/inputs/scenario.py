@@ -20,7 +20,7 @@ from csmoifsa_energy.explain import check_values
 from csmoifsa_energy.readers.faults import MendableError, choose
 from csmoifsa_energy.readers.series import DailySeries
 from csmoifsa_ev.inputs.customers import mean_charges
-from csmoifsa_ev.inputs.day_sessions import KindSessions, sessions_by_kind
+from csmoifsa_ev.inputs.day_sessions import KindSessions, recorded_by_title, sessions_by_kind
 from csmoifsa_ev.inputs.filing import Filing, resampled
 from csmoifsa_ev.inputs.imported import drop_prices, import_files
 from csmoifsa_ev.inputs.load import GridInput, Load
@@ -353,7 +353,7 @@ class DaySource:
                 f"prices.reference: the mean price drivers pay now must be above 0, not {day.reference_level}"
             )
         if scenario.limits.max_revenue_change is not None and scenario.bill.stated:
-            day = replace(day, other_revenue=mean_charges(fleet, day))
+            day = replace(day, other_revenue=mean_charges(fleet, day, recorded_by_title(fleet, tariff)))
         return day
 
 

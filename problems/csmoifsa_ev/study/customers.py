@@ -16,6 +16,7 @@ from scipy.optimize import brentq, linprog
 from scipy.sparse import csr_matrix, hstack, identity, kron
 
 from csmoifsa_ev.inputs.customers import Customers, joined_use, sample_customers
+from csmoifsa_ev.inputs.day_sessions import recorded_by_title
 from csmoifsa_ev.inputs.scenario import Scenario
 from csmoifsa_ev.model.bill import DAYS_A_MONTH, Bill, BillTerms, MonthlyBills, Use, monthly_bills
 from csmoifsa_ev.model.day import PricingDay
@@ -173,13 +174,14 @@ def study_use(scenario: Scenario, day: PricingDay, tariffs: tuple[np.ndarray, np
 
     Of several kinds of days energies are means over all days, and powers the highest of all.
     """
+    recorded = recorded_by_title(scenario.fleet, scenario.tariff)
     parts = []
     for kind, old in zip(day.kinds, day.in_force.kinds, strict=True):
         before, after = (
             shifted_energy(one[None, : day.n_periods], on)[0] for one, on in zip(tariffs, (old, kind), strict=True)
         )
-        same = None if day.hours_in_force is None else (sample_customers(scenario.fleet, old), old)
-        parts.append(sampled_use(sample_customers(scenario.fleet, kind), (before, after), kind, same))
+        same = None if day.hours_in_force is None else (sample_customers(scenario.fleet, old, recorded), old)
+        parts.append(sampled_use(sample_customers(scenario.fleet, kind, recorded), (before, after), kind, same))
     if len(parts) == 1:
         return parts[0]
     return SampledUse(

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from csmoifsa_ev.inputs.customers import sample_customers
+from csmoifsa_ev.inputs.day_sessions import recorded_by_title
 from csmoifsa_ev.inputs.filing import Filing, FilingRates
 from csmoifsa_ev.inputs.scenario import Scenario
 from csmoifsa_ev.model.day import PricingDay
@@ -268,11 +269,13 @@ def _share_change(effects: DayEffects) -> np.ndarray:
 def _car_days(scenario: Scenario, day: PricingDay, tariffs: tuple[np.ndarray, np.ndarray]) -> CarDays:
     """Return the sampled customers' charging with both tariffs, on each kind of days."""
     weights, parts = [], []
+    recorded = recorded_by_title(scenario.fleet, scenario.tariff)
     for share, kind in zip(day.shares, day.kinds, strict=True):
-        customers = sample_customers(scenario.fleet, kind)
+        customers = sample_customers(scenario.fleet, kind, recorded)
         flows = shifted_energy(np.stack(tariffs)[:, : day.n_periods], kind)
         parts.append([customers.summed(shifted_kwh(customers, one, kind)[0]) for one in flows])
         n = len(customers.kind)
-        weights.append(np.full(n, share / n))
+        weights.append(np.full(n, share * customers.activity / n))
     in_force, offered = (np.hstack([one[k] for one in parts]) for k in (0, 1))
-    return CarDays(weight=np.concatenate(weights), in_force_kwh=in_force, offered_kwh=offered)
+    weight = np.concatenate(weights)
+    return CarDays(weight=weight / weight.sum(), in_force_kwh=in_force, offered_kwh=offered)
