@@ -29,6 +29,15 @@ PRESENT = BillTerms(
     minimum_per_month=45.0,
     tax=0.07,
 )
+BY_PERIOD = BillTerms(
+    tiers=(
+        Tier(above_kwh=50, add=3.0),
+        Tier(above_kwh=80, add=-1.5, periods=("peak",)),
+        Tier(above_kwh=40, add=2.5, periods=("valley", "flat")),
+        Tier(above_kwh=150, add=7.0, periods=("peak",)),
+    ),
+    other_kwh_per_month=30.0,
+)
 PROPOSED = dataclasses.replace(PRESENT, fixed_per_month=14.0, tiers=(), tax=0.05)
 
 
@@ -44,11 +53,12 @@ def bill_by_hand(terms, prices, kwh_day, kw):
     tiers, step = 0.0, month / 20_000
     for k in range(20_000):
         at = terms.other_kwh_per_month + (k + 0.5) * step
-        add = 0.0
-        for tier in terms.tiers:
-            if at >= tier.above_kwh:
-                add = tier.add
-        tiers += add / 100 * step
+        for number, name in enumerate(PERIODS):  # each period has its part of every kWh
+            add = {}
+            for tier in terms.tiers:
+                if at >= tier.above_kwh and name in (tier.periods or PERIODS):
+                    add[tier.periods] = tier.add
+            tiers += sum(add.values()) / 100 * step * kwh_day[number] / max(sum(kwh_day), 1e-9)
     demand = 0.0
     for one in terms.demand:
         demand += one.per_kw * max(kw[PERIODS.index(name)] for name in one.periods or PERIODS)
@@ -61,7 +71,7 @@ def bill_by_hand(terms, prices, kwh_day, kw):
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("terms", [PRESENT, PROPOSED, BillTerms(), BillTerms(minimum_per_month=500.0)])
+@pytest.mark.parametrize("terms", [PRESENT, PROPOSED, BY_PERIOD, BillTerms(), BillTerms(minimum_per_month=500.0)])
 def test_parts_of_a_bill_by_hand(terms):
     rng = np.random.default_rng(5)
     kwh = rng.exponential(4.0, (3, 40)) * (rng.random((3, 40)) < 0.7)
@@ -232,6 +242,22 @@ def test_what_the_scenario_states_wins(tmp_path):
     assert len(bill.present.tiers) == 2
 
 
+def test_tiers_that_differ_between_periods_are_taken_by_period(tmp_path):
+    structure = [
+        [{"rate": 0.1, "max": 100}, {"rate": 0.3, "max": 200}, {"rate": 0.05}],
+        [{"rate": 0.2}],
+        [{"rate": 0.4, "max": 10, "unit": "kWh daily"}, {"rate": 0.45}],
+    ]
+    scenario = read(tmp_path, URDB | {"energyratestructure": structure})
+    tiers = [(one.above_kwh, one.add, one.periods) for one in scenario.bill.present.tiers]
+    assert sorted(tiers) == [
+        (100, 20.0, ("valley",)),
+        (200, -5.0, ("valley",)),
+        (pytest.approx(10 * 365 / 12), 5.0, ("peak",)),
+    ]
+    assert not any("only the first" in note for note in scenario.notes)
+
+
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
@@ -243,8 +269,16 @@ def test_what_the_scenario_states_wins(tmp_path):
         ({"fixedchargeunits": "$/therm"}, "is not a charge in $/month, $/day, $/year; left out"),
         ({"mincharge": -3}, "mincharge, -3 in $/year, is not a charge"),
         (
-            {"energyratestructure": [[{"rate": 0.1, "max": 5}, {"rate": 0.3}], [{"rate": 0.2}], [{"rate": 0.4}]]},
-            "tiers that differ between its periods",
+            {"energyweekdayschedule": [[3] * 7 + [1] * 7 + [2] * 7 + [1] * 2 + [0]] * 12}
+            | {
+                "energyratestructure": [
+                    [{"rate": 0.1, "max": 5}, {"rate": 0.3}],
+                    [{"rate": 0.2}],
+                    [{"rate": 0.4}],
+                    [{"rate": 0.1}],
+                ]
+            },
+            "tiers that differ within the hours of valley",
         ),
         ({"demandratestructure": [[{"rate": 0}], [{"rate": 8, "max": 5}, {"rate": 9}]]}, "has 2 tiers; only the first"),
     ],
@@ -296,6 +330,10 @@ def test_demand_charges_of_acn_sim_files(tmp_path):
     ("text", "sentence"),
     [
         ("[bill.present]\ntax = -1", "bill.present: tax must be a number from 0 up"),
+        (
+            "[bill.present]\ntiers = [{ above_kwh = 9, add = 1, periods = ['dawn'] }]",
+            "bill.present.tiers: there is no period 'dawn'",
+        ),
         (
             "[bill.present]\ntiers = [{ above_kwh = 9, add = 1 }, { above_kwh = 5, add = 2 }]",
             "tiers must stand by rising above_kwh",

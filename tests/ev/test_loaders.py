@@ -241,10 +241,23 @@ def test_vehicle_types(tmp_path, run_cli):
 # -------------------------------------------------------------------------------------------------------- check
 
 
+def test_check_tells_the_faults_of_a_file_called_as_its_part(tmp_path, run_cli, monkeypatch):
+    """``load.csv: ...`` is no key of ``load``; until it was told apart, the fault was left out beside another one."""
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "load.csv", "time,load", pjm_rows())
+    (tmp_path / "tariff.json").write_text('{"schedule": }', encoding="utf-8")
+    (tmp_path / "my.toml").write_text("[load]\ncsv = 'load.csv'\n[tariff]\nfile = 'tariff.json'\nday = 2014-06-05\n")
+    answer = run_cli("ev", "check", "my.toml")
+    assert answer.code == 2
+    assert "load.csv: say whether a stamp marks the beginning or the end of its step" in answer.err
+    assert "tariff.json, line 1, column 14: the tariff file is not a JSON file" in answer.err
+    assert "2 fault(s)" in answer.err
+
+
 def test_check_tells_everything_at_once(tmp_path, run_cli):
     rows = pjm_rows()
     rows[3] = rows[3].replace("9030.0", "n/a")
-    write(tmp_path / "load.csv", "Datetime,X_MW", rows)
+    write(tmp_path / "load.csv", "Datetime,COMED_MW", rows)
     (tmp_path / "t.json").write_text('{"schedule": }', encoding="utf-8")
     (tmp_path / "my.toml").write_text(
         "[load]\ncsv = 'load.csv'\n[tariff]\nfile = 't.json'\nday = 2014-06-05\n[fleet]\nn_evs = 3\n[v2g]\nwear = -1\n",
@@ -252,7 +265,7 @@ def test_check_tells_everything_at_once(tmp_path, run_cli):
     )
     answer = run_cli("ev", "check", tmp_path / "my.toml")
     assert answer.code == 2
-    assert "load.csv, line 5, column 'X_MW': 'n/a' is not a number" in answer.err
+    assert "load.csv, line 5, column 'COMED_MW': 'n/a' is not a number" in answer.err
     assert "t.json, line 1, column 14" in answer.err
     assert "unknown key 'fleet.n_evs'" in answer.err
     told = json.loads(run_cli("ev", "check", tmp_path / "my.toml", "--json").out)

@@ -162,6 +162,10 @@ def series_from(values: Mapping[str, object], key: str) -> FileSeries:
     return check_values(FileSeries, dict(values), place=tuple(key.split(".")), strict=False)
 
 
+_QUANTITIES: dict[str, Quantity] = {"load": "load", "filing.emissions": "emissions"}
+"""What files hold, by the part of the scenario that names them; all others hold prices."""
+
+
 class _Series:
     """One file with its columns found and its stamps read."""
 
@@ -170,7 +174,7 @@ class _Series:
     ) -> None:
         assert settings.csv is not None
         self.settings, self.key, self.market = settings, key, market
-        self.quantity: Quantity = {"load": "load", "filing.emissions": "emissions"}.get(key, "price")
+        self.quantity: Quantity = _QUANTITIES.get(key, "price")
         self.wanted = wanted or BASE[self.quantity]
         prices = self.quantity != "load"
         self.path = Path(settings.csv)

@@ -92,7 +92,10 @@ def inspect_scenario(path: Path, *, load: Mapping[str, object] | None = None) ->
         day = source.day(scenario.tariff if known else allowed[0])
         rates = read_rates(scenario.filing, day, scenario.tariff)
     except InputError as error:
-        found.faults = distinct([*faults_of(error), *_faults_by_part(path, fill, settings)])
+        whole = faults_of(error)
+        told = {one.sentence for one in whole}
+        parts = [one for one in _faults_by_part(path, fill, settings) if one.sentence not in told]
+        found.faults = distinct([*whole, *(_in_file(one, path) for one in parts)])
         return found
     found.notes = [*study_notes(scenario, day), *rates.notes]
     read = source.load
@@ -191,14 +194,11 @@ def _faults_by_part(path: Path, fill: Fill | None, settings: dict[str, object]) 
             elif part == "filing":
                 read_rates(scenario.filing, build_day(scenario), scenario.tariff)
         except InputError as error:
-            for fault in faults_of(error):
-                told = fault.sentence
-                if told.startswith(f"{part}.") and "/" not in told:
-                    continue  # told of the whole scenario, too
-                known = str(path) in told or _names_a_file(told)
-                faults.append(fault if known else replace(fault, sentence=f"{path}: {told}"))
+            faults += faults_of(error)
     return faults
 
 
-def _names_a_file(fault: str) -> bool:
-    return ".csv" in fault or ".json" in fault
+def _in_file(fault: Fault, path: Path) -> Fault:
+    """Return a fault whose sentence names the scenario's file, unless it names a file."""
+    named = any(one in fault.sentence for one in (str(path), ".csv", ".json", ".xlsx"))
+    return fault if named else replace(fault, sentence=f"{path}: {fault.sentence}")

@@ -59,11 +59,12 @@ class RateBill:
         InputError
             A key is missing or of the wrong kind, or a demand charge is negative.
         """
+        hours = _hours(windows, self.days)
         found: dict[str, object] = {
             "fixed_per_month": self._a_month("fixedchargefirstmeter", "fixedchargeunits", "fixedmonthlycharge"),
             "minimum_per_month": self._a_month("mincharge", "minchargeunits", "minmonthlycharge"),
-            "demand": [*self._demand_in_any_hour(), *self._demand_in(_hours(windows, self.days))],
-            "tiers": self._tiers(),
+            "demand": [*self._demand_in_any_hour(), *self._demand_in(hours)],
+            "tiers": self._tiers(hours),
         }
         return {key: value for key, value in found.items() if value}
 
@@ -135,21 +136,32 @@ class RateBill:
                 found.append(charge if len(names) == len(periods) else charge | {"periods": names})
         return found
 
-    def _tiers(self) -> list[dict[str, float]]:
-        """Return what each tier adds to the price of the first, where that is the same in all periods."""
-        numbers = sorted({n for day in self.days for n in schedule_of(self.path, self.document, "energy", day)})
+    def _tiers(self, periods: dict[str, set[Hour]]) -> list[dict[str, object]]:
+        """Return what each tier adds to the price of the first, by the names of the periods that have the same."""
+        of_hour = {
+            (*day, hour): number
+            for day in self.days
+            for hour, number in enumerate(schedule_of(self.path, self.document, "energy", day))
+        }
         structure = self.document["energyratestructure"]
         assert isinstance(structure, list)  # its prices were read before
-        blocks = [_blocks(structure[number], f"{self.path}: energyratestructure.{number}") for number in numbers]
-        if all(one is not None and len(one) == 1 for one in blocks):
-            return []
-        if blocks[0] is None or any(one != blocks[0] for one in blocks):
-            self._note(
-                f"{self.path}: energyratestructure has tiers that differ between its periods, or are not by energy; "
-                "only the first of each was taken"
-            )
-            return []
-        return [{"above_kwh": above, "add": add} for above, add in blocks[0][1:]]
+        where = f"{self.path}: energyratestructure"
+        blocks = {number: _blocks(structure[number], f"{where}.{number}") for number in set(of_hour.values())}
+        with_blocks: dict[tuple[tuple[float, float], ...], list[str]] = {}
+        for name, hours in periods.items():
+            own = {blocks[of_hour[hour]] for hour in hours}
+            if None in own or len(own) > 1:
+                self._note(
+                    f"{where} has tiers that differ within the hours of {name}, or are not by energy; only the first "
+                    "of each was taken"
+                )
+                return []
+            with_blocks.setdefault(own.pop() or (), []).append(name)
+        found: list[dict[str, object]] = []
+        for each, names in with_blocks.items():
+            only: dict[str, object] = {"periods": names} if len(names) < len(periods) else {}
+            found += [{"above_kwh": above, "add": add, **only} for above, add in each[1:]]
+        return found
 
     def _note(self, text: str) -> None:
         if text not in self.notes:
@@ -206,21 +218,22 @@ def _hours(windows: Windows, days: Sequence[Day]) -> dict[str, set[Hour]]:
     return {name: hours for name, hours in found.items() if hours}
 
 
-def _blocks(tiers: object, where: str) -> list[tuple[float, float]] | None:
+def _blocks(tiers: object, where: str) -> tuple[tuple[float, float], ...] | None:
     """Return where each tier begins [kWh a month] and its price less that of the first; None if not by energy."""
     if not isinstance(tiers, list) or not all(isinstance(one, dict) for one in tiers):
         raise InputError(f"{where} must be a list of tiers with a 'rate'")
-    found, above, first = [], 0.0, 0.0
+    found: list[tuple[float, float]] = []
+    above, first = 0.0, 0.0
     for k, one in enumerate(tiers):
         price = number_at(one.get("rate"), f"{where}.{k}.rate") + number_at(one.get("adj"), f"{where}.{k}.adj")
         first = price if k == 0 else first
         found.append((above, round(price - first, 9)))
         if k == len(tiers) - 1:
-            return found
+            return tuple(found)
         factor = {"kWh": 1.0, "kWh daily": DAYS_A_MONTH}.get(str(one.get("unit") or "kWh"))
         if factor is None:
             return None
         above = number_at(one.get("max"), f"{where}.{k}.max") * factor
         if above <= found[-1][0]:
             raise InputError(f"{where}.{k}.max must rise from tier to tier, but it is {one.get('max')}")
-    return found
+    return tuple(found)

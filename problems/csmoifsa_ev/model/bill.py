@@ -47,10 +47,14 @@ class Tier(Parameters):
         Energy of the month from which the tier holds, up to the next one [kWh].
     add : float
         What each of its kWh costs beyond the price of its period; below 0 for a rebate [price unit per kWh].
+    periods : tuple of str
+        Periods whose charging it holds for; all if left out. The block is one of the whole month's energy, of which
+        each period has the share that it has of the customer's charging.
     """
 
     above_kwh: float
     add: float
+    periods: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         require_not_negative(self, "above_kwh")
@@ -67,7 +71,7 @@ class BillTerms(Parameters):
     demand : tuple of DemandCharge
         Charges on the highest charging power.
     tiers : tuple of Tier
-        Blocks of a month's energy, by rising energy.
+        Blocks of a month's energy, by rising energy among those for the same periods; what several say adds up.
     other_kwh_per_month : float
         Use of the customer beside charging, which fills the tiers first and is not in the bill [kWh].
     minimum_per_month : float
@@ -87,8 +91,17 @@ class BillTerms(Parameters):
     def __post_init__(self) -> None:
         names = ("fixed_per_month", "fixed_per_day", "other_kwh_per_month", "minimum_per_month", "tax")
         require_not_negative(self, *names)
-        if any(one.above_kwh >= other.above_kwh for one, other in pairwise(self.tiers)):
-            raise InputError("tiers must stand by rising above_kwh, each once")
+        for tiers in self.tiers_by_periods.values():
+            if any(one.above_kwh >= other.above_kwh for one, other in pairwise(tiers)):
+                raise InputError("tiers must stand by rising above_kwh, each once")
+
+    @property
+    def tiers_by_periods(self) -> dict[tuple[str, ...], list[Tier]]:
+        """Tiers in their order, by the periods that they hold for."""
+        found: dict[tuple[str, ...], list[Tier]] = {}
+        for one in self.tiers:
+            found.setdefault(one.periods, []).append(one)
+        return found
 
     @property
     def fixed(self) -> float:
@@ -96,11 +109,11 @@ class BillTerms(Parameters):
         return self.fixed_per_month + DAYS_A_MONTH * self.fixed_per_day
 
     def check_periods(self, names: Sequence[str], key: str) -> None:
-        """Raise InputError if a demand charge names a period that the tariff does not have; messages name ``key``."""
-        for one in self.demand:
-            for name in one.periods:
+        """Raise InputError if a charge names a period that the tariff does not have; messages name ``key``."""
+        for part, charges in (("demand", self.demand), ("tiers", self.tiers)):
+            for name in [name for one in charges for name in one.periods]:
                 if name not in names:
-                    raise InputError(f"{key}.demand: there is no period {name!r}; periods are {', '.join(names)}")
+                    raise InputError(f"{key}.{part}: there is no period {name!r}; periods are {', '.join(names)}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -207,10 +220,12 @@ def monthly_bills(
     energy = charge @ use.kwh / units_per_currency * DAYS_A_MONTH
     first, last = terms.other_kwh_per_month, terms.other_kwh_per_month + kwh
     tiers = np.zeros_like(kwh)
-    for k, tier in enumerate(terms.tiers):
-        end = terms.tiers[k + 1].above_kwh if k + 1 < len(terms.tiers) else np.inf
-        inside = np.clip(last, tier.above_kwh, end) - np.clip(first, tier.above_kwh, end)
-        tiers += tier.add * inside / units_per_currency
+    for periods, blocks in terms.tiers_by_periods.items():
+        share = _share_in(use.kwh, [names.index(name) for name in periods]) if periods else 1.0
+        ends = [*(one.above_kwh for one in blocks[1:]), np.inf]
+        for tier, end in zip(blocks, ends, strict=True):
+            inside = np.clip(last, tier.above_kwh, end) - np.clip(first, tier.above_kwh, end)
+            tiers += tier.add * inside * share / units_per_currency
     demand = np.zeros_like(kwh)
     for one in terms.demand:
         rows = [names.index(name) for name in one.periods] or list(range(len(names)))
@@ -226,3 +241,9 @@ def monthly_bills(
         minimum=minimum,
         tax=terms.tax * (before + minimum),
     )
+
+
+def _share_in(kwh: np.ndarray, rows: Sequence[int]) -> np.ndarray:
+    """Return the share of each customer's energy (P, n) that is in some periods, (n,); 0 of no energy."""
+    every = kwh.sum(axis=0)
+    return np.divide(kwh[rows].sum(axis=0), every, out=np.zeros_like(every), where=every > 0)
