@@ -5,6 +5,7 @@ The oracle writes a known series in a unit and a step, by plain arithmetic on jo
 
 from __future__ import annotations
 
+import json
 from datetime import date, datetime, timedelta
 
 import numpy as np
@@ -221,5 +222,7 @@ def test_thousands_typed_as_text_in_a_sheet_are_asked_about(tmp_path):
         Load(csv=path, **CLOCK).read()
     np.testing.assert_allclose(Load(csv=path, decimal="comma", **CLOCK).read().values[0], values)
     numbers = [[when, value / 1000] for when, value in zip(steps, values, strict=True)]  # 4.017, typed as a number
-    path = workbook(tmp_path / "numbers.xlsx", [["Time", "Load"]], numbers)
-    np.testing.assert_allclose(Load(csv=path, **CLOCK).read().values[0], [value / 1000 for value in values])
+    rows = [{"Time": str(when), "Load": value} for when, value in numbers]
+    (tmp_path / "numbers.json").write_text(json.dumps(rows), encoding="utf-8")
+    for path in (workbook(tmp_path / "numbers.xlsx", [["Time", "Load"]], numbers), str(tmp_path / "numbers.json")):
+        np.testing.assert_allclose(Load(csv=path, **CLOCK).read().values[0], [value / 1000 for value in values])

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from csmoifsa.errors import InputError
 from csmoifsa.files import MOST_BYTES, read_json
+from csmoifsa_energy.readers.numbers import typed
 
 Record = tuple[int, list[str]]
 
@@ -65,4 +66,6 @@ def _is_column(values: list[object]) -> bool:
 
 
 def _text(value: object) -> str:
+    if isinstance(value, float):
+        return typed(value)
     return "" if value is None else str(value)
