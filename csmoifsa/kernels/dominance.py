@@ -9,8 +9,6 @@ import numpy as np
 
 from csmoifsa.jit import Flags, Indices, Matrix, Vector, jit
 
-MANY = 50
-
 
 @jit(borrows=True, forceinline=True)
 def front_box(F: Matrix, rank: Indices, count: int, ideal: Vector, extent: Vector) -> None:
@@ -94,16 +92,17 @@ def update_ranks(F: Matrix, CV: Vector, order: Indices, count: int, eliminated: 
     eliminated : (rows,) those that took part then and are no longer in ``order``, beside rows that never did.
     """
     if F.shape[1] == 2:
-        return rank_two_objectives(F, CV, order, rank)
+        return rank_two_objectives(F, CV, order, count, rank)
     return rank_many_objectives(F, CV, order, count, eliminated, rank)
 
 
 @jit
-def rank_two_objectives(F: Matrix, CV: Vector, order: Indices, rank: Indices) -> int:
-    """Do `rank_rows` for two objectives in O(n log n).
+def rank_two_objectives(F: Matrix, CV: Vector, order: Indices, count: int, rank: Indices) -> int:
+    """Do `update_ranks` for two objectives in O(n log n).
 
     Rows come sorted, so a front dominates a row exactly if the front's least second objective so far is not larger;
     these minima grow from front to front, hence the binary search. Rows with more violation start below all fronts.
+    Most rows below ``count`` keep their rank, which is looked at before the search.
     """
     least = np.empty(order.size)
     base, depth = 0, 0
@@ -111,45 +110,33 @@ def rank_two_objectives(F: Matrix, CV: Vector, order: Indices, rank: Indices) ->
         i = order[s]
         if s > 0 and CV[i] != CV[order[s - 1]]:
             base = depth
+        value = F[i, 1]
         low, high = base, depth
+        own = rank[i] if i < count else -1
+        if base <= own <= depth:
+            if own > base and least[own - 1] > value:
+                high = own - 1
+            elif own < depth and least[own] <= value:
+                low = own + 1
+            else:
+                low = high = own
         while low < high:
             middle = (low + high) // 2
-            if least[middle] <= F[i, 1]:
+            if least[middle] <= value:
                 low = middle + 1
             else:
                 high = middle
-        least[low] = F[i, 1]
+        least[low] = value
         rank[i] = low
         depth = max(depth, low + 1)
     return depth
 
 
 @jit(borrows=True)
-def may_move(F: Matrix, CV: Vector, i: int, own: int, changed: Indices, was: Indices, now: Indices) -> bool:
-    """Return whether row i may leave its rank ``own`` because of other rows that ``changed`` (n,) their ranks.
-
-    ``was`` and ``now`` (n,) are those ranks, -1 for a row that came or left. A rank is one more than the largest rank
-    among the better or equal rows: it can change if one of those had the rank before ``own``, or now has ``own`` or a
-    later one. With less violation it changes where the ranks of row i's violation start.
-    """
-    for s in range(changed.size):
-        j = changed[s]
-        if CV[j] < CV[i]:
-            return True
-        if CV[j] == CV[i] and (was[s] == own - 1 or now[s] >= own):
-            k = 0
-            while k < F.shape[1] and F[j, k] <= F[i, k]:
-                k += 1
-            if k == F.shape[1]:
-                return True
-    return False
-
-
-@jit(borrows=True)
 def no_worse_in_front(F: Matrix, order: Indices, i: int, place: int, before: Indices) -> bool:
-    """Return whether a front has a row no worse than row i, which is sorted after it.
+    """Return whether a chain has a row no worse than row i, which is sorted after it.
 
-    The front's places in ``order`` (n,) are chained from the newest, ``place``, by ``before`` (n,), the end is -1. The
+    The chain's places in ``order`` (n,) are linked from the newest, ``place``, by ``before`` (n,), the end is -1. The
     first objective is not compared: rows come sorted by it.
     """
     while place >= 0:
@@ -162,6 +149,22 @@ def no_worse_in_front(F: Matrix, order: Indices, i: int, place: int, before: Ind
     return False
 
 
+@jit(borrows=True)
+def no_worse_among(F: Matrix, CV: Vector, i: int, row: int, before: Indices) -> bool:
+    """Return whether a chain has a row of the violation of row i, and in no objective above it.
+
+    The chain's rows are linked from the newest, ``row``, by ``before`` (rows,), the end is -1.
+    """
+    while row >= 0:
+        k = 0 if CV[row] == CV[i] else F.shape[1] + 1
+        while k < F.shape[1] and F[row, k] <= F[i, k]:
+            k += 1
+        if k == F.shape[1]:
+            return True
+        row = before[row]
+    return False
+
+
 @jit
 def rank_many_objectives(
     F: Matrix, CV: Vector, order: Indices, count: int, eliminated: Flags, rank: Indices
@@ -169,33 +172,46 @@ def rank_many_objectives(
     """Do `update_ranks` for any number of objectives: efficient non-dominated sort with sequential search.
 
     Zhang et al. 2015, doi:10.1109/TEVC.2014.2308305. Sorted rows can be dominated by earlier ones only, and who is
-    dominated from a front is so from all fronts before it. The search starts at a row's own rank, and only if it is new
-    or `may_move`; that is not asked any more once `MANY` rows changed.
+    dominated from a front is so from all fronts before it. A row that had a rank rises only if a row no worse came to
+    this rank, for with one that was there before it would have been higher already; it falls only if a row no worse
+    left the rank before its own. These rows are chained by rank, in ``came`` and ``left``. Where rows with less
+    violation changed, the ranks of all with more may shift, and are searched from the row's own.
     """
-    last, before = np.empty(order.size, np.int64), np.empty(order.size, np.int64)
-    changed, was, now, n = np.empty(CV.size, np.int64), np.empty(CV.size, np.int64), np.empty(CV.size, np.int64), 0
+    size = max(count, order.size) + 1
+    last, before = np.empty(size, np.int64), np.empty(order.size, np.int64)  # the front of each rank
+    came, came_before = np.empty(size, np.int64), np.empty(order.size, np.int64)  # places in the order
+    left, left_before = np.empty(size, np.int64), np.empty(CV.size, np.int64)  # rows
+    for r in range(size):
+        came[r], left[r] = -1, -1
+    least = np.inf  # violation of a row that changed
     for i in range(min(count, eliminated.size)):
         if eliminated[i]:
-            changed[n], was[n], now[n] = i, rank[i], -1
-            n += 1
+            left_before[i], left[rank[i]] = left[rank[i]], i
+            least = min(least, CV[i])
     base, depth = 0, 0
     for s in range(order.size):
         i = order[s]
         if s > 0 and CV[i] != CV[order[s - 1]]:
             base = depth
         own = rank[i] if i < count else -1
-        if own < 0 or n > MANY or may_move(F, CV, i, own, changed[:n], was, now):
-            r = min(max(own, base), depth)
-            while r > base and not no_worse_in_front(F, order, i, last[r - 1], before):
-                r -= 1
-            while r < depth and no_worse_in_front(F, order, i, last[r], before):
-                r += 1
-            if r != own:
-                changed[n], was[n], now[n], rank[i] = i, own, r, r
-                n += 1
-        if rank[i] == depth:
+        r, rises, falls = own, False, False
+        if own < 0 or CV[i] > least:
+            r, rises, falls = min(max(own, base), depth), True, True
+        elif no_worse_in_front(F, order, i, came[own], came_before):
+            r, rises = own + 1, True
+        elif own > base and no_worse_among(F, CV, i, left[own - 1], left_before):
+            r, falls = min(own, depth), True
+        while falls and r > base and not no_worse_in_front(F, order, i, last[r - 1], before):
+            r -= 1
+        while rises and r < depth and no_worse_in_front(F, order, i, last[r], before):
+            r += 1
+        if r != own:
+            came_before[s], came[r] = came[r], s
+            if own >= 0:
+                left_before[i], left[own] = left[own], i
+            rank[i], least = r, min(least, CV[i])
+        if r == depth:
             last[depth] = -1
             depth += 1
-        before[s] = last[rank[i]]
-        last[rank[i]] = s
+        before[s], last[r] = last[r], s
     return depth
