@@ -112,7 +112,7 @@ def rank_two_objectives(F: Matrix, CV: Vector, order: Indices, count: int, rank:
             base = depth
         value = F[i, 1]
         low, high = base, depth
-        own = rank[i] if i < count else -1
+        own = int(rank[i]) if i < count else -1
         if base <= own <= depth:
             if own > base and least[own - 1] > value:
                 high = own - 1

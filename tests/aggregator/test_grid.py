@@ -164,7 +164,8 @@ def test_a_base_load_comes_from_values_or_a_column_of_a_file(tmp_path):
         ({"values_kw": [-1.0] * 24, "peak_kw": 5.0}, "load.peak_kw cannot scale a load of which no value is above 0"),
         ({}, "the load needs either values_kw or csv, and not both"),
         ({"values_kw": [1.0] * 24, "peak_kw": 0.0}, "peak_kw must be above 0, not 0"),
-        ({"values_kw": [1.0] * 24, "unit": "GW"}, "load.unit"),
+        ({"values_kw": [1.0] * 24, "unit": "GW"}, "load.unit would tell how to read a file"),
+        ({"values_kw": [1.0] * 24, "day": "2020-07-01", "value_column": "kW"}, "load.value_column and load.day"),
         ({"csv": "no such file.csv"}, "no such file.csv"),
     ],
 )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
 from csmoifsa.errors import InputError
 from csmoifsa_energy.readers.files import FileSeries
+
+_PLAIN = FileSeries()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +33,12 @@ class BaseLoadKeys(FileSeries):
         super().__post_init__()
         if (self.values_kw is None) == (self.csv is None):
             raise InputError("the load needs either values_kw or csv, and not both")
+        stated = [
+            field.name for field in fields(FileSeries) if getattr(self, field.name) != getattr(_PLAIN, field.name)
+        ]
+        if self.csv is None and stated:
+            keys = " and ".join(f"load.{name}" for name in stated)
+            raise InputError(f"{keys} would tell how to read a file; beside values_kw leave this out")
         if self.peak_kw is not None and not self.peak_kw > 0:
             raise InputError(f"peak_kw must be above 0, not {self.peak_kw:g}")
 
