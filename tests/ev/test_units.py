@@ -54,6 +54,12 @@ def written(path, header, values, step_min, separator=","):
         ("负荷（兆瓦）", "M", False),
         ("Demand (megawatthours)", "M", True),
         ("Mean MWh/h", "M", False),
+        ("kWh per hour", "k", False),
+        ("demandKW", "k", False),
+        ("kWhTotal", "k", True),
+        ("Last / GW", "G", False),
+        ("Load_MW_forecast", "M", False),
+        ("Load [MW] (limit 5 GW)", "M", False),
     ],
 )
 def test_load_comes_in_megawatts_whatever_its_column_says(tmp_path, name, prefix, energy, step_min):
@@ -78,6 +84,12 @@ def test_load_comes_in_megawatts_whatever_its_column_says(tmp_path, name, prefix
         ("电价(分/千瓦时)", 1),
         ("c/kWh", 1),
         ("mills/kWh", 0.1),
+        ("GBp/kWh", 1),
+        ("GBP/kWh", 100),
+        ("c\u20ac/kWh", 1),
+        ("price_ct_kwh", 1),
+        ("price_eur_mwh", 0.1),
+        ("Price Energy 2024 DKK/MWh", 0.1),
         ("RRP", 0.1),
     ],
 )
@@ -156,9 +168,9 @@ def test_energies_of_sessions_come_in_kilowatt_hours(tmp_path, name, kwh):
 
 
 def test_names_that_state_no_unit():
-    for name in ("load", "TOTALDEMAND", "NW", "Twilight", "Law", "Price $/MWh", "kwik", "Demand"):
+    for name in ("load", "TOTALDEMAND", "NW", "Twilight", "Law", "kwik", "demand c", "Load_TW", "LKW", "PKW"):
         assert find_unit(name, "load") is None, name
-    for name in ("price", "Volume [MWh]", "Peak/off", "gCO2/kWh", "cost per unit"):
+    for name in ("price", "Volume [MWh]", "price_t", "cost per MW", "Value (p)", "Peak/off", "cost per unit"):
         assert find_unit(name, "price") is None, name
     assert not any(is_unit(text) for text in ("", "Load (MW)", "5 MW", "n/a", "Time"))
 
@@ -226,3 +238,139 @@ def test_thousands_typed_as_text_in_a_sheet_are_asked_about(tmp_path):
     (tmp_path / "numbers.json").write_text(json.dumps(rows), encoding="utf-8")
     for path in (workbook(tmp_path / "numbers.xlsx", [["Time", "Load"]], numbers), str(tmp_path / "numbers.json")):
         np.testing.assert_allclose(Load(csv=path, **CLOCK).read().values[0], [value / 1000 for value in values])
+
+
+DOUBTFUL = {
+    "load": [
+        *(
+            "kWh/day",
+            "MWh per month",
+            "kW per customer",
+            "Energy kWh cumulative",
+            "Last KW 28",
+            "W",
+            "Load W",
+            "WH load",
+        ),
+        *("Load kW or MW", "Load (kVA)", "Price (EUR/MWh)", "Load, '000 MWh", "10^3 MW", "Load (kW) [MW]", "tw"),
+    ],
+    "price": [
+        *(
+            "Price kWh",
+            "cost per kW",
+            "$/kW-month",
+            "P/kWh",
+            "Rp/kWh",
+            "Price at node c/MWh",
+            "Zone C/MWh",
+            "k\u20ac/MWh",
+        ),
+        *("1000 EUR/MWh", "zzz/kWh", "gCO2/kWh", "mEUR/kWh"),
+    ],
+    "emissions": ["CO2PerkWh", "ton/MWh", "short tons CO2/MWh", "mtCO2/GWh", "intensity/kWh"],
+}
+
+
+@pytest.mark.parametrize(("quantity", "name"), [(one, name) for one in DOUBTFUL for name in DOUBTFUL[one]])
+def test_a_name_that_leaves_doubt_on_its_unit_is_asked_about(tmp_path, quantity, name):
+    """Nothing is converted by a guess; the setting settles it."""
+    path = written(tmp_path / "file.csv", f"Time;{name}", series(60)[1], 60, ";")
+    key = {"load": "load", "price": "grid.day_ahead", "emissions": "filing.emissions"}[quantity]
+    with pytest.raises(InputError, match=rf"name the unit of its values with {key}\.unit, such as"):
+        FileSeries(csv=path, **CLOCK).read_file(key)
+    unit, factor = {"load": ("kW", 0.001), "price": ("ct/kWh", 10), "emissions": ("t/MWh", 1000)}[quantity]
+    read = FileSeries(csv=path, unit=unit, **CLOCK).read_file(key)
+    np.testing.assert_allclose(read.values[0], [factor * value for value in series(60)[1]])
+
+
+@pytest.mark.parametrize("step_min", [60, 15])
+def test_energy_of_a_stated_time_is_a_power_whatever_the_step_of_the_file(tmp_path, step_min):
+    """1 MWh in each quarter of an hour is 4 MW, in a file of hours, too."""
+    path = written(tmp_path / "load.csv", "Time,Load [MWh/15min]", series(step_min)[1], step_min)
+    read = Load(csv=path, **CLOCK).read()
+    np.testing.assert_allclose(read.values[0], [4 * value for value in series(step_min)[1]])
+
+
+def test_a_thousand_of_a_unit_counts(tmp_path):
+    for name in ("thousand MWh", "Load (1000 MW)", "Load ['000 MW]"):
+        path = written(tmp_path / "load.csv", f"Time,{name}", [value / 1000 for value in series(60)[1]], 60)
+        np.testing.assert_allclose(Load(csv=path, **CLOCK).read().values[0], series(60)[1])
+
+
+def test_contradicting_units_of_a_column_are_asked_about(tmp_path):
+    rows = [
+        f"{when:%Y-%m-%d %H:%M},{value},{'kW' if k else 'MW'}"
+        for k, (when, value) in enumerate(zip(*series(60), strict=True))
+    ]
+    path = tmp_path / "units.csv"
+    path.write_text("\n".join(["Time,load,unit", *rows]) + "\n", encoding="utf-8")
+    with pytest.raises(InputError, match="column 'load' has several units, MW, kW"):
+        Load(csv=str(path), **CLOCK).read()
+    path.write_text("\n".join(["Time,load MW,unit", *rows[1:]]) + "\n", encoding="utf-8")
+    with pytest.raises(InputError, match="column 'load MW' has several units, MW, kW"):
+        Load(csv=str(path), **CLOCK).read()
+    blank = [row.replace(",kW", "," if k % 5 else ",kW") for k, row in enumerate(rows[1:])]
+    path.write_text("\n".join(["Time,load,unit", rows[0].replace(",MW", ",kW"), *blank]) + "\n", encoding="utf-8")
+    read = Load(csv=str(path), **CLOCK).read()
+    np.testing.assert_allclose(read.values[0], [value / 1000 for value in series(60)[1]])
+
+
+FALSE_HEADS = {
+    "a title of two cells": "Netzlast,Berlin\nTime,Load (kW)",
+    "a title with a number": "Version,1\nTime,Load (kW)",
+    "a title with a date": "Created,2024-07-01\nTime,Load (kW)",
+    "several titles with numbers": "Version,1\n\nPage,2\nZone,Berlin\nTime,Load (kW)",
+    "names of columns after a title alone": "Lastgang 2024\nDatum,Last (kW)",
+}
+
+
+@pytest.mark.parametrize("head", FALSE_HEADS.values(), ids=FALSE_HEADS)
+def test_a_title_is_not_the_header(tmp_path, head):
+    path = written(tmp_path / "load.csv", head, [1000 * value for value in series(60)[1]], 60)
+    np.testing.assert_allclose(Load(csv=path, **CLOCK).read().values[0], series(60)[1])
+
+
+def test_a_header_of_numbers_holds(tmp_path):
+    for head in ("Time,101", "Time,101\n,kW"):
+        path = written(tmp_path / "load.csv", head, series(60)[1], 60)
+        factor = 1 if "kW" not in head else 0.001
+        read = Load(csv=path, **CLOCK).read()
+        np.testing.assert_allclose(read.values[0], [factor * value for value in series(60)[1]])
+
+
+def test_two_rows_that_may_be_the_header_are_asked_about(tmp_path):
+    path = written(tmp_path / "load.csv", "Time,Load (kW)\nDate,Float", series(60)[1], 60)
+    with pytest.raises(InputError, match="lines 1 and 2 may both be the header; delete the one that is not"):
+        Load(csv=path, **CLOCK).read()
+
+
+def test_a_file_without_a_header_loses_no_row(tmp_path):
+    path = written(tmp_path / "load.csv", "x,y", series(60)[1], 60)
+    text = (tmp_path / "load.csv").read_text(encoding="utf-8").split("\n", 1)[1]
+    (tmp_path / "load.csv").write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match="line 1: data, where a header was expected; write one above it"):
+        Load(csv=path, fill="interpolate", **CLOCK).read()
+
+
+def test_a_unit_in_a_title_is_asked_about_where_the_column_states_none(tmp_path):
+    for head in ("Lastgang in kW\nTime,Load", "# values in kWh\nTime,Load", "Time,Load (kW),\n[UTC],North,South"):
+        rows = [f"{value},{value}" if "South" in head else value for value in series(60)[1]]
+        path = written(tmp_path / "load.csv", head, rows, 60)
+        path_text = (tmp_path / "load.csv").read_text(encoding="utf-8").replace("'", "")
+        (tmp_path / "load.csv").write_text(path_text, encoding="utf-8")
+        column = {"value_column": "North"} if "South" in head else {}
+        with pytest.raises(InputError, match=r"states no unit, but the line '.*' above the header does"):
+            Load(csv=path, **column, **CLOCK).read()
+        read = Load(csv=path, unit="kW", **column, **CLOCK).read()
+        np.testing.assert_allclose(read.values[0], [value / 1000 for value in series(60)[1]])
+    path = written(tmp_path / "prices.csv", "Prices in EUR/MWh\nTime,Price", series(60)[1], 60)
+    read = FileSeries(csv=path, **CLOCK).read_file("grid.day_ahead")
+    np.testing.assert_allclose(read.values[0], series(60)[1])
+
+
+def test_stamp_and_time_zone_are_asked_for_in_one_sentence(tmp_path):
+    path = written(tmp_path / "load.csv", "Datetime,XYZ_MW", series(60)[1], 60)
+    with pytest.raises(InputError, match=r"load\.stamp = .* and load\.time_zone = 'America/New_York'"):
+        Load(csv=path, day=DAY).read()
+    read = Load(csv=path, day=DAY, stamp="beginning", time_zone="America/New_York").read()
+    np.testing.assert_allclose(read.values[0], series(60)[1])

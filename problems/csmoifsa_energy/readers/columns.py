@@ -11,7 +11,6 @@ from csmoifsa_energy.readers.faults import MendableError, Remedy, Setting, choos
 from csmoifsa_energy.readers.numbers import style_of
 from csmoifsa_energy.readers.stamps import is_clock, is_date, is_stamp
 from csmoifsa_energy.readers.table import Table
-from csmoifsa_energy.readers.units import Quantity, Unit, find_unit
 
 TIMES = ("timestamp", "time", "datetime", "datetime_beginning", "date_time")
 VALUES = ("load_mw", "price", "lmp", "price_per_mwh")
@@ -27,7 +26,6 @@ _HOUR = re.compile(r"(?:0?\d|1\d|2[0-4])X?", re.ASCII)
 _HOUR_NAME = re.compile(r"hour|\bhr\b|\bhe\b|hora|heure|stunde|uhr|time|zeit", re.IGNORECASE)
 _PRICE_NAME = re.compile(r"price|lmp|lbmp|rrp|mcp|preis|prix|precio|spot", re.IGNORECASE)
 _LOAD_NAME = re.compile(r"load|demand|\blast\b|_?mw\b|consum|verbrauch", re.IGNORECASE)
-_UNIT_NAME = re.compile(r"(?:^|[ _-])units?$|^(?:einheit|\u5355\u4f4d)$", re.IGNORECASE)
 _NUMBER_NAME = re.compile(r"(?:\b|_)(?:pt|pnode)?id\b|version", re.IGNORECASE)
 
 
@@ -180,16 +178,6 @@ def value_column(table: Table, stated: str | None, taken: set[str | None], price
         f"{table.path} holds {what}: {', '.join(map(repr, some[:12]))}; name the one to read with {key}.value_column",
         choose(key, "value_column", *some[:MOST_OFFERED]),
     )
-
-
-def unit_of(table: Table, column: str, quantity: Quantity) -> Unit | None:
-    """Return the unit of a column: by its name, by a row below the header, or by a column of one unit; None if none."""
-    beside = [name for name in table.columns if _UNIT_NAME.search(name)]
-    cells = {text.strip() for name in beside for text in table.texts(name)} if len(beside) == 1 else set()
-    for text in (column, table.units.get(column, ""), *(cells if len(cells) == 1 else ())):
-        if (unit := find_unit(text, quantity)) is not None:
-            return unit
-    return None
 
 
 def _is_number(text: str, separator: str) -> bool:

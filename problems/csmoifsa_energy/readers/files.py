@@ -19,13 +19,14 @@ from csmoifsa_energy.checks import Parameters
 from csmoifsa_energy.explain import check_values
 from csmoifsa_energy.readers import columns as find
 from csmoifsa_energy.readers.calendars import Calendar, Clock, read_calendar
-from csmoifsa_energy.readers.faults import Faults, InputFaultsError, MendableError, choose
+from csmoifsa_energy.readers.conversion import factor_of
+from csmoifsa_energy.readers.faults import Faults, InputFaultsError, MendableError, Remedy, choose
 from csmoifsa_energy.readers.formats import Stamp, recognise
 from csmoifsa_energy.readers.numbers import Decimal, NumberStyle, UnclearNumberError, style_of
 from csmoifsa_energy.readers.series import DailySeries, DayChoice, DayReader, Fill, SourceColumn
 from csmoifsa_energy.readers.stamps import DateOrder, StampColumn, UnclearDateError, choose_zone, read_stamps
 from csmoifsa_energy.readers.table import Table, read_table
-from csmoifsa_energy.readers.units import BASE, EXAMPLES, Quantity, find_unit
+from csmoifsa_energy.readers.units import BASE, Quantity
 
 _ENDING = re.compile(r"\bend(?:ing|s)?\b|^SETTLEMENTDATE$", re.IGNORECASE)
 _BEGINNING = re.compile(r"\b(?:beginning|begin|start(?:ing)?)\b|_beginning", re.IGNORECASE)
@@ -348,10 +349,19 @@ class _Series:
             return False
         if self.market and not self._seems_ending():
             return False
+        mark = choose(self.key, "stamp", "beginning", "ending")
+        if self._lacks_zone():
+            zones = choose_zone(f"{self.key}.time_zone")
+            raise MendableError(
+                f"{self.path}: say whether a stamp marks the beginning or the end of its step, and name the time zone "
+                f"of its clock: {self.key}.stamp = 'beginning' or 'ending' (or --stamp), and {self.key}.time_zone = "
+                "'America/New_York' (or --time-zone), or 'local' for a clock that never changes",
+                *(Remedy((*mark.settings, *zone.settings)) for zone in zones),
+            )
         raise MendableError(
             f"{self.path}: say whether a stamp marks the beginning or the end of its step: "
             f"{self.key}.stamp = 'beginning' or 'ending' (or --stamp)",
-            choose(self.key, "stamp", "beginning", "ending"),
+            mark,
         )
 
     def _seems_ending(self) -> bool:
@@ -364,11 +374,15 @@ class _Series:
         known = self.known if self.known is not None and self.time == self.known.time else None
         return self.settings.time_zone or (known.time_zone if known else None) or None
 
+    def _lacks_zone(self) -> bool:
+        """Return whether neither the file nor a setting states the time zone of a load's stamps."""
+        naive = all(when is None or when.tzinfo is None for when in self.stamps.begin)
+        return self._zone() is None and naive and not self.market
+
     def _calendar(self) -> Calendar:
         ending, zone = self._ending(), self._zone()
         known = self.known if self.known is not None and self.time == self.known.time else None
-        naive = all(when is None or when.tzinfo is None for when in self.stamps.begin)
-        if zone is None and naive and not self.market:
+        if self._lacks_zone():
             raise MendableError(
                 f"{self.path}: name the time zone of its clock: {self.key}.time_zone = 'America/New_York' (or "
                 "--time-zone), or 'local' for a clock that never changes",
@@ -384,45 +398,29 @@ class _Series:
     def _reader(self, column: str, *, negative: bool, setting: str = "value_column") -> DayReader:
         """Return the reader of one column of numbers; ``setting`` names the column in messages."""
         texts = self.table.texts(column, f"{self.key}.{setting}")
+        factor, notes = factor_of(
+            self.table,
+            column,
+            self.quantity,
+            self.wanted,
+            self.calendar.step,
+            stated=self.settings.unit,
+            first=column == self.column,
+            key=self.key,
+        )
+        self.notes += notes
         source = SourceColumn(
             table=self.table,
             column=column,
             time_column=self.time,
             texts=texts,
             style=self._style(column, texts),
-            factor=self._factor(column),
+            factor=factor,
             fill=self.settings.fill,
             negative=negative,
             key=self.key,
         )
         return DayReader(self.calendar, source)
-
-    def _factor(self, column: str) -> float:
-        """Return what the values of a column are multiplied by to be in the wanted unit, and note it unless it is 1."""
-        named, stated = find.unit_of(self.table, column, self.quantity), self.settings.unit
-        unit = named
-        if stated is not None and (column == self.column or named is None):
-            unit = find_unit(stated, self.quantity)
-            if unit is None:
-                raise MendableError(
-                    f"{self.key}.unit: {stated!r} is no unit of such values; write one such as "
-                    f"{EXAMPLES[self.quantity]}",
-                    choose(self.key, "unit"),
-                )
-            if named is not None and (named.size, named.per_step) != (unit.size, unit.per_step):
-                self.notes.append(f"{self.path}: column {column!r} says {named.text}, but unit is {stated!r}")
-        if unit is None:
-            return 1.0
-        into = find_unit(self.wanted, self.quantity)
-        assert into is not None
-        factor = unit.factor(self.calendar.step) / into.size
-        if factor != 1.0:
-            each = " of each step" if unit.per_step else ""
-            self.notes.append(
-                f"{self.path}: column {column!r} is in {unit.text}{each}; its values are multiplied by {factor:g} to "
-                f"be in {self.wanted}"
-            )
-        return factor
 
     def _style(self, column: str, texts: list[str]) -> NumberStyle:
         try:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 import re
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
+from csmoifsa.errors import InputError
 from csmoifsa_energy.readers.numbers import NumberStyle
 from csmoifsa_energy.readers.stamps import is_date, is_stamp
 from csmoifsa_energy.readers.units import is_unit
@@ -15,6 +17,12 @@ SEPARATORS = ("\t", ";", ",", "|")
 _SAMPLE = 60
 _DECLARED = re.compile(r"sep=([\t;,|])[\r\n]", re.IGNORECASE)
 _KINDS = ("C", "H", "D", "T")
+_TIME_NAME = re.compile(
+    "date|time|datum|zeit|heure|fecha|hora|stamp|period|hour|interval|\\bmtu\\b|\u65f6\u95f4|\u65e5\u671f",
+    re.IGNORECASE,
+)
+_MOST_WORDS = 4
+_MISSING = frozenset(("", "n/a", "na", "nan", "null", "none", "-", "--", "?", "n.a.", "n/e"))
 _MOST_HEAD = 20
 """Largest number of lines without a number or a date above the data."""
 
@@ -88,11 +96,41 @@ def data_lines(path: Path, records: list[Record]) -> tuple[list[Record], list[st
     return [(line, cells[1:]) for line, cells in (header, *units, *data)], notes
 
 
-def split_header(path: Path, records: list[Record]) -> tuple[Record, list[Record], list[str], list[str]]:
+@dataclass(frozen=True)
+class Head:
+    """The header of a table and what belongs to it.
+
+    Attributes
+    ----------
+    line : int
+        Its line; of two, the lower one.
+    names : list of str
+        Names of the columns.
+    data : list of (int, list of str)
+        The rows below it.
+    units : list of str
+        Cells of the row of units; empty if there is none.
+    above : str
+        What stands above the header, as one text.
+    notes : list of str
+        A note on rows above the header, or on a header of two lines.
+    """
+
+    line: int
+    names: list[str]
+    data: list[Record]
+    units: list[str] = field(default_factory=list)
+    above: str = ""
+    notes: list[str] = field(default_factory=list)
+
+
+def split_header(path: Path, records: list[Record]) -> Head:
     """Return the header of a table, its data, the unit of each column, and notes.
 
-    The header is the first row, unless it leaves columns of the data without a name: then it is the last row above the
-    data that names all of them, or the last two, of which the upper one spans columns. A row of units may follow it.
+    The data begin with the first row that has a stamp where most rows have one; in a table without stamps, with the
+    first row that has a number. The header is the row above them that names all columns of the data; of several, the
+    one that names a time. Without one it is the last two rows above the data, of which the upper one spans columns, or
+    the first row. A row of units may follow it.
 
     Parameters
     ----------
@@ -101,41 +139,72 @@ def split_header(path: Path, records: list[Record]) -> tuple[Record, list[Record
     records : list of (int, list of str)
         Line number and cells of each row, at least one.
 
-    Returns
-    -------
-    (int, list of str)
-        Line number and names of the header.
-    list of (int, list of str)
-        The rows below it.
-    list of str
-        Cells of the row of units; empty if there is none.
-    list of str
-        A note on rows above the header.
+    Raises
+    ------
+    InputError
+        The first row holds data, or several rows may be the header.
     """
-    n_heads = next((k for k, (_, cells) in enumerate(records[:_MOST_HEAD]) if _holds_data(cells)), 0)
-    heads, data, notes = records[:n_heads], records[n_heads:], []
+    n_heads = _begin_of_data(path, records)
+    heads, data = records[:n_heads], records[n_heads:]
     if len(heads) < 2:
-        return records[0], records[1:], [], []
+        return Head(*records[0], records[1:])
     some = [cells for _, cells in data[:_SAMPLE]]
     width = max(len(cells) for cells in some)
     filled = [k for k in range(width) if 2 * sum(_cell(cells, k) != "" for cells in some) > len(some)]
-    named = [all(_cell(cells, k) for k in filled) for _, cells in heads]
-    at = 0 if named[0] else next((k for k in reversed(range(n_heads)) if named[k]), -1)
-    header = heads[max(at, 0)]
-    if at < 0:
+    at = _header_row(path, heads, filled)
+    notes: list[str] = []
+    if at is None:
         upper, lower = heads[-2][1], heads[-1][1]
         joined = [f"{_over(upper, k) if _cell(lower, k) else _cell(upper, k)} {_cell(lower, k)}" for k in range(width)]
         names = [name.strip() for name in joined]
         if not all(names[k] for k in filled):
-            return records[0], records[1:], [], []
-        at, header = n_heads - 1, (heads[-1][0], names)
+            return Head(*records[0], records[1:])
+        at, first = n_heads - 1, n_heads - 2
         notes.append(f"{path}: the names in lines {heads[-2][0]} and {heads[-1][0]} are put together")
-    elif at > 0:
-        notes.append(f"{path}: the header is line {header[0]}; what stands above it is left out")
-    below = records[at + 1 :]
+    else:
+        names, first = heads[at][1], at
+        if at > 0:
+            notes.append(f"{path}: the header is line {heads[at][0]}; what stands above it is left out")
+    above = "\n".join(cell for _, cells in heads[:first] for cell in cells)
+    below, units = records[at + 1 :], []
     if at + 1 < n_heads and _holds_units(heads[at + 1][1]):
-        return header, below[1:], [cell.strip() for cell in below[0][1]], notes
-    return header, below, [], notes
+        below, units = below[1:], [cell.strip() for cell in below[0][1]]
+    return Head(heads[at][0], names, below, units, above, notes)
+
+
+def _begin_of_data(path: Path, records: list[Record]) -> int:
+    """Return the number of rows above the data; 0 if the table has no rows of data."""
+    later = [cells for _, cells in records[min(_MOST_HEAD, len(records) // 2) :][:_SAMPLE]]
+    width = max(len(cells) for cells in later)
+    timed = [k for k in range(width) if 2 * sum(_is_time(_cell(cells, k)) for cells in later) > len(later)]
+    for k, (line, cells) in enumerate(records[:_MOST_HEAD]):
+        if timed and any(_is_time(_cell(cells, j)) for j in timed):
+            if k == 0 and _holds_number(cells):
+                raise InputError(f"{path}, line {line}: data, where a header was expected; write one above it")
+            return k
+        if not timed and _holds_data(cells):
+            return k
+    return 0
+
+
+def _header_row(path: Path, heads: list[Record], filled: list[int]) -> int | None:
+    """Return which row above the data is the header; None if none of them names all columns of the data."""
+    able = [
+        k
+        for k, (_, cells) in enumerate(heads)
+        if all(_cell(cells, j) for j in filled)
+        and not (k > 0 and _holds_units(cells))
+        and not (k > 0 and all(_cell(cells, j).lower() in _MISSING for j in filled))
+    ]
+    for test in (_names_time, lambda cells: not _holds_data(cells)):
+        some = [k for k in able if test(heads[k][1])]
+        able = some or able
+        if len(able) == 1:
+            break
+    if len(able) > 1:
+        first, second = (heads[k][0] for k in able[-2:])
+        raise InputError(f"{path}: lines {first} and {second} may both be the header; delete the one that is not")
+    return able[0] if able else None
 
 
 def _cell(cells: list[str], k: int) -> str:
@@ -147,15 +216,22 @@ def _over(cells: list[str], k: int) -> str:
     return next((cells[j].strip() for j in range(min(k, len(cells) - 1), -1, -1) if cells[j].strip()), "")
 
 
+def _is_time(cell: str) -> bool:
+    return is_date(cell) or is_stamp(cell)
+
+
+def _holds_number(cells: list[str]) -> bool:
+    return any(NumberStyle(mark).read(cell) is not None for cell in cells for mark in ("point", "comma"))
+
+
 def _holds_data(cells: list[str]) -> bool:
     """Return whether a row has a number, a date or a stamp."""
-    return any(
-        NumberStyle().read(cell) is not None
-        or NumberStyle("comma").read(cell) is not None
-        or is_date(cell)
-        or is_stamp(cell)
-        for cell in cells
-    )
+    return _holds_number(cells) or any(_is_time(cell) for cell in cells)
+
+
+def _names_time(cells: list[str]) -> bool:
+    """Return whether a row has a name of a column of stamps."""
+    return any(_TIME_NAME.search(cell) and len(cell.split()) <= _MOST_WORDS for cell in cells)
 
 
 def _holds_units(cells: list[str]) -> bool:

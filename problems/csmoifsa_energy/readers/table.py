@@ -10,6 +10,7 @@ import io
 import re
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import takewhile
 from pathlib import Path
 
 from csmoifsa.errors import InputError, did_you_mean
@@ -47,6 +48,8 @@ class Table:
         Sentences on lines left out.
     units : dict of str to str
         Unit of columns, where a row below the header states it.
+    above : str
+        Titles and comments above the header.
     """
 
     path: Path
@@ -57,6 +60,7 @@ class Table:
     separator: str = ","
     notes: list[str] = field(default_factory=list)
     units: dict[str, str] = field(default_factory=dict)
+    above: str = ""
 
     def at(self, column: str, key: str = "") -> int:
         """Return the index of a column.
@@ -104,6 +108,7 @@ def read_table(path: Path, what: str = "file", *, sheet: str | None = None, key:
     """
     faults = Faults(path)
     notes: list[str] = []
+    comments: list[str] = []
     if path.suffix.lower() == ".json":
         (records, notes), separator, cut_short = read_records(path, what), "", False
     elif path.suffix.lower() in (".xlsx", ".xlsm"):
@@ -114,13 +119,15 @@ def read_table(path: Path, what: str = "file", *, sheet: str | None = None, key:
         text = read_text(path, what)
         separator = find_separator(text)
         records, cut_short = _records(text, separator, faults), bool(text) and not text.endswith(("\n", "\r"))
+        comments = list(takewhile(lambda line: line.startswith("#"), text.splitlines()))
     records, told = data_lines(path, records)
     notes += told
     if not records:
         faults.stop()
         raise InputError(f"{path} is empty; a header line was expected")
-    (header_line, header), records, units, told = split_header(path, records)
-    notes += told
+    head = split_header(path, records)
+    header, records = head.names, head.data
+    notes += head.notes
     while header and not header[-1].strip() and not any("".join(row[len(header) - 1 :]).strip() for _, row in records):
         header = header[:-1]  # separators at the end of each line
     if len(header) > MOST_COLUMNS:
@@ -138,9 +145,10 @@ def read_table(path: Path, what: str = "file", *, sheet: str | None = None, key:
         rows.append(row)
     double = sorted(name for name, times in Counter(columns).items() if times > 1)
     if double:
-        faults.add(f"the header names {', '.join(map(repr, double))} more than once", line=header_line)
+        faults.add(f"the header names {', '.join(map(repr, double))} more than once", line=head.line)
     faults.stop()
-    return Table(path, columns, lines, rows, cut_short, separator, notes, dict(zip(columns, units, strict=False)))
+    units = dict(zip(columns, head.units, strict=False))
+    return Table(path, columns, lines, rows, cut_short, separator, notes, units, "\n".join([*comments, head.above]))
 
 
 def _records(text: str, separator: str, faults: Faults) -> list[tuple[int, list[str]]]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from csmoifsa_energy.readers.columns import unit_of
+from csmoifsa.errors import InputError
+from csmoifsa_energy.readers.conversion import unit_of
 from csmoifsa_energy.readers.faults import MendableError, Remedy, Setting
 from csmoifsa_energy.readers.table import Table
+from csmoifsa_energy.readers.units import UnclearUnitError
 from csmoifsa_ev.model.fleet import SessionColumns
 
 COLUMNS = ("fleet", "sessions", "columns")
@@ -130,7 +132,12 @@ def session_texts(table: Table, named: SessionColumns | None) -> SessionTexts:
         return [" ".join(cell.strip() for cell in row) for row in zip(*parts, strict=True)]
 
     has_car = columns.car is not None and (form is None or columns.car in table.columns)
-    unit = unit_of(table, columns.energy, "energy") if isinstance(columns.energy, str) else None
+    try:
+        unit = unit_of(table, columns.energy, "energy") if isinstance(columns.energy, str) else None
+    except UnclearUnitError as error:
+        raise InputError(
+            f"{table.path}: column {columns.energy!r} {error}; name it in the file by its unit, such as 'kWh'"
+        ) from None
     has_zones = columns.arrival_zone is not None
     return SessionTexts(
         cells("arrival"),
