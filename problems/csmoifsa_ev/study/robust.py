@@ -115,7 +115,7 @@ def recommend_robustly(
 
     starts = np.stack([best, normalise_prices(problem, best[None])[0]])
     tariff, _ = _search(draws, among_nearly_best, Pool(starts, draws.quantities(starts)), generations=60)
-    tariff, _ = _evolve(draws, among_nearly_best, tariff, _BOX / 4, 40)
+    tariff, _ = _evolve(draws, among_nearly_best, tariff, _BOX, 150)
     measured = float(measure(tariff[None], draws.quantities(tariff[None]))[0])
     return RobustChoice(
         tariff=tariff,
