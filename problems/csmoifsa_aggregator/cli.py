@@ -185,7 +185,7 @@ def roll(
         "bias", "--forecast", help="bias, ar1, quantile, none, perfect, or your own as module:function."
     ),
     known: str = typer.Option(
-        "last", "--known", help="Latest real-time price known: last (of the step before), current, nothing."
+        "last", "--known", help="Latest price known: last (of the step before), before-last, current or nothing."
     ),
     reserve: list[str] = _RESERVE,
     per_kwh: bool = typer.Option(False, "--per-kwh", help="Prices in the files are per kWh; else per MWh."),

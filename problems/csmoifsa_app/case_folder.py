@@ -73,7 +73,7 @@ class CaseWork(Work):
     integers: bool = True
     margin: float | None = None
     forecast: Literal["bias", "ar1", "quantile", "none", "perfect"] = "bias"  # never code: that is for the command line
-    known: Literal["last", "current", "nothing"] = "last"
+    known: Literal["last", "before-last", "current", "nothing"] = "last"
     days: str = ""
 
     def __post_init__(self) -> None:

@@ -1,5 +1,7 @@
 """Forecasts of real-time prices, and the interval of what they are worth."""
 
+import itertools
+
 import numpy as np
 import pytest
 from scipy.optimize import linprog
@@ -33,17 +35,34 @@ def test_the_bias_forecast_is_that_of_a_plain_loop(seed):
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_the_median_line_has_the_least_absolute_deviations(seed):
-    """A linear program of scipy's finds no line with less."""
+@pytest.mark.parametrize("ugly", ["ties", "mostly zero", "whole numbers", "on a line", "spikes", "one x"])
+def test_the_median_line_has_the_least_absolute_deviations(seed, ugly):
+    """No line has less: neither one through two points, nor that of a linear program of scipy's."""
     rng = np.random.default_rng(seed)
     n = int(rng.integers(2, 30))
     x, y = np.round(rng.normal(size=n), 1), rng.standard_t(2, n)
+    if ugly == "mostly zero":  # as deviations of a balancing price are
+        x, y = np.where(rng.random(n) < 0.6, 0.0, x), np.where(rng.random(n) < 0.6, 0.0, y)
+    elif ugly == "whole numbers":
+        x, y = np.round(x), np.round(y)
+    elif ugly == "on a line":
+        y = 0.3 * x - 0.1
+    elif ugly == "spikes":
+        x, y = 1e-3 * rng.standard_t(1, n), 1e3 * rng.standard_t(1, n)
+    elif ugly == "one x":
+        x[1:] = 0.7
     start, slope = forecast.median_line(x, y)
+    loss = float(np.abs(y - start - slope * x).sum())
+    scale = float(np.abs(y).sum())
+    for i, j in itertools.combinations(range(n), 2):
+        if x[i] != x[j]:
+            through = (y[j] - y[i]) / (x[j] - x[i])
+            assert loss <= np.abs(y - y[i] - through * (x - x[i])).sum() + 1e-11 * scale
     ones = np.ones((n, 1))
     sides = np.block([[ones, x[:, None], -np.eye(n)], [-ones, -x[:, None], -np.eye(n)]])
     free = [(None, None)] * 2 + [(0, None)] * n
     best = linprog(np.r_[0, 0, np.ones(n)], sides, np.r_[y, -y], bounds=free)
-    assert np.abs(y - start - slope * x).sum() == pytest.approx(best.fun, abs=1e-7)
+    assert loss == pytest.approx(best.fun, rel=1e-6, abs=1e-7)
     assert forecast.median_line(np.ones(n), y) == (np.median(y), 0.0)
 
 

@@ -92,7 +92,7 @@ def test_persistent_deviations_are_worth_more_and_old_prices_nothing():
         return one_rho([roll_day(cars(), AHEAD, rt, past=past, forecaster="ar1", known=known) for rt in days])
 
     noise = [roll_day(cars(), AHEAD, real(s, phi=0.0), past=past * 0, known="last") for s in range(40)]
-    assert rho("current") > rho("last") > 0.0
+    assert rho("current") > rho("last") > rho("before-last") > 0.0
     assert abs(one_rho(noise)) < 0.15
 
 

@@ -73,7 +73,7 @@ def check(seen, solution):
     assert bounds[-1] == pytest.approx(solution.upper_bound)
 
 
-@pytest.mark.parametrize("known", ["last", "current", "nothing"])
+@pytest.mark.parametrize("known", ["last", "before-last", "current", "nothing"])
 def test_a_rolled_day_step_by_step(known):
     ahead, actual = series(3, days=8)
     case = load_case("portfolio")
@@ -100,7 +100,7 @@ def test_a_rolled_day_step_by_step(known):
         k0 = [day.day for day in test.days].index(one.day) + 4
         past = np.array([a - b for a, b in prices_of(ahead, actual, k0, test.begin)])
         for k in range(n):
-            upto = {"last": k - 1, "current": k, "nothing": -1}[known]
+            upto = {"last": k - 1, "before-last": max(k - 2, -1), "current": k, "nothing": -1}[known]
             assert steps.known[k] == upto
             seen = np.where(np.arange(n) <= upto, steps.real_time, np.nan)
             hoped = np.where(np.isfinite(seen), seen, bias(k, seen, steps.day_ahead, past))

@@ -11,8 +11,8 @@ from csmoifsa_aggregator.dispatch.dispatch import RollingDispatcher
 from csmoifsa_aggregator.model.battery import Batteries
 from csmoifsa_aggregator.study.calls import deliverable, missed_by_product, stored
 
-KNOWN = ("current", "last", "nothing")
-"""Real-time prices known at a decision: up to this step's, up to the last one's, or none."""
+KNOWN = ("current", "last", "before-last", "nothing")
+"""Real-time prices known at a decision: up to this step's, the last one's, that of the one before it, or none."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,7 +144,7 @@ def carry_out(
         Dispatcher at the beginning of the day.
     events : Events
         What happens.
-    known : "current", "last" or "nothing"
+    known : "current", "last", "before-last" or "nothing"
         Real-time prices that a decision may use, see `KNOWN`.
     each : callable, optional
         Function called after each decision.
@@ -237,7 +237,7 @@ def carry_out(
 
 def latest_known(known: str, now: int) -> int:
     """Return the latest step whose real-time price is known at the decision of step ``now``; -1: none."""
-    return {"current": now, "last": now - 1, "nothing": -1}[known]
+    return max({"current": now, "last": now - 1, "before-last": now - 2, "nothing": -1}[known], -1)
 
 
 def _refund(cars: Batteries, stays: Stays, short_kwh: np.ndarray) -> float:

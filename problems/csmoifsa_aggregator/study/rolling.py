@@ -195,7 +195,7 @@ def roll_day(
         Deviations real-time minus day-ahead of earlier days [currency/kWh]; none where left out.
     forecaster : str or callable
         Forecaster by name or as a function, see the module `forecast`; also ``"perfect"``.
-    known : "current", "last" or "nothing"
+    known : "current", "last", "before-last" or "nothing"
         Real-time prices that a decision may use, see `KNOWN`.
     terms : Terms, optional
         Market, sale price, other drivers and plan; where left out, these cars are alone, any amount is bought and sold
