@@ -330,6 +330,20 @@ def test_a_title_is_not_the_header(tmp_path, head):
     np.testing.assert_allclose(Load(csv=path, **CLOCK).read().values[0], series(60)[1])
 
 
+@pytest.mark.parametrize("title", ["Created{}2024-07-08", "Zone{}Berlin{}north", "Report of the grid"])
+@pytest.mark.parametrize("separator", [";", "|", "\t"])
+@pytest.mark.parametrize("name", ["Load (kW)", "kW"])
+def test_a_title_is_not_the_header_where_values_come_first(tmp_path, title, separator, name):
+    """Its date stands where stamps do, and decimal commas are as frequent as separators."""
+    steps, values = series(60)
+    texts = [f"{1000 * value:,.1f}".replace(",", "'").replace(".", ",") for value in values]
+    rows = [f"{text}{separator}{when:%Y-%m-%d %H:%M}" for when, text in zip(steps, texts, strict=True)]
+    head = [title.replace("{}", separator), f"{name}{separator}Time"]
+    (tmp_path / "load.csv").write_text("\n".join([*head, *rows]) + "\n", encoding="utf-8")
+    read = Load(csv=str(tmp_path / "load.csv"), **CLOCK).read()
+    np.testing.assert_allclose(read.values[0], values)
+
+
 def test_a_header_of_numbers_holds(tmp_path):
     for head in ("Time,101", "Time,101\n,kW"):
         path = written(tmp_path / "load.csv", head, series(60)[1], 60)

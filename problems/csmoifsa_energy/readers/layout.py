@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 
 from csmoifsa.errors import InputError
-from csmoifsa_energy.readers.numbers import NumberStyle
+from csmoifsa_energy.readers.numbers import is_number
 from csmoifsa_energy.readers.stamps import is_date, is_stamp
 from csmoifsa_energy.readers.units import is_unit
 
@@ -51,7 +51,8 @@ def find_separator(text: str) -> str:
     if most <= 1 and lines:
         middle = {mark: counts[0] if counts else 0 for mark, counts in widths.items()}
         most = max(middle.values())
-    return next(mark for mark in (",", *SEPARATORS) if middle[mark] == most)
+    marks = ("\t", ";", "|", ",") if most > 1 else (",",)  # a comma may be a decimal mark
+    return next(mark for mark in marks if middle[mark] == most)
 
 
 def _widths(lines: list[str], separator: str) -> list[int]:
@@ -177,25 +178,25 @@ def _begin_of_data(path: Path, records: list[Record]) -> int:
     later = [cells for _, cells in records[min(_MOST_HEAD, len(records) // 2) :][:_SAMPLE]]
     width = max(len(cells) for cells in later)
     timed = [k for k in range(width) if 2 * sum(_is_time(_cell(cells, k)) for cells in later) > len(later)]
+    numeric = [k for k in range(width) if 2 * sum(is_number(_cell(cells, k)) for cells in later) > len(later)]
     for k, (line, cells) in enumerate(records[:_MOST_HEAD]):
-        if timed and any(_is_time(_cell(cells, j)) for j in timed):
+        if not timed and _holds_data(cells):
+            return k
+        numbers = all(is_number(cell) or cell.lower() in _MISSING for cell in (_cell(cells, j) for j in numeric))
+        if numbers and any(_is_time(_cell(cells, j)) for j in timed):
             if k == 0 and _holds_number(cells):
                 raise InputError(f"{path}, line {line}: data, where a header was expected; write one above it")
-            return k
-        if not timed and _holds_data(cells):
             return k
     return 0
 
 
 def _header_row(path: Path, heads: list[Record], filled: list[int]) -> int | None:
     """Return which row above the data is the header; None if none of them names all columns of the data."""
-    able = [
-        k
-        for k, (_, cells) in enumerate(heads)
-        if all(_cell(cells, j) for j in filled)
-        and not (k > 0 and _holds_units(cells))
-        and not (k > 0 and all(_cell(cells, j).lower() in _MISSING for j in filled))
-    ]
+    named = [k for k, (_, cells) in enumerate(heads) if all(_cell(cells, j) for j in filled)]
+    named = [k for k in named if k == 0 or any(_cell(heads[k][1], j).lower() not in _MISSING for j in filled)]
+    able = [k for k in named if k == 0 or not _holds_units(heads[k][1])]
+    if not any(_names_time(heads[k][1]) for k in able):
+        able = named  # a column may be named by its unit alone
     for test in (_names_time, lambda cells: not _holds_data(cells)):
         some = [k for k in able if test(heads[k][1])]
         able = some or able
@@ -221,7 +222,7 @@ def _is_time(cell: str) -> bool:
 
 
 def _holds_number(cells: list[str]) -> bool:
-    return any(NumberStyle(mark).read(cell) is not None for cell in cells for mark in ("point", "comma"))
+    return any(is_number(cell) for cell in cells)
 
 
 def _holds_data(cells: list[str]) -> bool:

@@ -72,6 +72,17 @@ class NumberStyle:
         return value if abs(value) < 1e300 else None
 
 
+def is_number(text: str) -> bool:
+    """Return whether a cell holds a number with a decimal point or comma, thousands grouped or not.
+
+    Examples
+    --------
+    >>> is_number("4.133,6"), is_number("4'133"), is_number("4 of 5")
+    (True, True, False)
+    """
+    return any(shape.fullmatch(text.strip()) for shape in _SHAPES.values())
+
+
 def typed(value: float) -> str:
     """Return the text of a number that a file holds as such, not as text: it has one reading, see `style_of`.
 
