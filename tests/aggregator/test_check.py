@@ -157,6 +157,10 @@ def test_rules_of_the_case_are_checked(folders):
     assert "payment" in said(reserve=(replace(product, price=product.price * 1.1),))
     assert "expected cost of calls" in said(reserve=(replace(product, energy_share=0.2),))
     assert "owner_gain" in said(owner_share=0.6)
+    table = [pd.read_csv(folder / f"{name}.csv").drop(columns="hour") for name in ("price", "load")]
+    paid = float((table[0]["price"] * table[1].sum(axis=1)).sum() / table[1].to_numpy().sum())
+    assert "the mean price paid is" in said(game=replace(game, most_paid=0.99 * paid))
+    assert "the mean price paid is" not in said(game=replace(game, most_paid=1.01 * paid))
     injecting = said(game=replace(game, base_kw=np.full(24, -3000.0)))
     assert "feeds in, with all bands up called" in injecting
 

@@ -271,5 +271,7 @@ def test_the_search_comes_near_the_proven_optimum():
 def test_what_the_problem_cannot_take():
     with pytest.raises(InputError, match="no import limit"):
         AggregatorPricing(game=replace(WEI, import_limit_kw=np.full(24, 200.0)))
+    with pytest.raises(InputError, match="holds one rule on the mean price; leave out most_paid"):
+        AggregatorPricing(replace(WEI, most_paid=0.3))
     with pytest.raises(InputError, match="base_kw"):
         AggregatorPricing(WEI, base_kw=[1.0])

@@ -258,6 +258,19 @@ def test_tiers_that_differ_between_periods_are_taken_by_period(tmp_path):
     assert not any("only the first" in note for note in scenario.notes)
 
 
+def test_periods_of_a_tier_may_be_named_in_any_order_and_twice():
+    """200 kWh a month, half of it in each of two of three periods: the second tier follows the first one at 150 kWh."""
+    use = Use(kwh=np.array([[100.0], [100.0], [0.0]]) * 12 / 365, kw=np.zeros((3, 1)))
+    tiers = (
+        Tier(above_kwh=50.0, add=10.0, periods=("a", "b", "a")),
+        Tier(above_kwh=150.0, add=20.0, periods=("b", "a")),
+    )
+    bills = monthly_bills(BillTerms(tiers=tiers), np.zeros(3), use, ["a", "b", "c"], 100.0)
+    assert bills.tiers[0] == pytest.approx((100 * 10 + 50 * 20) / 100)
+    with pytest.raises(InputError, match="rising above_kwh"):
+        BillTerms(tiers=tiers[::-1])
+
+
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
@@ -267,6 +280,8 @@ def test_tiers_that_differ_between_periods_are_taken_by_period(tmp_path):
         ),
         ({"flatdemandunit": "kVA"}, "flatdemandunit is 'kVA', not 'kW'; these demand charges were left out"),
         ({"fixedchargeunits": "$/therm"}, "is not a charge in $/month, $/day, $/year; left out"),
+        ({"annualmincharge": 90}, "annualmincharge is a part of the bill that is not known; it was left out"),
+        ({"demandratchetpercentage": [0] * 6 + [0.5] * 6}, "demandratchetpercentage is a part of the bill"),
         ({"mincharge": -3}, "mincharge, -3 in $/year, is not a charge"),
         (
             {"energyweekdayschedule": [[3] * 7 + [1] * 7 + [2] * 7 + [1] * 2 + [0]] * 12}

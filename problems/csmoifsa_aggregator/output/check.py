@@ -165,6 +165,9 @@ class _Day:
         mean = float(self.price @ weight / weight.sum())
         if mean > game.mean + slack or (game.mean_sense == "==" and mean < game.mean - slack):
             self.faults.append(f"the mean price is {mean:.6g}, not {game.mean:.6g}")
+        paid = _paid(self.price, self.load_kw.T, self.case)
+        if game.most_paid is not None and paid > game.most_paid + slack:
+            self.faults.append(f"the mean price paid is {paid:.6g}, above {game.most_paid:.6g}")
 
     def check_drivers(self) -> None:
         """Check that each class takes its energy at stage one, within its window and power, and at its least bill."""

@@ -41,8 +41,8 @@ class AggregatorPricing(Problem):
     Raises
     ------
     InputError
-        The game is not `Game.separable`, no price keeps its rule on the mean price paid, or ``base_kw`` is not T finite
-        numbers.
+        The game is not `Game.separable` or states `Game.most_paid`, no price keeps its rule on the mean price paid, or
+        ``base_kw`` is not T finite numbers.
     """
 
     def __init__(self, game: Game, base_kw: ArrayLike | None = None, customers: Customers | None = None) -> None:
@@ -51,6 +51,11 @@ class AggregatorPricing(Problem):
             raise InputError(
                 "the pricing problem accepts no import limit, supply curve, demand charge or V2G followers; use "
                 "'ev aggregate'"
+            )
+        if self.game.most_paid is not None:
+            raise InputError(
+                "the pricing problem holds one rule on the mean price; leave out most_paid, or state it by mean, with "
+                "mean_weight = 'load' and mean_sense = '<='"
             )
         if self.game.mean_weight == "load":
             least, most = (float(bills(end, game).sum() / game.energy_kwh.sum()) for end in (game.lower, game.upper))

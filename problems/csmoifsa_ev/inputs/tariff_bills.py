@@ -23,6 +23,13 @@ _A_MONTH = {"$/month": 1.0, "$/day": DAYS_A_MONTH, "$/year": 1.0 / 12.0}
 """Charges a month of one charge of each unit."""
 
 
+_UNKNOWN = (
+    *("annualmincharge", "coincidentratestructure", "demandratchetpercentage", "lookbackpercent"),
+    *("demandreactivepowercharge", "fixedchargeeaaddl"),
+)
+"""Keys of further parts of a bill, which are left out."""
+
+
 class RateBill:
     """The parts of the bill of a tariff in URDB form.
 
@@ -60,6 +67,10 @@ class RateBill:
             A key is missing or of the wrong kind, or a demand charge is negative.
         """
         hours = _hours(windows, self.days)
+        for key in _UNKNOWN:
+            value = self.document.get(key)
+            if any(value) if isinstance(value, list) else value:
+                self._note(f"{self.path}: {key} is a part of the bill that is not known; it was left out")
         found: dict[str, object] = {
             "fixed_per_month": self._a_month("fixedchargefirstmeter", "fixedchargeunits", "fixedmonthlycharge"),
             "minimum_per_month": self._a_month("mincharge", "minchargeunits", "minmonthlycharge"),

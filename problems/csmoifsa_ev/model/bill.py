@@ -97,10 +97,10 @@ class BillTerms(Parameters):
 
     @property
     def tiers_by_periods(self) -> dict[tuple[str, ...], list[Tier]]:
-        """Tiers in their order, by the periods that they hold for."""
+        """Tiers in their order, by the periods that they hold for, in whatever order these are named."""
         found: dict[tuple[str, ...], list[Tier]] = {}
         for one in self.tiers:
-            found.setdefault(one.periods, []).append(one)
+            found.setdefault(tuple(sorted(set(one.periods))), []).append(one)
         return found
 
     @property
