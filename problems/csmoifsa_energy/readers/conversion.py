@@ -128,4 +128,4 @@ def _units_beside(table: Table, column: str) -> list[str]:
     beside = [name for name in table.columns if _UNIT_NAME.search(name)]
     if len(beside) > 1:
         beside = [name for name in beside if name.lower().startswith(column.lower())]
-    return sorted({text.strip() for name in beside[:1] for text in table.texts(name)} - {""})
+    return sorted({text.strip() for name in beside[:1] for text in table.texts(name)})
