@@ -1,6 +1,6 @@
 """How fast and how firm the aggregator is: solver, search, rolling step, growth with size, grid, customers, reserve.
 
-    python benchmarks/perf/aggregator.py solver curve search step scale fleet grid customers reserve
+    python benchmarks/perf/aggregator.py solver strict curve search step scale fleet grid customers reserve
     python benchmarks/perf/aggregator.py solver --game my_game.json
 
 Each part prints one Markdown table. Times are of one thread, after compiling.
@@ -35,7 +35,7 @@ from csmoifsa_aggregator.solve.stackelberg import Solution, solve_game
 from csmoifsa_aggregator.study.grid import grid_rows
 from csmoifsa_aggregator.study.study import run_day
 
-PARTS = ("solver", "curve", "search", "step", "scale", "fleet", "grid", "customers", "reserve")
+PARTS = ("solver", "strict", "curve", "search", "step", "scale", "fleet", "grid", "customers", "reserve")
 
 
 def row(*cells: object) -> None:
@@ -82,17 +82,14 @@ def solver(files: list[Path], time_limit: float) -> None:
             )
 
 
-def curve() -> None:
-    """Prove the price with a strict margin and a supply curve of blocks of a quarter of the greatest load, in 30 s."""
+def prove(games: list[Game], time_limit: float) -> None:
+    """Print what is proven of the best price with a strict margin of 0.001, and the CPU seconds it took."""
     head("game", "status", "profit", "upper bound", "binaries", "seconds", "CPU seconds")
-    for seed in (1, 2, 3, 4, 5):
-        game = random_game(24, 10, seed)
-        width = 0.25 * game.max_load_kw.max()
-        game = replace(game, block_kw=np.array([width, width, np.inf]), block_premium=np.array([0.0, 0.02, 0.05]))
+    for game in games:
         begin = time.process_time()
-        s = solve_game(game, margin=1e-3, time_limit=30.0)
-        status = s.status if s.status == "proven" else f"gap {100 * s.gap:.2g} %"
+        s = solve_game(game, margin=1e-3, time_limit=time_limit)
         cpu = time.process_time() - begin
+        status = s.status if s.status == "proven" else f"gap {100 * s.gap:.2g} %"
         row(
             game.name,
             status,
@@ -102,6 +99,23 @@ def curve() -> None:
             f"{s.seconds:.2f}",
             f"{cpu:.2f}",
         )
+
+
+def strict(time_limit: float) -> None:
+    """Prove the price with a strict margin on 96 steps."""
+    sizes = [(10, seed) for seed in (1, 2, 3, 4)] + [(50, seed) for seed in (1, 2, 3, 4)] + [(100, 1)]
+    prove([random_game(96, classes, seed) for classes, seed in sizes], time_limit)
+
+
+def curve() -> None:
+    """Prove the price with a strict margin and a supply curve of blocks of a quarter of the greatest load, in 30 s."""
+    curved = []
+    for seed in (1, 2, 3, 4, 5):
+        game = random_game(24, 10, seed)
+        width = 0.25 * game.max_load_kw.max()
+        blocks = {"block_kw": np.array([width, width, np.inf]), "block_premium": np.array([0.0, 0.02, 0.05])}
+        curved.append(replace(game, **blocks))
+    prove(curved, 30.0)
 
 
 def search(files: list[Path], n_eval: int = 50_000, seeds: int = 7) -> None:
@@ -379,6 +393,8 @@ def main() -> None:
         print(f"\n### {part}\n")
         if part == "solver":
             solver(options.game, options.time_limit)
+        elif part == "strict":
+            strict(options.time_limit)
         elif part == "curve":
             curve()
         elif part == "search":

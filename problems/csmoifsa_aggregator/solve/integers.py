@@ -22,8 +22,10 @@ from csmoifsa_aggregator.solve.bounds import (
     add_car_duals,
     add_prices,
     best_price,
+    best_response,
     soe_limits,
 )
+from csmoifsa_aggregator.solve.like_steps import in_order, like_steps
 from csmoifsa_aggregator.solve.lp import Program, ProgramSolution
 from csmoifsa_aggregator.solve.supply import Supply, add_cars, add_load, add_supply, procure
 from csmoifsa_aggregator.solve.thresholds import ThresholdOrder, order_thresholds
@@ -82,6 +84,8 @@ class _Milp:
         self._followers()
         if margin > 0:
             self._keep_apart(order)
+        self.like = like_steps(game, never)
+        self._order_like_steps()
         bills = [
             (self.price, always_used.sum(axis=0)),
             (self.lam, lam_cost),
@@ -178,9 +182,8 @@ class _Milp:
         that b leaves is dearer for a: ``sigma_a >= sigma_b + distance (1 - full_b - part_b)``. Every price satisfies
         them where lambda is the threshold; they cut off fractional uses of steps at prices that tie.
         """
-        game, program, delta = self.game, self.program, self.margin / self.game.price_scale
-        entry = np.full((game.n_classes, game.n_steps), -1)
-        entry[self.k, self.t] = np.arange(self.k.size)
+        program, delta = self.program, self.margin / self.game.price_scale
+        entry = self._at(np.arange(self.k.size), self.k, self.t)
         part = np.full(self.k.size, -1)
         part[self.open] = self.other
         pair, t = np.nonzero((entry[order.lower] >= 0) & (entry[order.higher] >= 0))
@@ -195,6 +198,32 @@ class _Milp:
             program.add(row, self.full[user], sign * apart)
             some = part[user] >= 0
             program.add(row[some], part[user[some]], (sign * apart)[some])
+
+    def _order_like_steps(self) -> None:
+        """Add that the price is no higher in the first step a of each pair of like steps than in the second step b.
+
+        Where responses follow one ranking of the steps, a class that uses b at all uses a in full.
+        """
+        program = self.program
+        row = program.rows(len(self.like), upper=0.0)
+        program.add(row[:, None], self.price[self.like], [[1.0, -1.0]])
+        if not self.extreme:
+            return
+        entry = self._at(np.arange(self.k.size), self.k, self.t)
+        part = self._at(self.other, self.k[self.open], self.t[self.open])
+        first, second = self.like.T
+        k, pair = np.nonzero((entry[:, first] >= 0) & (entry[:, second] >= 0))
+        row = program.rows(k.size, upper=0.0)
+        program.add(row, self.full[entry[k, first[pair]]], -1.0)
+        program.add(row, self.full[entry[k, second[pair]]], 1.0)
+        some = part[k, second[pair]]
+        program.add(row[some >= 0], some[some >= 0], 1.0)
+
+    def _at(self, values: np.ndarray, k: np.ndarray, t: np.ndarray) -> np.ndarray:
+        """Return values by class and step, shape (K, T), -1 elsewhere."""
+        table = np.full((self.game.n_classes, self.game.n_steps), -1)
+        table[k, t] = values
+        return table
 
     def _faces(self, sigma: np.ndarray) -> None:
         """Add shares x anywhere on the face of cheapest responses, full <= x <= 1 - empty."""
@@ -315,7 +344,9 @@ class _Milp:
         for name, value in BRANCHING.items():
             session.option(name, value)
         if start is not None and self.extreme:
-            x = start.response.x[self.k, self.t]
+            price = in_order(start.price, self.like)
+            same = bool((price == start.price).all())
+            x = (start.response if same else best_response(self.game, price)).x[self.k, self.t]
             full, part = x > 1 - PARTIAL, (x > PARTIAL) & (x < 1 - PARTIAL)
             columns = np.concatenate([self.full, self.other])
             session.suggest(columns, np.concatenate([full, part[self.open]]).astype(float))
