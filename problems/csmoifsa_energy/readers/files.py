@@ -20,7 +20,7 @@ from csmoifsa_energy.explain import check_values
 from csmoifsa_energy.readers import columns as find
 from csmoifsa_energy.readers.calendars import Calendar, Clock, read_calendar
 from csmoifsa_energy.readers.conversion import factor_of
-from csmoifsa_energy.readers.faults import Faults, InputFaultsError, MendableError, Remedy, choose
+from csmoifsa_energy.readers.faults import Faults, InputFaultsError, MendableError, choose
 from csmoifsa_energy.readers.formats import Stamp, recognise
 from csmoifsa_energy.readers.numbers import Decimal, NumberStyle, UnclearNumberError, style_of
 from csmoifsa_energy.readers.series import DailySeries, DayChoice, DayReader, Fill, SourceColumn
@@ -351,12 +351,11 @@ class _Series:
             return False
         mark = choose(self.key, "stamp", "beginning", "ending")
         if self._lacks_zone():
-            zones = choose_zone(f"{self.key}.time_zone")
             raise MendableError(
                 f"{self.path}: say whether a stamp marks the beginning or the end of its step, and name the time zone "
                 f"of its clock: {self.key}.stamp = 'beginning' or 'ending' (or --stamp), and {self.key}.time_zone = "
                 "'America/New_York' (or --time-zone), or 'local' for a clock that never changes",
-                *(Remedy((*mark.settings, *zone.settings)) for zone in zones),
+                mark,  # the zone is asked for next
             )
         raise MendableError(
             f"{self.path}: say whether a stamp marks the beginning or the end of its step: "
