@@ -1,7 +1,6 @@
 """How good the fronts are: medians and quartiles of IGD, IGD+ and hypervolume beside rivals, at equal evaluations.
 
     python benchmarks/perf/quality.py --suite zdt --suite zdt-shifted --runs 21
-    python benchmarks/perf/quality.py --ablation --runs 21
 
 One run of the largest budget gives a snapshot at each budget. Every repetition draws its own shift or rotation, the
 same for all algorithms. IGD and IGD+ are in the objectives' own units against 1000 points of the true front, as the
@@ -14,14 +13,12 @@ import argparse
 import os
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field
 
 import pandas as pd
 
 from csmoifsa import load_problem, metrics
 from csmoifsa.fronts import true_front
 from csmoifsa.plugins import load_algorithm
-from csmoifsa.settings import BEHAVIOURS
 
 ZDT = ("zdt1", "zdt2", "zdt3", "zdt4", "zdt6")
 SUITES: dict[str, list[tuple[str, dict[str, object]]]] = {
@@ -36,37 +33,13 @@ BUDGETS = (5_000, 10_000, 25_000)
 METRICS = ("igd", "igd_plus", "hypervolume")
 
 
-@dataclass(frozen=True)
-class Contender:
-    """An algorithm by name with its settings."""
-
-    label: str
-    algorithm: str = "csmoifsa"
-    settings: dict[str, object] = field(default_factory=dict)
-
-
-RIVALS = [Contender("csmoifsa"), Contender("nsga2", "nsga2")]
-ABLATION = [
-    Contender("default"),
-    *(Contender(f"no {name}", settings={"behaviours": [b for b in BEHAVIOURS if b != name]}) for name in BEHAVIOURS),
-    Contender("no competition", settings={"competition": False}),
-    Contender("mates among the active", settings={"outbreeding_rate": 0.0}),
-    Contender("steady least credits", settings={"rare_success": 0.0}),
-    Contender("no reuse penalty", settings={"reuse_penalty": 0.0}),
-    Contender("1 offspring", settings={"n_offsprings": 1}),
-    Contender("20 offspring", settings={"n_offsprings": 20}),
-    Contender("100 offspring", settings={"n_offsprings": 100}),
-    Contender("no contraction", settings={"attraction": 0.0}),
-]
-
-
-def one_run(job: tuple[Contender, str, dict[str, object], int, tuple[int, ...]]) -> list[dict[str, object]]:
+def one_run(job: tuple[str, str, dict[str, object], int, tuple[int, ...]]) -> list[dict[str, object]]:
     """Run one repetition; returns a row a budget."""
     from pymoo.core.algorithm import Algorithm
     from pymoo.core.callback import Callback
     from pymoo.optimize import minimize
 
-    contender, name, parameters, seed, budgets = job
+    rival, name, parameters, seed, budgets = job
     drawn = {"seed": seed} if name.endswith(("-shifted", "-rotated")) else {}
     problem = load_problem(name, **parameters, **drawn)
     front = true_front(problem, 1000)
@@ -81,7 +54,7 @@ def one_run(job: tuple[Contender, str, dict[str, object], int, tuple[int, ...]])
                 rows.append(
                     {
                         "problem": name,
-                        "algorithm": contender.label,
+                        "algorithm": rival,
                         "seed": seed,
                         "n_eval": budgets[len(rows)],
                         "igd": metrics.igd(F, front, scaled=False),
@@ -90,17 +63,19 @@ def one_run(job: tuple[Contender, str, dict[str, object], int, tuple[int, ...]])
                     }
                 )
 
-    algorithm = load_algorithm(contender.algorithm, problem=problem, pop_size=100, **contender.settings)
+    algorithm = load_algorithm(rival, problem=problem, pop_size=100)
     minimize(problem, algorithm, ("n_eval", max(budgets)), seed=seed, callback=Snapshots())
     return rows
 
 
 def measure(
-    contenders: Iterable[Contender], suites: Iterable[str], runs: int, budgets: tuple[int, ...], jobs: int
+    contenders: Iterable[str], suites: Iterable[str], runs: int, budgets: tuple[int, ...], jobs: int
 ) -> pd.DataFrame:
     """Run the whole grid; returns a row a run and budget."""
     problems = [problem for suite in suites for problem in SUITES[suite]]
-    grid = [(c, name, p, seed, budgets) for name, p in problems for c in contenders for seed in range(1, runs + 1)]
+    grid = [
+        (rival, name, p, seed, budgets) for name, p in problems for rival in contenders for seed in range(1, runs + 1)
+    ]
     with ProcessPoolExecutor(jobs) as pool:
         return pd.DataFrame([row for rows in pool.map(one_run, grid, chunksize=4) for row in rows])
 
@@ -123,20 +98,19 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--suite", action="append", choices=list(SUITES), help="default: zdt and zdt-shifted")
     parser.add_argument("--rival", action="append", default=[], help="another pymoo algorithm by name")
-    parser.add_argument("--ablation", action="store_true", help="switch off one organ at a time instead of rivals")
     parser.add_argument("--runs", type=int, default=11, help="repetitions, seeds 1, 2, ...")
     parser.add_argument("--budget", type=int, action="append", help=f"evaluations; default {BUDGETS}")
     parser.add_argument("--metric", action="append", choices=METRICS, help="default: all")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--csv", help="also write every run to this file")
     a = parser.parse_args()
-    contenders = ABLATION if a.ablation else RIVALS + [Contender(name, name) for name in a.rival]
+    contenders = ["csmoifsa", "nsga2", *a.rival]
     budgets = tuple(sorted(a.budget or BUDGETS))
     table = measure(contenders, a.suite or ["zdt", "zdt-shifted"], a.runs, budgets, a.jobs)
     if a.csv:
         table.to_csv(a.csv, index=False)
     for metric in a.metric or METRICS:
-        show(table, metric, [c.label for c in contenders])
+        show(table, metric, contenders)
 
 
 if __name__ == "__main__":
