@@ -46,19 +46,18 @@ def sampled(scenario, day, **more):
 
 
 def bill_by_hand(terms, prices, kwh_day, kw):
-    """Return one customer's bill by part, kWh by kWh for the tiers; prices in cents, kwh_day and kw by period."""
+    """Return a customer's bill by part, tiers by 20,000 slices of the month; cents, kwh_day and kw by period."""
     days = 365 / 12
     energy = sum(price / 100 * one * days for price, one in zip(prices, kwh_day, strict=True))
     month = sum(kwh_day) * days
     tiers, step = 0.0, month / 20_000
-    for k in range(20_000):
-        at = terms.other_kwh_per_month + (k + 0.5) * step
-        for number, name in enumerate(PERIODS):  # each period has its part of every kWh
-            add = {}
-            for tier in terms.tiers:
-                if at >= tier.above_kwh and name in (tier.periods or PERIODS):
-                    add[tier.periods] = tier.add
-            tiers += sum(add.values()) / 100 * step * kwh_day[number] / max(sum(kwh_day), 1e-9)
+    at = terms.other_kwh_per_month + (np.arange(20_000) + 0.5) * step
+    for number, name in enumerate(PERIODS):  # each period has its part of every kWh
+        add = {}
+        for tier in terms.tiers:
+            if name in (tier.periods or PERIODS):
+                add[tier.periods] = np.where(at >= tier.above_kwh, tier.add, add.get(tier.periods, 0.0))
+        tiers += np.sum(sum(add.values())) / 100 * step * kwh_day[number] / max(sum(kwh_day), 1e-9)
     demand = 0.0
     for one in terms.demand:
         demand += one.per_kw * max(kw[PERIODS.index(name)] for name in one.periods or PERIODS)
