@@ -1,7 +1,7 @@
 """What each mechanism of CSMOIFSA is worth: the defaults beside one change at a time, held out and tuned.
 
-    python benchmarks/perf/organs.py --runs 1
-    python benchmarks/perf/organs.py --kind bbob-biobj-10 --change "no follow" --runs 3
+    python benchmarks/perf/ablation.py --runs 1
+    python benchmarks/perf/ablation.py --kind bbob-biobj-10 --change "no follow" --runs 3
 
 All variants of a problem and repetition have the same first population and seed. Hypervolume of the last 100 points,
 reference point 1.1, scaled by the true front; where that is not known, by the non-dominated points of all variants.
