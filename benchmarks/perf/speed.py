@@ -88,7 +88,7 @@ def rivals() -> dict[str, tuple[Callable[[], object], int]]:
     X = np.random.default_rng(0).random((50, problem.n_var))
     F = np.asarray(problem.evaluate(X, return_values_of=["F"]))
     for other in (batch, numpy):
-        assert np.allclose(other.evaluate(X, return_values_of=["F"]), F), f"{other} differs from ours"
+        assert np.allclose(np.asarray(other.evaluate(X, return_values_of=["F"])), F), f"{other} differs from ours"
     runs: dict[str, tuple[Callable[[], object], int]] = {
         "csmoifsa, compiled evaluator": (pymoo_run(problem, CSMOIFSA()), 7),
         "csmoifsa, problem in Python": (pymoo_run(batch, CSMOIFSA()), 5),
