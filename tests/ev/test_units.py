@@ -187,6 +187,11 @@ HEADS = {
     "title in the width of the table": "Load of July,\nZone,Berlin\nTime,Load (kW)",
     "names of two lines": "Time,Load\n,(kW)",
     "separators at the end": "Time,Load (kW),,",
+    "a title of two cells": "Netzlast,Berlin\nTime,Load (kW)",
+    "a title with a number": "Version,1\nTime,Load (kW)",
+    "a title with a date": "Created,2024-07-01\nTime,Load (kW)",
+    "several titles with numbers": "Version,1\n\nPage,2\nZone,Berlin\nTime,Load (kW)",
+    "names of columns after a title alone": "Lastgang 2024\nDatum,Last (kW)",
 }
 
 
@@ -313,21 +318,6 @@ def test_contradicting_units_of_a_column_are_asked_about(tmp_path):
     path.write_text("\n".join(["Time,load,unit", rows[0].replace(",MW", ",kW"), *blank]) + "\n", encoding="utf-8")
     read = Load(csv=str(path), **CLOCK).read()
     np.testing.assert_allclose(read.values[0], [value / 1000 for value in series(60)[1]])
-
-
-FALSE_HEADS = {
-    "a title of two cells": "Netzlast,Berlin\nTime,Load (kW)",
-    "a title with a number": "Version,1\nTime,Load (kW)",
-    "a title with a date": "Created,2024-07-01\nTime,Load (kW)",
-    "several titles with numbers": "Version,1\n\nPage,2\nZone,Berlin\nTime,Load (kW)",
-    "names of columns after a title alone": "Lastgang 2024\nDatum,Last (kW)",
-}
-
-
-@pytest.mark.parametrize("head", FALSE_HEADS.values(), ids=FALSE_HEADS)
-def test_a_title_is_not_the_header(tmp_path, head):
-    path = written(tmp_path / "load.csv", head, [1000 * value for value in series(60)[1]], 60)
-    np.testing.assert_allclose(Load(csv=path, **CLOCK).read().values[0], series(60)[1])
 
 
 @pytest.mark.parametrize("title", ["Created{}2024-07-08", "Zone{}Berlin{}north", "Report of the grid"])

@@ -163,12 +163,18 @@ def _ratio(text: str) -> tuple[str, Power] | None:
     return None
 
 
-def _price(text: str, **_: bool) -> Unit | None:
+def _ratio_of(text: str, what: str) -> tuple[str, Power] | None:
+    """Return what `_ratio` does; raise UnclearUnitError where a text names a power or an energy, but no ratio to it."""
     ratio = _ratio(text)
+    others = [one for one in words.powers(text) if one.size != 1.0 and not words.is_doubtful(text, one)]
+    if ratio is None and others:
+        raise UnclearUnitError(f"names {others[0].text}, but no {what} for an energy")
+    return ratio
+
+
+def _price(text: str, **_: bool) -> Unit | None:
+    ratio = _ratio_of(text, "sum of money")
     if ratio is None:
-        others = [one for one in words.powers(text) if one.size != 1.0 and not words.is_doubtful(text, one)]
-        if others:
-            raise UnclearUnitError(f"names {others[0].text}, but no sum of money for an energy")
         return None
     above, below = ratio
     part = words.money(above)
@@ -182,11 +188,8 @@ def _price(text: str, **_: bool) -> Unit | None:
 
 
 def _emissions(text: str, **_: bool) -> Unit | None:
-    ratio = _ratio(text)
+    ratio = _ratio_of(text, "mass")
     if ratio is None:
-        others = [one for one in words.powers(text) if one.size != 1.0 and not words.is_doubtful(text, one)]
-        if others:
-            raise UnclearUnitError(f"names {others[0].text}, but no mass for an energy")
         return None
     above, below = ratio
     kilograms = words.mass(above)
